@@ -1,0 +1,46 @@
+/**
+ * The networks and crops that the tables measure, by name. The peers hold the same list in `peer/sizes.py`; a table may
+ * also send a size field by field.
+ */
+export interface Size {
+  /** Embedding size, blocks, attention heads, side of a patch in pixels. */
+  readonly dim: number;
+  readonly depth: number;
+  readonly heads: number;
+  readonly patch: number;
+  /** Side of the two global crops and of the local ones, in pixels, and how many local ones. */
+  readonly image: number;
+  readonly local: number;
+  readonly locals: number;
+  /** Outputs of the head (K), its hidden width and its bottleneck. */
+  readonly outputs: number;
+  readonly hidden: number;
+  readonly bottleneck: number;
+  /** Images in a step. */
+  readonly batch: number;
+}
+
+const head = { hidden: 2048, bottleneck: 256 };
+const large = { ...head, patch: 16, image: 224, local: 96, locals: 8, outputs: 65536, batch: 4 };
+
+export const sizes = {
+  /** ViT-S/16, 2 x 224 + 8 x 96. */
+  s: { ...large, dim: 384, depth: 12, heads: 6 },
+  /** ViT-Ti/16, 2 x 224 + 8 x 96. */
+  ti: { ...large, dim: 192, depth: 12, heads: 3 },
+  /** A network for 32 px images, 2 x 32 + 4 x 16. */
+  micro: {
+    ...head,
+    ...{ dim: 128, depth: 6, heads: 4, patch: 4 },
+    ...{ image: 32, local: 16, locals: 4, outputs: 1024, batch: 64 },
+  },
+} as const satisfies Record<string, Size>;
+
+export type SizeName = keyof typeof sizes;
+
+/** What tables call the sizes. */
+export const sizeTitles: Readonly<Record<SizeName, string>> = {
+  s: 'ViT-S/16 2x224+8x96 K 65536 batch 4',
+  ti: 'ViT-Ti/16 2x224+8x96 K 65536 batch 4',
+  micro: 'micro-ViT 2x32+4x16 K 1024 batch 64',
+};

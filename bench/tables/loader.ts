@@ -1,0 +1,86 @@
+/**
+ * Decode and augment: a JPEG to all its normalised crops, one image after the other in one thread. The peer is torchvision
+ * in both its ways, transforms on PIL images and on tensors. Normalising counts on both sides, though ours is part of
+ * the training program where networks are trained.
+ */
+
+import { augment, type CropRecipe, dinoAugmentation, viewSizes } from '../../src/data/augment.ts';
+import { openReader } from '../../src/data/reader.ts';
+import { openSource, type Source } from '../../src/data/source.ts';
+import { imagenetStatistics, normalizationTable, normalize } from '../../src/image/normalize.ts';
+import { Random } from '../../src/random/random.ts';
+import type { BenchContext } from '../context.ts';
+import { interleave, timed } from '../interleave.ts';
+
+export const name = 'loader';
+export const title = 'Decode and augment, one thread (ms an image)';
+
+/** Images in a pass, spread over the source. */
+const IMAGES = 96;
+
+const recipes: Readonly<Record<string, CropRecipe>> = {
+  '2x224+8x96': dinoAugmentation,
+  '2x96+6x48': { ...dinoAugmentation, globalSize: 96, localSize: 48, localCrops: 6 },
+  '2x32+4x16': { ...dinoAugmentation, globalSize: 32, localSize: 16, localCrops: 4 },
+};
+
+/** One pass over the chosen images; nothing is kept from one image to the next. */
+function makePass(source: Source, chosen: readonly number[], recipe: CropRecipe): () => Promise<void> {
+  const reader = openReader(source.spec);
+  const views = viewSizes(recipe);
+  const numbers = views.reduce((sum, size) => sum + size * size * recipe.channels, 0);
+  const pixels = new Uint8Array(numbers);
+  const crops = new Float32Array(numbers);
+  const table = normalizationTable(imagenetStatistics);
+  return async () => {
+    for (const index of chosen) {
+      augment(await reader.read(index), recipe, new Random(0, 'bench', index), pixels);
+      let offset = 0;
+      for (const size of views) {
+        const length = size * size * recipe.channels;
+        const data = pixels.subarray(offset, offset + length);
+        normalize({ width: size, height: size, channels: recipe.channels, data }, table, crops, offset);
+        offset += length;
+      }
+    }
+  };
+}
+
+export async function run(context: BenchContext): Promise<void> {
+  if (context.images === undefined) {
+    context.note('Left out: name a folder or tar file of images with --images.');
+    return;
+  }
+  const source = openSource(context.images, { channels: 3 });
+  const count = Math.min(IMAGES, source.length);
+  const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * source.length) / count));
+  for (const [label, recipe] of Object.entries(recipes)) {
+    const config = {
+      path: context.images,
+      image: recipe.globalSize,
+      local: recipe.localSize,
+      locals: recipe.localCrops,
+      limit: count,
+      threads: 1,
+    };
+    const pil = await context.openPeer('loader', { ...config, backend: 'pil' });
+    const tensor = await context.openPeer('loader', { ...config, backend: 'tensor' });
+    const pass = makePass(source, chosen, recipe);
+    const times = await interleave(context.rounds, {
+      ours: () => timed(pass),
+      pil: pil && (() => pil.run()),
+      tensor: tensor && (() => tensor.run()),
+    });
+    const oursMs = times.ours!.median / count;
+    const work = `${label}, one image`;
+    if (pil === undefined || tensor === undefined) {
+      context.report({ work, oursMs });
+      continue;
+    }
+    const peers = { 'torchvision, PIL': times.pil, 'torchvision v2, tensors': times.tensor };
+    for (const [peer, spread] of Object.entries(peers)) {
+      context.report({ work, peer, oursMs, peerMs: spread!.median / count });
+    }
+    await Promise.all([pil.dispose(), tensor.dispose()]);
+  }
+}

@@ -1,0 +1,68 @@
+/** From a batch of 8-bit crops, image by image, to the tensors of a program: normalised, channels first, view by view. */
+import { type ChannelStatistics, imagenetStatistics, normalizationTable } from '../image/normalize.ts';
+
+/** Mean and standard deviation of ImageNet's luma, for gray images. */
+export const grayStatistics: ChannelStatistics = { mean: [0.449], std: [0.226] };
+
+export function statisticsFor(channels: 1 | 3): ChannelStatistics {
+  return channels === 3 ? imagenetStatistics : grayStatistics;
+}
+
+export interface CropLayout {
+  readonly channels: 1 | 3;
+  /** Side of every view of an image, in order. */
+  readonly viewSizes: readonly number[];
+}
+
+export class CropAssembler {
+  readonly #channels: number;
+  readonly #sizes: readonly number[];
+  readonly #offsets: readonly number[];
+  readonly #imageBytes: number;
+  readonly #table: Float32Array;
+
+  constructor({ channels, viewSizes }: CropLayout) {
+    this.#channels = channels;
+    this.#sizes = viewSizes;
+    this.#table = normalizationTable(statisticsFor(channels));
+    let bytes = 0;
+    this.#offsets = viewSizes.map((size) => {
+      const offset = bytes;
+      bytes += size * size * channels;
+      return offset;
+    });
+    this.#imageBytes = bytes;
+  }
+
+  /**
+   * Writes views `firstView` to `firstView + count - 1` of images `start` to `end - 1` as [count * images, C, S, S].
+   *
+   * @param crops image after image, each with all its views one after the other, each [S, S, C]
+   */
+  write(
+    crops: Uint8Array,
+    firstView: number,
+    count: number,
+    start: number,
+    end: number,
+    into: Float32Array,
+  ): void {
+    let at = 0;
+    for (let view = firstView; view < firstView + count; view++) {
+      const size = this.#sizes[view] ?? 0;
+      for (let image = start; image < end; image++) {
+        this.#normalize(crops, image * this.#imageBytes + (this.#offsets[view] ?? 0), size * size, into, at);
+        at += size * size * this.#channels;
+      }
+    }
+  }
+
+  #normalize(pixels: Uint8Array, from: number, plane: number, into: Float32Array, to: number): void {
+    const channels = this.#channels;
+    for (let c = 0; c < channels; c++) {
+      const levels = this.#table.subarray(c * 256, c * 256 + 256);
+      const out = to + c * plane;
+      for (let i = 0, p = from + c; i < plane; i++, p += channels) into[out + i] = levels[pixels[p]!]!;
+    }
+  }
+}

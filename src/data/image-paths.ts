@@ -1,0 +1,104 @@
+/**
+ * What can be told from paths alone: which files are images, in which order they are taken, and which class each one
+ * belongs to. Paths are relative and use `/`. Folders and archives share these rules, so a folder and a tar of it are
+ * the same data set with the same numbering.
+ */
+
+const EXTENSIONS = new Set(['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp', 'avif', 'tif', 'tiff', 'gif']);
+
+/** The formats, for error messages. */
+export const IMAGE_FORMATS = 'JPEG, PNG, WebP, AVIF, TIFF or GIF';
+
+/** Names of the parts of a data set, which are not classes. */
+const SPLITS = new Set(['train', 'training', 'val', 'valid', 'validation', 'test', 'testing']);
+
+/** Whether the file name ends as an image's does. The decoder has the last word. */
+export function hasImageExtension(path: string): boolean {
+  const dot = path.lastIndexOf('.');
+  return dot >= 0 && EXTENSIONS.has(path.slice(dot + 1).toLowerCase());
+}
+
+/** Whether any part of the path is hidden (`.git/x`, `._x.jpg`) or the `__MACOSX` shadow of an archive. */
+export function isHidden(path: string): boolean {
+  return path.startsWith('.') || path.includes('/.') || path.startsWith('__MACOSX/');
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+/**
+ * Natural order of two paths: part by part, runs of digits as numbers (`2.jpg` before `10.jpg`), all else by code unit,
+ * so that it depends on neither file system nor locale. Zero only for equal paths.
+ */
+export function comparePaths(a: string, b: string): number {
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    const ca = a.charCodeAt(i);
+    const cb = b.charCodeAt(j);
+    if (isDigit(ca) && isDigit(cb)) {
+      while (a.charCodeAt(i) === 48) i++;
+      while (b.charCodeAt(j) === 48) j++;
+      const startA = i;
+      const startB = j;
+      while (i < a.length && isDigit(a.charCodeAt(i))) i++;
+      while (j < b.length && isDigit(b.charCodeAt(j))) j++;
+      if (i - startA !== j - startB) return i - startA - (j - startB);
+      for (let k = 0; k < i - startA; k++) {
+        const difference = a.charCodeAt(startA + k) - b.charCodeAt(startB + k);
+        if (difference !== 0) return difference;
+      }
+    } else if (ca !== cb) {
+      // A shorter part comes first: "a/x" before "a-b/x".
+      if (ca === 47) return -1;
+      if (cb === 47) return 1;
+      return ca - cb;
+    } else {
+      i++;
+      j++;
+    }
+  }
+  if (a.length - i !== b.length - j) return a.length - i - (b.length - j);
+  return a < b ? -1 : a > b ? 1 : 0; // "01" and "1"
+}
+
+export interface PathClasses {
+  /** Sorted by code unit, as torchvision's ImageFolder numbers them; empty when the layout has no classes. */
+  readonly classes: readonly string[];
+  /** The class of each path, empty when there are none. */
+  readonly labels: Uint32Array;
+}
+
+/** The directory names at `depth`, or undefined when some image is not inside a directory there. */
+function directoriesAt(parts: readonly (readonly string[])[], depth: number): Set<string> | undefined {
+  const names = new Set<string>();
+  for (const part of parts) {
+    if (part.length < depth + 2) return undefined;
+    names.add(part[depth]!);
+  }
+  return names;
+}
+
+/**
+ * Classes from the layout: the first-level directories when every image is inside one. A directory around everything
+ * (`photos/cat/1.jpg`) and split directories (`train/cat/1.jpg`, `val/cat/2.jpg`) are looked through.
+ */
+export function classesOf(paths: readonly string[]): PathClasses {
+  const parts = paths.map((path) => path.split('/'));
+  let depth = 0;
+  let names = directoriesAt(parts, 0);
+  while (
+    names !== undefined &&
+    (names.size === 1 || [...names].every((name) => SPLITS.has(name.toLowerCase())))
+  ) {
+    const below = directoriesAt(parts, depth + 1);
+    if (below === undefined) break;
+    names = below;
+    depth++;
+  }
+  if (names === undefined) return { classes: [], labels: new Uint32Array(0) };
+  const classes = [...names].sort((a, b) => (a < b ? -1 : 1));
+  const numbers = new Map(classes.map((name, index) => [name, index]));
+  return { classes, labels: Uint32Array.from(parts, (part) => numbers.get(part[depth]!)!) };
+}

@@ -1,0 +1,38 @@
+/**
+ * A list of texts in two shared buffers. A million paths as strings would be copied into every worker; this way all
+ * threads read the same bytes.
+ */
+
+export interface TextTable {
+  /** All texts in UTF-8, one after the other, in shared memory. */
+  readonly bytes: Uint8Array;
+  /** Where each text ends in `bytes`. */
+  readonly ends: Uint32Array;
+}
+
+/** Packs texts, 4 GB together at most. */
+export function packTexts(texts: readonly string[]): TextTable {
+  const encoder = new TextEncoder();
+  const ends = new Uint32Array(new SharedArrayBuffer(texts.length * 4));
+  let total = 0;
+  let worst = 0;
+  for (const text of texts) worst += text.length * 3;
+  const scratch = new Uint8Array(worst);
+  for (let i = 0; i < texts.length; i++) {
+    total += encoder.encodeInto(texts[i]!, scratch.subarray(total)).written;
+    ends[i] = total;
+  }
+  const bytes = new Uint8Array(new SharedArrayBuffer(total));
+  bytes.set(scratch.subarray(0, total));
+  return { bytes, ends };
+}
+
+/** Text number `index`. */
+export function textAt(table: TextTable, index: number): string {
+  const end = table.ends[index];
+  if (end === undefined)
+    throw new RangeError(`Item ${index} was asked for, but there are only ${table.ends.length}.`);
+  const start = index === 0 ? 0 : table.ends[index - 1]!;
+  // A copy: decoders refuse shared memory.
+  return new TextDecoder().decode(table.bytes.slice(start, end));
+}

@@ -1,0 +1,70 @@
+/**
+ * Images as evaluations see them: the whole image, without random changes. Official protocol: short side resized to 8/7 of
+ * the input size (256 for 224) with bicubic interpolation, then the centre. Images that have the input size already are
+ * taken as they are: cutting the border off a 32-pixel image would lose a quarter of it.
+ */
+import { statisticsFor } from '../data/assemble.ts';
+import { openReader } from '../data/reader.ts';
+import type { Source } from '../data/source.ts';
+import type { Image } from '../image/image.ts';
+import { normalizationTable, normalize } from '../image/normalize.ts';
+import { centerCrop, resizeShortSide } from '../image/resize.ts';
+
+/** @param size side of the network's input, pixels */
+export function evalView(image: Image, size: number): Image {
+  if (image.width === size && image.height === size) return image;
+  return centerCrop(resizeShortSide(image, Math.round((size * 8) / 7), 'bicubic'), size, size);
+}
+
+export interface EvalBatch {
+  /** Numbers of the images in the source. */
+  readonly indices: readonly number[];
+  readonly images: readonly Image[];
+  /** Normalised, [images, C, size, size]. */
+  readonly pixels: Float32Array;
+}
+
+export interface EvalImagesOptions {
+  readonly size: number;
+  readonly batch: number;
+  /** Which images, in order; all unless given. */
+  readonly indices?: readonly number[];
+  /** Told about images that cannot be read; they are left out. */
+  readonly onSkip?: (key: string, reason: string) => void;
+}
+
+/** Reads images in order, batch by batch; the last batch may be smaller. */
+export async function* evalImages(
+  source: Source,
+  { size, batch, indices, onSkip }: EvalImagesOptions,
+): AsyncGenerator<EvalBatch> {
+  const table = normalizationTable(statisticsFor(source.channels));
+  const reader = openReader(source.spec);
+  const wanted = indices ?? Array.from({ length: source.length }, (_, i) => i);
+  const load = (start: number) =>
+    Promise.all(
+      wanted.slice(start, start + batch).map(async (index) => {
+        try {
+          return { index, image: evalView(await reader.read(index), size) };
+        } catch (error) {
+          onSkip?.(source.key(index), error instanceof Error ? error.message : String(error));
+          return undefined;
+        }
+      }),
+    );
+  try {
+    let next = load(0); // the next batch is decoded while this one is used
+    for (let start = 0; start < wanted.length; start += batch) {
+      const loaded = (await next).filter((entry) => entry !== undefined);
+      if (start + batch < wanted.length) next = load(start + batch);
+      const pixels = new Float32Array(loaded.length * source.channels * size * size);
+      loaded.forEach(({ image }, i) => {
+        normalize(image, table, pixels, i * source.channels * size * size);
+      });
+      if (loaded.length > 0)
+        yield { indices: loaded.map((x) => x.index), images: loaded.map((x) => x.image), pixels };
+    }
+  } finally {
+    reader.close();
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * From symbolic tensors to a program: simplification, dead code and common subexpressions, then one ONNX node or a few
+ * for each node of the graph.
+ *
+ * Values cross the border of a program under names. A contiguous range of rows of an input (one of the three thirds of a
+ * `qkv` weight, say) is not copied by the program: it becomes an input of its own that views the same memory. Likewise a
+ * result that is a concatenation of rows becomes several outputs that view one array. `views` lists them.
+ */
+import { GraphError } from './errors.ts';
+import { encodeOnnx, type OnnxConstant, type OnnxNode, type OnnxValue } from './onnx.ts';
+import { concatOp, cutOf } from './ops/layout.ts';
+import { inputName, inputOp } from './ops/leaf.ts';
+import { simplify } from './passes/simplify.ts';
+import {
+  type Device,
+  type DType,
+  type EmitOptions,
+  type Lowering,
+  type Node,
+  type Shape,
+  sameShape,
+  type Tensor,
+} from './tensor.ts';
+import { countUses, topological } from './traverse.ts';
+
+/** One value that crosses the border: an ONNX input or output, and the elements of the named value that it is. */
+export interface View {
+  /** Name in the ONNX file. */
+  readonly onnxName: string;
+  /** Name the caller knows. */
+  readonly name: string;
+  /** First element. */
+  readonly offset: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+export interface Interface {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** A compiled graph: ONNX bytes and what goes in and out of them. */
+export interface CompiledGraph {
+  readonly onnx: Uint8Array<ArrayBuffer>;
+  readonly device: Device;
+  readonly inputs: ReadonlyMap<string, Interface>;
+  readonly outputs: ReadonlyMap<string, Interface>;
+  readonly inputViews: readonly View[];
+  readonly outputViews: readonly View[];
+  /** Number of ONNX nodes. */
+  readonly nodes: number;
+}
+
+export interface CompileOptions {
+  readonly device?: Device;
+}
+
+/**
+ * Compiles named results. Inputs are found by walking back from them.
+ *
+ * @throws GraphError when two inputs of one name differ in shape, or a result is asked for that is an input itself
+ */
+export function compile(
+  results: Readonly<Record<string, Tensor>>,
+  { device = 'cpu' }: CompileOptions = {},
+): CompiledGraph {
+  const names = Object.keys(results);
+  const roots = simplify(Object.values(results));
+  // A result in pieces: its parts are the roots instead.
+  const pieces = roots.flatMap((root, i) => splitRows(root, names[i] ?? ''));
+  const lowering = new OnnxLowering(
+    device,
+    pieces.map((piece) => piece.tensor),
+  );
+  const outputViews = pieces.map(({ tensor, name, offset }) => {
+    // ONNX keeps one name space for inputs and results; a value updated in place has one of each.
+    const own = lowering.inputs.has(name) ? `new ${name}` : name;
+    const onnxName = lowering.result(tensor, offset === 0 ? own : `${own}@${offset}`);
+    return { onnxName, name, offset, shape: tensor.shape, dtype: tensor.dtype };
+  });
+  return {
+    onnx: encodeOnnx({
+      nodes: lowering.nodes,
+      constants: [...lowering.constants.values()],
+      inputs: lowering.inputViews.map(asValue),
+      outputs: outputViews.map(asValue),
+    }),
+    device,
+    inputs: lowering.inputs,
+    outputs: new Map(roots.map((root, i) => [names[i] ?? '', { shape: root.shape, dtype: root.dtype }])),
+    inputViews: lowering.inputViews,
+    outputViews,
+    nodes: lowering.nodes.length,
+  };
+}
+
+function asValue({ onnxName, dtype, shape }: View): OnnxValue {
+  return { name: onnxName, dtype, shape };
+}
+
+interface Piece {
+  readonly tensor: Tensor;
+  readonly name: string;
+  readonly offset: number;
+}
+
+function splitRows(root: Tensor, name: string): Piece[] {
+  if (root.node.op.name !== concatOp.name || root.node.attributes.axis !== 0)
+    return [{ tensor: root, name, offset: 0 }];
+  let offset = 0;
+  return root.node.inputs.map((tensor) => {
+    const piece = { tensor, name, offset };
+    offset += tensor.size;
+    return piece;
+  });
+}
+
+class OnnxLowering implements Lowering {
+  readonly device: Device;
+  readonly nodes: OnnxNode[] = [];
+  readonly constants = new Map<string, OnnxConstant>();
+  readonly inputs = new Map<string, Interface>();
+  readonly inputViews: View[] = [];
+  readonly #names = new Map<Tensor, string>();
+  readonly #uses: ReadonlyMap<Tensor, number>;
+  readonly #results = new Set<string>();
+  #count = 0;
+
+  constructor(device: Device, roots: readonly Tensor[]) {
+    this.device = device;
+    const order = topological(roots);
+    this.#uses = countUses(roots, order);
+    for (const node of order) this.#lower(node);
+  }
+
+  #lower(node: Node): void {
+    if (node.op.name === inputOp.name) return; // declared when it is read, whole or in rows
+    const view = this.#rowsOfInput(node);
+    if (view !== undefined) {
+      this.#names.set(node.output(), view);
+      return;
+    }
+    if (node.op.lower === undefined)
+      throw new GraphError(`compile: "${node.op.name}" cannot be lowered to ONNX`);
+    const names = node.op.lower(node, this);
+    node.outputs.forEach((x, i) => {
+      const name = names[i];
+      if (name !== undefined && name !== '') this.#names.set(x, name);
+    });
+  }
+
+  /** A slice of leading rows of an input, as a view of the input's memory. */
+  #rowsOfInput(node: Node): string | undefined {
+    const [x] = node.inputs;
+    const cut = node.outputs[0] === undefined ? undefined : cutOf(node.outputs[0]);
+    const name = x === undefined ? undefined : inputName(x);
+    if (x === undefined || name === undefined || cut?.axis !== 0) return undefined;
+    const offset = cut.start * (x.size / x.dim(0));
+    return this.#declare(name, x, offset, node.output().shape);
+  }
+
+  #declare(name: string, whole: Tensor, offset: number, shape: Shape): string {
+    const known = this.inputs.get(name);
+    if (known !== undefined && (!sameShape(known.shape, whole.shape) || known.dtype !== whole.dtype)) {
+      throw new GraphError(
+        `compile: input "${name}" is used with shapes [${known.shape.join(', ')}] and [${whole.shape.join(', ')}]`,
+      );
+    }
+    this.inputs.set(name, { shape: whole.shape, dtype: whole.dtype });
+    const onnxName = sameShape(shape, whole.shape) ? name : `${name}[${offset}:${shape.join('x')}]`;
+    if (!this.inputViews.some((view) => view.onnxName === onnxName)) {
+      this.inputViews.push({ onnxName, name, offset, shape, dtype: whole.dtype });
+    }
+    return onnxName;
+  }
+
+  name(tensor: Tensor): string {
+    const known = this.#names.get(tensor);
+    if (known !== undefined) return known;
+    const name = inputName(tensor);
+    if (name === undefined)
+      throw new GraphError(`compile: "${tensor.node.op.name}" did not produce output ${tensor.index}`);
+    const declared = this.#declare(name, tensor, 0, tensor.shape);
+    this.#names.set(tensor, declared);
+    return declared;
+  }
+
+  used(tensor: Tensor): boolean {
+    return (this.#uses.get(tensor) ?? 0) > 0;
+  }
+
+  /**
+   * Gives a tensor the name of a result: the node that makes it writes there. What no node makes (an input, a constant) or
+   * has a result's name already is copied.
+   */
+  result(tensor: Tensor, name: string): string {
+    const made = this.name(tensor);
+    if (!this.#results.has(made) && this.nodes.some((node) => node.outputs.includes(made))) {
+      const renamed = (names: readonly string[]): string[] => names.map((x) => (x === made ? name : x));
+      this.nodes.forEach((node, i) => {
+        this.nodes[i] = { ...node, inputs: renamed(node.inputs), outputs: renamed(node.outputs) };
+      });
+      for (const [x, known] of this.#names) if (known === made) this.#names.set(x, name);
+    } else {
+      this.nodes.push({ opType: 'Identity', domain: '', inputs: [made], outputs: [name], attributes: {} });
+    }
+    this.#results.add(name);
+    return name;
+  }
+
+  emit(opType: string, inputs: readonly string[], options: EmitOptions = {}): string {
+    return this.emitMany(opType, inputs, [true], options)[0] ?? '';
+  }
+
+  emitMany(
+    opType: string,
+    inputs: readonly string[],
+    outputs: readonly boolean[],
+    options: EmitOptions = {},
+  ): string[] {
+    const names = outputs.map((wanted) => (wanted ? `${opType}_${++this.#count}` : ''));
+    const last = names.findLastIndex((name) => name !== '');
+    this.nodes.push({
+      opType,
+      domain: options.domain ?? '',
+      inputs,
+      outputs: names.slice(0, last + 1),
+      attributes: options.attributes ?? {},
+    });
+    return names;
+  }
+
+  floats(values: ArrayLike<number>, shape: Shape): string {
+    return this.#constant(Float32Array.from(values), shape);
+  }
+
+  ints(values: readonly number[]): string {
+    return this.#constant(BigInt64Array.from(values, BigInt), [values.length]);
+  }
+
+  #constant(values: Float32Array | BigInt64Array, shape: Shape): string {
+    const short =
+      values.length <= 16 ? `${values.constructor.name}:${shape.join('x')}:${values.join(',')}` : undefined;
+    const key = short ?? `constant ${this.constants.size}`;
+    const known = this.constants.get(key);
+    if (known !== undefined) return known.name;
+    const name = `constant_${this.constants.size}`;
+    this.constants.set(key, { name, shape, values });
+    return name;
+  }
+}

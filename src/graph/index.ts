@@ -1,0 +1,54 @@
+/**
+ * A small differentiable-program compiler: symbolic tensors, gradients, ONNX. It knows nothing of images or of DINO.
+ */
+export { type CompiledGraph, type CompileOptions, compile, type Interface, type View } from './compile.ts';
+export { GraphError } from './errors.ts';
+export { gradients } from './gradients.ts';
+export { crossEntropy, gelu, logSoftmax, softmax } from './ops/activation.ts';
+export { type Attended, attention } from './ops/attention.ts';
+export { conv2d, maxPool, meanPool, type WindowOptions, windows } from './ops/convolution.ts';
+export {
+  add,
+  div,
+  equal,
+  erf,
+  exp,
+  greater,
+  log,
+  maximum,
+  mul,
+  neg,
+  relu,
+  scale,
+  shift,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+  tanh,
+  where,
+} from './ops/elementwise.ts';
+export { cast, concat, expand, gather, pad, reshape, slice, transpose } from './ops/layout.ts';
+export { constant, indices, input, scalar, zeros } from './ops/leaf.ts';
+export {
+  type BatchStatistics,
+  batchNorm,
+  batchNormTrain,
+  l2Normalize,
+  layerNorm,
+  weightNormLinear,
+} from './ops/normalize.ts';
+export { type GemmOptions, gemm, linear, type MatmulOptions, matmul } from './ops/product.ts';
+export { max, mean, type ReduceOptions, sum } from './ops/reduce.ts';
+export { hoistSlices } from './passes/hoist-slices.ts';
+export {
+  type Initializer,
+  one,
+  type ParameterInfo,
+  ParameterSet,
+  Scope,
+  truncNormal,
+  uniform,
+  zero,
+} from './scope.ts';
+export { type Device, type DType, type Shape, sizeOf, type Tensor, type TensorType } from './tensor.ts';

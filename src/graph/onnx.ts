@@ -1,0 +1,169 @@
+/**
+ * The ONNX file format, as far as programs need it: a writer of ModelProto in protobuf's wire format.
+ * Field numbers from onnx/onnx.proto (IR version 10).
+ */
+import type { DType, OnnxAttribute, Shape } from './tensor.ts';
+
+const IR_VERSION = 10;
+/** Opset 23 brought `Attention`. */
+const OPSET = 23;
+
+const ELEMENT_TYPE: Readonly<Record<DType, number>> = { f32: 1, i64: 7, bool: 9, f16: 10 };
+
+export interface OnnxNode {
+  readonly opType: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
+}
+
+export interface OnnxValue {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export interface OnnxConstant {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly values: Float32Array | BigInt64Array;
+}
+
+export interface OnnxGraph {
+  readonly nodes: readonly OnnxNode[];
+  readonly constants: readonly OnnxConstant[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+}
+
+/** Grows as it is written to; nested messages are written into writers of their own, as their length comes first. */
+class Writer {
+  #bytes = new Uint8Array(256);
+  #length = 0;
+  static readonly #encoder = new TextEncoder();
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+
+  #varint(value: number | bigint): void {
+    this.#reserve(10);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    while (rest > 0x7fn) {
+      this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.#bytes[this.#length++] = Number(rest);
+  }
+
+  int(field: number, value: number): void {
+    this.#varint(field * 8);
+    this.#varint(value);
+  }
+
+  float(field: number, value: number): void {
+    this.#varint(field * 8 + 5);
+    this.#reserve(4);
+    new DataView(this.#bytes.buffer).setFloat32(this.#length, value, true);
+    this.#length += 4;
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    this.#varint(field * 8 + 2);
+    this.#varint(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+  }
+
+  text(field: number, value: string): void {
+    this.bytes(field, Writer.#encoder.encode(value));
+  }
+
+  message(field: number, write: (inner: Writer) => void): void {
+    const inner = new Writer();
+    write(inner);
+    this.bytes(field, inner.finish());
+  }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+function writeAttribute(to: Writer, name: string, value: OnnxAttribute): void {
+  to.text(1, name);
+  if ('int' in value) {
+    to.int(3, value.int);
+    to.int(20, 2);
+  } else if ('float' in value) {
+    to.float(2, value.float);
+    to.int(20, 1);
+  } else if ('ints' in value) {
+    for (const n of value.ints) to.int(8, n);
+    to.int(20, 7);
+  } else {
+    to.text(4, value.text);
+    to.int(20, 3);
+  }
+}
+
+function writeNode(to: Writer, node: OnnxNode): void {
+  for (const name of node.inputs) to.text(1, name);
+  for (const name of node.outputs) to.text(2, name);
+  to.text(3, node.outputs.find((name) => name !== '') ?? '');
+  to.text(4, node.opType);
+  for (const [name, value] of Object.entries(node.attributes))
+    to.message(5, (inner) => writeAttribute(inner, name, value));
+  if (node.domain !== '') to.text(7, node.domain);
+}
+
+function writeConstant(to: Writer, { name, shape, values }: OnnxConstant): void {
+  for (const n of shape) to.int(1, n);
+  to.int(2, values instanceof Float32Array ? ELEMENT_TYPE.f32 : ELEMENT_TYPE.i64);
+  to.text(8, name);
+  to.bytes(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+}
+
+function writeValue(to: Writer, { name, dtype, shape }: OnnxValue): void {
+  to.text(1, name);
+  to.message(2, (type) =>
+    type.message(1, (tensor) => {
+      tensor.int(1, ELEMENT_TYPE[dtype]);
+      tensor.message(2, (dims) => {
+        for (const n of shape) dims.message(1, (dim) => dim.int(1, n));
+      });
+    }),
+  );
+}
+
+/** The bytes of a model file. */
+export function encodeOnnx(graph: OnnxGraph): Uint8Array<ArrayBuffer> {
+  const model = new Writer();
+  model.int(1, IR_VERSION);
+  model.text(2, 'dino-ts');
+  model.message(7, (to) => {
+    for (const node of graph.nodes) to.message(1, (inner) => writeNode(inner, node));
+    to.text(2, 'program');
+    for (const constant of graph.constants) to.message(5, (inner) => writeConstant(inner, constant));
+    for (const value of graph.inputs) to.message(11, (inner) => writeValue(inner, value));
+    for (const value of graph.outputs) to.message(12, (inner) => writeValue(inner, value));
+  });
+  const domains: readonly (readonly [string, number])[] = graph.nodes.some((node) => node.domain !== '')
+    ? [
+        ['', OPSET],
+        ['com.microsoft', 1],
+      ]
+    : [['', OPSET]];
+  for (const [domain, version] of domains) {
+    model.message(8, (to) => {
+      to.text(1, domain);
+      to.int(2, version);
+    });
+  }
+  return model.finish();
+}

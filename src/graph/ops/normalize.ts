@@ -1,0 +1,159 @@
+/** Normalisations: layer norm, batch norm, L2, weight norm. */
+import { GraphError } from '../errors.ts';
+import { Node, type Op, type Tensor } from '../tensor.ts';
+import { add, div, maximum, mul, scale, shift, sqrt, square, stopGradient, sub } from './elementwise.ts';
+import { reshape } from './layout.ts';
+import { scalar } from './leaf.ts';
+import { gemm } from './product.ts';
+import { mean, sum, sumTo } from './reduce.ts';
+
+type LayerNormAttributes = { eps: number };
+
+const layerNormOp: Op<LayerNormAttributes> = {
+  name: 'layerNorm',
+  infer: ([x, weight, bias]) => {
+    const width = x?.shape.at(-1);
+    if (
+      x === undefined ||
+      weight?.shape.length !== 1 ||
+      weight.shape[0] !== width ||
+      bias?.shape[0] !== width
+    ) {
+      throw new GraphError(`wants a weight and a bias of ${width} elements for [${x?.shape.join(', ')}]`);
+    }
+    const statistic = { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] };
+    return [x, statistic, statistic]; // y, mean, 1 / standard deviation
+  },
+  // With xhat = (x - mean) / sd and h = g * weight: dx = (h - mean(h) - xhat mean(h xhat)) / sd.
+  gradient: (node, [g]) => {
+    if (g === undefined) return [];
+    const [x, weight] = [node.input(0), node.input(1)];
+    const inverse = node.output(2);
+    const xhat = mul(sub(x, node.output(1)), inverse);
+    const gx = mul(g, xhat);
+    const last = { axes: [-1], keep: true };
+    const h = mul(g, weight);
+    const dx = mul(sub(sub(h, mean(h, last)), mul(xhat, mean(mul(h, xhat), last))), inverse);
+    return [dx, sumTo(gx, weight.shape), sumTo(g, weight.shape)];
+  },
+  lower: (node, to) => {
+    const attributes = { axis: { int: -1 }, epsilon: { float: node.attributes.eps } };
+    const used = node.outputs.map((x, i) => i === 0 || to.used(x));
+    return to.emitMany(
+      'LayerNormalization',
+      node.inputs.map((x) => to.name(x)),
+      used,
+      { attributes },
+    );
+  },
+  cut: (node, cut, slice) => {
+    if (cut.axis === node.output().rank - 1) return undefined;
+    return layerNorm(slice(node.input(0), cut), node.input(1), node.input(2), node.attributes.eps);
+  },
+};
+
+/** Normalises the last axis to mean 0 and (biased) variance 1, then `* weight + bias`. */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  return new Node(layerNormOp, [x, weight, bias], { eps }).output(0);
+}
+
+export interface BatchStatistics {
+  /** [C] */
+  readonly mean: Tensor;
+  /** [C], biased */
+  readonly variance: Tensor;
+}
+
+type BatchNormAttributes = { eps: number };
+
+const batchNormOp: Op<BatchNormAttributes> = {
+  name: 'batchNorm',
+  infer: ([x, weight, bias]) => {
+    const channels = x?.shape[1];
+    if (x?.shape.length !== 2 || weight?.shape[0] !== channels || bias?.shape[0] !== channels) {
+      throw new GraphError(`wants rows of channels, a weight and a bias, got [${x?.shape.join(', ')}]`);
+    }
+    const statistic = { dtype: x.dtype, shape: [channels ?? 0] };
+    return [x, statistic, statistic, x]; // y, mean, biased variance, x - mean
+  },
+  // With c = x - mean, s = 1 / sd: dx = w s (g - mean(g)) - w s^3 mean(g c) c, one pass less than through xhat.
+  gradient: (node, [g]) => {
+    if (g === undefined) return [];
+    const [x, weight, centred] = [node.input(0), node.input(1), node.output(3)];
+    const inverse = div(scalar(1), sqrt(shift(node.output(2), node.attributes.eps)));
+    const rows = { axes: [0] };
+    const total = sum(g, rows); // d bias
+    const correlation = sum(mul(g, centred), rows);
+    const factor = mul(weight, inverse);
+    const alongX = scale(mul(mul(factor, square(inverse)), correlation), 1 / x.dim(0));
+    const constant = scale(mul(factor, total), 1 / x.dim(0));
+    const dx = sub(sub(mul(g, factor), mul(centred, alongX)), constant);
+    return [dx, mul(correlation, inverse), total];
+  },
+  lower: (node, to) => {
+    const [x, weight, bias] = node.inputs.map((t) => to.name(t));
+    const [rows, channels] = [node.input(0).dim(0), node.input(0).dim(1)];
+    const ones = to.floats(new Float32Array(rows).fill(1), [1, rows]);
+    const columnMean = (name: string): string =>
+      to.emit('Gemm', [ones, name], { attributes: { alpha: { float: 1 / rows } } });
+    const average = columnMean(x ?? ''); // [1, C]
+    const centred = to.emit('Sub', [x ?? '', average]);
+    const variance = columnMean(to.emit('Mul', [centred, centred]));
+    const deviation = to.emit('Sqrt', [to.emit('Add', [variance, to.floats([node.attributes.eps], [])])]);
+    const factor = to.emit('Div', [weight ?? '', deviation]);
+    const y = to.emit('Add', [to.emit('Mul', [centred, factor]), bias ?? '']);
+    const flat = (name: string): string => to.emit('Reshape', [name, to.ints([channels])]);
+    return [y, flat(average), flat(variance), centred];
+  },
+};
+
+/**
+ * Normalises every channel by its mean and biased variance over all other axes, then `* weight + bias`. Channels are the
+ * last axis. The statistics are results to read; gradients do not pass through them.
+ */
+export function batchNormTrain(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  eps: number,
+): { readonly y: Tensor; readonly statistics: BatchStatistics } {
+  const node = new Node(batchNormOp, [reshape(x, [-1, x.dim(-1)]), weight, bias], { eps });
+  return {
+    y: reshape(node.output(0), x.shape),
+    statistics: { mean: stopGradient(node.output(1)), variance: stopGradient(node.output(2)) },
+  };
+}
+
+/** Batch norm by given statistics: `(x - mean) / sqrt(variance + eps) * weight + bias`, channels last. */
+export function batchNorm(
+  x: Tensor,
+  { mean, variance }: BatchStatistics,
+  weight: Tensor,
+  bias: Tensor,
+  eps: number,
+): Tensor {
+  const factor = div(weight, sqrt(shift(variance, eps)));
+  return add(mul(sub(x, mean), factor), bias);
+}
+
+/** `x / max(|x|, eps)` along the last axis (torch's `normalize`). */
+export function l2Normalize(x: Tensor, eps = 1e-12): Tensor {
+  const norm = sqrt(sum(square(x), { axes: [-1], keep: true }));
+  return div(x, maximum(norm, scalar(eps)));
+}
+
+/**
+ * A linear layer without bias whose weight rows are `g v / |v|` (weight normalisation, Salimans and Kingma 2016; torch's
+ * `weight_norm` with dim 0). The rows' lengths scale the products instead of the weights, so that no normalised copy of a
+ * large weight is made, forward or backward.
+ *
+ * @param x [rows, in]
+ * @param v [out, in]
+ * @param g [out, 1]
+ * @returns [rows, out]
+ */
+export function weightNormLinear(x: Tensor, v: Tensor, g: Tensor): Tensor {
+  const length = sqrt(sum(square(v), { axes: [1], keep: true })); // [out, 1]
+  const products = gemm(x, v, { transB: true }); // [rows, out]
+  return mul(products, reshape(div(g, length), [1, -1]));
+}

@@ -1,0 +1,153 @@
+/**
+ * Local rewrites before lowering. Each removes a pass over memory and changes nothing but the order of rounding:
+ *
+ * - a GELU whose parts the backward pass computes anyway is put together from those parts;
+ * - factors known now move into the matrix product before or after them (`Gemm` multiplies by alpha for free);
+ * - an input that a product is added to (accumulated gradients) becomes the product's addend.
+ */
+
+import { geluParts, isGelu } from '../ops/activation.ts';
+import { add, addends, factors, mul, scale, scaleFactor } from '../ops/elementwise.ts';
+import { concat, concatOp, reshape, slice } from '../ops/layout.ts';
+import { inputName } from '../ops/leaf.ts';
+import { gemmOp } from '../ops/product.ts';
+import { Node, sameShape, type Tensor } from '../tensor.ts';
+import { countUses, rewrite } from '../traverse.ts';
+import { shareSubexpressions } from './share.ts';
+
+/** @returns the same tensors, computed with fewer passes over memory */
+export function simplify(roots: readonly Tensor[]): Tensor[] {
+  const shared = shareSubexpressions(splitGelus(roots));
+  return shareSubexpressions(accumulateInPlace(foldFactors(shared)));
+}
+
+/** Computes a GELU from `geluParts` where its error function is needed by other nodes too. */
+function splitGelus(roots: readonly Tensor[]): Tensor[] {
+  const withErf = new Set<Tensor>();
+  rewrite(roots, (node) => {
+    if (node.op.name === 'erf') withErf.add(scaledFrom(node.input(0)));
+    return undefined;
+  });
+  return rewrite(roots, (node, inputs) => {
+    const [x] = inputs;
+    if (!isGelu(node) || x === undefined || !withErf.has(node.input(0))) return undefined;
+    const { u, gate } = geluParts(x);
+    return [scale(mul(u, gate), Math.SQRT1_2)];
+  });
+}
+
+/** input + gemm(...) as one Gemm, also row range by row range and through a reshape. */
+function accumulateInPlace(roots: readonly Tensor[]): Tensor[] {
+  const onto = (total: Tensor, part: Tensor): Tensor | undefined => {
+    const { node } = part;
+    if (node.op.name === gemmOp.name && node.inputs.length === 2) {
+      return new Node(node.op, [...node.inputs, total], node.attributes).output();
+    }
+    if (node.op.name === 'reshape') {
+      const inner = node.input(0);
+      const added = onto(reshape(total, inner.shape), inner);
+      return added === undefined ? undefined : reshape(added, part.shape);
+    }
+    if (node.op.name === concatOp.name && node.attributes.axis === 0) {
+      let start = 0;
+      const rows = node.inputs.map((piece) => {
+        const from = start;
+        start += piece.dim(0);
+        const range = slice(total, 0, from, start);
+        return onto(range, piece) ?? add(range, piece);
+      });
+      return concat(rows, 0);
+    }
+    return undefined;
+  };
+  return rewrite(roots, (node, inputs) => {
+    const [total, part] = inputs;
+    if (node.op.name !== 'add' || total === undefined || part === undefined || inputName(total) === undefined)
+      return undefined;
+    if (!sameShape(total.shape, part.shape)) return undefined;
+    const added = onto(total, part);
+    return added === undefined ? undefined : [added];
+  });
+}
+
+function scaledFrom(x: Tensor): Tensor {
+  return scaleFactor(x) === undefined ? x : x.node.input(0);
+}
+
+function foldFactors(roots: readonly Tensor[]): Tensor[] {
+  const uses = countUses(roots);
+  const once = (x: Tensor): boolean => uses.get(x) === 1;
+  return rewrite(roots, (node, inputs) => {
+    if (node.op.name === gemmOp.name) return foldIntoGemm(node, inputs);
+    if (node.op.name === 'sum') return factorOutOfSum(node, inputs);
+    if (node.op.name === 'mul') return shareFactor(inputs);
+    const [x] = inputs;
+    const [before] = node.inputs;
+    const factor = node.outputs[0] === undefined ? undefined : scaleFactor(node.outputs[0]);
+    if (factor === undefined || x === undefined || before === undefined) return undefined;
+    const pushed = pushFactor(x, before, factor, once);
+    return pushed === undefined ? undefined : [pushed];
+  });
+}
+
+/** gemm(f x, W) = gemm(x, W) with alpha f, for either operand and through reshapes. */
+function foldIntoGemm(node: Node, inputs: readonly Tensor[]): readonly Tensor[] | undefined {
+  let factor = 1;
+  const bare = inputs.map((x, i) => {
+    if (i === 2) return x;
+    const inner = x.node.op.name === 'reshape' ? x.node.input(0) : x;
+    const f = scaleFactor(inner);
+    if (f === undefined) return x;
+    factor *= f;
+    return reshape(inner.node.input(0), x.shape);
+  });
+  if (factor === 1) return undefined;
+  const alpha = typeof node.attributes.alpha === 'number' ? node.attributes.alpha : 1;
+  return new Node(node.op, bare, { ...node.attributes, alpha: alpha * factor }).outputs;
+}
+
+/** (f x) y = x (f y) where y is smaller. */
+function shareFactor(inputs: readonly Tensor[]): readonly Tensor[] | undefined {
+  const [a, b] = inputs;
+  if (a === undefined || b === undefined || a.size === b.size) return undefined;
+  const [large, small] = a.size > b.size ? [a, b] : [b, a];
+  const factor = scaleFactor(large);
+  return factor === undefined ? undefined : [mul(large.node.input(0), scale(small, factor))];
+}
+
+/** sum(f x) = f sum(x): the sum is smaller. */
+function factorOutOfSum(node: Node, inputs: readonly Tensor[]): readonly Tensor[] | undefined {
+  const [x] = inputs;
+  const inner = x?.node.op.name === 'reshape' ? x.node.input(0) : x;
+  const factor = inner === undefined ? undefined : scaleFactor(inner);
+  if (x === undefined || inner === undefined || factor === undefined) return undefined;
+  return [
+    scale(new Node(node.op, [reshape(inner.node.input(0), x.shape)], node.attributes).output(), factor),
+  ];
+}
+
+/** f * gemm(...), f * (large * small) and f * (gemm(...) + bias), where nothing else reads the unscaled values. */
+function pushFactor(
+  x: Tensor,
+  original: Tensor,
+  factor: number,
+  once: (x: Tensor) => boolean,
+): Tensor | undefined {
+  if (!once(original)) return undefined;
+  const { node } = x;
+  if (node.op.name === gemmOp.name && node.inputs.length === 2) {
+    const alpha = typeof node.attributes.alpha === 'number' ? node.attributes.alpha : 1;
+    return new Node(node.op, node.inputs, { ...node.attributes, alpha: alpha * factor }).output();
+  }
+  if (node.op.name === 'reshape') {
+    const inner = pushFactor(node.input(0), original.node.input(0), factor, once);
+    return inner === undefined ? undefined : reshape(inner, x.shape);
+  }
+  const [large, small] = factors(x) ?? [];
+  if (large !== undefined && small !== undefined && small.size < large.size)
+    return mul(large, scale(small, factor));
+  const [a, b] = addends(x) ?? [];
+  if (a === undefined || b === undefined || b.size >= a.size) return undefined;
+  const product = pushFactor(a, original.node.input(0), factor, once);
+  return product === undefined ? undefined : add(product, scale(b, factor));
+}

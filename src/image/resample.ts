@@ -1,0 +1,134 @@
+/**
+ * PIL's resampling (Pillow, Resample.c), the definition: for each axis a filter that widens when it shrinks (antialias),
+ * normalised in double, rounded to 22-bit fixed point; first along the rows, rounded to 8 bits, then along the columns.
+ * The vectorised passes in `assembly/image.ts` use the same weights and give the same bytes.
+ */
+import type { Image } from './image.ts';
+
+export type Interpolation = 'bilinear' | 'bicubic' | 'lanczos';
+
+/** Fractional bits of a weight. */
+const PRECISION = 22;
+
+/** How one axis is resampled: output sample i is the sum of `taps` inputs from `first[i]` on, times its weights. */
+export interface AxisWeights {
+  readonly inSize: number;
+  readonly outSize: number;
+  /** The largest number of inputs of an output sample; rows with fewer end in zeros. */
+  readonly taps: number;
+  /** First input of each output sample. */
+  readonly first: Int32Array;
+  /** `[outSize, taps]`, times 2^22. */
+  readonly weights: Int32Array;
+}
+
+function bilinear(x: number): number {
+  const distance = Math.abs(x);
+  return distance < 1 ? 1 - distance : 0;
+}
+
+/** Keys' cubic with a = -0.5 (torch's tensor resize has -0.75). */
+function bicubic(x: number): number {
+  const distance = Math.abs(x);
+  if (distance < 1) return (1.5 * distance - 2.5) * distance * distance + 1;
+  if (distance < 2) return (((distance - 5) * distance + 8) * distance - 4) * -0.5;
+  return 0;
+}
+
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
+}
+
+function lanczos(x: number): number {
+  return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+const filters = {
+  bilinear: { support: 1, value: bilinear },
+  bicubic: { support: 2, value: bicubic },
+  lanczos: { support: 3, value: lanczos },
+} as const;
+
+/**
+ * The weights that bring the stretch `start .. start + length` of an axis with `inSize` samples to `outSize` samples.
+ * The filter may reach out of the stretch, but not out of the axis. Equal sizes give the identity.
+ */
+export function axisWeights(
+  inSize: number,
+  outSize: number,
+  interpolation: Interpolation,
+  start = 0,
+  length = inSize,
+): AxisWeights {
+  const { support, value } = filters[interpolation];
+  const scale = length / outSize;
+  const wide = Math.max(scale, 1);
+  const reach = support * wide;
+  const perWide = 1 / wide;
+  const first = new Int32Array(outSize);
+  const counts = new Int32Array(outSize);
+  let taps = 0;
+  for (let i = 0; i < outSize; i++) {
+    const centre = start + (i + 0.5) * scale;
+    const from = Math.max(0, Math.trunc(centre - reach + 0.5));
+    const count = Math.min(inSize, Math.trunc(centre + reach + 0.5)) - from;
+    first[i] = from;
+    counts[i] = count;
+    if (count > taps) taps = count;
+  }
+  const weights = new Int32Array(outSize * taps);
+  const raw = new Float64Array(taps);
+  for (let i = 0; i < outSize; i++) {
+    const count = counts[i]!;
+    const offset = first[i]! - (start + (i + 0.5) * scale) + 0.5;
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const weight = value((k + offset) * perWide);
+      raw[k] = weight;
+      sum += weight;
+    }
+    for (let k = 0; k < count; k++) {
+      const weight = (raw[k]! / sum) * 2 ** PRECISION;
+      weights[i * taps + k] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
+    }
+  }
+  return { inSize, outSize, taps, first, weights };
+}
+
+function clip8(value: number): number {
+  return value < 0 ? 0 : value > 255 ? 255 : value;
+}
+
+/** Resamples the rows and then the columns of `image`, in plain TypeScript: readable, and the oracle of the fast one. */
+export function resamplePlain(image: Image, across: AxisWeights, down: AxisWeights): Image {
+  const { channels, height, data } = image;
+  const width = across.outSize;
+  const half = 1 << (PRECISION - 1);
+  const rows = new Uint8Array(height * width * channels);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = y * image.width + across.first[x]!;
+      const count = Math.min(across.taps, image.width - across.first[x]!);
+      for (let c = 0; c < channels; c++) {
+        let sum = half;
+        for (let k = 0; k < count; k++) {
+          sum += data[(from + k) * channels + c]! * across.weights[x * across.taps + k]!;
+        }
+        rows[(y * width + x) * channels + c] = clip8(sum >> PRECISION);
+      }
+    }
+  }
+  const stride = width * channels;
+  const out = new Uint8Array(down.outSize * stride);
+  for (let y = 0; y < down.outSize; y++) {
+    const count = Math.min(down.taps, height - down.first[y]!);
+    for (let x = 0; x < stride; x++) {
+      let sum = half;
+      for (let k = 0; k < count; k++) {
+        sum += rows[(down.first[y]! + k) * stride + x]! * down.weights[y * down.taps + k]!;
+      }
+      out[y * stride + x] = clip8(sum >> PRECISION);
+    }
+  }
+  return { width, height: down.outSize, channels, data: out };
+}

@@ -1,0 +1,139 @@
+/**
+ * DINO (Caron et al. 2021, Algorithm 1): the student's distribution for every view is matched with the teacher's
+ * distribution for every other global view. The teacher is centred and sharpened, so that neither one prototype nor the
+ * uniform distribution wins; it is a moving average of the student (`optim/`), and gets no gradient.
+ */
+import {
+  add,
+  concat,
+  crossEntropy,
+  div,
+  exp,
+  logSoftmax,
+  mul,
+  neg,
+  reshape,
+  type Scope,
+  scale,
+  slice,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+} from '../graph/index.ts';
+import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
+import { drawDropPath } from '../model/drop-path.ts';
+import { type HeadConfig, projectionHead } from '../model/head.ts';
+import { groupViews, type Method, type NoiseInput, type Objective, type ObjectiveInputs } from './method.ts';
+
+export interface DinoConfig {
+  readonly backbone: BackboneConfig;
+  readonly head: HeadConfig;
+  /** Side of each view in pixels; the first two are the global ones, which the teacher sees. */
+  readonly viewSizes: readonly number[];
+  readonly studentTemp: number;
+  readonly centerMomentum: number;
+  readonly dropPathRate: number;
+}
+
+export function dino(config: DinoConfig): Method {
+  const views = groupViews(config.viewSizes);
+  const coupled = usesBatchNorm(config.backbone) || (config.head.useBn && config.head.layers > 1);
+  return {
+    name: 'dino',
+    views,
+    couplesBatch: coupled,
+    stateShapes: { center: [1, config.head.outDim] },
+    noiseInputs: dropPathNoise(
+      config,
+      views.map((group) => group.count),
+    ),
+    scalars: ['teacherTemp'],
+    objective: (inputs) => objective(inputs, config),
+  };
+}
+
+function objective(inputs: ObjectiveInputs, config: DinoConfig): Objective {
+  const { images, batch } = inputs;
+  const views = config.viewSizes.length;
+
+  // gt = teacher([x1, x2]);  gs = student(all views): logits, view after view
+  const gt = stopGradient(teacherLogits(inputs, config)); // [2B, K]
+  const gs = studentLogits(inputs, config); // [V B, K]
+
+  // t = softmax((gt - C) / tpt)
+  const logT = logSoftmax(div(sub(gt, inputs.state('center')), inputs.scalar('teacherTemp')));
+  const t = exp(logT);
+  const [t1, t2] = [slice(t, 0, 0, images), slice(t, 0, images, 2 * images)];
+
+  // H(t, s) of every pair of a teacher view and another student view. Pairs that share a student view share its softmax:
+  // a global view must match the other global one, a local view both.
+  const s = scale(gs, 1 / config.studentTemp);
+  const pairs = 2 * (views - 1);
+  let entropy = crossEntropy(slice(s, 0, 0, 2 * images), concat([t2, t1], 0));
+  if (views > 2) {
+    const local = reshape(slice(s, 0, 2 * images, views * images), [views - 2, images, -1]);
+    entropy = add(entropy, crossEntropy(local, add(t1, t2), 2));
+  }
+  return {
+    loss: scale(entropy, 1 / (pairs * batch)),
+    sums: { teacherLogits: sum(gt, { axes: [0], keep: true }) },
+    // C = m C + (1 - m) mean(gt), after the loss has used the old one
+    nextState: (total) => ({
+      center: add(
+        scale(inputs.state('center'), config.centerMomentum),
+        scale(total('teacherLogits'), (1 - config.centerMomentum) / (2 * batch)),
+      ),
+    }),
+    measures: { teacherEntropy: scale(neg(sum(mul(t, logT))), 1 / (2 * batch)) },
+  };
+}
+
+function teacherLogits(
+  { teacher, crops, images }: ObjectiveInputs,
+  { backbone, head, viewSizes }: DinoConfig,
+): Tensor {
+  const groups = groupViews(viewSizes.slice(0, 2));
+  const features = groups.map((group, g) => {
+    const all = crops(g); // the first group may go on with views that only the student sees
+    return imageFeature(teacher.at('backbone'), slice(all, 0, 0, group.count * images), backbone, 'train');
+  });
+  return projectionHead(teacher.at('head'), concat(features, 0), head, 'train');
+}
+
+function studentLogits(
+  inputs: ObjectiveInputs,
+  { backbone, head, viewSizes, dropPathRate }: DinoConfig,
+): Tensor {
+  const groups = groupViews(viewSizes);
+  const drops = dropPathInputs(backbone, dropPathRate) > 0;
+  const scope: Scope = inputs.student;
+  const features = groups.map((_, g) =>
+    imageFeature(
+      scope.at('backbone'),
+      inputs.crops(g),
+      backbone,
+      'train',
+      drops ? inputs.noise(`dropPath${g}`) : undefined,
+    ),
+  );
+  return projectionHead(scope.at('head'), concat(features, 0), head, 'train');
+}
+
+/** One tensor of drop-path factors for each forward pass of the student. */
+function dropPathNoise(
+  { backbone, dropPathRate }: DinoConfig,
+  counts: readonly number[],
+): Record<string, NoiseInput> {
+  const rows = dropPathInputs(backbone, dropPathRate);
+  if (backbone.kind !== 'vit' || rows === 0) return {};
+  return Object.fromEntries(
+    counts.map((count, g) => [
+      `dropPath${g}`,
+      {
+        shape: (images: number) => [rows, count * images],
+        draw: (random, images: number) => drawDropPath(random, dropPathRate, backbone.depth, count * images),
+      } satisfies NoiseInput,
+    ]),
+  );
+}

@@ -1,0 +1,79 @@
+/**
+ * What a self-supervised method is, to the rest of the library: the views it wants of an image, the networks it trains,
+ * and an objective written in symbolic tensors. `train/` compiles it into programs, feeds and updates it.
+ *
+ * The shape of this interface was tried on paper against the methods to come: BYOL (a predictor in the student's
+ * parameters only, so the teacher averages the names both have), SimCLR (no teacher; `couplesBatch`), MAE (no teacher;
+ * the shuffle is a `noise` input), DINOv2 (masks are `noise` inputs, two heads are two scopes, KoLeo and Sinkhorn couple
+ * the batch).
+ */
+import type { Scope, Shape, Tensor } from '../graph/index.ts';
+import type { Random } from '../random/random.ts';
+
+/** Views of one size that follow each other and so share one forward pass. */
+export interface ViewGroup {
+  /** Side in pixels. */
+  readonly size: number;
+  /** How many views of each image. */
+  readonly count: number;
+}
+
+/** Random numbers that enter a program: drawn outside, so that graphs are deterministic. */
+export interface NoiseInput {
+  /** Shape for so many images. */
+  shape(images: number): Shape;
+  /** Values for so many images, in that shape. */
+  draw(random: Random, images: number): Float32Array;
+}
+
+export interface ObjectiveInputs {
+  readonly student: Scope;
+  readonly teacher: Scope;
+  /** Images in this program (a micro-batch). */
+  readonly images: number;
+  /** Images in the whole step; losses are means over these. */
+  readonly batch: number;
+  /** Pixels of view group g: [count * images, C, size, size], view after view. */
+  crops(group: number): Tensor;
+  /** A scheduled number, such as the teacher's temperature. Shape []. */
+  scalar(name: string): Tensor;
+  /** The method's own state as the step found it. */
+  state(name: string): Tensor;
+  /** A declared noise input. */
+  noise(name: string): Tensor;
+}
+
+export interface Objective {
+  /** This micro-batch's part of the loss: a sum over its images divided by `batch`. */
+  readonly loss: Tensor;
+  /** Sums over images that the method needs of the whole step; they are added up over micro-batches. */
+  readonly sums: Readonly<Record<string, Tensor>>;
+  /** The method's state after the step, from the sums over the whole step. */
+  nextState(total: (sum: string) => Tensor): Readonly<Record<string, Tensor>>;
+  /** Numbers to watch, parts like `loss`. */
+  readonly measures: Readonly<Record<string, Tensor>>;
+}
+
+export interface Method {
+  readonly name: string;
+  readonly views: readonly ViewGroup[];
+  /** True when the loss of one image depends on others, so that a step cannot be split into micro-batches. */
+  readonly couplesBatch: boolean;
+  /** State besides parameters, all zeros at the start. */
+  readonly stateShapes: Readonly<Record<string, Shape>>;
+  readonly noiseInputs: Readonly<Record<string, NoiseInput>>;
+  /** Names of the scheduled numbers the objective asks for. */
+  readonly scalars: readonly string[];
+  objective(inputs: ObjectiveInputs): Objective;
+}
+
+/** Groups consecutive views of equal size, as the official MultiCropWrapper does. */
+export function groupViews(sizes: readonly number[]): ViewGroup[] {
+  const groups: ViewGroup[] = [];
+  for (const size of sizes) {
+    const last = groups.at(-1);
+    if (last?.size === size) groups[groups.length - 1] = { size, count: last.count + 1 };
+    else groups.push({ size, count: 1 });
+  }
+  return groups;
+}

@@ -1,0 +1,70 @@
+/**
+ * Position embeddings at other image sizes, exactly as the official `interpolate_pos_encoding`: bicubic with A = -0.75,
+ * 0.1 added to the target grid before the scale factor is formed, no antialiasing, taps clamped to the border.
+ */
+import { concat, constant, matmul, slice, type Tensor } from '../graph/index.ts';
+
+export interface PixelSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * @param embedding [1, n + 1, D] with the class position first and n a square
+ * @returns [1, N + 1, D] for an image of this size; the embedding itself where it fits
+ */
+export function positions(embedding: Tensor, { height, width }: PixelSize, patchSize: number): Tensor {
+  const trained = embedding.dim(1) - 1;
+  const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
+  // The official test is on the pixels: a non-square image of the trained patch count is resized too.
+  if (rows * columns === trained && height === width) return embedding;
+  const resize = resizeMatrix(Math.sqrt(trained), rows, columns);
+  const grid = matmul(constant(resize, [rows * columns, trained]), slice(embedding, 1, 1, trained + 1));
+  return concat([slice(embedding, 1, 0, 1), grid], 1);
+}
+
+/** Weights of every trained position for every wanted one: [rows * columns, side * side]. */
+export function resizeMatrix(side: number, rows: number, columns: number): Float32Array {
+  const vertical = axisTaps(side, rows);
+  const horizontal = axisTaps(side, columns);
+  const matrix = new Float32Array(rows * columns * side * side);
+  vertical.forEach((ys, row) => {
+    horizontal.forEach((xs, column) => {
+      const start = (row * columns + column) * side * side;
+      for (const y of ys) {
+        for (const x of xs) {
+          const at = start + y.position * side + x.position;
+          matrix[at] = (matrix[at] ?? 0) + y.weight * x.weight;
+        }
+      }
+    });
+  });
+  return matrix;
+}
+
+interface Tap {
+  readonly position: number;
+  readonly weight: number;
+}
+
+/** The four source positions and weights of each target position of one axis. */
+function axisTaps(side: number, count: number): Tap[][] {
+  const factor = (count + 0.1) / side;
+  return Array.from({ length: count }, (_, i) => {
+    const source = (i + 0.5) / factor - 0.5;
+    const first = Math.floor(source);
+    return [-1, 0, 1, 2].map((offset) => ({
+      position: Math.min(Math.max(first + offset, 0), side - 1),
+      weight: cubic(source - first - offset),
+    }));
+  });
+}
+
+/** Keys' cubic convolution kernel with A = -0.75. */
+function cubic(distance: number): number {
+  const a = -0.75;
+  const x = Math.abs(distance);
+  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}

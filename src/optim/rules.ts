@@ -1,0 +1,112 @@
+/**
+ * Update rules of the optimizers, as symbolic tensors. This is their definition: GPUs run it as a graph, and the fused
+ * kernel for CPUs (`fused-update.ts`) is tested against it.
+ */
+import {
+  add,
+  div,
+  greater,
+  mul,
+  scalar,
+  scale,
+  shift,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  where,
+} from '../graph/index.ts';
+
+export type OptimizerName = 'adamw' | 'sgd' | 'lars';
+
+/** Numbers of one step, all scalars of shape []. */
+export interface StepNumbers {
+  readonly lr: Tensor;
+  readonly weightDecay: Tensor;
+  /** 1 - beta1^t and 1 - beta2^t, for the t-th step of this parameter. */
+  readonly correction1: Tensor;
+  readonly correction2: Tensor;
+}
+
+export interface Updated {
+  readonly parameter: Tensor;
+  readonly slots: readonly Tensor[];
+}
+
+export interface UpdateRule {
+  readonly name: OptimizerName;
+  /** State kept for each parameter, by PyTorch's names; zeros at the start. */
+  readonly slots: readonly string[];
+  update(parameter: Tensor, gradient: Tensor, slots: readonly Tensor[], numbers: StepNumbers): Updated;
+}
+
+export const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 } as const;
+export const MOMENTUM = 0.9;
+export const LARS_ETA = 0.001;
+
+function slot(slots: readonly Tensor[], i: number): Tensor {
+  const tensor = slots[i];
+  if (tensor === undefined) throw new Error(`the optimizer's state ${i} is missing`);
+  return tensor;
+}
+
+/** AdamW (Loshchilov and Hutter 2019), as torch.optim.AdamW computes it. */
+export const adamw: UpdateRule = {
+  name: 'adamw',
+  slots: ['exp_avg', 'exp_avg_sq'],
+  update(p, g, slots, { lr, weightDecay, correction1, correction2 }) {
+    const m = add(scale(slot(slots, 0), ADAM.beta1), scale(g, 1 - ADAM.beta1));
+    const v = add(scale(slot(slots, 1), ADAM.beta2), scale(square(g), 1 - ADAM.beta2));
+    const decayed = sub(p, mul(p, mul(lr, weightDecay)));
+    const denominator = shift(div(sqrt(v), sqrt(correction2)), ADAM.eps);
+    return { parameter: sub(decayed, mul(div(m, denominator), div(lr, correction1))), slots: [m, v] };
+  },
+};
+
+/** SGD with momentum 0.9; the weight decay is part of the gradient. The buffer starts at zero, so its first value is g. */
+export const sgd: UpdateRule = {
+  name: 'sgd',
+  slots: ['momentum_buffer'],
+  update(p, g, slots, { lr, weightDecay }) {
+    const buffer = add(scale(slot(slots, 0), MOMENTUM), add(g, mul(p, weightDecay)));
+    return { parameter: sub(p, mul(buffer, lr)), slots: [buffer] };
+  },
+};
+
+/** LARS (You et al. 2017) as the official `utils.LARS`: parameters of one axis get plain momentum. */
+export const lars: UpdateRule = {
+  name: 'lars',
+  slots: ['mu'],
+  update(p, g, slots, { lr, weightDecay }) {
+    let step = g;
+    if (p.rank !== 1) {
+      const decayed = add(g, mul(p, weightDecay));
+      const [pNorm, gNorm] = [sqrt(sum(square(p))), sqrt(sum(square(decayed)))];
+      const ratio = scale(div(pNorm, gNorm), LARS_ETA);
+      const trust = where(greater(mul(pNorm, gNorm), scalar(0)), ratio, scalar(1));
+      step = mul(decayed, trust);
+    }
+    const mu = add(scale(slot(slots, 0), MOMENTUM), step);
+    return { parameter: sub(p, mul(mu, lr)), slots: [mu] };
+  },
+};
+
+export const rules: Readonly<Record<OptimizerName, UpdateRule>> = { adamw, sgd, lars };
+
+/** Clipping of one parameter's gradient (official `clip_gradients`): scaled to the limit where its L2 norm exceeds it. */
+export function clipByNorm(gradient: Tensor, limit: number): Tensor {
+  const norm = sqrt(sum(square(gradient)));
+  const coefficient = div(scalar(limit), shift(norm, 1e-6));
+  return mul(gradient, where(greater(scalar(1), coefficient), coefficient, scalar(1)));
+}
+
+/** Moving average: the teacher follows the student. */
+export function follow(teacher: Tensor, student: Tensor, momentum: Tensor): Tensor {
+  return add(mul(teacher, momentum), mul(student, sub(scalar(1), momentum)));
+}
+
+/** True for parameters with weight decay: official `get_params_groups` spares biases and everything of one axis. */
+export function isDecayed(name: string, shape: readonly number[]): boolean {
+  return !name.endsWith('.bias') && shape.length !== 1;
+}

@@ -1,0 +1,52 @@
+/**
+ * Schedules: a value for every step of a run, in float64. `cosineSchedule` is the official `cosine_scheduler`: a linear
+ * warm-up that includes its end (so the base value comes twice), then half a cosine that never quite reaches the end.
+ */
+
+export interface CosineOptions {
+  readonly base: number;
+  readonly final: number;
+  readonly steps: number;
+  readonly warmupSteps?: number;
+  /** Value of the first warm-up step. */
+  readonly warmupStart?: number;
+}
+
+/** NumPy's linspace with both ends included. */
+export function linspace(start: number, end: number, count: number): number[] {
+  const step = (end - start) / Math.max(count - 1, 1);
+  return Array.from({ length: count }, (_, i) => (i === count - 1 && count > 1 ? end : start + i * step));
+}
+
+/** @returns one value for each of `steps` */
+export function cosineSchedule({
+  base,
+  final,
+  steps,
+  warmupSteps = 0,
+  warmupStart = 0,
+}: CosineOptions): Float64Array {
+  const warmup = linspace(warmupStart, base, Math.min(warmupSteps, steps));
+  const rest = steps - warmup.length;
+  const cosine = Array.from(
+    { length: rest },
+    (_, i) => final + 0.5 * (base - final) * (1 + Math.cos((Math.PI * i) / rest)),
+  );
+  return Float64Array.from([...warmup, ...cosine]);
+}
+
+/** Rises linearly from `start` to `base` over `warmup` entries (both included), then stays: the teacher's temperature. */
+export function warmupSchedule({
+  start,
+  base,
+  warmup,
+  count,
+}: {
+  start: number;
+  base: number;
+  warmup: number;
+  count: number;
+}): Float64Array {
+  const rising = linspace(start, base, Math.min(warmup, count));
+  return Float64Array.from({ length: count }, (_, i) => rising[i] ?? base);
+}

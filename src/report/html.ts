@@ -1,0 +1,39 @@
+/**
+ * The report as one HTML file that needs nothing else: styles and images are inside, there are no scripts, and a content
+ * security policy forbids every request. It is a pure function of its data, the same in Node and in a browser.
+ */
+import { attentionSection } from './attention.ts';
+import { curvesSection } from './curves.ts';
+import { findingsSection } from './findings.ts';
+import { html, Markup } from './markup.ts';
+import type { Report } from './model.ts';
+import { neighborSection } from './neighbors.ts';
+import { objectMaskSection } from './object-masks.ts';
+import { accuracySection, footer, header, recipeSection } from './overview.ts';
+import { style } from './style.ts';
+
+/** The whole document, to be written as UTF-8. Sections without data are left out. */
+export function renderReport(report: Report): string {
+  const { accuracy, curves, attention, neighbors, objectMasks, findings } = report;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="color-scheme" content="light dark">
+<title>${report.title}</title>
+<style>${new Markup(style)}</style>
+</head>
+<body>
+${header(report)}<main>
+${accuracy && accuracySection(accuracy)}${findings && findingsSection(findings)}${
+  curves && curvesSection(curves, accuracy)
+}${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
+  objectMasks && objectMaskSection(objectMasks)
+}${recipeSection(report.recipe ?? [], report.command)}</main>
+${footer(report.versions ?? [])}
+</body>
+</html>
+`.text;
+}

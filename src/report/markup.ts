@@ -1,0 +1,48 @@
+/**
+ * HTML by tagged template: `html`<b>${name}</b>`` escapes everything that is put in, so that a file or class name can
+ * never become markup; only what another `html` template made goes in as it is.
+ */
+
+/** Text that is safe to stand in an HTML document. `html` makes it; construct it by hand only from constants. */
+export class Markup {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** What may stand in a template; `undefined` and `false` give nothing, so that optional parts read `${x && html`...`}`. */
+export type Insert = string | number | Markup | undefined | false | readonly Insert[];
+
+/** Joins a template to markup, escaping all inserted text for element content and for quoted attributes. */
+export function html(parts: TemplateStringsArray, ...inserts: readonly Insert[]): Markup {
+  let text = parts[0] ?? '';
+  inserts.forEach((insert, i) => {
+    text += render(insert) + (parts[i + 1] ?? '');
+  });
+  return new Markup(text);
+}
+
+function render(insert: Insert): string {
+  if (insert === undefined || insert === false) return '';
+  if (insert instanceof Markup) return insert.text;
+  if (typeof insert === 'string') return escapeText(insert);
+  if (typeof insert === 'number') return String(insert);
+  return insert.map(render).join('');
+}
+
+const entities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Control characters are not allowed in HTML at all and become the replacement character. */
+function escapeText(text: string): string {
+  return text
+    .replace(/[&<>"']/g, (character) => entities[character] ?? '')
+    .replace(/[^\P{Cc}\t\n\r]|\p{Cs}/gu, '\ufffd');
+}

@@ -1,0 +1,69 @@
+/** The head of the report (what was run), the accuracies a reader looks for first, the recipe, and the footer. */
+import { html, type Markup } from './markup.ts';
+import type { Fact, KnnAccuracy, RecipeChoice, Report } from './model.ts';
+import { countLabel, percentLabel } from './scale.ts';
+import { section } from './section.ts';
+
+export function header({ title, finishedAt, facts = [] }: Report): Markup {
+  const iso = finishedAt?.toISOString();
+  const time = iso && html`<time datetime="${iso}">${`${iso.slice(0, 10)}, ${iso.slice(11, 16)} UTC`}</time>`;
+  const list = facts.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`);
+  return html`<header><p class="eyebrow">dino-ts training report</p><h1>${title}</h1>${time}${
+    list.length > 0 && html`<dl class="facts">${list}</dl>`
+  }</header>
+`;
+}
+
+/** Left out when nothing was measured: without labels there is no accuracy. */
+export function accuracySection(accuracy: KnnAccuracy): Markup | undefined {
+  const { trained, untrained, rawPixels, chance, neighbors, bankImages, testImages } = accuracy;
+  const rows = [
+    { name: 'Trained network', share: trained, lead: true },
+    { name: 'Same network, untrained', share: untrained, lead: false },
+    { name: 'Raw pixels', share: rawPixels, lead: false },
+    { name: 'Guessing', share: chance, lead: false },
+  ].flatMap(({ name, share, lead }) => {
+    if (share === undefined) return [];
+    const width = Number.isFinite(share) ? Math.min(100, Math.max(0, 100 * share)).toFixed(1) : '0';
+    return [
+      html`<div${lead && html` class="lead"`}><dt>${name}</dt><dd>${percentLabel(share)}</dd><span class="track"><i style="width:${width}%"></i></span></div>`,
+    ];
+  });
+  if (rows.length === 0) return undefined;
+  return section(
+    'k-NN accuracy',
+    `Share of ${countLabel(testImages)} test images whose class is told by their ${neighbors} nearest neighbours among ${countLabel(bankImages)} images. The labels are used for this measurement only. Features are worth something where the trained network beats both the untrained one and raw pixels.`,
+    html`<dl class="accuracy">${rows}</dl>`,
+  );
+}
+
+export function recipeSection(
+  recipe: readonly RecipeChoice[],
+  command: string | undefined,
+): Markup | undefined {
+  if (recipe.length === 0) return command === undefined ? undefined : commandSection(command);
+  const rows = recipe.map(
+    ({
+      name,
+      value,
+      reason,
+    }) => html`<tr><th scope="row">${name}</th><td>${value}</td><td class="reason">${reason}</td></tr>
+`,
+  );
+  const table = html`<table class="grid-table recipe"><thead><tr><th scope="col">Choice</th><th scope="col">Value</th><th scope="col">Why</th></tr></thead><tbody>${rows}</tbody></table>`;
+  return html`${section('Recipe', 'What this run was trained with, and why. Every value can be given on the command line.', table)}${
+    command !== undefined && commandSection(command)
+  }`;
+}
+
+function commandSection(command: string): Markup {
+  // Words of a command must not be broken at their hyphens.
+  const words = command.split(' ').map((word, i) => [i > 0 && ' ', html`<span>${word}</span>`]);
+  const intro = 'The same command with the same images and seed gives the same run.';
+  return section('Run it again', intro, html`<code class="command">${words}</code>`);
+}
+
+export function footer(versions: readonly Fact[]): Markup {
+  const list = versions.map(({ name, value }) => html`<li>${name} ${value}</li>`);
+  return html`<footer>${list.length > 0 ? html`<ul>${list}</ul>` : 'dino-ts'}</footer>`;
+}

@@ -1,0 +1,64 @@
+/** From a config to what it describes: the method with its networks, and the crops to cut. */
+import { type CropRecipe, dinoAugmentation, viewSizes } from '../data/augment.ts';
+import { dino } from '../method/dino.ts';
+import type { Method } from '../method/method.ts';
+import type { BackboneConfig } from '../model/backbone.ts';
+import type { TrainConfig } from './config.ts';
+
+/** @throws Error when sizes contradict each other */
+export function backboneOf(config: TrainConfig): BackboneConfig {
+  if (config.arch === 'convnet') {
+    return { kind: 'convnet', channels: config.channels, widths: config.widths, blocks: config.blocks };
+  }
+  const { patchSize, dim, depth, heads } = config;
+  for (const [name, size] of [
+    ['global_crops_size', config.globalCropsSize],
+    ['local_crops_size', config.localCropsSize],
+  ] as const) {
+    if (size % patchSize !== 0) {
+      const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
+      throw new Error(`--${name} ${size} is not a multiple of --patch_size ${patchSize}; ${near} is.`);
+    }
+  }
+  if (dim % heads !== 0) throw new Error(`--heads ${heads} does not divide --dim ${dim}.`);
+  return {
+    kind: 'vit',
+    imageSize: config.globalCropsSize,
+    patchSize,
+    channels: config.channels,
+    dim,
+    depth,
+    heads,
+    mlpRatio: 4,
+  };
+}
+
+export function cropRecipeOf(config: TrainConfig): CropRecipe {
+  return {
+    ...dinoAugmentation,
+    channels: config.channels,
+    globalSize: config.globalCropsSize,
+    globalScale: config.globalCropsScale,
+    localCrops: config.localCropsNumber,
+    localSize: config.localCropsSize,
+    localScale: config.localCropsScale,
+  };
+}
+
+export function methodOf(config: TrainConfig): Method {
+  return dino({
+    backbone: backboneOf(config),
+    head: {
+      outDim: config.outDim,
+      hiddenDim: config.headHiddenDim,
+      bottleneckDim: config.headBottleneckDim,
+      layers: config.headLayers,
+      useBn: config.useBnInHead,
+      normLastLayer: config.normLastLayer,
+    },
+    viewSizes: viewSizes(cropRecipeOf(config)),
+    studentTemp: config.studentTemp,
+    centerMomentum: config.centerMomentum,
+    dropPathRate: config.arch === 'convnet' ? 0 : config.dropPathRate,
+  });
+}

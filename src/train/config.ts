@@ -1,0 +1,124 @@
+/**
+ * Everything a training run can be told, as one schema: names, types, units and a sentence each. The command line, its
+ * help and the documentation are made from it. Names are those of facebookresearch/dino in camel case
+ * (`--local_crops_number` is `localCropsNumber`); what is left out is chosen by the recipe (`recipe.ts`).
+ */
+import { z } from 'zod';
+
+const count = (text: string) => z.number().int().min(1).describe(text);
+const countOrZero = (text: string) => z.number().int().min(0).describe(text);
+const positive = (text: string) => z.number().gt(0).describe(text);
+const notNegative = (text: string) => z.number().min(0).describe(text);
+const share = (text: string) => z.number().min(0).max(1).describe(text);
+const range = (text: string) =>
+  z
+    .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
+    .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
+    .describe(text);
+
+export const architectures = ['vit_tiny', 'vit_small', 'vit_base', 'vit', 'convnet'] as const;
+export type Architecture = (typeof architectures)[number];
+
+export const trainSchema = z.strictObject({
+  recipe: z
+    .enum(['auto', 'paper'])
+    .describe(
+      'auto fits every value that is not given to the data and the budget; paper takes the official defaults',
+    ),
+  seed: countOrZero('names all random numbers of the run'),
+
+  arch: z
+    .enum(architectures)
+    .describe(
+      'network: a ViT of the official sizes, vit (free: see dim, depth, heads) or a small residual convnet',
+    ),
+  patchSize: count('side of a ViT patch, pixels'),
+  dim: count('width of a free ViT'),
+  depth: count('blocks of a free ViT'),
+  heads: count('attention heads of a free ViT'),
+  widths: z.array(z.number().int().min(1)).min(1).describe("channels of the convnet's stages"),
+  blocks: count('residual blocks in each stage of the convnet'),
+  dropPathRate: share('stochastic depth of the student (ViT)'),
+
+  outDim: count('K, prototypes of the projection head'),
+  headHiddenDim: count('hidden width of the projection head'),
+  headBottleneckDim: count('width before the prototypes'),
+  headLayers: count('linear layers of the projection head before the prototypes'),
+  normLastLayer: z.boolean().describe("keep the prototypes' lengths at 1"),
+  useBnInHead: z.boolean().describe('batch norm in the projection head'),
+
+  channels: z.union([z.literal(1), z.literal(3)]).describe('3 = RGB, 1 = gray'),
+  globalCropsSize: count('side of the global crops, pixels'),
+  localCropsSize: count('side of the local crops, pixels'),
+  localCropsNumber: countOrZero('local crops of each image'),
+  globalCropsScale: range('share of the image area a global crop shows'),
+  localCropsScale: range('share of the image area a local crop shows'),
+
+  batchSizePerGpu: count('images in a step'),
+  microBatch: count('images in one run of the program; measured unless given'),
+  epochs: positive('passes over the data'),
+  steps: count('steps, instead of epochs'),
+  minutes: positive('budget in minutes, instead of epochs: a short measurement turns it into steps'),
+
+  optimizer: z.enum(['adamw', 'sgd', 'lars']).describe('optimizer'),
+  lr: positive('learning rate for a batch of 256; scaled linearly with the batch'),
+  minLr: notNegative('learning rate at the end'),
+  warmupEpochs: notNegative('epochs of linear warm-up of the learning rate'),
+  warmupSteps: countOrZero('the same in steps'),
+  weightDecay: notNegative('weight decay at the start'),
+  weightDecayEnd: notNegative('weight decay at the end (cosine)'),
+  clipGrad: notNegative("limit of each parameter's gradient norm; 0 = off"),
+
+  momentumTeacher: share('momentum of the teacher at the start; rises to 1 (cosine)'),
+  teacherTemp: positive('temperature of the teacher after warm-up'),
+  warmupTeacherTemp: positive('temperature of the teacher at the start'),
+  warmupTeacherTempEpochs: countOrZero('epochs of warm-up of the temperature, epoch by epoch'),
+  warmupTeacherTempSteps: countOrZero('the same in steps, step by step'),
+  studentTemp: positive('temperature of the student'),
+  centerMomentum: share('momentum of the centre'),
+  freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),
+  freezeLastLayerSteps: countOrZero('the same in steps'),
+
+  numWorkers: countOrZero('threads that decode and augment; 0 = the main thread'),
+  threads: count('threads of the compute engine'),
+  evalEvery: countOrZero('steps between k-NN measurements during the run; 0 = never'),
+  saveEvery: count('steps between checkpoints'),
+});
+
+/** What the user gave: anything may be left out. */
+export const trainOptionsSchema = trainSchema.partial();
+export type TrainOptions = z.infer<typeof trainOptionsSchema>;
+
+/** What a run has once the recipe has filled it in. A span is counted in steps or in epochs; steps win. */
+export const trainConfigSchema = trainSchema.partial({
+  microBatch: true,
+  epochs: true,
+  steps: true,
+  minutes: true,
+  warmupEpochs: true,
+  warmupSteps: true,
+  warmupTeacherTempEpochs: true,
+  warmupTeacherTempSteps: true,
+  freezeLastLayer: true,
+  freezeLastLayerSteps: true,
+});
+export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** One sentence for a failed check: the option, the value and what was expected. */
+export function explainIssue(error: z.ZodError, value: (path: string) => unknown): string {
+  const [issue] = error.issues;
+  if (issue === undefined) return 'the options do not fit';
+  const name = issue.path.join('.');
+  const given = value(name);
+  return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${issue.message}`;
+}
+
+/** localCropsNumber -> local_crops_number */
+export function toFlag(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** local_crops_number or local-crops-number -> localCropsNumber */
+export function fromFlag(flag: string): string {
+  return flag.replace(/[-_]+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

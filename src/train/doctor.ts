@@ -1,0 +1,133 @@
+/**
+ * The doctor: reads the numbers of a run and says what is wrong with it. The two collapses of section 5.3 of the paper
+ * (without centring the teacher's entropy goes to 0, without sharpening to ln K; the divergence goes to 0 in both), the
+ * run that never left its warm-up, and features that are all alike.
+ */
+
+export interface Vitals {
+  readonly step: number;
+  readonly loss: number;
+  /** Mean entropy of the teacher's distributions, nats. */
+  readonly teacherEntropy: number;
+  readonly lr: number;
+  /** Largest L2 norm of a parameter's gradient. */
+  readonly gradientNorm: number;
+}
+
+export interface Diagnosis {
+  readonly severity: 'ok' | 'info' | 'warning' | 'error';
+  readonly title: string;
+  readonly detail: string;
+  readonly advice?: string;
+}
+
+export interface DoctorFacts {
+  readonly outDim: number;
+  readonly steps: number;
+  readonly warmupSteps: number;
+  readonly stepsPerEpoch: number;
+}
+
+/** What can be said before the first step. */
+export function examinePlan({ steps, warmupSteps, stepsPerEpoch }: DoctorFacts): Diagnosis[] {
+  const findings: Diagnosis[] = [];
+  if (warmupSteps >= steps) {
+    findings.push({
+      severity: 'warning',
+      title: 'The run ends inside its warm-up',
+      detail: `${steps} steps, of which the learning rate rises during ${warmupSteps}: the network hardly moves.`,
+      advice: `Train longer, or set --warmup_steps ${Math.max(1, Math.round(steps / 10))}.`,
+    });
+  } else if (steps < 300) {
+    findings.push({
+      severity: 'warning',
+      title: 'Very few steps',
+      detail: `${steps} steps (${stepsPerEpoch} in an epoch) are too few for features to form.`,
+      advice: 'Train longer (--minutes, --steps), or use a smaller batch for more steps.',
+    });
+  }
+  return findings;
+}
+
+/** Judges the latest steps of a run, oldest first. */
+export function examine(vitals: readonly Vitals[], { outDim }: DoctorFacts): Diagnosis[] {
+  const recent = vitals.slice(-50);
+  if (recent.length < 10) return [];
+  const uniform = Math.log(outDim);
+  const mean = (pick: (v: Vitals) => number): number =>
+    recent.reduce((sum, v) => sum + pick(v), 0) / recent.length;
+  const entropy = mean((v) => v.teacherEntropy);
+  const divergence = mean((v) => v.loss - v.teacherEntropy);
+  const findings: Diagnosis[] = [];
+  const still = divergence < 0.02 * uniform;
+  if (entropy > 0.99 * uniform && still) {
+    findings.push({
+      severity: 'warning',
+      title: 'Uniform collapse',
+      detail: `The teacher's entropy is ${entropy.toFixed(3)}, that of a uniform output is ln ${outDim} = ${uniform.toFixed(3)}, and the student agrees with it: nothing is being learned.`,
+      advice:
+        'Lower --teacher_temp (0.02 to 0.04), leave the warm-up (more steps, shorter warm-up), or use a smaller --out_dim.',
+    });
+  } else if (entropy < 0.01 * uniform && still) {
+    findings.push({
+      severity: 'warning',
+      title: 'Collapse onto one prototype',
+      detail: `The teacher's entropy is ${entropy.toFixed(3)} of at most ${uniform.toFixed(3)}: every image gets the same prototype.`,
+      advice:
+        'Raise --teacher_temp (warm it up from 0.04), check that --center_momentum is below 1, lower --lr.',
+    });
+  }
+  if (recent.every((v) => v.lr === 0)) {
+    findings.push({
+      severity: 'warning',
+      title: 'The learning rate is 0',
+      detail: 'No weight moves.',
+      advice: 'Check --lr, --min_lr and the warm-up.',
+    });
+  }
+  if (recent.every((v) => v.gradientNorm < 1e-7)) {
+    findings.push({
+      severity: 'warning',
+      title: 'Gradients have vanished',
+      detail: 'No parameter has a gradient above 1e-7.',
+    });
+  }
+  return findings.length > 0
+    ? findings
+    : [
+        {
+          severity: 'ok',
+          title: 'No collapse',
+          detail: `The teacher's entropy is ${entropy.toFixed(2)} (0 and ${uniform.toFixed(2)} are the collapses), KL(teacher || student) ${divergence.toFixed(2)}.`,
+        },
+      ];
+}
+
+/** What to say when a number is not finite any more. */
+export function explainNotFinite(step: number, what: string, lastGood: number | undefined): Diagnosis {
+  return {
+    severity: 'error',
+    title: `${what} became NaN at step ${step}`,
+    detail:
+      lastGood === undefined
+        ? 'No checkpoint had been written.'
+        : `The last good checkpoint is of step ${lastGood}.`,
+    advice:
+      'Lower --lr, set --clip_grad 1 (3 is the default), lengthen the warm-up; a teacher temperature above 0.07 is unstable.',
+  };
+}
+
+/** Mean cosine similarity of the features of different images: 1 means that they are all alike. */
+export function meanCosine(features: Float32Array, dim: number): number {
+  const count = features.length / dim;
+  const sum = new Float64Array(dim);
+  for (let i = 0; i < count; i++) {
+    let square = 0;
+    for (let d = 0; d < dim; d++) square += features[i * dim + d]! ** 2;
+    const norm = Math.max(Math.sqrt(square), 1e-12);
+    for (let d = 0; d < dim; d++) sum[d] = sum[d]! + features[i * dim + d]! / norm;
+  }
+  // |sum|^2 = n + sum over pairs of their cosine
+  const total = sum.reduce((acc, x) => acc + x * x, 0);
+  return count > 1 ? (total - count) / (count * (count - 1)) : 1;
+}

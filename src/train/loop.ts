@@ -1,0 +1,149 @@
+/**
+ * The training loop: straight code that yields plain events. Whoever wants to show, log or store something listens; the
+ * loop itself writes nothing. Ending the iteration early (a `break`, an `AbortSignal`) ends it between two steps.
+ */
+import { CropAssembler } from '../data/assemble.ts';
+import { viewSizes } from '../data/augment.ts';
+import { loadBatches } from '../data/loader.ts';
+import type { Source } from '../data/source.ts';
+import { cropRecipeOf } from './build.ts';
+import type { TrainConfig } from './config.ts';
+import { type Diagnosis, examine, explainNotFinite, type Vitals } from './doctor.ts';
+import type { Plan } from './plan.ts';
+import type { CropSource, StepSettings, Trainer } from './trainer.ts';
+
+export interface StepEvent {
+  readonly type: 'step';
+  /** Steps done, this one included. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly teacherEntropy: number;
+  /** KL(teacher || student), averaged over the pairs of views. */
+  readonly divergence: number;
+  /** Largest L2 norm of a parameter's gradient. */
+  readonly gradientNorm: number;
+  readonly settings: StepSettings;
+  /** Milliseconds this step took, and how many of them were spent waiting for crops. */
+  readonly milliseconds: number;
+  readonly waited: number;
+}
+
+export type TrainEvent =
+  | StepEvent
+  | { readonly type: 'skipped'; readonly key: string; readonly reason: string }
+  | { readonly type: 'diagnosis'; readonly step: number; readonly diagnosis: Diagnosis }
+  | { readonly type: 'failed'; readonly step: number; readonly diagnosis: Diagnosis }
+  | { readonly type: 'stopped'; readonly step: number }
+  | { readonly type: 'finished'; readonly step: number };
+
+export interface LoopOptions {
+  readonly trainer: Trainer;
+  readonly source: Source;
+  readonly config: TrainConfig;
+  readonly plan: Plan;
+  /** Steps that are done already. */
+  readonly fromStep?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** How often the doctor looks, in steps. */
+const EXAMINATION = 50;
+
+/** Trains from `fromStep` to the end of the plan. */
+export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEvent, void, undefined> {
+  const { trainer, source, config, plan, fromStep = 0, signal } = options;
+  const recipe = cropRecipeOf(config);
+  const assembler = new CropAssembler({ channels: config.channels, viewSizes: viewSizes(recipe) });
+  const firstViews = firstViewOf(trainer);
+  const vitals: Vitals[] = [];
+  const facts = {
+    outDim: config.outDim,
+    steps: plan.steps,
+    stepsPerEpoch: plan.stepsPerEpoch,
+    warmupSteps: 0,
+  };
+  let lastVerdict = '';
+  let started = performance.now();
+  const batches = loadBatches(source, {
+    recipe,
+    batchSize: config.batchSizePerGpu,
+    seed: config.seed,
+    fromStep,
+    toStep: plan.steps,
+    workers: config.numWorkers,
+  });
+  for await (const batch of batches) {
+    const waited = performance.now() - started;
+    for (const { key, reason } of batch.skipped) yield { type: 'skipped', key, reason };
+    const settings = plan.at(batch.step);
+    const crops: CropSource = (group, start, end, into) =>
+      assembler.write(
+        batch.crops,
+        firstViews[group] ?? 0,
+        trainer.method.views[group]?.count ?? 0,
+        start,
+        end,
+        into,
+      );
+    const { loss, measures } = await trainer.accumulate(crops, settings);
+    batch.release();
+    const teacherEntropy = measures.teacherEntropy ?? Number.NaN;
+    if (!Number.isFinite(loss)) {
+      yield {
+        type: 'failed',
+        step: batch.step,
+        diagnosis: explainNotFinite(batch.step, 'The loss', undefined),
+      };
+      return;
+    }
+    const norms = trainer.applyUpdate(settings);
+    const gradientNorm = Math.max(...norms.values());
+    if (!Number.isFinite(gradientNorm)) {
+      yield {
+        type: 'failed',
+        step: batch.step,
+        diagnosis: explainNotFinite(batch.step, 'A gradient', undefined),
+      };
+      return;
+    }
+    const step = batch.step + 1;
+    const now = performance.now();
+    yield {
+      type: 'step',
+      step,
+      epoch: batch.epoch,
+      loss,
+      teacherEntropy,
+      divergence: loss - teacherEntropy,
+      gradientNorm,
+      settings,
+      milliseconds: now - started,
+      waited,
+    };
+    vitals.push({ step, loss, teacherEntropy, lr: settings.lr, gradientNorm });
+    if (step % EXAMINATION === 0) {
+      const [diagnosis] = examine(vitals.splice(0), facts);
+      if (diagnosis !== undefined && diagnosis.title !== lastVerdict) {
+        lastVerdict = diagnosis.title;
+        yield { type: 'diagnosis', step, diagnosis };
+      }
+    }
+    if (signal?.aborted === true && step < plan.steps) {
+      yield { type: 'stopped', step };
+      return;
+    }
+    started = performance.now();
+  }
+  yield { type: 'finished', step: plan.steps };
+}
+
+/** The number of the first view of each group. */
+function firstViewOf(trainer: Trainer): number[] {
+  let view = 0;
+  return trainer.method.views.map(({ count }) => {
+    const first = view;
+    view += count;
+    return first;
+  });
+}

@@ -1,0 +1,154 @@
+/**
+ * What happens before the first step: look at the images, let the recipe choose, compile, and measure what has to be
+ * measured (the micro-batch, and how many steps a budget in minutes is).
+ */
+import { viewSizes } from '../data/augment.ts';
+import { stepsPerEpoch } from '../data/order.ts';
+import { openReader } from '../data/reader.ts';
+import type { Source } from '../data/source.ts';
+import type { Engine } from '../engine/engine.ts';
+import { cropRecipeOf, methodOf } from './build.ts';
+import type { TrainConfig, TrainOptions } from './config.ts';
+import { trainLoop } from './loop.ts';
+import { makePlan, type Plan } from './plan.ts';
+import { type Choice, chooseRecipe, type RunFacts } from './recipe.ts';
+import { Trainer } from './trainer.ts';
+
+export interface Prepared {
+  readonly config: TrainConfig;
+  readonly choices: readonly Choice[];
+  readonly plan: Plan;
+  readonly trainer: Trainer;
+  /** Milliseconds of a step, where it was measured. */
+  readonly stepMilliseconds: number | undefined;
+}
+
+export interface PrepareOptions {
+  readonly source: Source;
+  readonly options: TrainOptions;
+  readonly engine: Engine;
+  readonly cores: number;
+  /** Measure a step even if no budget in minutes asks for it. */
+  readonly measure?: boolean;
+}
+
+/** Number of images that are looked at for their size. */
+const PROBES = 24;
+
+/** Looks at a few images of a source. */
+export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
+  const reader = openReader(source.spec);
+  const sides: number[] = [];
+  try {
+    for (let i = 0; i < Math.min(PROBES, source.length); i++) {
+      try {
+        const { width, height } = await reader.read(
+          Math.floor((i * source.length) / Math.min(PROBES, source.length)),
+        );
+        sides.push(Math.min(width, height));
+      } catch {
+        // The loader reports unreadable files; here they only do not count.
+      }
+    }
+  } finally {
+    reader.close();
+  }
+  if (sides.length === 0) {
+    throw new Error(
+      `${source.name}: none of the ${Math.min(PROBES, source.length)} images looked at can be read; check that they are whole.`,
+    );
+  }
+  sides.sort((a, b) => a - b);
+  return {
+    images: source.length,
+    imageSide: sides[sides.length >> 1] ?? 0,
+    channels: source.channels,
+    cores,
+  };
+}
+
+/** Chooses, compiles, measures. */
+export async function prepare({
+  source,
+  options,
+  engine,
+  cores,
+  measure = false,
+}: PrepareOptions): Promise<Prepared> {
+  const facts = await lookAt(source, cores);
+  const first = chooseRecipe(options, facts);
+  const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
+  const known = knownSteps(first.config, perEpoch);
+  const microBatch = first.config.microBatch ?? guessMicroBatch(first.config);
+  const trainer = await Trainer.create({
+    method: methodOf(first.config),
+    engine,
+    channels: first.config.channels,
+    batchSize: first.config.batchSizePerGpu,
+    microBatch,
+    optimizer: first.config.optimizer,
+    seed: first.config.seed,
+    engineOptions: { threads: first.config.threads },
+  });
+  let stepMilliseconds: number | undefined;
+  let steps = known;
+  if (steps === undefined || measure) {
+    stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch);
+    steps ??= Math.max(1, Math.round(((first.config.minutes ?? 1) * 60_000) / stepMilliseconds));
+  }
+  // Now that the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
+  const { config, choices } = chooseRecipe(options, { ...facts, steps });
+  return {
+    config: { ...config, microBatch: trainer.microBatch },
+    choices,
+    plan: makePlan(config, steps, perEpoch),
+    trainer,
+    stepMilliseconds,
+  };
+}
+
+function knownSteps(config: TrainConfig, perEpoch: number): number | undefined {
+  if (config.steps !== undefined) return config.steps;
+  if (config.minutes !== undefined) return undefined;
+  return Math.max(1, Math.round((config.epochs ?? 1) * perEpoch));
+}
+
+/**
+ * Images whose activations fit the caches: smaller micro-batches are faster for small networks, and no slower for large
+ * ones as long as the head's gradient (returned by every run of the program) is small beside the work.
+ */
+export function guessMicroBatch(config: TrainConfig): number {
+  const batch = config.batchSizePerGpu;
+  if (config.arch === 'convnet') return batch;
+  const tokens = viewSizes(cropRecipeOf(config)).reduce(
+    (sum, size) => sum + (size / config.patchSize) ** 2 + 1,
+    0,
+  );
+  const bytes = tokens * config.dim * 4 * 8; // about eight arrays of the width are alive in a block
+  const fits = Math.max(1, Math.floor((24 * 2 ** 20) / bytes));
+  if (config.outDim > 16384) return batch;
+  let micro = batch;
+  while (micro > fits && micro % 2 === 0) micro /= 2;
+  return micro;
+}
+
+/** Runs a few steps on real batches and puts the trainer back to step 0. @returns median milliseconds */
+async function measureStep(
+  trainer: Trainer,
+  source: Source,
+  config: TrainConfig,
+  perEpoch: number,
+): Promise<number> {
+  const times: number[] = [];
+  const plan = makePlan(config, 64, perEpoch);
+  const started = performance.now();
+  for await (const event of trainLoop({ trainer, source, config, plan })) {
+    if (event.type === 'step') times.push(event.milliseconds);
+    // The first steps fault pages in and wait for the loader.
+    if (times.length >= 8 && performance.now() - started > 4000) break;
+    if (performance.now() - started > 30_000 && times.length >= 3) break;
+  }
+  trainer.reset();
+  const settled = times.slice(Math.min(3, times.length - 1)).sort((a, b) => a - b);
+  return settled[settled.length >> 1] ?? 1;
+}

@@ -1,0 +1,196 @@
+/**
+ * Recipes: the values a user does not give. `paper` is the official `main_dino.py`. `auto` fits them to the images and the
+ * budget, and says why in a line each; the reasons rest on the measurements in docs/recipes.md.
+ */
+import { type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
+
+/** What a recipe looks at. */
+export interface RunFacts {
+  /** Images in the source. */
+  readonly images: number;
+  /** Median short side of the images, pixels. */
+  readonly imageSide: number;
+  readonly channels: 1 | 3;
+  /** Cores of the machine. */
+  readonly cores: number;
+  /** Steps of the run, as far as they are known; undefined while a budget in minutes is still to be measured. */
+  readonly steps?: number;
+}
+
+/** A value that the recipe chose, and why. */
+export interface Choice {
+  readonly name: string;
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface Recipe {
+  readonly config: TrainConfig;
+  /** Every value that the user did not give, with its reason. */
+  readonly choices: readonly Choice[];
+}
+
+type Value = string | number | boolean | readonly number[];
+type Suggestions = Readonly<Record<string, readonly [value: Value, reason: string]>>;
+
+/**
+ * Fills in what the options leave open.
+ *
+ * @throws ZodError if an option makes no sense
+ */
+export function chooseRecipe(options: TrainOptions, facts: RunFacts): Recipe {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const suggestions = options.recipe === 'paper' ? paper(options, facts) : auto(options, facts);
+  const open = Object.entries(suggestions).filter(([name]) => !(name in given) && !spanIsGiven(name, given));
+  const chosen = Object.fromEntries(open.map(([name, [value]]) => [name, value]));
+  return {
+    config: trainConfigSchema.parse({ recipe: 'auto', ...chosen, ...given }),
+    choices: open.map(([name, [value, reason]]) => ({
+      name,
+      value: Array.isArray(value) ? value.join(' ') : String(value),
+      reason,
+    })),
+  };
+}
+
+/** A span given in epochs is not to be chosen in steps, and the other way round. */
+function spanIsGiven(name: string, given: Readonly<Record<string, unknown>>): boolean {
+  const spans = [
+    ['warmupEpochs', 'warmupSteps'],
+    ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
+    ['freezeLastLayer', 'freezeLastLayerSteps'],
+    ['epochs', 'steps', 'minutes'],
+  ];
+  return spans.some((span) => span.includes(name) && span.some((other) => other in given));
+}
+
+const official = 'official default';
+
+/** main_dino.py's defaults; ViT-S/16 unless another architecture is asked for. */
+function paper(options: TrainOptions, { channels, cores }: RunFacts): Suggestions {
+  return {
+    ...vitShape(options.arch ?? 'vit_small', options.patchSize ?? 16, official),
+    seed: [0, official],
+    arch: ['vit_small', official],
+    widths: [[32, 64, 128], 'not used by a ViT'],
+    blocks: [1, 'not used by a ViT'],
+    dropPathRate: [0.1, official],
+    outDim: [65536, official],
+    headHiddenDim: [2048, official],
+    headBottleneckDim: [256, official],
+    headLayers: [3, official],
+    normLastLayer: [true, official],
+    useBnInHead: [false, official],
+    channels: [channels, 'as the images are'],
+    globalCropsSize: [224, official],
+    localCropsSize: [96, official],
+    localCropsNumber: [8, official],
+    globalCropsScale: [[0.4, 1], official],
+    localCropsScale: [[0.05, 0.4], official],
+    batchSizePerGpu: [64, official],
+    epochs: [100, official],
+    optimizer: ['adamw', official],
+    lr: [0.0005, official],
+    minLr: [1e-6, official],
+    warmupEpochs: [10, official],
+    weightDecay: [0.04, official],
+    weightDecayEnd: [0.4, official],
+    clipGrad: [3, official],
+    momentumTeacher: [0.996, official],
+    teacherTemp: [0.04, official],
+    warmupTeacherTemp: [0.04, official],
+    warmupTeacherTempEpochs: [0, official],
+    studentTemp: [0.1, official],
+    centerMomentum: [0.9, official],
+    freezeLastLayer: [1, official],
+    ...machine(cores),
+  };
+}
+
+function machine(cores: number): Suggestions {
+  return {
+    numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
+    threads: [cores, 'one for each core'],
+    evalEvery: [0, 'chosen when the length of the run is known'],
+    saveEvery: [200, 'a stop costs at most this many steps'],
+  };
+}
+
+const officialShapes = { vit_tiny: [192, 12, 3], vit_small: [384, 12, 6], vit_base: [768, 12, 12] } as const;
+
+function vitShape(arch: string, patchSize: number, reason: string): Suggestions {
+  const [dim, depth, heads] =
+    arch === 'vit_tiny' || arch === 'vit_small' || arch === 'vit_base' ? officialShapes[arch] : [128, 6, 4];
+  return {
+    patchSize: [patchSize, reason],
+    dim: [dim, reason],
+    depth: [depth, reason],
+    heads: [heads, reason],
+  };
+}
+
+/** Fitted to small data and short budgets on a CPU; what is not small or short approaches the paper. */
+function auto(options: TrainOptions, facts: RunFacts): Suggestions {
+  const arch = options.arch ?? 'convnet';
+  const convolutional = arch === 'convnet';
+  const global = options.globalCropsSize ?? globalSize(facts.imageSide, convolutional ? 8 : 32);
+  const patch = options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8)));
+  const unit = convolutional ? 8 : patch;
+  const local = Math.max(unit, Math.round(global / 2 / unit) * unit);
+  const batch = Math.min(options.batchSizePerGpu ?? (convolutional ? 128 : 64), facts.images);
+  const steps = facts.steps ?? options.steps ?? 1000;
+  const prototypes = facts.images < 2000 ? 512 : facts.images < 200_000 ? 1024 : 4096;
+  const warmup = Math.max(1, Math.min(Math.round(steps / 10), 500));
+  return {
+    seed: [0, 'any number; another one gives another run'],
+    arch: [
+      arch,
+      'a convolutional net learns faster than a ViT at CPU budgets (better k-NN); it has no attention maps: --arch vit for those',
+    ],
+    ...vitShape(arch, patch, `${global / patch} x ${global / patch} patches keep a step short`),
+    widths: [[32, 64, 128], 'about 0.3 million parameters: images per second decide at this scale'],
+    blocks: [1, 'the same'],
+    dropPathRate: [0, 'short runs underfit; dropping blocks would cost more than it regularises'],
+    outDim: [prototypes, `${facts.images} images do not fill the official 65536 prototypes`],
+    headHiddenDim: [convolutional ? 512 : 1024, 'the head should not cost more than the network'],
+    headBottleneckDim: [convolutional ? 128 : 256, 'the same'],
+    headLayers: [3, official],
+    normLastLayer: [true, 'more stable; the official advice for small models'],
+    useBnInHead: [false, official],
+    channels: [facts.channels, 'as the images are'],
+    globalCropsSize: [global, `fits images of ${facts.imageSide} pixels`],
+    localCropsSize: [local, 'half of a global crop'],
+    localCropsNumber: [convolutional ? 2 : 4, 'more local crops cost images per second'],
+    globalCropsScale: [[0.3, 1], 'small crops of small images hold too little to agree on'],
+    localCropsScale: [[0.1, 0.3], 'the same'],
+    batchSizePerGpu: [batch, 'many small steps are better than few large ones in a short run'],
+    epochs: [20, 'give --minutes, --steps or --epochs for another budget'],
+    optimizer: ['adamw', official],
+    lr: [convolutional ? 0.006 : 0.004, 'high, because the run is short and the network small'],
+    minLr: [1e-6, official],
+    warmupSteps: [warmup, 'a tenth of the run, 500 steps at most'],
+    weightDecay: [0.04, official],
+    weightDecayEnd: [convolutional ? 0.04 : 0.2, 'a short run does not need strong decay at its end'],
+    clipGrad: [3, official],
+    momentumTeacher: [momentum(steps), 'the teacher averages over about a twentieth of the run'],
+    teacherTemp: [0.04, official],
+    warmupTeacherTemp: [0.04, official],
+    warmupTeacherTempSteps: [0, official],
+    studentTemp: [0.1, official],
+    centerMomentum: [0.9, official],
+    freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
+    ...machine(facts.cores),
+  };
+}
+
+/** Largest of a few sizes that the images fill. */
+function globalSize(side: number, least: number): number {
+  const sizes = [224, 160, 128, 96, 64, 48, 32];
+  return Math.max(least, sizes.find((size) => size <= side) ?? least);
+}
+
+/** A window of a twentieth of the run, at least 50 steps and at most the official 250. */
+function momentum(steps: number): number {
+  const window = Math.min(Math.max(steps / 20, 50), 250);
+  return Math.round((1 - 1 / window) * 1000) / 1000;
+}

@@ -1,0 +1,93 @@
+/** Makes small data sets on disk for the tests of sources and loader. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { onTestFinished } from 'vitest';
+
+/** An empty folder that goes when the test ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dino-data-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes files below a folder, making directories as needed. */
+export function writeFiles(folder: string, files: Readonly<Record<string, Uint8Array | string>>): void {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+}
+
+/** A PNG in which every pixel has its own colour, different for each number. */
+export function png(number: number, width = 12, height = 10): Promise<Buffer> {
+  const data = Buffer.alloc(width * height * 3);
+  for (let i = 0; i < width * height; i++) {
+    data[3 * i] = (number * 37 + i) % 256;
+    data[3 * i + 1] = (i * 2) % 256;
+    data[3 * i + 2] = (number * 11) % 256;
+  }
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+const encoder = new TextEncoder();
+
+/** One member of an archive: a 512-byte ustar header and the data, padded. */
+export function tarMember(options: {
+  readonly name: string;
+  readonly data?: Uint8Array | string;
+  readonly type?: string;
+  readonly prefix?: string;
+}): Buffer {
+  const { name, data = '', type = '0', prefix = '' } = options;
+  const bytes = Buffer.from(data);
+  const header = Buffer.alloc(512);
+  header.set(encoder.encode(name).subarray(0, 100), 0);
+  header.write('0000644\0', 100);
+  header.write(`${bytes.length.toString(8).padStart(11, '0')}\0`, 124);
+  header.write('        ', 148);
+  header.write(type, 156);
+  header.write('ustar\x0000', 257);
+  header.set(encoder.encode(prefix), 345);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
+}
+
+/** A pax header record, `length key=value\n`. */
+export function paxRecord(key: string, value: string): string {
+  const body = ` ${key}=${value}\n`;
+  const size = encoder.encode(body).length;
+  let length = size + 1;
+  while (String(length).length + size !== length) length++;
+  return `${length}${body}`;
+}
+
+/** A whole archive with its end mark. */
+export function tarArchive(members: readonly Buffer[]): Buffer {
+  return Buffer.concat([...members, Buffer.alloc(1024)]);
+}
+
+/** CIFAR-10 records with the given labels; pixel p of plane c of record r is (r + 50 c + p) mod 256. */
+export function cifarRecords(labels: readonly number[]): Buffer {
+  return Buffer.concat(
+    labels.map((label, r) => {
+      const record = Buffer.alloc(3073);
+      record[0] = label;
+      for (let i = 0; i < 3072; i++) record[1 + i] = (r + 50 * Math.floor(i / 1024) + (i % 1024)) % 256;
+      return record;
+    }),
+  );
+}
+
+/** An IDX file of the given dimensions and bytes. */
+export function idxFile(dimensions: readonly number[], bytes: Uint8Array): Buffer {
+  const header = Buffer.alloc(4 + 4 * dimensions.length);
+  header[2] = 8;
+  header[3] = dimensions.length;
+  dimensions.forEach((size, i) => header.writeUInt32BE(size, 4 + 4 * i));
+  return Buffer.concat([header, bytes]);
+}

@@ -1,0 +1,137 @@
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { toGrayscale } from '../../src/image/color.ts';
+import { decode } from '../../src/image/decode-node.ts';
+import type { Image } from '../../src/image/image.ts';
+import { difference } from './fixtures.ts';
+
+const width = 31;
+const height = 22;
+
+/** Smooth colours, so that lossy formats stay close. */
+function scene(channels: 1 | 3): Image {
+  const data = new Uint8Array(width * height * channels);
+  for (let i = 0; i < width * height; i++) {
+    const x = i % width;
+    const y = Math.trunc(i / width);
+    for (let c = 0; c < channels; c++) data[i * channels + c] = 40 + 4 * x + (c - 1) * 3 * y;
+  }
+  return { width, height, channels, data };
+}
+
+const rgb = scene(3);
+const gray = scene(1);
+const threeEqual = (image: Image): Image => ({
+  ...image,
+  channels: 3,
+  data: Uint8Array.from({ length: image.data.length * 3 }, (_, i) => image.data[Math.trunc(i / 3)]!),
+});
+
+function encoder(image: Image): ReturnType<typeof sharp> {
+  return sharp(image.data, { raw: { width, height, channels: image.channels } });
+}
+
+function grayOf(image: Image): Image {
+  const data = toGrayscale(image).data.filter((_, i) => i % 3 === 0);
+  return { ...image, channels: 1, data };
+}
+
+/** The largest difference of two images of one shape. */
+function largestError(a: Image, b: Image): number {
+  expect([a.width, a.height, a.channels]).toEqual([b.width, b.height, b.channels]);
+  return a.data.reduce((worst, x, i) => Math.max(worst, Math.abs(x - b.data[i]!)), 0);
+}
+
+describe('decode', () => {
+  it.each([
+    ['PNG', () => encoder(rgb).png().toBuffer()],
+    ['TIFF', () => encoder(rgb).tiff({ compression: 'lzw' }).toBuffer()],
+    ['lossless WebP', () => encoder(rgb).webp({ lossless: true }).toBuffer()],
+  ])('gives the exact pixels of a %s file, in colour and in gray', async (_, encode) => {
+    const file = await encode();
+    expect(difference(await decode(file, 'a', 3), rgb)).toBe(0);
+    expect(difference(await decode(file, 'a', 1), grayOf(rgb))).toBe(0);
+  });
+
+  it.each([
+    ['JPEG', () => encoder(rgb).jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer(), 4],
+    ['AVIF', () => encoder(rgb).avif({ quality: 95 }).toBuffer(), 12],
+    ['GIF', () => encoder(rgb).gif({ dither: 0 }).toBuffer(), 16],
+  ])('gives nearly the pixels of a %s file', async (_, encode, tolerance) => {
+    expect(largestError(await decode(await encode(), 'a', 3), rgb)).toBeLessThanOrEqual(tolerance);
+  });
+
+  it('gives gray files as they are, or with three equal channels', async () => {
+    const file = await encoder(gray).toColourspace('b-w').png().toBuffer();
+    expect(difference(await decode(file, 'a', 1), gray)).toBe(0);
+    expect(difference(await decode(file, 'a', 3), threeEqual(gray))).toBe(0);
+  });
+
+  it('drops alpha and keeps the colour under it', async () => {
+    const file = await encoder(rgb).ensureAlpha(0.25).png().toBuffer();
+    expect(difference(await decode(file, 'a', 3), rgb)).toBe(0);
+  });
+
+  it('scales 16-bit samples to 8 bits', async () => {
+    const levels = Uint16Array.from({ length: 256 }, (_, i) => i * 257);
+    const raw = { width: 256, height: 1, channels: 1 } as const;
+    const file = await sharp(levels, { raw }).toColourspace('grey16').png().toBuffer();
+    expect((await sharp(file).metadata()).depth).toBe('ushort');
+    const wanted = Array.from({ length: 256 }, (_, i) => i);
+    expect([...(await decode(file, 'a', 1)).data]).toEqual(wanted);
+  });
+
+  it('turns CMYK into RGB', async () => {
+    const data = new Uint8Array(16 * 16 * 3).fill(200);
+    const file = await sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
+      .toColourspace('cmyk')
+      .jpeg({ quality: 100 })
+      .toBuffer();
+    expect((await sharp(file).metadata()).space).toBe('cmyk');
+    const image = await decode(file, 'a', 3);
+    expect(image.data.length).toBe(data.length);
+    for (const value of image.data) expect(Math.abs(value - 200)).toBeLessThan(25);
+  });
+
+  it('applies the EXIF orientation', async () => {
+    const file = await encoder(rgb).withMetadata({ orientation: 6 }).png().toBuffer();
+    const turned = await decode(file, 'a', 3);
+    expect([turned.width, turned.height]).toEqual([height, width]);
+    // A quarter turn clockwise: the upper right pixel was the upper left one.
+    expect([...turned.data.subarray((height - 1) * 3, height * 3)]).toEqual([...rgb.data.subarray(0, 3)]);
+  });
+
+  it('takes the first frame of an animation', async () => {
+    const frames = new Uint8Array(8 * 16 * 3).fill(250, 8 * 8 * 3);
+    const file = await sharp(frames, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } })
+      .gif()
+      .toBuffer();
+    expect((await sharp(file).metadata()).pages).toBe(2);
+    const image = await decode(file, 'a', 3);
+    expect([image.width, image.height, Math.max(...image.data)]).toEqual([8, 8, 0]);
+  });
+
+  it('names the file that is no image, or is cut short', async () => {
+    await expect(decode(new TextEncoder().encode('hello'), 'cats/notes.txt', 3)).rejects.toThrow(
+      /^cats\/notes\.txt cannot be decoded \(.*unsupported image format\): replace or remove it; .*\.$/,
+    );
+    await expect(decode(new Uint8Array(0), 'cats/empty.png', 3)).rejects.toThrow(
+      /^cats\/empty\.png cannot be/,
+    );
+    for (const encode of [encoder(rgb).jpeg(), encoder(rgb).png({ compressionLevel: 0 })]) {
+      const file = await encode.toBuffer();
+      await expect(decode(file.subarray(0, file.length >> 1), 'cats/half', 3)).rejects.toThrow(
+        /^cats\/half cannot/,
+      );
+    }
+  });
+
+  it('refuses decompression bombs before it unpacks them', async () => {
+    const file = await sharp({ create: { width: 16000, height: 12000, channels: 3, background: 'white' } })
+      .png()
+      .toBuffer();
+    await expect(decode(file, 'bomb.png', 3)).rejects.toThrow(
+      'bomb.png has more than 178956970 pixels: make it smaller or remove it.',
+    );
+  });
+});
