@@ -112,6 +112,7 @@ export class Peer {
 
   /** Ends the process: by closing its input, and by a signal if that is not enough. */
   async dispose(): Promise<void> {
+    this.#fail(`The peer ${this.script} was disposed of before it answered: open another one.`);
     this.#child.stdin.end();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE_MS);
     await this.#ended;

@@ -5,24 +5,15 @@
  * 0 <= low < 4096, and the sum is (dot(x, high) << 12) + dot(x, low), exact modulo 2^32.
  */
 
-/** (high << 12) + low, rounded to 8 bits from 22 fractional bits; not yet clipped. */
+/** The sum (high << 12) + low without its 22 fractional bits; low starts at one half. */
 // @ts-ignore: decorator
 @inline
 function fromFixed(high: v128, low: v128): v128 {
-  const sum = i32x4.add(i32x4.add(i32x4.shl(high, 12), low), i32x4.splat(1 << 21));
-  return i32x4.shr_s(sum, 22);
-}
-
-/** Four 32-bit sums to 0..255 in the first four bytes. */
-// @ts-ignore: decorator
-@inline
-function clip4(sums: v128): v128 {
-  const words = i16x8.narrow_i32x4_s(sums, sums);
-  return i8x16.narrow_i16x8_u(words, words);
+  return i32x4.shr_s(i32x4.add(i32x4.shl(high, 12), low), 22);
 }
 
 /**
- * Horizontal pass of an RGB image, two rows at a time.
+ * Horizontal pass of an RGB image, four rows at a time; up to three rows after the last are read and written too.
  * offsets: i32[width], byte offset of each output pixel's first input; weights: i16[width][2][taps], high then low parts;
  * taps is even. A row of the output takes outStride bytes, of which at least one after the pixels is scratch.
  */
@@ -37,56 +28,54 @@ export function resampleRows3(
   weights: usize,
   taps: i32,
 ): void {
-  // Pixels 0 and 1, and 2 and 3, of four as 16-bit words: r0 r1 g0 g1 b0 b1 and two zeros.
-  const first2 = i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
-  const last2 = i8x16(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
+  // Pixels 0 and 1 as 16-bit words r0 r1 g0 g1 b0 b1, and two zeros.
+  const pair = i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
   const lowParts = <usize>taps << 1;
-  for (let y = 0; y < rows; y += 2) {
-    const row = source + <usize>y * stride;
-    const next = y + 1 < rows ? stride : 0; // the last odd row is computed twice
-    const outRow = out + <usize>y * outStride;
-    const outNext = y + 1 < rows ? outStride : 0;
+  const offsetsEnd = offsets + (<usize>width << 2);
+  for (let y = 0; y < rows; y += 4) {
+    const first = max(0, min(y, rows - 4)); // the last block of four may overlap the one before
+    const row = source + <usize>first * stride;
+    let to = out + <usize>first * outStride;
     let w = weights;
-    for (let x = 0; x < width; x++) {
-      let p = row + <usize>load<i32>(offsets + (<usize>x << 2));
+    for (let offset = offsets; offset < offsetsEnd; offset += 4) {
+      let p = row + <usize>load<i32>(offset);
       let high0 = i32x4.splat(0);
-      let low0 = i32x4.splat(0);
-      let high1 = i32x4.splat(0);
-      let low1 = i32x4.splat(0);
-      const four = w + (<usize>(taps & ~3) << 1);
-      while (w < four) {
-        const highA = v128.load32_splat(w);
-        const highB = v128.load32_splat(w, 4);
-        const lowA = v128.load32_splat(w + lowParts);
-        const lowB = v128.load32_splat(w + lowParts, 4);
-        const pixels0 = v128.load(p);
-        const a0 = i8x16.swizzle(pixels0, first2);
-        const b0 = i8x16.swizzle(pixels0, last2);
-        high0 = i32x4.add(high0, i32x4.add(i32x4.dot_i16x8_s(a0, highA), i32x4.dot_i16x8_s(b0, highB)));
-        low0 = i32x4.add(low0, i32x4.add(i32x4.dot_i16x8_s(a0, lowA), i32x4.dot_i16x8_s(b0, lowB)));
-        const pixels1 = v128.load(p + next);
-        const a1 = i8x16.swizzle(pixels1, first2);
-        const b1 = i8x16.swizzle(pixels1, last2);
-        high1 = i32x4.add(high1, i32x4.add(i32x4.dot_i16x8_s(a1, highA), i32x4.dot_i16x8_s(b1, highB)));
-        low1 = i32x4.add(low1, i32x4.add(i32x4.dot_i16x8_s(a1, lowA), i32x4.dot_i16x8_s(b1, lowB)));
-        p += 12;
-        w += 8;
-      }
-      if (taps & 2) {
+      let high1 = high0;
+      let high2 = high0;
+      let high3 = high0;
+      let low0 = i32x4.splat(1 << 21);
+      let low1 = low0;
+      let low2 = low0;
+      let low3 = low0;
+      for (const end = w + lowParts; w < end; w += 4) {
         const high = v128.load32_splat(w);
         const low = v128.load32_splat(w + lowParts);
-        const a0 = i8x16.swizzle(v128.load(p), first2);
-        high0 = i32x4.add(high0, i32x4.dot_i16x8_s(a0, high));
-        low0 = i32x4.add(low0, i32x4.dot_i16x8_s(a0, low));
-        const a1 = i8x16.swizzle(v128.load(p + next), first2);
-        high1 = i32x4.add(high1, i32x4.dot_i16x8_s(a1, high));
-        low1 = i32x4.add(low1, i32x4.dot_i16x8_s(a1, low));
-        w += 4;
+        const pixels0 = i8x16.swizzle(v128.load(p), pair);
+        high0 = i32x4.add(high0, i32x4.dot_i16x8_s(pixels0, high));
+        low0 = i32x4.add(low0, i32x4.dot_i16x8_s(pixels0, low));
+        let q = p + stride;
+        const pixels1 = i8x16.swizzle(v128.load(q), pair);
+        high1 = i32x4.add(high1, i32x4.dot_i16x8_s(pixels1, high));
+        low1 = i32x4.add(low1, i32x4.dot_i16x8_s(pixels1, low));
+        q += stride;
+        const pixels2 = i8x16.swizzle(v128.load(q), pair);
+        high2 = i32x4.add(high2, i32x4.dot_i16x8_s(pixels2, high));
+        low2 = i32x4.add(low2, i32x4.dot_i16x8_s(pixels2, low));
+        q += stride;
+        const pixels3 = i8x16.swizzle(v128.load(q), pair);
+        high3 = i32x4.add(high3, i32x4.dot_i16x8_s(pixels3, high));
+        low3 = i32x4.add(low3, i32x4.dot_i16x8_s(pixels3, low));
+        p += 6;
       }
       w += lowParts;
-      const to = outRow + <usize>(x * 3);
-      v128.store32_lane(to, clip4(fromFixed(high0, low0)), 0);
-      v128.store32_lane(to + outNext, clip4(fromFixed(high1, low1)), 0);
+      const rows01 = i16x8.narrow_i32x4_s(fromFixed(high0, low0), fromFixed(high1, low1));
+      const rows23 = i16x8.narrow_i32x4_s(fromFixed(high2, low2), fromFixed(high3, low3));
+      const pixels = i8x16.narrow_i16x8_u(rows01, rows23);
+      v128.store32_lane(to, pixels, 0);
+      v128.store32_lane(to + outStride, pixels, 1);
+      v128.store32_lane(to + outStride * 2, pixels, 2);
+      v128.store32_lane(to + outStride * 3, pixels, 3);
+      to += 3;
     }
   }
 }
@@ -149,13 +138,13 @@ export function resampleColumns(
     const row = weights + (<usize>y * lowParts << 1);
     for (let x: usize = 0; x < rowBytes; x += 16) {
       let high0 = i32x4.splat(0);
-      let high1 = i32x4.splat(0);
-      let high2 = i32x4.splat(0);
-      let high3 = i32x4.splat(0);
-      let low0 = i32x4.splat(0);
-      let low1 = i32x4.splat(0);
-      let low2 = i32x4.splat(0);
-      let low3 = i32x4.splat(0);
+      let high1 = high0;
+      let high2 = high0;
+      let high3 = high0;
+      let low0 = i32x4.splat(1 << 21);
+      let low1 = low0;
+      let low2 = low0;
+      let low3 = low0;
       let p = base + x;
       for (let w = row, end = row + lowParts; w < end; w += 4) {
         const a = v128.load(p);

@@ -40,6 +40,7 @@ export {
 } from './ops/normalize.ts';
 export { type GemmOptions, gemm, linear, type MatmulOptions, matmul } from './ops/product.ts';
 export { max, mean, type ReduceOptions, sum } from './ops/reduce.ts';
+export { topK } from './ops/select.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
 export {
   type Initializer,

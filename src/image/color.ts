@@ -20,7 +20,9 @@ function blend(degenerate: number, x: number, factor: number): number {
 /** What each level becomes when it is blended with the level `degenerate`. */
 function blendTable(degenerate: number, factor: number): Uint8Array {
   const factor32 = Math.fround(factor);
-  return Uint8Array.from({ length: 256 }, (_, x) => blend(degenerate, x, factor32));
+  const table = new Uint8Array(256);
+  for (let x = 0; x < 256; x++) table[x] = blend(degenerate, x, factor32);
+  return table;
 }
 
 /** What each level becomes when brightness is multiplied by `factor`. */

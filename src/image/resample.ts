@@ -96,7 +96,7 @@ export function axisWeights(
 }
 
 function clip8(value: number): number {
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return Math.max(0, Math.min(255, value));
 }
 
 /** Resamples the rows and then the columns of `image`, in plain TypeScript: readable, and the oracle of the fast one. */

@@ -15,6 +15,7 @@ import { type AxisWeights, axisWeights, type Interpolation } from './resample.ts
 
 const PAGE = 65536;
 const SLACK = 128;
+const BLOCK_ROWS = 4;
 /** The 16-bit sums of the blur hold 2 k + 1 samples up to here; wider blurs take the plain path. */
 const MAX_BLUR_K = 63;
 
@@ -76,7 +77,9 @@ export class Workbench {
     const downTable = after(acrossTable, across.outSize * 4 * (1 + acrossTaps));
     this.#view = after(downTable, down.outSize * 4 * (1 + downTaps));
     const pass = after(this.#view, rowBytes * down.outSize);
-    this.#reserve(after(pass, passStride * (down.inSize + 2)));
+    // The first pass works on blocks of rows, which may reach a few rows beyond the last, of its input too.
+    this.#reserve(after(pass, passStride * (down.inSize + BLOCK_ROWS)));
+    this.#reserve(after(this.#sourceAddress, stride * (height + BLOCK_ROWS)));
 
     const acrossWeights = this.#pack(across, acrossTaps, acrossTable, channels);
     const downWeights = this.#pack(down, downTaps, downTable, passStride);

@@ -54,12 +54,26 @@ export function dino(config: DinoConfig): Method {
 }
 
 function objective(inputs: ObjectiveInputs, config: DinoConfig): Objective {
-  const { images, batch } = inputs;
-  const views = config.viewSizes.length;
-
   // gt = teacher([x1, x2]);  gs = student(all views): logits, view after view
   const gt = stopGradient(teacherLogits(inputs, config)); // [2B, K]
   const gs = studentLogits(inputs, config); // [V B, K]
+  return selfDistillation(gt, gs, inputs, config);
+}
+
+/**
+ * The objective on logits (official `DINOLoss`).
+ *
+ * @param gt the teacher's, of the two global views: [2B, K]
+ * @param gs the student's, of all views: [V B, K]
+ */
+export function selfDistillation(
+  gt: Tensor,
+  gs: Tensor,
+  inputs: Pick<ObjectiveInputs, 'images' | 'batch' | 'scalar' | 'state'>,
+  config: Pick<DinoConfig, 'viewSizes' | 'studentTemp' | 'centerMomentum'>,
+): Objective {
+  const { images, batch } = inputs;
+  const views = config.viewSizes.length;
 
   // t = softmax((gt - C) / tpt)
   const logT = logSoftmax(div(sub(gt, inputs.state('center')), inputs.scalar('teacherTemp')));
@@ -89,7 +103,8 @@ function objective(inputs: ObjectiveInputs, config: DinoConfig): Objective {
   };
 }
 
-function teacherLogits(
+/** Logits of the global views, view after view: [2B, K] */
+export function teacherLogits(
   { teacher, crops, images }: ObjectiveInputs,
   { backbone, head, viewSizes }: DinoConfig,
 ): Tensor {
@@ -101,7 +116,8 @@ function teacherLogits(
   return projectionHead(teacher.at('head'), concat(features, 0), head, 'train');
 }
 
-function studentLogits(
+/** Logits of all views, view after view: [V B, K] */
+export function studentLogits(
   inputs: ObjectiveInputs,
   { backbone, head, viewSizes, dropPathRate }: DinoConfig,
 ): Tensor {

@@ -131,7 +131,7 @@ function mlp(scope: Scope, x: Tensor, { dim, mlpRatio }: VitConfig): Tensor {
   return add(linear(h, fc2.param('weight', [dim, hidden], init)), fc2.param('bias', [dim], zero));
 }
 
-/** Stochastic depth: a branch is scaled by 1 / keep, or left out, for each image. */
-function drop(branch: Tensor, factors: Tensor | undefined): Tensor {
+/** Stochastic depth: a branch [N, B, D] is scaled by 1 / keep, or left out, for each image; factors [1, B]. */
+export function drop(branch: Tensor, factors: Tensor | undefined): Tensor {
   return factors === undefined ? branch : mul(branch, reshape(factors, [1, branch.dim(1), 1]));
 }

@@ -88,6 +88,6 @@ export function idxFile(dimensions: readonly number[], bytes: Uint8Array): Buffe
   const header = Buffer.alloc(4 + 4 * dimensions.length);
   header[2] = 8;
   header[3] = dimensions.length;
-  dimensions.forEach((size, i) => header.writeUInt32BE(size, 4 + 4 * i));
+  for (const [i, size] of dimensions.entries()) header.writeUInt32BE(size, 4 + 4 * i);
   return Buffer.concat([header, bytes]);
 }

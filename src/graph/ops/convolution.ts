@@ -28,11 +28,13 @@ export interface WindowOptions {
  * H' = floor((H + 2 padding - kernel) / stride) + 1.
  */
 export function windows(x: Tensor, { kernel, stride = 1, padding = 0, fill = 0 }: WindowOptions): Tensor {
-  if (x.rank !== 4) throw new GraphError(`windows: wants [images, height, width, channels], got [${x.shape.join(', ')}]`);
+  if (x.rank !== 4)
+    throw new GraphError(`windows: wants [images, height, width, channels], got [${x.shape.join(', ')}]`);
   const [b, h, w, c] = [x.dim(0), x.dim(1) + 2 * padding, x.dim(2) + 2 * padding, x.dim(3)];
   const outH = Math.floor((h - kernel) / stride) + 1;
   const outW = Math.floor((w - kernel) / stride) + 1;
-  if (outH < 1 || outW < 1) throw new GraphError(`windows: a ${kernel} x ${kernel} window does not fit ${h} x ${w} pixels`);
+  if (outH < 1 || outW < 1)
+    throw new GraphError(`windows: a ${kernel} x ${kernel} window does not fit ${h} x ${w} pixels`);
   if (kernel === 1 && stride === 1) return x;
   if (kernel === stride && padding === 0) {
     // Windows side by side: only a change of order.
@@ -78,27 +80,41 @@ const convolutionOp: Op<ConvolutionAttributes> = {
   lower: (node, to) => [to.name(node.input(0))],
 };
 
-function inputGradient(g: Tensor, x: Tensor, weight: Tensor, { stride, padding }: ConvolutionAttributes): Tensor {
+function inputGradient(
+  g: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  { stride, padding }: ConvolutionAttributes,
+): Tensor {
   const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
   const taps = kernel * kernel;
   // [C, k k O] with the taps in reverse: the weight turned by half a turn.
   const byInput = reshape(transpose(weight, [1, 2, 3, 0]), [channels, taps, out]);
-  const turned = taps === 1 ? byInput : gather(byInput, indices(Array.from({ length: taps }, (_, i) => taps - 1 - i)), 1);
+  const turned =
+    taps === 1 ? byInput : gather(byInput, indices(Array.from({ length: taps }, (_, i) => taps - 1 - i)), 1);
   const flat = reshape(turned, [channels, taps * out]);
   if (kernel === 1) {
-    const small = reshape(gemm(reshape(g, [-1, out]), flat, { transB: true }), [...g.shape.slice(0, 3), channels]);
-    return fit(fit(dilate(dilate(small, 1, stride), 2, stride), 1, -padding, x.dim(1)), 2, -padding, x.dim(2));
+    const small = reshape(gemm(reshape(g, [-1, out]), flat, { transB: true }), [
+      ...g.shape.slice(0, 3),
+      channels,
+    ]);
+    return placeIn(
+      placeIn(dilate(dilate(small, 1, stride), 2, stride), 1, -padding, x.dim(1)),
+      2,
+      -padding,
+      x.dim(2),
+    );
   }
   const before = kernel - 1 - padding;
   const spread = dilate(dilate(g, 1, stride), 2, stride);
-  const placed = fit(fit(spread, 1, before, x.dim(1) + kernel - 1), 2, before, x.dim(2) + kernel - 1);
+  const placed = placeIn(placeIn(spread, 1, before, x.dim(1) + kernel - 1), 2, before, x.dim(2) + kernel - 1);
   const columns = windows(placed, { kernel });
   const dx = gemm(reshape(columns, [-1, taps * out]), flat, { transB: true });
   return reshape(dx, x.shape);
 }
 
 /** Puts `before` zeros in front (or cuts, if negative) and zeros or a cut at the end, for a given size. */
-function fit(x: Tensor, axis: number, before: number, size: number): Tensor {
+function placeIn(x: Tensor, axis: number, before: number, size: number): Tensor {
   const cut = slice(x, axis, Math.max(-before, 0), x.dim(axis));
   const front = Math.max(before, 0);
   const kept = slice(cut, axis, 0, Math.min(cut.dim(axis), size - front));

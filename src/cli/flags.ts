@@ -1,0 +1,132 @@
+/**
+ * Command-line flags, read against a schema: `--local_crops_number 8`, `--local-crops-number=8`. Every flag takes a value
+ * (as facebookresearch/dino's do, `--norm_last_layer true`), lists take several; switches are named by the command.
+ */
+import { z } from 'zod';
+import { explainIssue, fromFlag, toFlag } from '../train/config.ts';
+
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+export interface FlagSpec {
+  /** Fields with values, in camel case. */
+  readonly fields: Readonly<Record<string, z.ZodType>>;
+  /** Flags without a value. */
+  readonly switches?: readonly string[];
+  /** Official flags that are understood and do nothing here, with the reason. */
+  readonly ignored?: Readonly<Record<string, string>>;
+}
+
+export interface ParsedFlags {
+  readonly positionals: readonly string[];
+  /** Checked values by field name. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly switches: ReadonlySet<string>;
+  /** One sentence for each flag that was ignored. */
+  readonly notes: readonly string[];
+}
+
+/** @throws UsageError naming the flag, and the nearest valid one if it is unknown */
+export function parseFlags(
+  args: readonly string[],
+  { fields, switches = [], ignored = {} }: FlagSpec,
+): ParsedFlags {
+  const positionals: string[] = [];
+  const raw = new Map<string, string[]>();
+  const on = new Set<string>();
+  const notes: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const token = args[i] ?? '';
+    if (!token.startsWith('--') || token === '--') {
+      positionals.push(token);
+      continue;
+    }
+    const [flag = '', inline] = splitOnce(token.slice(2), '=');
+    const name = fromFlag(flag);
+    if (switches.includes(name)) {
+      on.add(name);
+      continue;
+    }
+    const values = inline === undefined ? [] : inline.split(/[ ,]+/);
+    const takesMany = isList(fields[name]);
+    while (inline === undefined && (values.length === 0 || takesMany) && isValue(args[i + 1]))
+      values.push(args[++i] ?? '');
+    if (name in ignored) {
+      notes.push(`--${flag} has no effect here: ${ignored[name]}.`);
+      continue;
+    }
+    if (!(name in fields)) throw new UsageError(unknownFlag(flag, [...Object.keys(fields), ...switches]));
+    if (values.length === 0) throw new UsageError(`--${toFlag(name)} needs a value.`);
+    raw.set(name, values);
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, texts] of raw) values[name] = convert(name, texts, fields[name]);
+  return { positionals, values, switches: on, notes };
+}
+
+/** A negative number is a value, another word with a dash is a flag. */
+function isValue(token: string | undefined): boolean {
+  return token !== undefined && (!token.startsWith('-') || /^-[\d.]/.test(token));
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function isList(type: z.ZodType | undefined): boolean {
+  const inner = unwrap(type);
+  return inner instanceof z.ZodTuple || inner instanceof z.ZodArray;
+}
+
+function unwrap(type: z.ZodType | undefined): unknown {
+  return type instanceof z.ZodOptional ? unwrap(type.unwrap() as z.ZodType) : type;
+}
+
+function convert(name: string, texts: readonly string[], type: z.ZodType | undefined): unknown {
+  const value = isList(type) ? texts.map(scalarOf) : scalarOf(texts[0] ?? '');
+  const result = z.object({ [name]: type ?? z.unknown() }).safeParse({ [name]: value });
+  if (!result.success) throw new UsageError(`${explainIssue(result.error, () => texts.join(' '))}.`);
+  return result.data[name];
+}
+
+function scalarOf(text: string): string | number | boolean {
+  if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
+  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+function unknownFlag(flag: string, known: readonly string[]): string {
+  const wanted = fromFlag(flag);
+  const [nearest] = known
+    .map((name) => ({ name, distance: editDistance(name.toLowerCase(), wanted.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  const hint =
+    nearest !== undefined && nearest.distance <= 4
+      ? ` Did you mean --${toFlag(nearest.name)}?`
+      : ' --help lists all flags.';
+  return `There is no flag --${flag}.${hint}`;
+}
+
+/** Levenshtein distance. */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** Help lines for fields: name, what it takes, one sentence. */
+export function describeFields(fields: Readonly<Record<string, z.ZodType>>): string[] {
+  const names = Object.keys(fields).map((name) => `--${toFlag(name)}`);
+  const width = Math.max(...names.map((name) => name.length));
+  return Object.values(fields).map(
+    (type, i) => `  ${(names[i] ?? '').padEnd(width)}  ${type.description ?? ''}`,
+  );
+}

@@ -1,0 +1,107 @@
+/**
+ * `dino quickstart [folder]`: the whole job in a few minutes. Without a folder it trains on generated scenes, whose classes
+ * and object masks are known, so that everything can be measured; with one it trains on the user's images.
+ */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { openSource, scenesSource } from '../data/source.ts';
+import { ortNode } from '../engine/ort-node.ts';
+import { FrozenBackbone, untrainedWeights, weightsUnder } from '../eval/frozen-backbone.ts';
+import { type KnnReport, knnReport } from '../eval/knn-report.ts';
+import { backboneOf } from '../train/build.ts';
+import { networkWeights } from '../train/checkpoint.ts';
+import type { TrainOptions } from '../train/config.ts';
+import { prepare } from '../train/prepare.ts';
+import { RunFolder } from '../train/run-folder-node.ts';
+import { newSession, readRecord } from '../train/session.ts';
+import { parseFlags } from './flags.ts';
+import { progressLine } from './progress.ts';
+import { showSession } from './show-session.ts';
+import { printPrepared } from './train.ts';
+import { writeRunReport } from './write-report.ts';
+
+const fields = {
+  minutes: z.number().gt(0).describe('minutes of training; 4 unless given'),
+  outputDir: z.string().describe('the run folder to make; runs/quickstart-<time> unless given'),
+};
+
+/** Scenes to train on; the bank and the test set of the k-NN measurement are made from other seeds. */
+const SCENES = {
+  train: { count: 8000, seed: 1 },
+  bank: { count: 2000, seed: 2 },
+  test: { count: 500, seed: 3 },
+  size: 64,
+};
+const K = 20;
+
+/** A ViT, because its attention is what one wants to see; small, because it has minutes. */
+const options: TrainOptions = { arch: 'vit', evalEvery: 200 };
+
+/** @returns the exit code */
+export async function quickstart(args: readonly string[]): Promise<number> {
+  const { positionals, values } = parseFlags(args, { fields });
+  const { minutes = 4, outputDir } = z.object(fields).partial().parse(values);
+  const [path] = positionals;
+  const source = path === undefined ? scenesSource({ ...SCENES.train, size: SCENES.size }) : openSource(path);
+  console.error(
+    path === undefined
+      ? `Training on ${SCENES.train.count} generated scenes: 10 classes of textured shapes with known object masks.`
+      : `Training on the ${source.length} images of ${path}.`,
+  );
+  const folder = RunFolder.create(
+    outputDir ?? `runs/quickstart-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`,
+  );
+  const prepared = await prepare({
+    source,
+    options: { ...options, minutes },
+    engine: ortNode,
+    cores: availableParallelism(),
+  });
+  printPrepared(prepared, source.length);
+  const session = newSession(prepared, {
+    source,
+    folder,
+    engine: ortNode,
+    command: `npm run quickstart${args.length > 0 ? ` -- ${args.join(' ')}` : ''}`,
+  });
+  const outcome = await showSession(session, { json: false });
+  if (outcome === 'stopped') return 130;
+  const knn = path === undefined ? await measureScenes(folder) : undefined;
+  if (knn !== undefined) {
+    const percent = (accuracy: KnnReport['trained']): string => `${(accuracy.top1[K] ?? 0).toFixed(1)} %`;
+    console.log(
+      `${K}-NN accuracy on ${knn.testImages} new scenes: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}`,
+    );
+  }
+  await writeRunReport(folder, {
+    source,
+    title: path === undefined ? 'DINO on generated scenes' : `DINO on ${path}`,
+    ...(knn === undefined ? {} : { knn, scenesSeed: SCENES.test.seed }),
+  });
+  console.log(`Open ${folder.file('report.html')} to see what it learned.`);
+  return outcome === 'failed' ? 3 : 0;
+}
+
+async function measureScenes(folder: RunFolder): Promise<KnnReport> {
+  const { config } = readRecord(folder);
+  const backboneConfig = backboneOf(config);
+  const backbone = new FrozenBackbone(backboneConfig, config.globalCropsSize, ortNode, {
+    threads: config.threads,
+  });
+  const line = progressLine(process.stderr);
+  const teacher = networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher');
+  const report = await knnReport({
+    train: scenesSource({ ...SCENES.bank, size: SCENES.size }),
+    test: scenesSource({ ...SCENES.test, size: SCENES.size }),
+    backbone,
+    trained: weightsUnder(teacher, 'backbone.'),
+    untrained: untrainedWeights(backboneConfig, config.globalCropsSize, config.seed),
+    ks: [K],
+    temperature: 0.07,
+    engine: ortNode,
+    onProgress: (what, done, total) => line.show(`measuring, ${what}: ${done} of ${total}`),
+  });
+  line.end();
+  await backbone.dispose();
+  return report;
+}

@@ -1,0 +1,88 @@
+/** Shows a running session on a terminal, or as JSON lines. */
+import { runSession, type Session, type SessionEvent } from '../train/session.ts';
+import { duration, progressLine } from './progress.ts';
+
+export type Outcome = 'finished' | 'stopped' | 'failed';
+
+/** Runs a session to its end. Ctrl-C asks it to stop after the step in progress; a second one ends the process. */
+export async function showSession(session: Session, { json }: { readonly json: boolean }): Promise<Outcome> {
+  const abort = new AbortController();
+  const line = progressLine(process.stderr);
+  const interrupt = (): void => {
+    if (abort.signal.aborted) process.exit(130);
+    line.print('Stopping after this step; the state will be saved (Ctrl-C again to quit at once).');
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  const pace = new Pace(session);
+  let outcome: Outcome = 'finished';
+  try {
+    for await (const event of runSession(session, abort.signal)) {
+      if (json) process.stdout.write(`${JSON.stringify(event, finite)}\n`);
+      if (event.type === 'stopped' || event.type === 'failed') outcome = event.type;
+      if (event.type === 'step') line.show(pace.line(event));
+      const lasting = lastingLine(event, session);
+      if (lasting !== undefined) line.print(lasting);
+    }
+  } finally {
+    line.end();
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+  return outcome;
+}
+
+/** JSON has no NaN; attention maps stay in the run folder. */
+function finite(_: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) return null;
+  return value instanceof Float32Array ? `${value.length} numbers` : value;
+}
+
+function lastingLine(event: SessionEvent, { folder }: Session): string | undefined {
+  switch (event.type) {
+    case 'observed': {
+      const { step, knn, meanCosine } = event.observation;
+      const accuracy = knn === undefined ? '' : `20-NN ${knn.toFixed(1)} %, `;
+      return `step ${step}: ${accuracy}mean cosine of different images ${meanCosine.toFixed(3)}`;
+    }
+    case 'diagnosis':
+    case 'failed': {
+      const { severity, title, detail, advice } = event.diagnosis;
+      return `${severity === 'ok' ? 'doctor' : severity}: ${title}. ${detail}${advice === undefined ? '' : ` ${advice}`}`;
+    }
+    case 'skipped':
+      return `skipped ${event.key}: ${event.reason}`;
+    case 'stopped':
+      return `Stopped after step ${event.step}. Go on with: npx dino train --resume ${folder.path}`;
+    default:
+      return undefined;
+  }
+}
+
+/** Rate and time left, over the latest steps. */
+class Pace {
+  readonly #batch: number;
+  readonly #steps: number;
+  readonly #latest: number[] = [];
+
+  constructor({ record, plan }: Session) {
+    this.#batch = record.config.batchSizePerGpu;
+    this.#steps = plan.steps;
+  }
+
+  line(event: Extract<SessionEvent, { type: 'step' }>): string {
+    this.#latest.push(event.milliseconds);
+    if (this.#latest.length > 50) this.#latest.shift();
+    const mean = this.#latest.reduce((a, b) => a + b, 0) / this.#latest.length;
+    return [
+      `step ${event.step}/${this.#steps}`,
+      `epoch ${event.epoch}`,
+      `${((this.#batch * 1000) / mean).toFixed(0)} images/s`,
+      `${duration(((this.#steps - event.step) * mean) / 1000)} left`,
+      `loss ${event.loss.toFixed(4)}`,
+      `teacher entropy ${event.teacherEntropy.toFixed(3)}`,
+      `lr ${event.settings.lr.toExponential(2)}`,
+    ].join('  ');
+  }
+}

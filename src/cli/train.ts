@@ -1,0 +1,148 @@
+/** `dino train`: parses, prepares, runs. */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { openSource } from '../data/source.ts';
+import { ortNode } from '../engine/ort-node.ts';
+import { toFlag, trainOptionsSchema } from '../train/config.ts';
+import { examinePlan } from '../train/doctor.ts';
+import { type Prepared, prepare } from '../train/prepare.ts';
+import { RunFolder } from '../train/run-folder-node.ts';
+import { newSession, readRecord, resumeSession } from '../train/session.ts';
+import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { duration } from './progress.ts';
+import { type Outcome, showSession } from './show-session.ts';
+import { writeRunReport } from './write-report.ts';
+
+const ownFields = {
+  dataPath: z.string().describe('the images, if they are not given as the first word'),
+  outputDir: z.string().describe('the run folder to make; runs/<time> unless given'),
+  resume: z.string().describe('a run folder: go on with it where it was stopped'),
+};
+
+const ignored = {
+  useFp16: 'the CPU engine computes in float32',
+  distUrl: 'one process trains here',
+  localRank: 'one process trains here',
+  saveckpFreq: 'checkpoints are counted in steps: --save_every',
+};
+
+export const trainHelp = [
+  'dino train <source> [flags]     train on a folder of images, a tar of one, CIFAR-10 binary or IDX files',
+  'dino train --resume <run>       go on with a run',
+  '',
+  '  --dry_run                     show recipe, size, memory, measured step time and time needed; train nothing',
+  '  --json                        print events as JSON lines on standard output',
+  '',
+  ...describeFields({ ...ownFields, ...trainOptionsSchema.shape }),
+].join('\n');
+
+const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, stopped: 130 };
+
+/** @returns the exit code */
+export async function train(args: readonly string[]): Promise<number> {
+  const fields = { ...ownFields, ...trainOptionsSchema.shape };
+  const { positionals, values, switches, notes } = parseFlags(args, {
+    fields,
+    switches: ['dryRun', 'json', 'help'],
+    ignored,
+  });
+  if (switches.has('help')) {
+    console.log(trainHelp);
+    return 0;
+  }
+  for (const note of notes) console.error(note);
+  const { dataPath, outputDir, resume, ...options } = values;
+  const json = switches.has('json');
+  if (typeof resume === 'string') {
+    const [other] = Object.keys(options);
+    if (other !== undefined) {
+      throw new UsageError(
+        `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be changed; start a new run for that.`,
+      );
+    }
+    return resumeRun(resume, typeof dataPath === 'string' ? dataPath : positionals[0], json);
+  }
+  const path = positionals[0] ?? dataPath;
+  if (typeof path !== 'string')
+    throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
+  if (positionals.length > 1)
+    throw new UsageError(`"${positionals[1]}" is one word too many: give one source.`);
+  const given = trainOptionsSchema.parse(options);
+  const budgets = (['epochs', 'steps', 'minutes'] as const).filter((name) => given[name] !== undefined);
+  if (budgets.length > 1)
+    throw new UsageError(`--${budgets[0]} and --${budgets[1]} contradict each other: give one budget.`);
+  const source = openSource(path, given.channels === undefined ? {} : { channels: given.channels });
+  const dryRun = switches.has('dryRun');
+  const folder = dryRun
+    ? undefined
+    : RunFolder.create(typeof outputDir === 'string' ? outputDir : defaultFolder());
+  const prepared = await prepare({
+    source,
+    options: given,
+    engine: ortNode,
+    cores: availableParallelism(),
+    measure: dryRun,
+  });
+  printPrepared(prepared, source.length);
+  if (folder === undefined) return 0;
+  const command = `npx dino train ${args.join(' ')}`;
+  const session = newSession(prepared, { source, folder, engine: ortNode, command });
+  const outcome = await showSession(session, { json });
+  await finish(folder, outcome);
+  return exitCodes[outcome];
+}
+
+async function resumeRun(path: string, dataPath: string | undefined, json: boolean): Promise<number> {
+  const folder = RunFolder.open(path);
+  const record = readRecord(folder);
+  const source = openSource(dataPath ?? record.source.path, { channels: record.config.channels });
+  const session = await resumeSession(folder, source, ortNode);
+  console.error(`Resuming ${path} at step ${session.fromStep} of ${session.plan.steps}.`);
+  const outcome = await showSession(session, { json });
+  await finish(folder, outcome);
+  return exitCodes[outcome];
+}
+
+async function finish(folder: RunFolder, outcome: Outcome): Promise<void> {
+  if (outcome === 'stopped') return;
+  await writeRunReport(folder);
+  console.error(`${folder.path}: report.html, checkpoint.safetensors, log.txt`);
+}
+
+function defaultFolder(): string {
+  return `runs/${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
+}
+
+/** The recipe with its reasons, and what the run will take. */
+export function printPrepared(
+  { config, choices, plan, trainer, stepMilliseconds }: Prepared,
+  images: number,
+): void {
+  const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
+  const values = Math.max(...choices.map(({ value }) => value.length));
+  console.error(`Recipe ${config.recipe} for ${images} images:`);
+  for (const { name, value, reason } of choices) {
+    console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
+  }
+  const parameters = trainer.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const state = parameters * 4 * 5;
+  console.error(
+    `${(parameters / 1e6).toFixed(2)} million parameters, ${(state / 2 ** 20).toFixed(0)} MiB of training state, ` +
+      `micro-batches of ${trainer.microBatch}, ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB in memory now.`,
+  );
+  const time =
+    stepMilliseconds === undefined
+      ? ''
+      : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
+  console.error(
+    `${plan.steps} steps of ${config.batchSizePerGpu} images (${plan.stepsPerEpoch} in an epoch)${time}.`,
+  );
+  const facts = {
+    outDim: config.outDim,
+    steps: plan.steps,
+    stepsPerEpoch: plan.stepsPerEpoch,
+    warmupSteps: config.warmupSteps ?? (config.warmupEpochs ?? 0) * plan.stepsPerEpoch,
+  };
+  for (const { title, detail, advice } of examinePlan(facts))
+    console.error(`warning: ${title}. ${detail} ${advice ?? ''}`);
+}

@@ -1,0 +1,336 @@
+/** Makes a run's `report.html` from what its folder holds: the log, the snapshots, the checkpoint. */
+import { openSource, type Source, scenesSource } from '../data/source.ts';
+import { ortNode } from '../engine/ort-node.ts';
+import { attentionMask, bestHeadJaccard } from '../eval/attention-masks.ts';
+import { evalImages } from '../eval/eval-images.ts';
+import { untrainedWeights, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
+import { l2NormalizedRows, nearestNeighbours } from '../eval/knn.ts';
+import type { KnnReport } from '../eval/knn-report.ts';
+import { f32, parseSafetensors } from '../format/safetensors.ts';
+import type { Image } from '../image/image.ts';
+import { resize } from '../image/resize.ts';
+import { renderReport } from '../report/html.ts';
+import type {
+  AttentionSection,
+  Curve,
+  Curves,
+  Finding,
+  NeighborSection,
+  ObjectMasks,
+  Report,
+} from '../report/model.ts';
+import { attentionExample, picture } from '../report/pictures.ts';
+import { renderScene, sceneClasses } from '../scenes/scene.ts';
+import { backboneOf } from '../train/build.ts';
+import { networkWeights } from '../train/checkpoint.ts';
+import { toFlag } from '../train/config.ts';
+import { Monitor } from '../train/monitor.ts';
+import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
+import { type RunRecord, readRecord } from '../train/session.ts';
+import { duration } from './progress.ts';
+
+/** What only some runs have. */
+export interface ReportExtras {
+  readonly title?: string;
+  readonly source?: Source;
+  /** k-NN on images that were not trained on. */
+  readonly knn?: KnnReport;
+  /** Scenes with object masks: the seed that made them. */
+  readonly scenesSeed?: number;
+}
+
+const MASK_SHARE = 0.6;
+const THUMBNAIL = 96;
+const QUERIES = 6;
+const NEIGHBOURS = 6;
+const MASKED_SCENES = 200;
+
+export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {}): Promise<void> {
+  const record = readRecord(folder);
+  const { config } = record;
+  const source = extras.source ?? openSource(record.source.path, { channels: config.channels });
+  const log = folder.readLog();
+  const monitor = await Monitor.create(source, config, ortNode);
+  const backbone = backboneOf(config);
+  const trained = weightsUnder(
+    networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher'),
+    'backbone.',
+  );
+  const untrained = untrainedWeights(backbone, config.globalCropsSize, config.seed);
+  const attention = await attentionSection(folder, monitor, source);
+  const masks =
+    extras.scenesSeed === undefined
+      ? undefined
+      : await objectMasks(monitor, trained, untrained, extras.scenesSeed);
+  const report: Report = {
+    title: extras.title ?? `DINO on ${source.name}`,
+    finishedAt: new Date(),
+    facts: facts(record, log),
+    recipe: record.choices.map(({ name, value, reason }) => ({ name: `--${toFlag(name)}`, value, reason })),
+    command: record.command,
+    ...accuracy(extras.knn),
+    curves: curves(log, record),
+    findings: findings(log),
+    neighbors: await neighbourSection(monitor, source, trained, untrained),
+    ...(attention === undefined ? {} : { attention }),
+    ...(masks === undefined ? {} : { objectMasks: masks }),
+    versions: [
+      { name: 'Node', value: process.version },
+      { name: 'engine', value: ortNode.name },
+    ],
+  };
+  await monitor.dispose();
+  folder.writeTextAtomic('report.html', renderReport(report));
+}
+
+function accuracy(knn: KnnReport | undefined): Pick<Report, 'accuracy'> {
+  if (knn === undefined) return {};
+  const [k = '20'] = Object.keys(knn.trained.top1);
+  const share = (percent: number | undefined): number => (percent ?? 0) / 100;
+  return {
+    accuracy: {
+      trained: share(knn.trained.top1[k]),
+      untrained: share(knn.untrained.top1[k]),
+      rawPixels: share(knn.pixels.top1[k]),
+      neighbors: Number(k),
+      bankImages: knn.bankImages,
+      testImages: knn.testImages,
+    },
+  };
+}
+
+function facts(
+  { config, source, steps }: RunRecord,
+  log: readonly LogLine[],
+): { name: string; value: string }[] {
+  const network =
+    config.arch === 'convnet'
+      ? `convolutional net, stages of ${config.widths.join(', ')} channels`
+      : `ViT, dim ${config.dim}, depth ${config.depth}, heads ${config.heads}, patch ${config.patchSize}`;
+  const rates = log.flatMap((line) =>
+    typeof line.images_per_second === 'number' ? [line.images_per_second] : [],
+  );
+  const rate = rates.sort((a, b) => a - b)[rates.length >> 1] ?? Number.NaN;
+  return [
+    {
+      name: 'Images',
+      value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${source.classes.length} classes` : ''}`,
+    },
+    { name: 'Network', value: network },
+    {
+      name: 'Crops',
+      value: `2 of ${config.globalCropsSize} px, ${config.localCropsNumber} of ${config.localCropsSize} px`,
+    },
+    { name: 'Steps', value: `${steps} of ${config.batchSizePerGpu} images` },
+    {
+      name: 'Speed',
+      value: `${rate.toFixed(0)} images a second, ${duration((steps * config.batchSizePerGpu) / rate)} of training`,
+    },
+  ];
+}
+
+function curve(log: readonly LogLine[], key: string, factor = 1): Curve | undefined {
+  const points = log.flatMap((line) =>
+    typeof line[key] === 'number' ? [[Number(line.step), Number(line[key]) * factor] as const] : [],
+  );
+  return points.length === 0
+    ? undefined
+    : { steps: points.map(([step]) => step), values: points.map(([, value]) => value) };
+}
+
+function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
+  const named = (
+    [
+      'train_lr',
+      'train_wd',
+      'teacher_momentum',
+      'gradient_norm',
+      'feature_cosine',
+      'images_per_second',
+    ] as const
+  ).flatMap((key) => {
+    const found = curve(log, key);
+    return found === undefined ? [] : [{ name: key.replaceAll('_', ' '), ...found }];
+  });
+  const [loss, teacherEntropy, divergence, knn] = [
+    curve(log, 'train_loss'),
+    curve(log, 'teacher_entropy'),
+    curve(log, 'kl'),
+    curve(log, 'knn_top1', 0.01),
+  ];
+  return {
+    outDim: config.outDim,
+    ...(loss === undefined ? {} : { loss }),
+    ...(teacherEntropy === undefined ? {} : { teacherEntropy }),
+    ...(divergence === undefined ? {} : { divergence }),
+    ...(knn === undefined ? {} : { knn }),
+    others: named,
+  };
+}
+
+function findings(log: readonly LogLine[]): Finding[] {
+  const found = log.flatMap((line): Finding[] => {
+    const { severity, title, detail, advice } = line;
+    if (severity !== 'ok' && severity !== 'info' && severity !== 'warning' && severity !== 'error') return [];
+    return [
+      {
+        severity,
+        title: `Step ${line.step}: ${title}`,
+        detail: String(detail),
+        ...(advice === undefined ? {} : { advice: String(advice) }),
+      },
+    ];
+  });
+  return found.slice(-6);
+}
+
+/** Attention of the watched examples at up to five of the moments that were recorded. */
+async function attentionSection(
+  folder: RunFolder,
+  monitor: Monitor,
+  source: Source,
+): Promise<AttentionSection | undefined> {
+  const files = spread(folder.list('snapshots'), 5);
+  if (files.length === 0) return undefined;
+  const side = monitor.backbone.attentionSide;
+  const moments = files.flatMap((file) => {
+    const { tensors, metadata } = parseSafetensors(folder.read(`snapshots/${file}`), file);
+    const tensor = tensors.get('attention');
+    return tensor === undefined
+      ? []
+      : [{ step: Number(metadata.step), heads: tensor.shape[1] ?? 0, values: f32(tensor) }];
+  });
+  const heads = moments[0]?.heads ?? 0;
+  const size = heads * side * side;
+  const { examples, exampleImages } = monitor.watched;
+  const last = moments.at(-1);
+  if (last === undefined) return undefined;
+  return {
+    maskShare: MASK_SHARE,
+    examples: await Promise.all(
+      exampleImages.map((image, i) => {
+        const maps = (values: Float32Array): Float32Array => values.subarray(i * size, (i + 1) * size);
+        const final = maps(last.values);
+        const masks = new Uint8Array(size);
+        for (let h = 0; h < heads; h++) {
+          masks.set(
+            attentionMask(final.subarray(h * side * side, (h + 1) * side * side), MASK_SHARE),
+            h * side * side,
+          );
+        }
+        return attentionExample({
+          image: enlarged(image),
+          name: source.key(examples[i] ?? 0),
+          ...labelOf(source, examples[i] ?? 0),
+          heads,
+          rows: side,
+          columns: side,
+          moments: moments.map(({ step, values }) => ({ step, maps: maps(values) })),
+          masks,
+        });
+      }),
+    ),
+  };
+}
+
+function labelOf(source: Source, index: number): { label?: string } {
+  const name = source.classes[source.label(index) ?? -1];
+  return name === undefined ? {} : { label: name };
+}
+
+/** Small images are shown larger, large ones smaller. */
+function enlarged(image: Image): Image {
+  return image.width === THUMBNAIL ? image : resize(image, THUMBNAIL, THUMBNAIL, 'bicubic');
+}
+
+/** First, last and evenly spread ones between. */
+function spread<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from(
+    { length: count },
+    (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))],
+  ).filter((x) => x !== undefined);
+}
+
+async function neighbourSection(
+  monitor: Monitor,
+  source: Source,
+  trained: Weights,
+  untrained: Weights,
+): Promise<NeighborSection> {
+  const { bank, queries, bankIndices, queryIndices } = monitor.watched;
+  const { dim } = monitor.backbone;
+  const shown = queries.slice(0, QUERIES);
+  const k = Math.min(NEIGHBOURS, bank.length);
+  const find = async (weights: Weights) =>
+    nearestNeighbours(
+      ortNode,
+      l2NormalizedRows({ values: await monitor.features(weights, bank), dim }),
+      l2NormalizedRows({ values: await monitor.features(weights, shown), dim }),
+      { k },
+    );
+  const show = async (image: Image | undefined, index: number, similarity?: number) => ({
+    picture: await picture(enlarged(image ?? { width: 1, height: 1, channels: 1, data: new Uint8Array(1) })),
+    name: source.key(index),
+    ...labelOf(source, index),
+    ...(similarity === undefined ? {} : { similarity }),
+  });
+  const [after, before] = [await find(trained), await find(untrained)];
+  const row = (found: typeof after, query: number) =>
+    Promise.all(
+      Array.from({ length: k }, (_, i) => {
+        const at = found.rows[query * k + i] ?? 0;
+        return show(bank[at], bankIndices[at] ?? 0, found.similarities[query * k + i]);
+      }),
+    );
+  return {
+    queries: await Promise.all(
+      shown.map(async (image, query) => ({
+        query: await show(image, queryIndices[query] ?? 0),
+        trained: await row(after, query),
+        untrained: await row(before, query),
+      })),
+    ),
+  };
+}
+
+/** How well attention covers the objects of fresh scenes, by class; undefined for networks without attention. */
+async function objectMasks(
+  monitor: Monitor,
+  trained: Weights,
+  untrained: Weights,
+  seed: number,
+): Promise<ObjectMasks | undefined> {
+  const { backbone } = monitor;
+  if (backbone.config.kind !== 'vit') return undefined;
+  const [side, patch] = [backbone.attentionSide, backbone.config.patchSize];
+  const size = side * patch;
+  const scores = sceneClasses.map((name) => ({ name, trained: 0, untrained: 0, images: 0 }));
+  const source = scenesSource({ count: MASKED_SCENES, seed, size });
+  const each = backbone.config.heads * side * side;
+  for await (const batch of evalImages(source, { size, batch: 50 })) {
+    const maps = [
+      await backbone.attention(trained, batch.pixels),
+      await backbone.attention(untrained, batch.pixels),
+    ];
+    batch.indices.forEach((index, i) => {
+      const { mask, label } = renderScene(seed, index, size);
+      const score = scores[label];
+      const [now = 0, then = 0] = maps.map((m) =>
+        bestHeadJaccard(m.subarray(i * each, (i + 1) * each), side, patch, mask, MASK_SHARE),
+      );
+      if (score === undefined) return;
+      score.trained += now;
+      score.untrained += then;
+      score.images++;
+    });
+  }
+  return {
+    classes: scores.map(({ name, trained: now, untrained: then, images }) => ({
+      name,
+      trained: now / Math.max(1, images),
+      untrained: then / Math.max(1, images),
+      images,
+    })),
+  };
+}
