@@ -10,7 +10,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { BenchContext, BenchTable } from './context.ts';
@@ -25,6 +25,9 @@ interface Options {
   readonly json: boolean;
   readonly names: readonly string[];
 }
+
+/** Load average from which on measurements are doubtful. */
+const BUSY_LOAD = 0.7;
 
 const HELP = `npm run bench -- [table ...] [--python PATH] [--images PATH] [--rounds N] [--threads N] [--json]
 
@@ -121,6 +124,13 @@ function describeMachine(options: Options): string {
   ].join('\n');
 }
 
+/** A warning where other processes use the cores; PyTorch, whose threads wait for each other by spinning, suffers most. */
+function warnOfLoad(say: (text: string) => void): void {
+  const load = loadavg()[0] ?? 0;
+  if (load < BUSY_LOAD) return;
+  say(`The load of this machine is ${load.toFixed(1)}: wait until it is idle, these ratios mean nothing.`);
+}
+
 /** Runs one table and prints it; the peers it opened are ended whatever happens. */
 async function runTable(
   table: BenchTable,
@@ -171,6 +181,7 @@ async function main(): Promise<void> {
   }
   const say = options.json ? console.error : console.log;
   say(describeMachine(options));
+  warnOfLoad(say);
   if (options.python === undefined) {
     say('Without --python the columns of the peer stay empty, and so does the speedup.');
   }

@@ -46,9 +46,9 @@ export class Comparison {
     const finite = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
     const known = this.#rows.get(quantity);
     const count = (known?.count ?? 0) + 1;
-    const excess = (e: number, t: number): number => (e === 0 ? 0 : t === 0 ? Number.POSITIVE_INFINITY : e / t);
-    const worse =
-      known === undefined || excess(finite, tolerance) > excess(known.error, known.tolerance);
+    const excess = (e: number, t: number): number =>
+      e === 0 ? 0 : t === 0 ? Number.POSITIVE_INFINITY : e / t;
+    const worse = known === undefined || excess(finite, tolerance) > excess(known.error, known.tolerance);
     this.#rows.set(
       quantity,
       worse
@@ -67,7 +67,13 @@ export class Comparison {
   ): void {
     const largest = largestOf(wanted);
     const error = largestDifference(got, wanted);
-    this.note(quantity, at, 'of largest', largest === 0 ? error : error / largest, Math.max(tolerance, FLOOR));
+    this.note(
+      quantity,
+      at,
+      'of largest',
+      largest === 0 ? error : error / largest,
+      Math.max(tolerance, FLOOR),
+    );
   }
 
   /** Largest absolute difference outside `skip`; a few ulps of the tensor's largest value are allowed. */
@@ -120,7 +126,8 @@ export class Comparison {
   /** Integers, bytes or decisions that must be the same. */
   identical(quantity: string, at: string, got: ArrayLike<unknown>, wanted: ArrayLike<unknown>): void {
     let differing = Math.abs(got.length - wanted.length);
-    for (let i = 0; i < Math.min(got.length, wanted.length); i++) if (!Object.is(got[i], wanted[i])) differing++;
+    for (let i = 0; i < Math.min(got.length, wanted.length); i++)
+      if (!Object.is(got[i], wanted[i])) differing++;
     this.note(quantity, at, 'differing', differing, 0);
   }
 

@@ -58,7 +58,9 @@ export class Fixture {
 
   /** Names that start with a prefix, without it. */
   keys(prefix: string): string[] {
-    return [...this.#tensors.keys()].filter((name) => name.startsWith(prefix)).map((n) => n.slice(prefix.length));
+    return [...this.#tensors.keys()]
+      .filter((name) => name.startsWith(prefix))
+      .map((n) => n.slice(prefix.length));
   }
 
   tensor(name: string): StoredTensor {
@@ -75,7 +77,8 @@ export class Fixture {
   /** Size of one axis. */
   dim(name: string, axis: number): number {
     const size = this.shape(name).at(axis);
-    if (size === undefined) throw new FixtureError(`${this.#file}: the tensor "${name}" has no axis ${axis}.`);
+    if (size === undefined)
+      throw new FixtureError(`${this.#file}: the tensor "${name}" has no axis ${axis}.`);
     return size;
   }
 

@@ -6,7 +6,14 @@ import { projectionHead } from '../src/model/head.ts';
 import { type Comparison, compareSum, termScale, UNMEASURED } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { compareState, run, withGradients } from './network.ts';
-import { distancesSchema, headConfig, headSchema, measuredTolerance, nullRanges, nullSlicesSchema } from './settings.ts';
+import {
+  distancesSchema,
+  headConfig,
+  headSchema,
+  measuredTolerance,
+  nullRanges,
+  nullSlicesSchema,
+} from './settings.ts';
 
 const schema = z.object({
   in_dim: z.number(),
@@ -24,7 +31,8 @@ const schema = z.object({
 
 export async function head(fixture: Fixture, comparison: Comparison): Promise<void> {
   const config = fixture.config(schema);
-  const tolerance = (quantity: string): number => measuredTolerance(config.f32_vs_f64, quantity) ?? UNMEASURED;
+  const tolerance = (quantity: string): number =>
+    measuredTolerance(config.f32_vs_f64, quantity) ?? UNMEASURED;
   for (const [name, variant] of Object.entries(config.variants)) {
     const settings = headConfig(headSchema.parse({ ...config, ...variant }));
     const set = new ParameterSet();
@@ -47,11 +55,31 @@ export async function head(fixture: Fixture, comparison: Comparison): Promise<vo
       [name, ''],
       [`${name}/f64`, ' (float64)'],
     ] as const) {
-      comparison.tensor(`output${label}`, name, got.out ?? [], fixture.numbers(`${prefix}/out`), tolerance('out'));
+      comparison.tensor(
+        `output${label}`,
+        name,
+        got.out ?? [],
+        fixture.numbers(`${prefix}/out`),
+        tolerance('out'),
+      );
       const wantedLoss = fixture.scalar(`${prefix}/loss`);
-      compareSum(comparison, `loss${label}`, name, got.loss?.[0] ?? Number.NaN, wantedLoss, terms, tolerance('loss'));
+      compareSum(
+        comparison,
+        `loss${label}`,
+        name,
+        got.loss?.[0] ?? Number.NaN,
+        wantedLoss,
+        terms,
+        tolerance('loss'),
+      );
       const wantedInput = fixture.numbers(`${prefix}/grad_input`);
-      comparison.tensor(`gradient of the input${label}`, name, got.grad_input ?? [], wantedInput, tolerance('grad_input'));
+      comparison.tensor(
+        `gradient of the input${label}`,
+        name,
+        got.grad_input ?? [],
+        wantedInput,
+        tolerance('grad_input'),
+      );
       for (const key of fixture.keys(`${prefix}/grad/`)) {
         const wanted = fixture.numbers(`${prefix}/grad/${key}`);
         comparison.relativeL2(
@@ -74,7 +102,13 @@ export async function head(fixture: Fixture, comparison: Comparison): Promise<vo
     comparison.sameSet('names of running statistics', name, set.updates.keys(), after);
     for (const key of after) {
       const wanted = fixture.numbers(`${name}/after/${key}`);
-      comparison.tensor('running statistics', `${name}, ${key}`, got[`after/${key}`] ?? [], wanted, tolerance('out'));
+      comparison.tensor(
+        'running statistics',
+        `${name}, ${key}`,
+        got[`after/${key}`] ?? [],
+        wanted,
+        tolerance('out'),
+      );
     }
     if (fixture.has(`${name}/out_eval`)) {
       const evalSet = new ParameterSet();

@@ -1,8 +1,8 @@
 /** Fixture loss: DINOLoss on given logits, over several epochs that hand on the centre. */
 import { z } from 'zod';
-import { compile, gradients, input } from '../src/graph/index.ts';
 import { evaluate } from '../src/engine/engine.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
+import { compile, gradients, input } from '../src/graph/index.ts';
 import { selfDistillation } from '../src/method/dino.ts';
 import { warmupSchedule } from '../src/optim/schedules.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
@@ -28,7 +28,8 @@ const schema = z.object({
 
 export async function loss(fixture: Fixture, comparison: Comparison): Promise<void> {
   const config = fixture.config(schema);
-  const tolerance = (quantity: string): number => measuredTolerance(config.f32_vs_f64, quantity) ?? UNMEASURED;
+  const tolerance = (quantity: string): number =>
+    measuredTolerance(config.f32_vs_f64, quantity) ?? UNMEASURED;
   for (const [name, settings] of Object.entries(config.cases)) {
     const temperatures = warmupSchedule({
       start: settings.warmup_teacher_temp,
@@ -42,10 +43,22 @@ export async function loss(fixture: Fixture, comparison: Comparison): Promise<vo
     for (const epoch of settings.epochs) {
       const prefix = `${name}/epoch${epoch}`;
       const temperature = temperatures[epoch];
-      if (temperature === undefined) throw new FixtureError(`epoch ${epoch} of the case "${name}" is past its end.`);
-      comparison.exact('teacher temperatures', prefix, [temperature], fixture.numbers(`${prefix}/teacher_temp`));
+      if (temperature === undefined)
+        throw new FixtureError(`epoch ${epoch} of the case "${name}" is past its end.`);
+      comparison.exact(
+        'teacher temperatures',
+        prefix,
+        [temperature],
+        fixture.numbers(`${prefix}/teacher_temp`),
+      );
       const centerTolerance = tolerance('center_after');
-      comparison.tensor('centre', `${prefix}, before`, center, fixture.numbers(`${prefix}/center_before`), centerTolerance);
+      comparison.tensor(
+        'centre',
+        `${prefix}, before`,
+        center,
+        fixture.numbers(`${prefix}/center_before`),
+        centerTolerance,
+      );
       const got = await evaluate(program, {
         student: fixture.floats(`${prefix}/student`),
         teacher: fixture.floats(`${prefix}/teacher`),
@@ -99,6 +112,7 @@ function lossGraph(settings: z.infer<typeof caseSchema>) {
   };
   const [gradient] = gradients(objective.loss, [student]);
   const center = objective.nextState(total).center;
-  if (gradient === undefined || center === undefined) throw new Error('the objective has no gradient or centre');
+  if (gradient === undefined || center === undefined)
+    throw new Error('the objective has no gradient or centre');
   return { loss: objective.loss, gradient, center };
 }

@@ -1,7 +1,7 @@
 /** Runs symbolic results of one network whose weights come from a fixture. */
 import { evaluate, type Values } from '../src/engine/engine.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
-import { compile, gradients, hoistSlices, ParameterSet, type Tensor } from '../src/graph/index.ts';
+import { compile, gradients, hoistSlices, type ParameterSet, type Tensor } from '../src/graph/index.ts';
 import type { Comparison } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
 
@@ -56,11 +56,15 @@ export function withGradients(
 }
 
 /** The library's network must have exactly the parameters and buffers of the stored state, of the same shapes. */
-export function compareState(comparison: Comparison, set: ParameterSet, fixture: Fixture, prefix: string): void {
+export function compareState(
+  comparison: Comparison,
+  set: ParameterSet,
+  fixture: Fixture,
+  prefix: string,
+): void {
   const ours = [...set.parameters.values(), ...set.buffers.values()].map(
     (info) => `${info.name} [${info.shape.join(', ')}]`,
   );
   const stored = fixture.keys(prefix).map((key) => `${key} [${fixture.shape(prefix + key).join(', ')}]`);
   comparison.sameSet('parameter names and shapes', prefix, ours, stored);
 }
-

@@ -24,12 +24,11 @@ export const vitExtras = z.object({
 });
 
 /** @throws FixtureError for what DINO's transformer never is */
-export function vitConfig(
-  vit: z.infer<typeof vitSchema>,
-  extras: z.infer<typeof vitExtras> = {},
-): VitConfig {
+export function vitConfig(vit: z.infer<typeof vitSchema>, extras: z.infer<typeof vitExtras> = {}): VitConfig {
   if (!(vit.qkv_bias ?? extras.qkv_bias ?? true)) {
-    throw new FixtureError('the fixture has a transformer without qkv bias, which the library does not have.');
+    throw new FixtureError(
+      'the fixture has a transformer without qkv bias, which the library does not have.',
+    );
   }
   if ((extras.layernorm_eps ?? 1e-6) !== 1e-6) {
     throw new FixtureError(
@@ -76,7 +75,8 @@ export const nullSlicesSchema = z.array(z.tuple([z.string(), z.number(), z.numbe
  */
 export function nullRanges(slices: z.infer<typeof nullSlicesSchema>): (name: string) => readonly Range[] {
   const ranges = new Map<string, Range[]>();
-  const leaveOut = (name: string, range: Range): void => void ranges.set(name, [...(ranges.get(name) ?? []), range]);
+  const leaveOut = (name: string, range: Range): void =>
+    void ranges.set(name, [...(ranges.get(name) ?? []), range]);
   for (const [name, start, stop] of slices) {
     leaveOut(name, [start, stop ?? Number.POSITIVE_INFINITY]);
     const bias = /^(.*mlp)\.(\d+)\.bias$/.exec(name);

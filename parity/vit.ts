@@ -36,7 +36,10 @@ export async function vitForward(fixture: Fixture, comparison: Comparison): Prom
     const images = input('images', [batch, network.channels, height, width]);
     const out = vit(set.scope, images, network);
     compareState(comparison, set, fixture, 'state/');
-    const values = new Map<string, Values>(fixture.group('state/')).set('images', fixture.floats(`in/${name}`));
+    const values = new Map<string, Values>(fixture.group('state/')).set(
+      'images',
+      fixture.floats(`in/${name}`),
+    );
     const last = out.lastBlocks(config.intermediate_n);
     const results = await run(
       {
@@ -48,7 +51,10 @@ export async function vitForward(fixture: Fixture, comparison: Comparison): Prom
       values,
     );
     const resized = positions(set.tensor('pos_embed'), { height, width }, network.patchSize);
-    const pos = await run({ pos: mul(resized, input('one', [])) }, new Map(values).set('one', Float32Array.of(1)));
+    const pos = await run(
+      { pos: mul(resized, input('one', [])) },
+      new Map(values).set('one', Float32Array.of(1)),
+    );
     const outputs: Record<string, Float32Array> = { ...results, ...pos };
     outputs.patch_embed = await patchEmbedding(network, values, batch, height, width);
     for (const quantity of fixture.keys(`out/${name}/`)) {
@@ -56,9 +62,16 @@ export async function vitForward(fixture: Fixture, comparison: Comparison): Prom
       if (got === undefined) continue; // shows up as not compared
       const tolerance = measuredTolerance(config.f32_vs_f64, quantity) ?? UNMEASURED;
       const wanted = `out/${name}/${quantity}`;
-      comparison.tensor(quantity, name, got, fixture.numbers(wanted), (tolerance * (ALLOWANCE + 1)) / ALLOWANCE);
+      comparison.tensor(
+        quantity,
+        name,
+        got,
+        fixture.numbers(wanted),
+        (tolerance * (ALLOWANCE + 1)) / ALLOWANCE,
+      );
       const twin = `out64/${name}/${quantity}`;
-      if (fixture.has(twin)) comparison.tensor(`${quantity} (float64)`, name, got, fixture.numbers(twin), tolerance);
+      if (fixture.has(twin))
+        comparison.tensor(`${quantity} (float64)`, name, got, fixture.numbers(twin), tolerance);
     }
   }
 }
@@ -117,9 +130,23 @@ export async function vitBackward(fixture: Fixture, comparison: Comparison): Pro
     const terms = termScale(wantedCls, cotangent);
     for (const [suffix, label] of twins) {
       const wantedLoss = fixture.scalar(`loss${suffix}/${name}`);
-      compareSum(comparison, `loss${label}`, name, got.loss?.[0] ?? Number.NaN, wantedLoss, terms, tolerances.loss);
+      compareSum(
+        comparison,
+        `loss${label}`,
+        name,
+        got.loss?.[0] ?? Number.NaN,
+        wantedLoss,
+        terms,
+        tolerances.loss,
+      );
       const wantedInput = fixture.numbers(`grad_input${suffix}/${name}`);
-      comparison.tensor(`gradient of the input${label}`, name, got.input ?? [], wantedInput, tolerances.input);
+      comparison.tensor(
+        `gradient of the input${label}`,
+        name,
+        got.input ?? [],
+        wantedInput,
+        tolerances.input,
+      );
       for (const key of fixture.keys(`grad${suffix}/${name}/`)) {
         const wanted = fixture.numbers(`grad${suffix}/${name}/${key}`);
         const quantity = `parameter gradients${label}`;
@@ -128,7 +155,14 @@ export async function vitBackward(fixture: Fixture, comparison: Comparison): Pro
       }
     }
     const norms = config.param_order.map((key) => norm(got[`grad/${key}`] ?? []));
-    compareNorms(comparison, name, config.param_order, norms, fixture.numbers(`gradnorm64/${name}`), tolerances.parameter);
+    compareNorms(
+      comparison,
+      name,
+      config.param_order,
+      norms,
+      fixture.numbers(`gradnorm64/${name}`),
+      tolerances.parameter,
+    );
   }
 }
 
@@ -176,7 +210,13 @@ export async function positionInterpolation(fixture: Fixture, comparison: Compar
     const resized = positions(embedding, { height, width }, config.patch_size);
     // Times one: an embedding that fits is passed on as it is, and an input cannot be a result.
     const { out = [] } = await run({ out: mul(resized, input('one', [])) }, values);
-    comparison.tensor('positions', name, out, fixture.numbers(`out/${name}`), (tolerance * (ALLOWANCE + 1)) / ALLOWANCE);
+    comparison.tensor(
+      'positions',
+      name,
+      out,
+      fixture.numbers(`out/${name}`),
+      (tolerance * (ALLOWANCE + 1)) / ALLOWANCE,
+    );
     comparison.tensor('positions (float64)', name, out, fixture.numbers(`out64/${name}`), tolerance);
   }
 }
@@ -218,8 +258,22 @@ export async function dropPath(fixture: Fixture, comparison: Comparison): Promis
   const terms = termScale(fixture.numbers('vit/cls'), cotangent);
   for (const [suffix, label] of twins) {
     const wantedLoss = fixture.scalar(`vit/loss${suffix}`);
-    comparison.tensor(`cls${label}`, 'vit', got.cls ?? [], fixture.numbers(`vit/cls${suffix}`), tolerance('cls'));
-    compareSum(comparison, `loss${label}`, 'vit', got.loss?.[0] ?? Number.NaN, wantedLoss, terms, tolerance('loss'));
+    comparison.tensor(
+      `cls${label}`,
+      'vit',
+      got.cls ?? [],
+      fixture.numbers(`vit/cls${suffix}`),
+      tolerance('cls'),
+    );
+    compareSum(
+      comparison,
+      `loss${label}`,
+      'vit',
+      got.loss?.[0] ?? Number.NaN,
+      wantedLoss,
+      terms,
+      tolerance('loss'),
+    );
   }
   comparison.tensor('gradient of the input', 'vit', got.input ?? [], fixture.numbers('vit/grad_input'));
   const skip = nullRanges(config.null_slices);
@@ -244,7 +298,10 @@ async function dropPathAlone(fixture: Fixture, comparison: Comparison, probabili
     ['R', fixture.floats('fn/R')],
     ['factors', factors],
   ]);
-  const { out = [], grad = [] } = await run(withGradients(loss, new ParameterSet(), { grad: x }, { out: dropped }), values);
+  const { out = [], grad = [] } = await run(
+    withGradients(loss, new ParameterSet(), { grad: x }, { out: dropped }),
+    values,
+  );
   comparison.tensor('drop_path', 'fn', out, fixture.numbers('fn/out'), 1e-6);
   comparison.tensor('gradient of drop_path', 'fn', grad, fixture.numbers('fn/grad_x'), 1e-6);
 }
@@ -265,7 +322,10 @@ function maskFactors(
     const block = Number(match[1]);
     const keep = 1 - (rates[block] ?? 0);
     const row = 2 * (block - first) + (match[2] === 'attn' ? 0 : 1);
-    factors.set(fixture.floats(`vit/mask/${name}`).map((kept) => kept / keep), row * batch);
+    factors.set(
+      fixture.floats(`vit/mask/${name}`).map((kept) => kept / keep),
+      row * batch,
+    );
   }
   return { factors, rows, batch };
 }

@@ -7,7 +7,7 @@ import { type Accuracy, knnReport } from '../eval/knn-report.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { readRecord } from '../train/session.ts';
+import { readRecord } from '../train/run-record.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { progressLine } from './progress.ts';
 
@@ -72,7 +72,11 @@ export async function evaluateCommand(args: readonly string[]): Promise<number> 
   line.end();
   await backbone.dispose();
   const { trained, untrained, pixels, bankImages, testImages } = report;
-  const protocol = { k, temperature, size: config.globalCropsSize, checkpoint, bankImages, testImages };
+  const used = Object.keys(trained.top1).map(Number);
+  const unused = k.filter((each) => !used.includes(each));
+  if (unused.length > 0)
+    console.error(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
+  const protocol = { k: used, temperature, size: config.globalCropsSize, checkpoint, bankImages, testImages };
   folder.writeTextAtomic(
     'eval/knn.json',
     `${JSON.stringify({ trained, untrained, pixels, protocol }, null, 2)}\n`,

@@ -38,25 +38,34 @@ export function parseFlags(
   const notes: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const token = args[i] ?? '';
-    if (!token.startsWith('--') || token === '--') {
+    if (isValue(token)) {
       positionals.push(token);
       continue;
     }
-    const [flag = '', inline] = splitOnce(token.slice(2), '=');
+    const [flag = '', inline] = splitOnce(token.replace(/^-+/, ''), '=');
     const name = fromFlag(flag);
     if (switches.includes(name)) {
+      if (inline !== undefined)
+        throw new UsageError(`--${flag} is a switch and takes no value: leave "=${inline}" out.`);
       on.add(name);
       continue;
     }
-    const values = inline === undefined ? [] : inline.split(/[ ,]+/);
-    const takesMany = isList(fields[name]);
-    while (inline === undefined && (values.length === 0 || takesMany) && isValue(args[i + 1]))
+    if (!token.startsWith('--'))
+      throw new UsageError(unknownFlag(token, flag, [...Object.keys(fields), ...switches]));
+    const type = fields[name];
+    const values = inline === undefined ? [] : isList(type) ? inline.split(/[ ,]+/) : [inline];
+    while (
+      inline === undefined &&
+      isValue(args[i + 1]) &&
+      (values.length === 0 || wantsMore(type, values, args[i + 1]))
+    )
       values.push(args[++i] ?? '');
-    if (name in ignored) {
+    if (Object.hasOwn(ignored, name)) {
       notes.push(`--${flag} has no effect here: ${ignored[name]}.`);
       continue;
     }
-    if (!(name in fields)) throw new UsageError(unknownFlag(flag, [...Object.keys(fields), ...switches]));
+    if (!Object.hasOwn(fields, name))
+      throw new UsageError(unknownFlag(`--${flag}`, flag, [...Object.keys(fields), ...switches]));
     if (values.length === 0) throw new UsageError(`--${toFlag(name)} needs a value.`);
     raw.set(name, values);
   }
@@ -65,9 +74,16 @@ export function parseFlags(
   return { positionals, values, switches: on, notes };
 }
 
-/** A negative number is a value, another word with a dash is a flag. */
+/** A negative number or a lone dash is a value, another word with a dash is a flag. */
 function isValue(token: string | undefined): boolean {
-  return token !== undefined && (!token.startsWith('-') || /^-[\d.]/.test(token));
+  return token !== undefined && !/^-+[^\d.-]/.test(token) && token !== '--';
+}
+
+/** A list goes on as long as numbers follow, a pair to its second one. */
+function wantsMore(type: z.ZodType | undefined, values: readonly string[], next = ''): boolean {
+  const inner = unwrap(type);
+  if (inner instanceof z.ZodTuple) return values.length < inner.def.items.length;
+  return inner instanceof z.ZodArray && next !== '' && Number.isFinite(Number(next));
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {
@@ -85,10 +101,21 @@ function unwrap(type: z.ZodType | undefined): unknown {
 }
 
 function convert(name: string, texts: readonly string[], type: z.ZodType | undefined): unknown {
-  const value = isList(type) ? texts.map(scalarOf) : scalarOf(texts[0] ?? '');
+  const value = isList(type) ? texts.map(scalarOf) : readValue(texts[0] ?? '', type);
   const result = z.object({ [name]: type ?? z.unknown() }).safeParse({ [name]: value });
   if (!result.success) throw new UsageError(`${explainIssue(result.error, () => texts.join(' '))}.`);
   return result.data[name];
+}
+
+/** Names stay texts even if they look like numbers; booleans take the official words. */
+function readValue(text: string, type: z.ZodType | undefined): string | number | boolean {
+  const inner = unwrap(type);
+  if (inner instanceof z.ZodString || inner instanceof z.ZodEnum) return text;
+  if (inner instanceof z.ZodBoolean) {
+    if (/^(1|on|yes)$/i.test(text)) return true;
+    if (/^(0|off|no)$/i.test(text)) return false;
+  }
+  return scalarOf(text);
 }
 
 function scalarOf(text: string): string | number | boolean {
@@ -96,7 +123,7 @@ function scalarOf(text: string): string | number | boolean {
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-function unknownFlag(flag: string, known: readonly string[]): string {
+function unknownFlag(token: string, flag: string, known: readonly string[]): string {
   const wanted = fromFlag(flag);
   const [nearest] = known
     .map((name) => ({ name, distance: editDistance(name.toLowerCase(), wanted.toLowerCase()) }))
@@ -105,7 +132,7 @@ function unknownFlag(flag: string, known: readonly string[]): string {
     nearest !== undefined && nearest.distance <= 4
       ? ` Did you mean --${toFlag(nearest.name)}?`
       : ' --help lists all flags.';
-  return `There is no flag --${flag}.${hint}`;
+  return `There is no flag ${token}.${hint}`;
 }
 
 /** Levenshtein distance. */

@@ -1,13 +1,15 @@
 /** `dino train`: parses, prepares, runs. */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { openSource } from '../data/source.ts';
+import { openSource, type Source } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { toFlag, trainOptionsSchema } from '../train/config.ts';
+import { checkOptions } from '../train/contradictions.ts';
 import { examinePlan } from '../train/doctor.ts';
 import { type Prepared, prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { newSession, readRecord, resumeSession } from '../train/session.ts';
+import { openRecorded, readRecord } from '../train/run-record.ts';
+import { newSession, resumeSession } from '../train/session.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { duration } from './progress.ts';
 import { type Outcome, showSession } from './show-session.ts';
@@ -53,26 +55,27 @@ export async function train(args: readonly string[]): Promise<number> {
   for (const note of notes) console.error(note);
   const { dataPath, outputDir, resume, ...options } = values;
   const json = switches.has('json');
+  const dryRun = switches.has('dryRun');
+  const words = typeof dataPath === 'string' ? [...positionals, dataPath] : positionals;
+  const [path, surplus] = words;
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one source.`);
   if (typeof resume === 'string') {
-    const [other] = Object.keys(options);
+    const other = Object.keys({
+      ...options,
+      ...(outputDir === undefined ? {} : { outputDir }),
+      ...(dryRun ? { dryRun } : {}),
+    })[0];
     if (other !== undefined) {
       throw new UsageError(
-        `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be changed; start a new run for that.`,
+        `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it; start a new run for that.`,
       );
     }
-    return resumeRun(resume, typeof dataPath === 'string' ? dataPath : positionals[0], json);
+    return resumeRun(resume, path, json);
   }
-  const path = positionals[0] ?? dataPath;
-  if (typeof path !== 'string')
-    throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
-  if (positionals.length > 1)
-    throw new UsageError(`"${positionals[1]}" is one word too many: give one source.`);
+  if (path === undefined) throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
   const given = trainOptionsSchema.parse(options);
-  const budgets = (['epochs', 'steps', 'minutes'] as const).filter((name) => given[name] !== undefined);
-  if (budgets.length > 1)
-    throw new UsageError(`--${budgets[0]} and --${budgets[1]} contradict each other: give one budget.`);
+  checkOptions(given);
   const source = openSource(path, given.channels === undefined ? {} : { channels: given.channels });
-  const dryRun = switches.has('dryRun');
   const folder = dryRun
     ? undefined
     : RunFolder.create(typeof outputDir === 'string' ? outputDir : defaultFolder());
@@ -82,30 +85,38 @@ export async function train(args: readonly string[]): Promise<number> {
     engine: ortNode,
     cores: availableParallelism(),
     measure: dryRun,
+  }).catch((error: unknown) => {
+    folder?.removeIfEmpty();
+    throw error;
   });
   printPrepared(prepared, source.length);
   if (folder === undefined) return 0;
   const command = `npx dino train ${args.join(' ')}`;
   const session = newSession(prepared, { source, folder, engine: ortNode, command });
   const outcome = await showSession(session, { json });
-  await finish(folder, outcome);
+  await finish(folder, outcome, source);
   return exitCodes[outcome];
 }
 
 async function resumeRun(path: string, dataPath: string | undefined, json: boolean): Promise<number> {
   const folder = RunFolder.open(path);
   const record = readRecord(folder);
-  const source = openSource(dataPath ?? record.source.path, { channels: record.config.channels });
-  const session = await resumeSession(folder, source, ortNode);
+  const session = await resumeSession(folder, openRecorded(record, dataPath), ortNode);
+  if (session.fromStep >= session.plan.steps) {
+    console.error(
+      `${path} has done all of its ${session.plan.steps} steps: start a new run to train longer.`,
+    );
+    return 0;
+  }
   console.error(`Resuming ${path} at step ${session.fromStep} of ${session.plan.steps}.`);
   const outcome = await showSession(session, { json });
-  await finish(folder, outcome);
+  await finish(folder, outcome, session.source);
   return exitCodes[outcome];
 }
 
-async function finish(folder: RunFolder, outcome: Outcome): Promise<void> {
-  if (outcome === 'stopped') return;
-  await writeRunReport(folder);
+async function finish(folder: RunFolder, outcome: Outcome, source: Source): Promise<void> {
+  if (outcome === 'stopped' || !folder.has('checkpoint.safetensors')) return;
+  await writeRunReport(folder, { source });
   console.error(`${folder.path}: report.html, checkpoint.safetensors, log.txt`);
 }
 

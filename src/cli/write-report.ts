@@ -1,5 +1,5 @@
 /** Makes a run's `report.html` from what its folder holds: the log, the snapshots, the checkpoint. */
-import { openSource, type Source, scenesSource } from '../data/source.ts';
+import { type Source, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { attentionMask, bestHeadJaccard } from '../eval/attention-masks.ts';
 import { evalImages } from '../eval/eval-images.ts';
@@ -26,7 +26,7 @@ import { networkWeights } from '../train/checkpoint.ts';
 import { toFlag } from '../train/config.ts';
 import { Monitor } from '../train/monitor.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
-import { type RunRecord, readRecord } from '../train/session.ts';
+import { openRecorded, type RunRecord, readRecord } from '../train/run-record.ts';
 import { duration } from './progress.ts';
 
 /** What only some runs have. */
@@ -48,7 +48,7 @@ const MASKED_SCENES = 200;
 export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {}): Promise<void> {
   const record = readRecord(folder);
   const { config } = record;
-  const source = extras.source ?? openSource(record.source.path, { channels: config.channels });
+  const source = extras.source ?? openRecorded(record);
   const log = folder.readLog();
   const monitor = await Monitor.create(source, config, ortNode);
   const backbone = backboneOf(config);

@@ -42,6 +42,7 @@ function sessionOptions({
 class OrtProgram implements Program {
   readonly graph: CompiledGraph;
   readonly #session: InferenceSession;
+  #disposed = false;
 
   constructor(graph: CompiledGraph, session: InferenceSession) {
     this.graph = graph;
@@ -52,6 +53,7 @@ class OrtProgram implements Program {
     inputs: Readonly<Record<string, Values>>,
     outputs: Readonly<Record<string, Values>>,
   ): Promise<void> {
+    if (this.#disposed) throw new EngineError('the program was disposed of: load the graph again to run it');
     checkNames('input', this.graph.inputs, inputs);
     checkNames('output', this.graph.outputs, outputs);
     const feeds = tensors(this.graph.inputViews, inputs);
@@ -64,6 +66,8 @@ class OrtProgram implements Program {
   }
 
   async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
     await this.#session.release();
   }
 }

@@ -24,6 +24,7 @@ import {
   uniform,
   zero,
 } from '../graph/index.ts';
+import { convStem } from './conv-stem.ts';
 import { positions } from './position.ts';
 
 export interface VitConfig {
@@ -34,6 +35,8 @@ export interface VitConfig {
   readonly depth: number;
   readonly heads: number;
   readonly mlpRatio: number;
+  /** How patches become tokens: one linear map (the official way, and the default), or small convolutions. */
+  readonly stem?: 'patch' | 'conv';
 }
 
 export interface VitOutput {
@@ -88,21 +91,29 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
 }
 
 /** Patches as tokens behind the class token, plus positions: [B, C, H, W] -> [N, B, D] */
-function embed(scope: Scope, images: Tensor, { patchSize: p, dim, channels, imageSize }: VitConfig): Tensor {
-  const [b, h, w] = [images.dim(0), Math.floor(images.dim(2) / p), Math.floor(images.dim(3) / p)];
-  const grid = reshape(slice(slice(images, 2, 0, h * p), 3, 0, w * p), [b, channels, h, p, w, p]);
-  const patches = reshape(transpose(grid, [2, 4, 0, 1, 3, 5]), [h * w, b, channels * p * p]); // a convolution of stride p
-  const proj = scope.at('patch_embed.proj');
-  const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialisation leaves it alone
-  const weight = reshape(proj.param('weight', [dim, channels, p, p], convInit), [dim, channels * p * p]);
-  const tokens = add(linear(patches, weight), proj.param('bias', [dim], convInit)); // [hw, B, D]
+function embed(scope: Scope, images: Tensor, config: VitConfig): Tensor {
+  const { patchSize, dim, imageSize, stem } = config;
+  const patchEmbed = scope.at('patch_embed');
+  const tokens =
+    stem === 'conv' ? convStem(patchEmbed, images, patchSize, dim) : patchTokens(patchEmbed, images, config); // [hw, B, D]
   const cls = scope.param('cls_token', [1, 1, dim], init);
-  const position = scope.param('pos_embed', [1, Math.floor(imageSize / p) ** 2 + 1, dim], init);
+  const position = scope.param('pos_embed', [1, Math.floor(imageSize / patchSize) ** 2 + 1, dim], init);
   const size = { height: images.dim(2), width: images.dim(3) };
   return add(
-    concat([expand(cls, [1, b, dim]), tokens], 0),
-    transpose(positions(position, size, p), [1, 0, 2]),
+    concat([expand(cls, [1, images.dim(0), dim]), tokens], 0),
+    transpose(positions(position, size, patchSize), [1, 0, 2]),
   );
+}
+
+/** A convolution whose stride is its kernel: one linear map of every patch. [B, C, H, W] -> [hw, B, D] */
+function patchTokens(scope: Scope, images: Tensor, { patchSize: p, dim, channels }: VitConfig): Tensor {
+  const [b, h, w] = [images.dim(0), Math.floor(images.dim(2) / p), Math.floor(images.dim(3) / p)];
+  const grid = reshape(slice(slice(images, 2, 0, h * p), 3, 0, w * p), [b, channels, h, p, w, p]);
+  const patches = reshape(transpose(grid, [2, 4, 0, 1, 3, 5]), [h * w, b, channels * p * p]);
+  const proj = scope.at('proj');
+  const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialisation leaves it alone
+  const weight = reshape(proj.param('weight', [dim, channels, p, p], convInit), [dim, channels * p * p]);
+  return add(linear(patches, weight), proj.param('bias', [dim], convInit));
 }
 
 function norm(scope: Scope, x: Tensor): Tensor {

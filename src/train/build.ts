@@ -4,8 +4,9 @@ import { dino } from '../method/dino.ts';
 import type { Method } from '../method/method.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import type { TrainConfig } from './config.ts';
+import { OptionError } from './contradictions.ts';
 
-/** @throws Error when sizes contradict each other */
+/** @throws OptionError when sizes contradict each other */
 export function backboneOf(config: TrainConfig): BackboneConfig {
   if (config.arch === 'convnet') {
     return { kind: 'convnet', channels: config.channels, widths: config.widths, blocks: config.blocks };
@@ -17,10 +18,11 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
   ] as const) {
     if (size % patchSize !== 0) {
       const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
-      throw new Error(`--${name} ${size} is not a multiple of --patch_size ${patchSize}; ${near} is.`);
+      throw new OptionError(`--${name} ${size} is not a multiple of --patch_size ${patchSize}; ${near} is.`);
     }
   }
-  if (dim % heads !== 0) throw new Error(`--heads ${heads} does not divide --dim ${dim}.`);
+  if (dim % heads !== 0)
+    throw new OptionError(`--heads ${heads} does not divide --dim ${dim}: choose a divisor.`);
   return {
     kind: 'vit',
     imageSize: config.globalCropsSize,
@@ -29,11 +31,13 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
     dim,
     depth,
     heads,
+    stem: config.stem,
     mlpRatio: 4,
   };
 }
 
 export function cropRecipeOf(config: TrainConfig): CropRecipe {
+  const [brightness, contrast, saturation, hue] = config.colorJitter;
   return {
     ...dinoAugmentation,
     channels: config.channels,
@@ -42,6 +46,9 @@ export function cropRecipeOf(config: TrainConfig): CropRecipe {
     localCrops: config.localCropsNumber,
     localSize: config.localCropsSize,
     localScale: config.localCropsScale,
+    jitter: { ...dinoAugmentation.jitter, brightness, contrast, saturation, hue },
+    grayscale: config.grayscale,
+    blur: { ...dinoAugmentation.blur, radius: [dinoAugmentation.blur.radius[0], config.blurRadius] },
   };
 }
 

@@ -2,8 +2,14 @@
  * Checkpoints: the whole training state as one safetensors file. Weights have the official names (`student.backbone.…`,
  * `teacher.head.…`), the optimizer's PyTorch's (`optimizer.exp_avg.…`); the step counts and the config are metadata.
  * Everything random is a function of (seed, step), so a run that goes on from here is the run that was never stopped.
+ * A checksum over numbers and metadata makes a file that was altered on its way known.
  */
-import { parseSafetensors, type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
+import {
+  parseSafetensors,
+  type Safetensors,
+  type StoredTensor,
+  serializeSafetensors,
+} from '../format/safetensors.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface CheckpointHeader {
@@ -11,6 +17,8 @@ export interface CheckpointHeader {
   readonly step: number;
   /** What a resumed run repeats: config, budget, micro-batch. JSON. */
   readonly run: string;
+  /** The line of the log that is still open (`run-log.ts`). JSON. */
+  readonly openLine: string;
 }
 
 const FORMAT = 'dino-ts checkpoint 1';
@@ -41,44 +49,85 @@ function entries(trainer: Trainer): Entry[] {
   return list;
 }
 
+/** The first array of a trainer's state that holds NaN or an infinity, by its name in the file. */
+export function findNotFinite(trainer: Trainer): string | undefined {
+  return entries(trainer).find(({ values }) => !allFinite(values))?.name;
+}
+
+function allFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0; // 0, or NaN from the first such value on
+  return sum === 0;
+}
+
 /** @returns the file, in pieces to be written one after the other */
 export function encodeCheckpoint(trainer: Trainer, header: CheckpointHeader): Uint8Array[] {
-  const tensors = new Map<string, StoredTensor>(
-    entries(trainer).map(({ name, shape, values }) => [name, { dtype: 'F32', shape, data: values }]),
-  );
+  const list = entries(trainer);
   const steps = Object.fromEntries(
     trainer.parameters
       .filter((info) => info.trainable)
       .map(({ name }) => [name, trainer.update.stepsOf(name)]),
   );
-  return serializeSafetensors(tensors, {
+  const metadata = {
     format: FORMAT,
     step: String(header.step),
     run: header.run,
+    open_line: header.openLine,
     optimizer_steps: JSON.stringify(steps),
-  });
+  };
+  const tensors = new Map<string, StoredTensor>(
+    list.map(({ name, shape, values }) => [name, { dtype: 'F32', shape, data: values }]),
+  );
+  return serializeSafetensors(tensors, { ...metadata, checksum: checksum(tensors, metadata) });
 }
 
-/** Reads what a file says of itself, without a trainer. @throws Error if it is not a checkpoint */
-export function readHeader(bytes: Uint8Array, file: string): CheckpointHeader {
-  const { metadata } = parseSafetensors(bytes, file);
-  const { format, step, run } = metadata;
-  if (format !== FORMAT || step === undefined || run === undefined) {
+/**
+ * FNV-1a over 32-bit words, tensors and metadata by name: any one word that differs gives another sum, at gigabytes a
+ * second. It finds accidents, not intent.
+ */
+function checksum(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>>,
+): string {
+  const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+    a < b ? -1 : 1;
+  let hash = 0x811c9dc5;
+  for (const [name, text] of Object.entries(metadata).sort(byName)) {
+    if (name === 'checksum') continue;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  for (const [, { dtype, data }] of [...tensors].sort(byName)) {
+    if (dtype !== 'F32') continue;
+    const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+    for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i]!, 0x01000193);
+  }
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Parses a checkpoint. @throws Error if it is none, or not the one that was written */
+function readCheckpoint(bytes: Uint8Array, file: string): Safetensors {
+  const parsed = parseSafetensors(bytes, file);
+  if (parsed.metadata.format !== FORMAT) {
     throw new Error(
       `${file} is not a training checkpoint of this library: give a run folder made by \`dino train\`.`,
     );
   }
-  return { step: Number(step), run };
+  if (parsed.metadata.checksum !== checksum(parsed.tensors, parsed.metadata)) {
+    throw new Error(
+      `${file} was altered after it was written (its checksum differs): restore it from a copy, or put the run's best.safetensors in its place.`,
+    );
+  }
+  return parsed;
 }
 
 /**
  * Puts a checkpoint's state into a trainer.
  *
- * @throws Error naming every tensor that is missing, unexpected or of another shape; then nothing was changed
+ * @throws Error if the file is damaged, or naming every tensor that is missing, unexpected or of another shape; then
+ *   nothing was changed
  */
 export function restoreCheckpoint(trainer: Trainer, bytes: Uint8Array, file: string): CheckpointHeader {
-  const header = readHeader(bytes, file);
-  const { tensors, metadata } = parseSafetensors(bytes, file);
+  const { tensors, metadata } = readCheckpoint(bytes, file);
   const wanted = entries(trainer);
   const problems: string[] = [];
   for (const { name, shape } of wanted) {
@@ -104,7 +153,7 @@ export function restoreCheckpoint(trainer: Trainer, bytes: Uint8Array, file: str
   }
   const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
   for (const [name, count] of Object.entries(steps ?? {})) trainer.update.setSteps(name, Number(count));
-  return header;
+  return { step: Number(metadata.step), run: metadata.run ?? '', openLine: metadata.open_line ?? '' };
 }
 
 /** The weights of one network of a checkpoint, names relative to it (`backbone.norm.weight`). */
@@ -113,7 +162,7 @@ export function networkWeights(
   file: string,
   network: 'student' | 'teacher',
 ): Map<string, Float32Array> {
-  const { tensors } = parseSafetensors(bytes, file);
+  const { tensors } = readCheckpoint(bytes, file);
   const weights = new Map<string, Float32Array>();
   for (const [name, tensor] of tensors) {
     if (tensor.dtype === 'F32' && name.startsWith(`${network}.`))

@@ -35,6 +35,9 @@ export const trainSchema = z.strictObject({
   patchSize: count('side of a ViT patch, pixels'),
   dim: count('width of a free ViT'),
   depth: count('blocks of a free ViT'),
+  stem: z
+    .enum(['patch', 'conv'])
+    .describe('how a ViT embeds patches: one linear map (official) or a few small convolutions'),
   heads: count('attention heads of a free ViT'),
   widths: z.array(z.number().int().min(1)).min(1).describe("channels of the convnet's stages"),
   blocks: count('residual blocks in each stage of the convnet'),
@@ -47,12 +50,17 @@ export const trainSchema = z.strictObject({
   normLastLayer: z.boolean().describe("keep the prototypes' lengths at 1"),
   useBnInHead: z.boolean().describe('batch norm in the projection head'),
 
-  channels: z.union([z.literal(1), z.literal(3)]).describe('3 = RGB, 1 = gray'),
+  channels: z.union([z.literal(1), z.literal(3)], 'expected 1 or 3').describe('3 = RGB, 1 = gray'),
   globalCropsSize: count('side of the global crops, pixels'),
   localCropsSize: count('side of the local crops, pixels'),
   localCropsNumber: countOrZero('local crops of each image'),
   globalCropsScale: range('share of the image area a global crop shows'),
   localCropsScale: range('share of the image area a local crop shows'),
+  colorJitter: z
+    .tuple([z.number().min(0), z.number().min(0), z.number().min(0), z.number().min(0).max(0.5)])
+    .describe('strength of brightness, contrast, saturation and hue jitter'),
+  grayscale: share('probability that a crop turns gray'),
+  blurRadius: positive('largest radius of the blur, pixels'),
 
   batchSizePerGpu: count('images in a step'),
   microBatch: count('images in one run of the program; measured unless given'),

@@ -103,17 +103,22 @@ export function examine(vitals: readonly Vitals[], { outDim }: DoctorFacts): Dia
       ];
 }
 
-/** What to say when a number is not finite any more. */
-export function explainNotFinite(step: number, what: string, lastGood: number | undefined): Diagnosis {
+/**
+ * What to say when a number is not finite any more.
+ *
+ * @param step the step in which it happened, counted from 1
+ * @param what the number: "The loss", "A gradient"
+ * @param broken an array of the training state that is not finite either: then no state is worth keeping
+ */
+export function explainNotFinite(step: number, what: string, broken?: string): Diagnosis {
   return {
     severity: 'error',
     title: `${what} became NaN at step ${step}`,
     detail:
-      lastGood === undefined
-        ? 'No checkpoint had been written.'
-        : `The last good checkpoint is of step ${lastGood}.`,
-    advice:
-      'Lower --lr, set --clip_grad 1 (3 is the default), lengthen the warm-up; a teacher temperature above 0.07 is unstable.',
+      broken === undefined
+        ? `Nothing of step ${step} was applied; the state after step ${step - 1} is finite.`
+        : `"${broken}" had become NaN or infinite before, so this state is not saved; an earlier checkpoint is left as it is.`,
+    advice: `Start a new run with a lower --lr, with --clip_grad 1 (3 is the default) or a longer warm-up (resuming this one leads to step ${step} again); a teacher temperature above 0.07 is unstable.`,
   };
 }
 

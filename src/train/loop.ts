@@ -7,6 +7,7 @@ import { viewSizes } from '../data/augment.ts';
 import { loadBatches } from '../data/loader.ts';
 import type { Source } from '../data/source.ts';
 import { cropRecipeOf } from './build.ts';
+import { findNotFinite } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import { type Diagnosis, examine, explainNotFinite, type Vitals } from './doctor.ts';
 import type { Plan } from './plan.ts';
@@ -33,7 +34,13 @@ export type TrainEvent =
   | StepEvent
   | { readonly type: 'skipped'; readonly key: string; readonly reason: string }
   | { readonly type: 'diagnosis'; readonly step: number; readonly diagnosis: Diagnosis }
-  | { readonly type: 'failed'; readonly step: number; readonly diagnosis: Diagnosis }
+  /** `step` steps are done, the next one failed; `finite` tells whether the state after them is worth saving. */
+  | {
+      readonly type: 'failed';
+      readonly step: number;
+      readonly diagnosis: Diagnosis;
+      readonly finite: boolean;
+    }
   | { readonly type: 'stopped'; readonly step: number }
   | { readonly type: 'finished'; readonly step: number };
 
@@ -44,6 +51,8 @@ export interface LoopOptions {
   readonly plan: Plan;
   /** Steps that are done already. */
   readonly fromStep?: number;
+  /** Title of the doctor's verdict on the steps that are done; it is told again only when it changes. */
+  readonly lastVerdict?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -63,7 +72,7 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     stepsPerEpoch: plan.stepsPerEpoch,
     warmupSteps: 0,
   };
-  let lastVerdict = '';
+  let { lastVerdict = '' } = options;
   let started = performance.now();
   const batches = loadBatches(source, {
     recipe,
@@ -89,22 +98,14 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     const { loss, measures } = await trainer.accumulate(crops, settings);
     batch.release();
     const teacherEntropy = measures.teacherEntropy ?? Number.NaN;
-    if (!Number.isFinite(loss)) {
-      yield {
-        type: 'failed',
-        step: batch.step,
-        diagnosis: explainNotFinite(batch.step, 'The loss', undefined),
-      };
-      return;
-    }
-    const norms = trainer.applyUpdate(settings);
-    const gradientNorm = Math.max(...norms.values());
+    const norms = Number.isFinite(loss) ? trainer.applyUpdate(settings) : undefined;
+    const gradientNorm = norms === undefined ? Number.NaN : Math.max(...norms.values());
     if (!Number.isFinite(gradientNorm)) {
-      yield {
-        type: 'failed',
-        step: batch.step,
-        diagnosis: explainNotFinite(batch.step, 'A gradient', undefined),
-      };
+      // Nothing of the step was applied: the state is that after the step before.
+      const broken = findNotFinite(trainer);
+      const what = norms === undefined ? 'The loss' : 'A gradient';
+      const diagnosis = explainNotFinite(batch.step + 1, what, broken);
+      yield { type: 'failed', step: batch.step, diagnosis, finite: broken === undefined };
       return;
     }
     const step = batch.step + 1;

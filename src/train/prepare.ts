@@ -9,6 +9,7 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { cropRecipeOf, methodOf } from './build.ts';
 import type { TrainConfig, TrainOptions } from './config.ts';
+import { checkConfig, checkOptions } from './contradictions.ts';
 import { trainLoop } from './loop.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { type Choice, chooseRecipe, type RunFacts } from './recipe.ts';
@@ -67,7 +68,11 @@ export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
   };
 }
 
-/** Chooses, compiles, measures. */
+/**
+ * Chooses, compiles, measures.
+ *
+ * @throws OptionError if options contradict each other or the data; Error if the images cannot be read
+ */
 export async function prepare({
   source,
   options,
@@ -76,12 +81,15 @@ export async function prepare({
   measure = false,
 }: PrepareOptions): Promise<Prepared> {
   const facts = await lookAt(source, cores);
+  checkOptions(options);
   const first = chooseRecipe(options, facts);
+  const method = methodOf(first.config);
+  checkConfig(options, first.config, source.length, method.couplesBatch);
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
   const known = knownSteps(first.config, perEpoch);
   const microBatch = first.config.microBatch ?? guessMicroBatch(first.config);
   const trainer = await Trainer.create({
-    method: methodOf(first.config),
+    method,
     engine,
     channels: first.config.channels,
     batchSize: first.config.batchSizePerGpu,
@@ -144,6 +152,10 @@ async function measureStep(
   const started = performance.now();
   for await (const event of trainLoop({ trainer, source, config, plan })) {
     if (event.type === 'step') times.push(event.milliseconds);
+    if (event.type === 'failed')
+      throw new Error(
+        `the measurement of a step ended early: ${event.diagnosis.title}; lower --lr, or set --clip_grad 1.`,
+      );
     // The first steps fault pages in and wait for the loader.
     if (times.length >= 8 && performance.now() - started > 4000) break;
     if (performance.now() - started > 30_000 && times.length >= 3) break;

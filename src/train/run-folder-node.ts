@@ -13,8 +13,9 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
-  writeFileSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
@@ -32,15 +33,29 @@ export class RunFolder {
     this.path = path;
   }
 
-  /** @throws Error if the folder exists and holds anything */
+  /** @throws Error if the folder exists and holds anything, or cannot be made */
   static create(path: string): RunFolder {
-    if (existsSync(path) && readdirSync(path).length > 0) {
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (status !== undefined && !status.isDirectory())
+      throw new Error(`${path} is a file: choose another --output_dir.`);
+    if (status !== undefined && readdirSync(path).length > 0) {
       throw new Error(
-        `${path} exists already: choose another --output_dir, or go on with it by --resume ${path}.`,
+        existsSync(join(path, 'config.json'))
+          ? `${path} holds a run already: choose another --output_dir, or go on with it by --resume ${path}.`
+          : `${path} exists and is not empty: choose another --output_dir.`,
       );
     }
-    mkdirSync(path, { recursive: true });
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      throw new Error(`${path} cannot be made (${reasonOf(error)}): choose another --output_dir.`);
+    }
     return new RunFolder(path);
+  }
+
+  /** Takes the folder away again if nothing was written into it. */
+  removeIfEmpty(): void {
+    if (existsSync(this.path) && readdirSync(this.path).length === 0) rmdirSync(this.path);
   }
 
   /** @throws Error if there is no run in the folder */
@@ -87,10 +102,7 @@ export class RunFolder {
     } catch (error) {
       if (descriptor !== undefined) closeSync(descriptor);
       rmSync(temporary, { force: true });
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(
-        `${final} could not be written (${reason}); the previous one is untouched: free some space and resume with --resume ${this.path}.`,
-      );
+      throw this.#unwritable(name, error, ' and is as it was before');
     }
   }
 
@@ -99,7 +111,21 @@ export class RunFolder {
   }
 
   appendText(name: string, text: string): void {
-    appendFileSync(this.file(name), text);
+    this.#append(name, text);
+  }
+
+  #append(name: string, content: string | Uint8Array): void {
+    try {
+      appendFileSync(this.file(name), content);
+    } catch (error) {
+      throw this.#unwritable(name, error, '');
+    }
+  }
+
+  #unwritable(name: string, error: unknown, state: string): Error {
+    return new Error(
+      `${this.file(name)} could not be written (${reasonOf(error)})${state}: make room or access, then go on with --resume ${this.path}.`,
+    );
   }
 
   appendLog(line: LogLine): void {
@@ -114,9 +140,10 @@ export class RunFolder {
       .flatMap((text) => parseLine(text));
   }
 
-  /** Forgets what was logged after a step: a resumed run does those steps again. */
-  truncateLog(step: number): void {
-    const kept = this.readLog().filter((line) => Number(line.step) <= step);
+  /** Keeps only some lines of the log. */
+  filterLog(keep: (line: LogLine) => boolean): void {
+    if (!this.has('log.txt')) return;
+    const kept = this.readLog().filter(keep);
     this.writeTextAtomic('log.txt', kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 
@@ -124,19 +151,15 @@ export class RunFolder {
   appendScalars(step: number, scalars: Readonly<Record<string, number>>): void {
     const now = Date.now() / 1000;
     if (this.#events === undefined) {
-      this.#events = this.file(eventFileName(now, hostname()));
-      appendFileSync(this.#events, encodeVersion(now));
+      this.#events = eventFileName(now, hostname());
+      this.#append(this.#events, encodeVersion(now));
     }
-    appendFileSync(this.#events, encodeScalars(now, step, scalars));
+    this.#append(this.#events, encodeScalars(now, step, scalars));
   }
 
   /** Names of files in a folder of the run. */
   list(folder: string): string[] {
     return existsSync(this.file(folder)) ? readdirSync(this.file(folder)).sort() : [];
-  }
-
-  writeText(name: string, text: string): void {
-    writeFileSync(this.file(name), text);
   }
 }
 
@@ -148,4 +171,8 @@ function parseLine(text: string): LogLine[] {
   } catch {
     return [];
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -121,10 +121,10 @@ export const sliceOp: Op<SliceAttributes> = {
     return [to.emit('Slice', [to.name(node.input(0)), ...[start, end, axis, step].map((n) => to.ints([n]))])];
   },
   cut: (node, cut, slice) => {
-    const { axis, start, end, step } = node.attributes;
-    const x = node.input(0);
-    if (cut.axis !== axis) return apply(sliceOp, [slice(x, cut)], { axis, start, end, step });
-    return step === 1 ? slice(x, { axis, start: start + cut.start, end: start + cut.end }) : undefined;
+    // Slices of one axis join. Slices of two axes stay as they are: each could pass the other for ever.
+    const { axis, start, step } = node.attributes;
+    if (cut.axis !== axis || step !== 1) return undefined;
+    return slice(node.input(0), { axis, start: start + cut.start, end: start + cut.end });
   },
 };
 

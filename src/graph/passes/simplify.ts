@@ -3,7 +3,7 @@
  *
  * - a GELU whose parts the backward pass computes anyway is put together from those parts;
  * - factors known now move into the matrix product before or after them (`Gemm` multiplies by alpha for free);
- * - an input that a product is added to (accumulated gradients) becomes the product's addend.
+ * - products of weight gradients take what they are added to as their addend.
  */
 
 import { geluParts, isGelu } from '../ops/activation.ts';
@@ -36,12 +36,19 @@ function splitGelus(roots: readonly Tensor[]): Tensor[] {
   });
 }
 
-/** input + gemm(...) as one Gemm, also row range by row range and through a reshape. */
+/**
+ * total + gemm(...) as one Gemm, also row range by row range, through a reshape and for each product of a sum: gradients
+ * of a weight then add up inside the products. Only for products over many rows (transA): their results are as small as a
+ * weight, and ORT copies the addend in one thread.
+ */
 function accumulateInPlace(roots: readonly Tensor[]): Tensor[] {
   const onto = (total: Tensor, part: Tensor): Tensor | undefined => {
     const { node } = part;
-    if (node.op.name === gemmOp.name && node.inputs.length === 2) {
-      return new Node(node.op, [...node.inputs, total], node.attributes).output();
+    if (node.op.name === gemmOp.name && node.attributes.transA === true) {
+      const [a, b, c] = node.inputs;
+      if (a === undefined || b === undefined) return undefined;
+      const before = c === undefined ? total : (onto(total, c) ?? add(total, c));
+      return new Node(node.op, [a, b, before], node.attributes).output();
     }
     if (node.op.name === 'reshape') {
       const inner = node.input(0);
@@ -61,13 +68,18 @@ function accumulateInPlace(roots: readonly Tensor[]): Tensor[] {
     return undefined;
   };
   return rewrite(roots, (node, inputs) => {
-    const [total, part] = inputs;
-    if (node.op.name !== 'add' || total === undefined || part === undefined || inputName(total) === undefined)
+    const [a, b] = inputs;
+    if (node.op.name !== 'add' || a === undefined || b === undefined || !sameShape(a.shape, b.shape))
       return undefined;
-    if (!sameShape(total.shape, part.shape)) return undefined;
-    const added = onto(total, part);
+    // A concatenation is only taken apart for the sake of an input, whose rows are views.
+    const splits = inputName(a) !== undefined;
+    const added = splits || !isConcat(b) ? onto(a, b) : undefined;
     return added === undefined ? undefined : [added];
   });
+}
+
+function isConcat(x: Tensor): boolean {
+  return x.node.op.name === concatOp.name;
 }
 
 function scaledFrom(x: Tensor): Tensor {

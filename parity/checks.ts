@@ -1,0 +1,74 @@
+/** Which fixture is checked by what, and the report of one file. */
+import { Comparison, type Row } from './comparison.ts';
+import { cropBoxes } from './crop-boxes.ts';
+import { Fixture } from './fixture.ts';
+import { head } from './head.ts';
+import { augmentOps, augmentPipeline } from './images.ts';
+import { knn } from './knn.ts';
+import { loss } from './loss.ts';
+import { multicrop } from './multicrop.ts';
+import { schedules, truncatedNormal } from './schedules.ts';
+import { training } from './training.ts';
+import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
+
+export type Check = (fixture: Fixture, comparison: Comparison) => Promise<void> | void;
+
+/** By the name that the fixture's configuration states. */
+export const checks: Readonly<Record<string, Check>> = {
+  vit_forward: vitForward,
+  vit_init: vitForward,
+  vit_backward: vitBackward,
+  pos_interp: positionInterpolation,
+  head,
+  loss,
+  droppath: dropPath,
+  multicrop,
+  train_adamw: training,
+  train_adamw_free: training,
+  train_adamw_bn: training,
+  train_sgd: training,
+  train_lars: training,
+  schedules,
+  trunc_normal: truncatedNormal,
+  augment_ops: augmentOps,
+  augment_pipeline: augmentPipeline,
+  crop_boxes: cropBoxes,
+  knn,
+};
+
+export type FileReport =
+  | {
+      readonly kind: 'checked';
+      readonly fixture: string;
+      readonly rows: readonly Row[];
+      /** Tensors that nothing was compared with. */
+      readonly unread: readonly string[];
+    }
+  | { readonly kind: 'not covered'; readonly fixture: string }
+  | { readonly kind: 'error'; readonly fixture: string; readonly message: string };
+
+/**
+ * Checks one fixture. Never throws: what goes wrong is part of the report.
+ *
+ * @param file the file's name without its ending
+ */
+export async function checkFile(bytes: Uint8Array, file: string): Promise<FileReport> {
+  try {
+    const fixture = new Fixture(bytes, file);
+    const check = Object.hasOwn(checks, fixture.name) ? checks[fixture.name] : undefined;
+    if (check === undefined) return { kind: 'not covered', fixture: file };
+    const comparison = new Comparison();
+    await check(fixture, comparison);
+    if (comparison.rows.length === 0) {
+      return { kind: 'error', fixture: file, message: `${file}: the fixture has no cases to compare.` };
+    }
+    return { kind: 'checked', fixture: file, rows: comparison.rows, unread: fixture.unread() };
+  } catch (error) {
+    return { kind: 'error', fixture: file, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** True when nothing is beyond its tolerance and nothing went wrong. */
+export function passes(report: FileReport): boolean {
+  return report.kind === 'not covered' || (report.kind === 'checked' && report.rows.every((row) => row.ok));
+}

@@ -1,0 +1,59 @@
+/** Chooses the command, and turns errors into one line and an exit code. One file a command stands beside this one. */
+import { ZodError } from 'zod';
+import { explainIssue } from '../train/config.ts';
+import { OptionError } from '../train/contradictions.ts';
+import { evaluateCommand } from './eval.ts';
+import { editDistance, UsageError } from './flags.ts';
+import { quickstart } from './quickstart.ts';
+import { train, trainHelp } from './train.ts';
+
+const help = `dino: self-distillation with no labels (DINO), in TypeScript
+
+  dino train <source> [flags]              train on images
+  dino train --resume <run>                go on with a run
+  dino eval knn <run> --train <source> --test <source>
+                                           accuracy of nearest neighbours on the features
+  dino quickstart [folder]                 a few minutes on generated scenes or your folder, with a report
+
+  dino <command> --help                    all flags of a command
+
+Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 3 the training failed (NaN), 130 stopped and saved.`;
+
+const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  train,
+  eval: evaluateCommand,
+  quickstart,
+};
+
+/**
+ * Runs the `dino` command.
+ *
+ * @param args the words after `dino`
+ * @returns the exit code
+ */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(args);
+  } catch (error) {
+    if (error instanceof ZodError) console.error(`error: ${explainIssue(error, () => undefined)}.`);
+    else console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    const mistake = error instanceof UsageError || error instanceof OptionError || error instanceof ZodError;
+    return mistake ? 2 : 1;
+  }
+}
+
+async function dispatch(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    console.log(rest[0] === 'train' ? trainHelp : help);
+    return 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    const nearest = Object.keys(commands).find((known) => editDistance(known, name) <= 2);
+    throw new UsageError(
+      `There is no command "${name}".${nearest === undefined ? ' --help lists them.' : ` Did you mean ${nearest}?`}`,
+    );
+  }
+  return command(rest);
+}

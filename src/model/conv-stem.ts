@@ -1,0 +1,57 @@
+/**
+ * A convolutional stem for a ViT (after Xiao et al. 2021, "Early convolutions help transformers see better"): convolutions
+ * of stride 2 with doubling widths in place of one large linear map. Small networks learn faster with it. Normalised over
+ * channels instead of the batch, so that images stay independent and micro-batches exact.
+ */
+import {
+  add,
+  conv2d,
+  gelu,
+  type Initializer,
+  layerNorm,
+  linear,
+  one,
+  reshape,
+  type Scope,
+  sizeOf,
+  type Tensor,
+  transpose,
+  truncNormal,
+  zero,
+} from '../graph/index.ts';
+
+const EPS = 1e-6;
+
+/** He normal over the fan-in. */
+const convInit: Initializer = (random, shape) => {
+  const fanIn = (shape[1] ?? 1) * (shape[2] ?? 1) * (shape[3] ?? 1);
+  const std = Math.sqrt(2 / fanIn);
+  return Float32Array.from({ length: sizeOf(shape) }, () => std * random.normal());
+};
+
+/**
+ * @param images [B, C, H, W]
+ * @param patchSize a power of 2: the stride of the whole stem
+ * @returns tokens, [h * w, B, D]
+ */
+export function convStem(scope: Scope, images: Tensor, patchSize: number, dim: number): Tensor {
+  const halvings = Math.log2(patchSize);
+  if (!Number.isInteger(halvings))
+    throw new Error(`a convolutional stem needs a patch size that is a power of 2, not ${patchSize}`);
+  let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
+  for (let i = 0; i < halvings; i++) {
+    const width = Math.max(16, dim >> (halvings - i));
+    const layer = scope.at('stem').at(i);
+    const weight = layer.at('conv').param('weight', [width, x.dim(3), 3, 3], convInit);
+    const norm = layer.at('norm');
+    const h = conv2d(x, weight, { stride: 2, padding: 1 });
+    x = gelu(layerNorm(h, norm.param('weight', [width], one), norm.param('bias', [width], zero), EPS));
+  }
+  const proj = scope.at('proj');
+  const [b, h, w] = [x.dim(0), x.dim(1), x.dim(2)];
+  const tokens = add(
+    linear(x, proj.param('weight', [dim, x.dim(3)], truncNormal(0.02))),
+    proj.param('bias', [dim], zero),
+  ); // [B, h, w, D]
+  return transpose(reshape(tokens, [b, h * w, dim]), [1, 0, 2]);
+}

@@ -1,0 +1,80 @@
+/** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
+import { type TrainConfig, type TrainOptions, toFlag } from './config.ts';
+
+/** A mistake in what was asked for, not in data or machine. */
+export class OptionError extends Error {
+  override name = 'OptionError';
+}
+
+/** Two ways to say one thing. */
+const alternatives = [
+  ['epochs', 'steps', 'minutes'],
+  ['warmupEpochs', 'warmupSteps'],
+  ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
+  ['freezeLastLayer', 'freezeLastLayerSteps'],
+] as const;
+
+const vitOnly = ['patchSize', 'dim', 'depth', 'heads', 'stem', 'dropPathRate'] as const;
+const convnetOnly = ['widths', 'blocks'] as const;
+const shape = ['dim', 'depth', 'heads'] as const;
+
+/** @throws OptionError if two options exclude each other */
+export function checkOptions(options: TrainOptions): void {
+  for (const names of alternatives) {
+    const [first, second] = names.filter((name) => options[name] !== undefined);
+    if (second !== undefined && first !== undefined) {
+      throw new OptionError(
+        `--${toFlag(first)} and --${toFlag(second)} contradict each other: give one of them.`,
+      );
+    }
+  }
+}
+
+/**
+ * @param options what the user gave
+ * @param config the same, filled in
+ * @param images in the data
+ * @param couplesBatch whether the method needs the whole batch in one program
+ * @throws OptionError if an option has no place in this config, or the data are too few for it
+ */
+export function checkConfig(
+  options: TrainOptions,
+  config: TrainConfig,
+  images: number,
+  couplesBatch: boolean,
+): void {
+  const { arch, batchSizePerGpu: batch } = config;
+  const given = <N extends keyof TrainOptions>(names: readonly N[]): N | undefined =>
+    names.find((name) => options[name] !== undefined);
+  const foreign = given(arch === 'convnet' ? vitOnly : convnetOnly);
+  if (foreign !== undefined) {
+    throw new OptionError(
+      `--${toFlag(foreign)} ${options[foreign]} has no meaning for --arch ${arch}${options.arch === undefined ? ', which is chosen if none is given' : ''}: leave it out, or give --arch ${arch === 'convnet' ? 'vit' : 'convnet'}.`,
+    );
+  }
+  const fixed = given(shape);
+  if (fixed !== undefined && arch !== 'vit' && arch !== 'convnet') {
+    throw new OptionError(
+      `--${toFlag(fixed)} ${options[fixed]} contradicts --arch ${arch}, whose shape is fixed: leave it out, or give --arch vit.`,
+    );
+  }
+  if (batch > images) {
+    throw new OptionError(
+      `--batch_size_per_gpu ${batch} is larger than the data set of ${images} images: set it to ${images} or less, or add images.`,
+    );
+  }
+  const { microBatch } = options;
+  if (microBatch === undefined || microBatch === batch) return;
+  if (couplesBatch) {
+    throw new OptionError(
+      `--micro_batch ${microBatch} cannot be used with batch norm (--arch convnet, --use_bn_in_head true), which needs the whole batch of ${batch} at once: leave it out.`,
+    );
+  }
+  if (batch % microBatch !== 0) {
+    let near = Math.min(microBatch, batch);
+    while (batch % near !== 0) near--;
+    throw new OptionError(
+      `--micro_batch ${microBatch} does not divide --batch_size_per_gpu ${batch}; ${near} does.`,
+    );
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * What a session writes down about a run: lines of `log.txt` and TensorBoard scalars, attention snapshots, skipped files.
+ *
+ * Lines are means over ten steps. The sums of the line that is still open go into every checkpoint, so a resumed run
+ * writes the lines of the run that was never stopped.
+ */
+import { z } from 'zod';
+import { serializeSafetensors } from '../format/safetensors.ts';
+import type { Diagnosis } from './doctor.ts';
+import type { StepEvent } from './loop.ts';
+import type { Monitor, Observation } from './monitor.ts';
+import type { RunFolder } from './run-folder-node.ts';
+
+/** Lines of the log are means over this many steps. */
+const LOG_EVERY = 10;
+
+const openLineSchema = z.object({
+  steps: z.number(),
+  loss: z.number(),
+  teacherEntropy: z.number(),
+  divergence: z.number(),
+  gradientNorm: z.number(),
+  milliseconds: z.number(),
+  waited: z.number(),
+});
+/** Sums over the steps since the last line. */
+type OpenLine = z.infer<typeof openLineSchema>;
+
+const EMPTY: OpenLine = {
+  steps: 0,
+  loss: 0,
+  teacherEntropy: 0,
+  divergence: 0,
+  gradientNorm: 0,
+  milliseconds: 0,
+  waited: 0,
+};
+
+export class RunLog {
+  readonly #folder: RunFolder;
+  readonly #batchSize: number;
+  readonly #lastStep: number;
+  readonly #skipped: Set<string>;
+  #line: OpenLine = EMPTY;
+
+  /** @param lastStep the step that ends the run */
+  constructor(folder: RunFolder, batchSize: number, lastStep: number) {
+    this.#folder = folder;
+    this.#batchSize = batchSize;
+    this.#lastStep = lastStep;
+    this.#skipped = new Set(
+      folder.has('skipped.txt') ? folder.readText('skipped.txt').split('\n').map(keyOf) : [],
+    );
+  }
+
+  /** The line that is being summed up, for the checkpoint. */
+  get openLine(): string {
+    return JSON.stringify(this.#line);
+  }
+
+  /**
+   * Goes back to a checkpoint: forgets what was logged after its step, for those steps are done again.
+   *
+   * @param step steps done at the checkpoint
+   * @param openLine as it was there; undefined at the start of a run
+   */
+  rewind(step: number, openLine: string | undefined): void {
+    this.#line = openLine === undefined ? EMPTY : openLineSchema.parse(JSON.parse(openLine));
+    const closed = step - this.#line.steps;
+    this.#folder.filterLog((line) => {
+      if (openLine === undefined) return false;
+      if (line.severity === 'error') return Number(line.step) < step; // it will fail again, or it will not
+      return Number(line.step) <= ('train_loss' in line ? closed : step);
+    });
+  }
+
+  /** Whether the teacher was looked at after this step. */
+  hasObservation(step: number): boolean {
+    return this.#folder.readLog().some((line) => line.step === step && 'feature_cosine' in line);
+  }
+
+  /** The best k-NN accuracy after any step so far; -1 if there was none. */
+  bestAccuracy(): number {
+    const values = this.#folder
+      .readLog()
+      .flatMap((line) => (typeof line.knn_top1 === 'number' && Number(line.step) > 0 ? [line.knn_top1] : []));
+    return Math.max(-1, ...values);
+  }
+
+  /** The title of the doctor's latest verdict. */
+  lastVerdict(): string {
+    return String(
+      this.#folder
+        .readLog()
+        .filter((line) => 'severity' in line)
+        .at(-1)?.title ?? '',
+    );
+  }
+
+  step(event: StepEvent): void {
+    const line = this.#line;
+    this.#line = {
+      steps: line.steps + 1,
+      loss: line.loss + event.loss,
+      teacherEntropy: line.teacherEntropy + event.teacherEntropy,
+      divergence: line.divergence + event.divergence,
+      gradientNorm: line.gradientNorm + event.gradientNorm,
+      milliseconds: line.milliseconds + event.milliseconds,
+      waited: line.waited + event.waited,
+    };
+    if (event.step % LOG_EVERY === 0 || event.step === this.#lastStep) this.#close(event);
+  }
+
+  /** Writes the line, under the official names where there are such. */
+  #close({ step, epoch, settings }: StepEvent): void {
+    const { steps, loss, teacherEntropy, divergence, gradientNorm, milliseconds, waited } = this.#line;
+    this.#line = EMPTY;
+    const scalars = {
+      train_loss: loss / steps,
+      train_lr: settings.lr,
+      train_wd: settings.weightDecay,
+      epoch,
+      teacher_entropy: teacherEntropy / steps,
+      kl: divergence / steps,
+      gradient_norm: gradientNorm / steps,
+      teacher_momentum: settings.teacherMomentum,
+      teacher_temp: settings.scalars.teacherTemp ?? Number.NaN,
+      images_per_second: (this.#batchSize * 1000 * steps) / milliseconds,
+      waited_share: waited / milliseconds,
+    };
+    this.#folder.appendLog({ step, ...scalars });
+    this.#folder.appendScalars(step, scalars);
+  }
+
+  observation({ step, knn, meanCosine, attention }: Observation, monitor: Monitor): void {
+    const scalars = { ...(knn === undefined ? {} : { knn_top1: knn }), feature_cosine: meanCosine };
+    if (attention !== undefined) {
+      const side = monitor.backbone.attentionSide;
+      const images = monitor.watched.examples.length;
+      const shape = [images, attention.length / (images * side * side), side, side];
+      const metadata = { step: String(step), images: JSON.stringify(monitor.watched.examples) };
+      this.#folder.writeAtomic(
+        `snapshots/${String(step).padStart(8, '0')}.safetensors`,
+        serializeSafetensors(new Map([['attention', { dtype: 'F32', shape, data: attention }]]), metadata),
+      );
+    }
+    this.#folder.appendLog({ step, ...scalars });
+    this.#folder.appendScalars(step, scalars);
+  }
+
+  diagnosis(step: number, { severity, title, detail, advice }: Diagnosis): void {
+    this.#folder.appendLog({
+      step,
+      severity,
+      title,
+      detail,
+      ...(advice === undefined ? {} : { advice }),
+    });
+  }
+
+  /** Lists a file that could not be read, once. */
+  skipped(key: string, reason: string): void {
+    if (this.#skipped.has(key)) return;
+    this.#skipped.add(key);
+    this.#folder.appendText('skipped.txt', `${key}\t${reason}\n`);
+  }
+}
+
+function keyOf(line: string): string {
+  return line.split('\t')[0] ?? '';
+}

@@ -1,0 +1,121 @@
+/**
+ * What `config.json` of a run folder holds: enough to repeat a run, to go on with it, and to notice that the images have
+ * changed in between.
+ */
+import { z } from 'zod';
+import { openSource, type Source, scenesSource } from '../data/source.ts';
+import { explainIssue, type TrainConfig, trainConfigSchema } from './config.ts';
+import type { Choice } from './recipe.ts';
+import type { RunFolder } from './run-folder-node.ts';
+
+const FORMAT = 'dino-ts run 1';
+
+const scenesSchema = z.object({ count: z.number(), seed: z.number(), size: z.number() });
+
+const recordSchema = z.object({
+  format: z.literal(FORMAT),
+  source: z.object({
+    path: z.string(),
+    images: z.number(),
+    classes: z.array(z.string()),
+    /** See `fingerprint`. */
+    fingerprint: z.string(),
+    /** Generated scenes are made again, there is nothing to open. */
+    scenes: scenesSchema.optional(),
+  }),
+  config: trainConfigSchema,
+  choices: z.array(z.object({ name: z.string(), value: z.string(), reason: z.string() })),
+  steps: z.number().int().min(1),
+  stepsPerEpoch: z.number().int().min(1),
+  command: z.string(),
+  created: z.string(),
+});
+export type RunRecord = z.infer<typeof recordSchema>;
+
+export interface RecordFacts {
+  readonly source: Source;
+  readonly config: TrainConfig;
+  readonly choices: readonly Choice[];
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  readonly command: string;
+}
+
+export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord {
+  const { spec } = source;
+  return {
+    format: FORMAT,
+    source: {
+      path: source.name,
+      images: source.length,
+      classes: [...source.classes],
+      fingerprint: fingerprint(source),
+      ...(spec.kind === 'scenes' ? { scenes: { count: spec.count, seed: spec.seed, size: spec.size } } : {}),
+    },
+    ...rest,
+    choices: [...choices],
+    created: new Date().toISOString(),
+  };
+}
+
+/** Reads a run's record. @throws Error if the file is damaged or of another version */
+export function readRecord(folder: RunFolder): RunRecord {
+  const file = folder.file('config.json');
+  let value: unknown;
+  try {
+    value = JSON.parse(folder.readText('config.json'));
+  } catch {
+    throw new Error(`${file} is not valid JSON: restore it, or start a new run.`);
+  }
+  const result = recordSchema.safeParse(value);
+  if (result.success) return result.data;
+  if (typeof value !== 'object' || value === null || !('format' in value) || value.format !== FORMAT)
+    throw new Error(`${file} is not a run record of this version: start a new run.`);
+  throw new Error(
+    `${file} is damaged (${explainIssue(result.error, () => undefined).slice(2)}): restore it, or start a new run.`,
+  );
+}
+
+/**
+ * Opens the images a run was started with, or the ones at another path.
+ *
+ * @throws Error if there is nothing there
+ */
+export function openRecorded({ source, config }: RunRecord, path?: string): Source {
+  if (path === undefined && source.scenes !== undefined) {
+    return scenesSource({ ...source.scenes, channels: config.channels });
+  }
+  return openSource(path ?? source.path, { channels: config.channels });
+}
+
+/** @throws Error if these are not the images the run was started with, as far as their number and names tell */
+export function checkSameImages({ source: recorded }: RunRecord, source: Source): void {
+  if (source.length !== recorded.images) {
+    throw new Error(
+      `${source.name} has ${source.length} images, the run was started with ${recorded.images} (${recorded.path}): resume with the same data.`,
+    );
+  }
+  if (fingerprint(source) !== recorded.fingerprint) {
+    throw new Error(
+      `${source.name} has as many images as the run was started with (${recorded.path}), but other ones: resume with the same data.`,
+    );
+  }
+}
+
+/**
+ * A hash (32-bit FNV-1a) of the images' paths inside the source, so that a folder may be moved, or packed into a tar, but
+ * not be exchanged. What the files hold is not looked at.
+ */
+export function fingerprint(source: Source): string {
+  const { spec } = source;
+  let hash = 0x811c9dc5;
+  const add = (text: string): void => {
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    hash = Math.imul(hash ^ 0xffff, 0x01000193); // the end of a text: "ab", "c" is not "a", "bc"
+  };
+  if (spec.kind === 'scenes') add(`scenes ${spec.seed} ${spec.size}`);
+  if (spec.kind === 'idx') add(`idx ${spec.height} ${spec.width}`);
+  for (const name of source.classes) add(name);
+  for (let i = 0; i < source.length; i++) add(source.key(i));
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}

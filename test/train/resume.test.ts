@@ -1,0 +1,143 @@
+import { rmSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine/engine.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import type { TrainOptions } from '../../src/train/config.ts';
+import type { SessionEvent } from '../../src/train/session.ts';
+import {
+  follow,
+  lossesOf,
+  resumeRun,
+  startRun,
+  stateOf,
+  timelessLog,
+  tinyConvnet,
+  tinyVit,
+} from './tiny-run.ts';
+
+/** An engine that remembers a number for the crops of every run: which images, cut how, in which order. */
+function watchCrops(): { readonly engine: Engine; readonly seen: number[] } {
+  const seen: number[] = [];
+  const engine: Engine = {
+    name: 'watched',
+    async load(graph, options) {
+      const program = await ortNode.load(graph, options);
+      return {
+        graph,
+        dispose: () => program.dispose(),
+        run(inputs, outputs) {
+          const crops = inputs['crops/0'];
+          if (crops instanceof Float32Array)
+            seen.push(crops.reduce((sum, x, i) => sum + x * ((i % 97) + 1), 0));
+          return program.run(inputs, outputs);
+        },
+      };
+    },
+  };
+  return { engine, seen };
+}
+
+const kinds: readonly (readonly [string, TrainOptions])[] = [
+  ['a ViT', tinyVit],
+  ['a ViT with drop path', { ...tinyVit, dropPathRate: 0.3 }],
+  ['a ViT in micro-batches', { ...tinyVit, microBatch: 2, dropPathRate: 0.3 }],
+  ['a convnet with its running statistics', tinyConvnet],
+  [
+    'a ViT with batch norm in its head, trained by LARS',
+    { ...tinyVit, useBnInHead: true, optimizer: 'lars' },
+  ],
+];
+
+describe('a run that is stopped and resumed', () => {
+  for (const [what, options] of kinds) {
+    it(`is bit for bit the uninterrupted run: ${what}`, async () => {
+      const watched = [watchCrops(), watchCrops()] as const;
+      const whole = await startRun(options, { engine: watched[0].engine });
+      const wholeEvents = await follow(whole);
+      // Step 7 lies in the second epoch and inside a line of the log.
+      const first = await startRun(options, { engine: watched[1].engine });
+      const firstEvents = await follow(first, 7);
+      expect(firstEvents.at(-2)).toEqual({ type: 'stopped', step: 7 });
+      const rest = await resumeRun(first);
+      expect(rest.fromStep).toBe(7);
+      expect(rest.trainer.microBatch).toBe(first.trainer.microBatch);
+      const restEvents = await follow(rest);
+      expect(stateOf(rest.trainer)).toEqual(stateOf(whole.trainer));
+      expect(lossesOf([...firstEvents, ...restEvents])).toEqual(lossesOf(wholeEvents));
+      expect(watched[1].seen).toEqual(watched[0].seen);
+      expect(new Set(watched[0].seen).size).toBe(watched[0].seen.length);
+      expect(timelessLog(rest.folder)).toEqual(timelessLog(whole.folder));
+    });
+  }
+
+  it('does again what was done after its last checkpoint, and logs it once', async () => {
+    const options = { ...tinyVit, steps: 24, saveEvery: 6, evalEvery: 4 };
+    const whole = await startRun(options);
+    await follow(whole);
+    const killed = await startRun(options);
+    await killAfter(17, killed);
+    const rest = await resumeRun(killed);
+    expect(rest.fromStep).toBe(12);
+    await follow(rest);
+    expect(stateOf(rest.trainer)).toEqual(stateOf(whole.trainer));
+    expect(timelessLog(rest.folder)).toEqual(timelessLog(whole.folder));
+    expect(timelessLog(whole.folder).map((line) => Object.values(line ?? {})[0])).toEqual([
+      0, 4, 8, 10, 12, 16, 20, 20, 24, 24,
+    ]);
+    expect(rest.folder.list('snapshots')).toEqual(whole.folder.list('snapshots'));
+  });
+
+  it('starts again when it was killed before its first checkpoint', async () => {
+    const options = { ...tinyVit, evalEvery: 4 };
+    const whole = await startRun(options);
+    await follow(whole);
+    const killed = await startRun(options);
+    await killAfter(11, killed);
+    const rest = await resumeRun(killed);
+    expect(rest.fromStep).toBe(0);
+    await follow(rest);
+    expect(stateOf(rest.trainer)).toEqual(stateOf(whole.trainer));
+    expect(timelessLog(rest.folder)).toEqual(timelessLog(whole.folder));
+  });
+
+  it('is the same run when it is stopped after every step', async () => {
+    const options = { ...tinyConvnet, steps: 5 };
+    const whole = await startRun(options);
+    await follow(whole);
+    let session = await startRun(options);
+    for (let step = 1; step <= 5; step++) {
+      await follow(session, step);
+      if (step < 5) session = await resumeRun(session);
+    }
+    expect(stateOf(session.trainer)).toEqual(stateOf(whole.trainer));
+    expect(timelessLog(session.folder)).toEqual(timelessLog(whole.folder));
+  });
+
+  it('keeps its best checkpoint only as long as nothing better comes, over a resume too', async () => {
+    const options = { ...tinyVit, steps: 24, saveEvery: 6, evalEvery: 4 };
+    const whole = await startRun(options);
+    await follow(whole);
+    const killed = await startRun(options);
+    await killAfter(13, killed);
+    rmSync(killed.folder.file('best.safetensors'), { force: true });
+    const rest = await resumeRun(killed);
+    const events = await follow(rest);
+    const accuracies = rest.folder
+      .readLog()
+      .flatMap((line) => (typeof line.knn_top1 === 'number' ? [line] : []));
+    const before = Math.max(
+      ...accuracies.filter((l) => Number(l.step) <= 12 && l.step !== 0).map((l) => Number(l.knn_top1)),
+    );
+    const better = accuracies.filter((l) => Number(l.step) > 12 && Number(l.knn_top1) > before).length > 0;
+    expect(rest.folder.has('best.safetensors')).toBe(better);
+    expect(events.some((e) => e.type === 'saved' && e.file === 'best.safetensors')).toBe(better);
+  });
+});
+
+/** Ends a session as a kill would: nothing more is written after a step. */
+async function killAfter(step: number, session: Parameters<typeof follow>[0]): Promise<void> {
+  const { runSession } = await import('../../src/train/session.ts');
+  for await (const event of runSession(session) satisfies AsyncIterable<SessionEvent>) {
+    if (event.type === 'step' && event.step === step) return;
+  }
+}

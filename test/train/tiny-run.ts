@@ -1,0 +1,120 @@
+/** Training runs of a second: tiny networks on tiny crops, for the tests of the training loop and what is around it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { type Source, scenesSource } from '../../src/data/source.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import type { TrainOptions } from '../../src/train/config.ts';
+import { prepare } from '../../src/train/prepare.ts';
+import { RunFolder } from '../../src/train/run-folder-node.ts';
+import {
+  newSession,
+  resumeSession,
+  runSession,
+  type Session,
+  type SessionEvent,
+} from '../../src/train/session.ts';
+import type { Trainer } from '../../src/train/trainer.ts';
+
+/** Five steps in an epoch. */
+export const tinyScenes = (): Source => scenesSource({ count: 22, seed: 4, size: 20 });
+
+const small: TrainOptions = {
+  outDim: 32,
+  headHiddenDim: 32,
+  headBottleneckDim: 16,
+  globalCropsSize: 16,
+  localCropsSize: 8,
+  localCropsNumber: 2,
+  batchSizePerGpu: 4,
+  steps: 12,
+  warmupSteps: 3,
+  freezeLastLayerSteps: 2,
+  lr: 0.02,
+  threads: 1,
+  numWorkers: 0,
+  evalEvery: 0,
+  saveEvery: 1000,
+  seed: 3,
+};
+
+export const tinyVit: TrainOptions = {
+  ...small,
+  arch: 'vit',
+  stem: 'patch',
+  patchSize: 8,
+  dim: 32,
+  depth: 2,
+  heads: 2,
+  dropPathRate: 0,
+};
+export const tinyConvnet: TrainOptions = { ...small, arch: 'convnet', widths: [8, 16], blocks: 1 };
+
+/** A folder that goes when the test ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dino-train-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface RunOptions {
+  readonly source?: Source;
+  readonly engine?: Engine;
+  readonly folder?: RunFolder;
+}
+
+/** A new run, ready for its first step. */
+export async function startRun(options: TrainOptions, parts: RunOptions = {}): Promise<Session> {
+  const { source = tinyScenes(), engine = ortNode } = parts;
+  const folder = parts.folder ?? RunFolder.create(join(temporaryFolder(), 'run'));
+  const prepared = await prepare({ source, options, engine, cores: 1 });
+  onTestFinished(() => prepared.trainer.dispose());
+  return newSession(prepared, { source, folder, engine, command: 'a test' });
+}
+
+/** The same run as another process would go on with it. */
+export async function resumeRun(session: Session, parts: RunOptions = {}): Promise<Session> {
+  const { source = session.source, engine = session.engine } = parts;
+  const resumed = await resumeSession(RunFolder.open(session.folder.path), source, engine);
+  onTestFinished(() => resumed.trainer.dispose());
+  return resumed;
+}
+
+/** Runs a session to its end, or stops it after some step. */
+export async function follow(session: Session, stopAfter?: number): Promise<SessionEvent[]> {
+  const abort = new AbortController();
+  const events: SessionEvent[] = [];
+  for await (const event of runSession(session, abort.signal)) {
+    events.push(event);
+    if (event.type === 'step' && event.step === stopAfter) abort.abort();
+  }
+  return events;
+}
+
+export function lossesOf(events: readonly SessionEvent[]): Map<number, number> {
+  return new Map(events.flatMap((event) => (event.type === 'step' ? [[event.step, event.loss]] : [])));
+}
+
+/** Copies of every array of the training state: parameters, moments, running statistics, centre; and the step counts. */
+export function stateOf({ update, parameters, buffers, state }: Trainer): Map<string, Float32Array | number> {
+  const copy = new Map<string, Float32Array | number>();
+  for (const { name, trainable } of parameters) {
+    for (const [kind, arrays] of Object.entries({ student: update.student, teacher: update.teacher })) {
+      const values = arrays.get(name);
+      if (values !== undefined) copy.set(`${kind} ${name}`, values.slice());
+    }
+    if (!trainable) continue;
+    for (const [slot, values] of update.slots(name)) copy.set(`${slot} ${name}`, values.slice());
+    copy.set(`steps ${name}`, update.stepsOf(name));
+  }
+  for (const [name, values] of buffers) copy.set(`buffer ${name}`, values.slice());
+  for (const [name, values] of state) copy.set(`state ${name}`, values.slice());
+  return copy;
+}
+
+/** Lines of the log without what clocks say. */
+export function timelessLog(folder: RunFolder): unknown[] {
+  return folder.readLog().map(({ images_per_second: _, waited_share: __, ...line }) => line);
+}
