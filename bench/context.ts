@@ -13,6 +13,8 @@ export interface BenchContext {
   readonly images: string | undefined;
   /** Starts a peer, or resolves to undefined without an interpreter. It is disposed of when the table ends. */
   openPeer(script: PeerScript, config: Readonly<Record<string, unknown>>): Promise<Peer | undefined>;
+  /** Starts our own side in a process of its own (bench/own); it is disposed of when the table ends. */
+  openOwn(script: PeerScript, config: Readonly<Record<string, unknown>>): Promise<Peer>;
   /** Adds a row. `table` is filled in. */
   report(row: Omit<Row, 'table'>): void;
   /** A line of text for the reader, such as what was left out. */

@@ -156,6 +156,11 @@ async function runTable(
       seenVersions.add(versions);
       return peer;
     },
+    async openOwn(script: PeerScript, config) {
+      const own = await Peer.open(undefined, script, { threads: options.threads, ...config });
+      opened.push(own);
+      return own;
+    },
     report(row) {
       const whole = { table: table.name, ...row };
       rows.push(whole);

@@ -40,11 +40,13 @@ export class Peer {
   #waiting: Waiting | undefined;
   #failure: Error | undefined;
 
-  private constructor(python: string, script: PeerScript) {
+  private constructor(python: string | undefined, script: PeerScript) {
     this.script = script;
-    this.#python = python;
-    const file = fileURLToPath(new URL(`peer/${script}.py`, import.meta.url));
-    this.#child = spawn(python, [file], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#python = python ?? process.execPath;
+    const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+    const args =
+      python === undefined ? ['--import', 'tsx', file(`own/${script}.ts`)] : [file(`peer/${script}.py`)];
+    this.#child = spawn(this.#python, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR);
     });
@@ -59,8 +61,8 @@ export class Peer {
       this.#child.on('error', (error) => {
         this.#fail(
           'code' in error && error.code === 'ENOENT'
-            ? `There is no Python interpreter at ${python}: name one that has torch with --python.`
-            : `${python} cannot be started (${error.message}): name another interpreter with --python.`,
+            ? `There is no Python interpreter at ${this.#python}: name one that has torch with --python.`
+            : `${this.#python} cannot be started (${error.message}): name another interpreter with --python.`,
         );
         resolve();
       });
@@ -74,12 +76,13 @@ export class Peer {
   /**
    * Starts a peer and sets it up.
    *
-   * @param python path or name of the interpreter
+   * @param python path or name of the interpreter; undefined runs our own side (bench/own) in a process of its own, so that
+   *   its memory can be compared too
    * @param config the fields of the script's setup command (see the head of each script)
    * @throws (rejects) one sentence if the interpreter or one of its packages is missing, or the setup fails
    */
   static async open(
-    python: string,
+    python: string | undefined,
     script: PeerScript,
     config: Readonly<Record<string, unknown>>,
   ): Promise<Peer> {

@@ -3,8 +3,22 @@
  * update are one program. Run it with `npx tsx examples/graph-only.ts`.
  */
 import { evaluate, ortNode, Random } from 'dino-ts';
-import { add, compile, crossEntropy, gradients, input, linear, ParameterSet, scale, sub } from 'dino-ts/graph';
-import { type Scope, type Tensor, tanh, uniform, zero } from 'dino-ts/graph';
+import {
+  add,
+  compile,
+  crossEntropy,
+  gradients,
+  input,
+  linear,
+  ParameterSet,
+  type Scope,
+  scale,
+  sub,
+  type Tensor,
+  tanh,
+  uniform,
+  zero,
+} from 'dino-ts/graph';
 
 const [count, arms, steps] = [300, 3, 1000];
 const random = new Random(0, 'spiral');

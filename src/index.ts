@@ -10,52 +10,6 @@
  * so that they can become an entry of their own when the library runs in browsers.
  */
 
-// Networks and the method
-export { type DinoConfig, dino } from './method/dino.ts';
-export type { Method, NoiseInput, Objective, ObjectiveInputs, ViewGroup } from './method/method.ts';
-export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
-export { type ConvNetConfig, convNet } from './model/convnet.ts';
-export { type HeadConfig, projectionHead } from './model/head.ts';
-export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
-
-// Training, step by step or as a loop of events
-export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
-export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
-export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
-export {
-  type CheckpointHeader,
-  encodeCheckpoint,
-  networkWeights,
-  restoreCheckpoint,
-} from './train/checkpoint.ts';
-export { type TrainConfig, type TrainOptions, trainConfigSchema, trainOptionsSchema } from './train/config.ts';
-export { type Diagnosis, examine, examinePlan, type Vitals } from './train/doctor.ts';
-export { makePlan, type Plan } from './train/plan.ts';
-export { type Choice, chooseRecipe, type Recipe, type RunFacts } from './train/recipe.ts';
-export {
-  type CropSource,
-  type StepResult,
-  type StepSettings,
-  Trainer,
-  type TrainerOptions,
-} from './train/trainer.ts';
-
-// Looking at what was learned
-export { attentionMask, bestHeadJaccard, enlargeMask, jaccard } from './eval/attention-masks.ts';
-export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
-export {
-  type FeatureRows,
-  type KnnResult,
-  knn,
-  l2NormalizedRows,
-  type Neighbours,
-  nearestNeighbours,
-} from './eval/knn.ts';
-export { renderReport } from './report/html.ts';
-export type * from './report/model.ts';
-export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
-export { encodePng } from './report/png.ts';
-
 // Images, crops and generated scenes
 export { CropAssembler, type CropLayout } from './data/assemble.ts';
 export {
@@ -68,17 +22,33 @@ export {
   type ViewOp,
   viewSizes,
 } from './data/augment.ts';
-export type { Box, Image } from './image/image.ts';
+// Data sets, loops and run folders in Node
+export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
+export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
+// Engines: the interface, and the one for Node
 export {
-  type ChannelStatistics,
-  imagenetStatistics,
-  normalizationTable,
-  normalize,
-} from './image/normalize.ts';
-export { centerCrop, resize, resizeShortSide } from './image/resize.ts';
-export { Random } from './random/random.ts';
-export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
-
+  type Engine,
+  EngineError,
+  type EngineOptions,
+  evaluate,
+  type Program,
+  type Values,
+} from './engine/engine.ts';
+export { ortNode } from './engine/ort-node.ts';
+// Looking at what was learned
+export { attentionMask, bestHeadJaccard, enlargeMask, jaccard } from './eval/attention-masks.ts';
+export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
+export { type Extracted, extractFeatures } from './eval/extract.ts';
+export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
+export {
+  type FeatureRows,
+  type KnnResult,
+  knn,
+  l2NormalizedRows,
+  type Neighbours,
+  nearestNeighbours,
+} from './eval/knn.ts';
+export { type Accuracy, type KnnReport, type KnnReportOptions, knnReport } from './eval/knn-report.ts';
 // File formats, from and to bytes
 export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';
 export {
@@ -91,28 +61,50 @@ export {
   type TensorOf,
 } from './format/safetensors.ts';
 export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.ts';
-
-// Engines: the interface, and the one for Node
-export {
-  type Engine,
-  EngineError,
-  type EngineOptions,
-  evaluate,
-  type Program,
-  type Values,
-} from './engine/engine.ts';
-export { ortNode } from './engine/ort-node.ts';
-
-// Data sets, loops and run folders in Node
-export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
-export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
-export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
-export { type Extracted, extractFeatures } from './eval/extract.ts';
-export { type Accuracy, type KnnReport, type KnnReportOptions, knnReport } from './eval/knn-report.ts';
 export { decode } from './image/decode-node.ts';
+export type { Box, Image } from './image/image.ts';
+export {
+  type ChannelStatistics,
+  imagenetStatistics,
+  normalizationTable,
+  normalize,
+} from './image/normalize.ts';
+export { centerCrop, resize, resizeShortSide } from './image/resize.ts';
+// Networks and the method
+export { type DinoConfig, dino } from './method/dino.ts';
+export type { Method, NoiseInput, Objective, ObjectiveInputs, ViewGroup } from './method/method.ts';
+export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
+export { type ConvNetConfig, convNet } from './model/convnet.ts';
+export { type HeadConfig, projectionHead } from './model/head.ts';
+export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
+// Training, step by step or as a loop of events
+export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
+export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
+export { Random } from './random/random.ts';
+export { renderReport } from './report/html.ts';
+export type * from './report/model.ts';
+export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
+export { encodePng } from './report/png.ts';
+export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
+export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
+export {
+  type CheckpointHeader,
+  encodeCheckpoint,
+  networkWeights,
+  restoreCheckpoint,
+} from './train/checkpoint.ts';
+export {
+  type TrainConfig,
+  type TrainOptions,
+  trainConfigSchema,
+  trainOptionsSchema,
+} from './train/config.ts';
+export { type Diagnosis, examine, examinePlan, type Vitals } from './train/doctor.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export type { Observation } from './train/monitor.ts';
+export { makePlan, type Plan } from './train/plan.ts';
 export { type Prepared, type PrepareOptions, prepare } from './train/prepare.ts';
+export { type Choice, chooseRecipe, type Recipe, type RunFacts } from './train/recipe.ts';
 export { type LogLine, RunFolder } from './train/run-folder-node.ts';
 export {
   newSession,
@@ -123,3 +115,10 @@ export {
   type Session,
   type SessionEvent,
 } from './train/session.ts';
+export {
+  type CropSource,
+  type StepResult,
+  type StepSettings,
+  Trainer,
+  type TrainerOptions,
+} from './train/trainer.ts';

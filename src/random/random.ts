@@ -27,7 +27,11 @@ export class Random {
    * @param purpose what the numbers are for, a short word
    * @param indices up to two integers below 2^32 that number the stream, such as an epoch and a sample
    */
-  constructor(seed: number, purpose: string, ...indices: readonly [] | readonly [number] | readonly [number, number]) {
+  constructor(
+    seed: number,
+    purpose: string,
+    ...indices: readonly [] | readonly [number] | readonly [number, number]
+  ) {
     this.#key[0] = seed >>> 0;
     this.#key[1] = fnv1a(purpose);
     this.#counter[2] = indices[0] ?? 0;

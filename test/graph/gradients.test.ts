@@ -131,10 +131,14 @@ describe('gradients agree with central differences', () => {
       g.layerNorm(a, w, b, 1e-3),
     ));
   test('batchNormTrain', () =>
-    expectGradients([{ shape: [5, 3] }, { shape: [3] }, { shape: [3] }], (a, w, b) => g.batchNormTrain(a, w, b, 1e-3).y));
+    expectGradients(
+      [{ shape: [5, 3] }, { shape: [3] }, { shape: [3] }],
+      (a, w, b) => g.batchNormTrain(a, w, b, 1e-3).y,
+    ));
   test('batchNorm by given statistics', () =>
-    expectGradients([{ shape: [2, 2, 3] }, { shape: [3] }, { shape: [3], low: 0.5, high: 2 }, { shape: [3] }], (a, m, v, w) =>
-      g.batchNorm(a, { mean: m, variance: v }, w, w, 1e-3),
+    expectGradients(
+      [{ shape: [2, 2, 3] }, { shape: [3] }, { shape: [3], low: 0.5, high: 2 }, { shape: [3] }],
+      (a, m, v, w) => g.batchNorm(a, { mean: m, variance: v }, w, w, 1e-3),
     ));
   test('weightNormLinear', () =>
     expectGradients(

@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
-import type { SessionEvent } from '../../src/train/session.ts';
 import {
   follow,
+  killAfter,
   lossesOf,
   resumeRun,
   startRun,
@@ -112,32 +111,4 @@ describe('a run that is stopped and resumed', () => {
     expect(stateOf(session.trainer)).toEqual(stateOf(whole.trainer));
     expect(timelessLog(session.folder)).toEqual(timelessLog(whole.folder));
   });
-
-  it('keeps its best checkpoint only as long as nothing better comes, over a resume too', async () => {
-    const options = { ...tinyVit, steps: 24, saveEvery: 6, evalEvery: 4 };
-    const whole = await startRun(options);
-    await follow(whole);
-    const killed = await startRun(options);
-    await killAfter(13, killed);
-    rmSync(killed.folder.file('best.safetensors'), { force: true });
-    const rest = await resumeRun(killed);
-    const events = await follow(rest);
-    const accuracies = rest.folder
-      .readLog()
-      .flatMap((line) => (typeof line.knn_top1 === 'number' ? [line] : []));
-    const before = Math.max(
-      ...accuracies.filter((l) => Number(l.step) <= 12 && l.step !== 0).map((l) => Number(l.knn_top1)),
-    );
-    const better = accuracies.filter((l) => Number(l.step) > 12 && Number(l.knn_top1) > before).length > 0;
-    expect(rest.folder.has('best.safetensors')).toBe(better);
-    expect(events.some((e) => e.type === 'saved' && e.file === 'best.safetensors')).toBe(better);
-  });
 });
-
-/** Ends a session as a kill would: nothing more is written after a step. */
-async function killAfter(step: number, session: Parameters<typeof follow>[0]): Promise<void> {
-  const { runSession } = await import('../../src/train/session.ts');
-  for await (const event of runSession(session) satisfies AsyncIterable<SessionEvent>) {
-    if (event.type === 'step' && event.step === step) return;
-  }
-}

@@ -93,6 +93,13 @@ export async function follow(session: Session, stopAfter?: number): Promise<Sess
   return events;
 }
 
+/** Ends a session as a kill would: nothing more is written after a step. */
+export async function killAfter(step: number, session: Session): Promise<void> {
+  for await (const event of runSession(session)) {
+    if (event.type === 'step' && event.step === step) return;
+  }
+}
+
 export function lossesOf(events: readonly SessionEvent[]): Map<number, number> {
   return new Map(events.flatMap((event) => (event.type === 'step' ? [[event.step, event.loss]] : [])));
 }

@@ -1,0 +1,83 @@
+/** A trainer of one of the sizes the tables measure, with fixed random crops. */
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { dino } from '../../src/method/dino.ts';
+import { Random } from '../../src/random/random.ts';
+import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
+import { type Size, type SizeName, sizes } from '../sizes.ts';
+
+export const settings: StepSettings = {
+  step: 0,
+  lr: 1e-5,
+  weightDecay: 0.04,
+  clip: 3,
+  teacherMomentum: 0.996,
+  freezeLastLayer: false,
+  scalars: { teacherTemp: 0.04 },
+};
+
+export function sizeNamed(name: unknown): Size {
+  const known = Object.keys(sizes).find((key): key is SizeName => key === name);
+  if (known === undefined)
+    throw new Error(`there is no model "${String(name)}": use ${Object.keys(sizes).join(', ')}`);
+  return sizes[known];
+}
+
+/** Images at a time: the small network's activations then fit the caches; a large head gains nothing from it. */
+export function microBatchOf(size: Size): number {
+  return size.outputs > 16384 ? size.batch : Math.min(size.batch, 16);
+}
+
+export async function makeTrainer(
+  size: Size,
+  threads: number,
+  microBatch: number,
+  profilePrefix?: string,
+): Promise<Trainer> {
+  const method = dino({
+    backbone: {
+      kind: 'vit',
+      imageSize: size.image,
+      patchSize: size.patch,
+      channels: 3,
+      dim: size.dim,
+      depth: size.depth,
+      heads: size.heads,
+      mlpRatio: 4,
+    },
+    head: {
+      outDim: size.outputs,
+      hiddenDim: size.hidden,
+      bottleneckDim: size.bottleneck,
+      layers: 3,
+      useBn: false,
+      normLastLayer: true,
+    },
+    viewSizes: [size.image, size.image, ...new Array<number>(size.locals).fill(size.local)],
+    studentTemp: 0.1,
+    centerMomentum: 0.9,
+    dropPathRate: 0,
+  });
+  return Trainer.create({
+    method,
+    engine: ortNode,
+    channels: 3,
+    batchSize: size.batch,
+    microBatch,
+    optimizer: 'adamw',
+    seed: 0,
+    engineOptions: { threads, ...(profilePrefix === undefined ? {} : { profilePrefix }) },
+  });
+}
+
+/** Normal noise for every view of every image, made once and copied for each run. */
+export function randomCrops(size: Size): CropSource {
+  const groups = [2 * size.image ** 2, size.locals * size.local ** 2].map((pixels, group) => {
+    const random = new Random(1, 'bench crops', group);
+    return Float32Array.from({ length: pixels * 3 * size.batch }, () => random.normal());
+  });
+  return (group, start, _, into) => {
+    const all = groups[group] ?? new Float32Array();
+    const from = (start / size.batch) * all.length;
+    into.set(all.subarray(from, from + into.length));
+  };
+}

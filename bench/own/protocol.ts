@@ -1,0 +1,49 @@
+/** Our side of the line protocol (bench/peer/protocol.py): JSON commands on standard input, JSON answers on standard output. */
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+type Command = Readonly<Record<string, unknown>>;
+
+/** @param setup prepares the work; what it returns is repeated and timed */
+export async function serve(setup: (command: Command) => Promise<() => Promise<unknown>>): Promise<void> {
+  let work: (() => Promise<unknown>) | undefined;
+  const answer = async (command: Command): Promise<unknown> => {
+    switch (command.cmd) {
+      case 'setup':
+        work = await setup(command);
+        return { ok: true, versions: { node: process.version } };
+      case 'run': {
+        if (work === undefined) throw new Error('run before setup');
+        const ms: number[] = [];
+        for (let i = 0; i < Number(command.n ?? 1); i++) {
+          const start = performance.now();
+          await work();
+          ms.push(performance.now() - start);
+        }
+        return { ms };
+      }
+      case 'memory':
+        return { peakMb: peakMb() };
+      default:
+        throw new Error(`there is no command ${String(command.cmd)}`);
+    }
+  };
+  for await (const line of createInterface({ input: process.stdin })) {
+    try {
+      console.log(JSON.stringify(await answer(JSON.parse(line))));
+    } catch (error) {
+      console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
+    }
+  }
+}
+
+/** Peak resident memory of this process in MB (10^6 bytes). */
+function peakMb(): number {
+  try {
+    const line = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'));
+    if (line !== null) return (Number(line[1]) * 1024) / 1e6;
+  } catch {
+    // Not Linux: the process's own count.
+  }
+  return (process.resourceUsage().maxRSS * 1024) / 1e6;
+}

@@ -1,0 +1,38 @@
+/**
+ * A whole training step beside PyTorch's, eager, bf16 autocast and compiled. Each side is a process of its own; they take
+ * turns, and peak memory is that of the whole process.
+ */
+import type { BenchContext } from '../context.ts';
+import { interleave } from '../interleave.ts';
+import type { Peer } from '../peer.ts';
+import { type SizeName, sizes, sizeTitles } from '../sizes.ts';
+
+export const name = 'step';
+export const title = 'One training step: both networks, backward, clipping, AdamW, teacher, centre';
+
+const modes = ['eager', 'bf16', 'compile'] as const;
+
+export async function run(context: BenchContext): Promise<void> {
+  const names = Object.keys(sizes).filter((key): key is SizeName => key in sizes);
+  for (const model of names) {
+    for (const mode of modes) {
+      const own = await context.openOwn('step', { model });
+      const peer = await context.openPeer('step', { model, mode });
+      const times = await interleave(
+        context.rounds,
+        { ours: () => own.run(), peer: peer && (() => peer.run()) },
+        2,
+      );
+      context.report({
+        work: sizeTitles[model],
+        peer: peer && mode,
+        oursMs: times.ours?.median,
+        peerMs: times.peer?.median,
+        oursMb: await own.peakMb(),
+        peerMb: await peer?.peakMb(),
+      });
+      await Promise.all([own, peer].map((side: Peer | undefined) => side?.dispose()));
+      if (peer === undefined) break;
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { Random } from '../../src/random/random.ts';
+import { methodOf } from '../../src/train/build.ts';
+import type { TrainOptions } from '../../src/train/config.ts';
+import { prepare } from '../../src/train/prepare.ts';
+import { Trainer } from '../../src/train/trainer.ts';
+import {
+  follow,
+  lossesOf,
+  resumeRun,
+  startRun,
+  stateOf,
+  tinyConvnet,
+  tinyScenes,
+  tinyVit,
+} from './tiny-run.ts';
+
+/** Gradients, loss, measures and next centre of one step on fixed pixels. */
+async function firstHalf(options: TrainOptions, microBatch: number) {
+  const { config, plan } = await prepared({ ...options, microBatch });
+  const trainer = await Trainer.create({
+    method: methodOf(config),
+    engine: ortNode,
+    channels: 3,
+    batchSize: config.batchSizePerGpu,
+    microBatch,
+    optimizer: 'adamw',
+    seed: 1,
+    engineOptions: { threads: 1 },
+  });
+  onTestFinished(() => trainer.dispose());
+  const pixels = (group: number, start: number, end: number, into: Float32Array): void => {
+    const view = trainer.method.views[group];
+    const each = 3 * (view?.size ?? 0) ** 2;
+    const count = end - start;
+    for (let v = 0; v < (view?.count ?? 0); v++) {
+      for (let image = start; image < end; image++) {
+        const random = new Random(9, `view ${group} ${v}`, image);
+        for (let i = 0; i < each; i++) into[(v * count + image - start) * each + i] = random.normal();
+      }
+    }
+  };
+  const settings = { ...plan.at(3), freezeLastLayer: false };
+  const { loss, measures } = await trainer.accumulate(pixels, settings);
+  const gradients = new Map([...trainer.update.gradients].map(([name, values]) => [name, values.slice()]));
+  trainer.applyUpdate(settings);
+  return {
+    loss,
+    measures,
+    gradients,
+    center: trainer.state.get('center')?.slice() ?? new Float32Array(),
+    trainer,
+  };
+}
+
+async function prepared(options: TrainOptions) {
+  const result = await prepare({ source: tinyScenes(), options, engine: ortNode, cores: 1 });
+  onTestFinished(() => result.trainer.dispose());
+  return result;
+}
+
+/** Largest difference over the largest magnitude. */
+function relativeError(a: Float32Array, b: Float32Array): number {
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    difference = Math.max(difference, Math.abs((a[i] ?? 0) - (b[i] ?? 0)));
+    size = Math.max(size, Math.abs(b[i] ?? 0));
+  }
+  return difference / Math.max(size, 1e-6); // keys' biases have no gradient but rounding
+}
+
+describe('micro-batches', () => {
+  const options = { ...tinyVit, batchSizePerGpu: 6 };
+
+  it('add up to the gradients, the loss and the centre of the whole batch', async () => {
+    const whole = await firstHalf(options, 6);
+    for (const microBatch of [1, 2, 3]) {
+      const parts = await firstHalf(options, microBatch);
+      expect(parts.trainer.microBatch).toBe(microBatch);
+      expect(parts.loss).toBeCloseTo(whole.loss, 5);
+      expect(parts.measures.teacherEntropy).toBeCloseTo(whole.measures.teacherEntropy ?? Number.NaN, 5);
+      expect([...parts.gradients.keys()]).toEqual([...whole.gradients.keys()]);
+      expect(whole.gradients.size).toBeGreaterThan(30);
+      for (const [name, gradient] of parts.gradients) {
+        if (name.endsWith('qkv.bias')) continue; // a third of it is rounding noise around zero
+        expect(relativeError(gradient, whole.gradients.get(name) ?? new Float32Array()), name).toBeLessThan(
+          1e-5,
+        );
+      }
+      expect(relativeError(parts.center, whole.center)).toBeLessThan(1e-5);
+    }
+    expect(whole.center.some((x) => x !== 0)).toBe(true);
+  });
+
+  it('start every step from gradients of zero', async () => {
+    const session = await startRun({ ...options, microBatch: 2, steps: 6, dropPathRate: 0 });
+    const whole = await startRun({ ...options, microBatch: 6, steps: 6, dropPathRate: 0 });
+    const [parts, once] = [lossesOf(await follow(session)), lossesOf(await follow(whole))];
+    for (const [step, loss] of once) expect(parts.get(step)).toBeCloseTo(loss, 3);
+  });
+
+  it('are stored with the run and repeated when it is resumed, even if the choice would be another one now', async () => {
+    const session = await startRun({ ...options, microBatch: 3 });
+    await follow(session, 2);
+    const rest = await resumeRun(session);
+    expect(rest.record.config.microBatch).toBe(3);
+    expect(rest.trainer.microBatch).toBe(3);
+    const free = await startRun({ ...tinyVit });
+    expect(free.record.config.microBatch).toBe(free.trainer.microBatch);
+  });
+
+  it('are refused where batch norm couples the images, and where they do not divide the batch', async () => {
+    await expect(prepared({ ...tinyConvnet, microBatch: 2 })).rejects.toThrow(
+      '--micro_batch 2 cannot be used with batch norm (--arch convnet, --use_bn_in_head true), which needs the whole batch of 4 at once: leave it out.',
+    );
+    await expect(prepared({ ...tinyVit, microBatch: 3 })).rejects.toThrow(
+      '--micro_batch 3 does not divide --batch_size_per_gpu 4; 2 does.',
+    );
+  });
+});
+
+describe('the training state', () => {
+  it('does not depend on the number of workers', async () => {
+    const states = [];
+    for (const numWorkers of [0, 1, 2]) {
+      const session = await startRun({ ...tinyVit, numWorkers, steps: 7, dropPathRate: 0.2 });
+      await follow(session);
+      states.push(stateOf(session.trainer));
+    }
+    expect(states[1]).toEqual(states[0]);
+    expect(states[2]).toEqual(states[0]);
+  });
+
+  it('depends on the seed', async () => {
+    const [one, other] = await Promise.all(
+      [1, 2].map(async (seed) => {
+        const session = await startRun({ ...tinyVit, seed, steps: 2 });
+        await follow(session);
+        return stateOf(session.trainer);
+      }),
+    );
+    expect(one).not.toEqual(other);
+  });
+
+  it('is that of a fresh start after a step was measured for a budget in minutes', async () => {
+    const { steps: _, ...budget } = tinyConvnet;
+    const measured = await prepared({ ...budget, minutes: 0.01 });
+    expect(measured.stepMilliseconds).toBeGreaterThan(0);
+    expect(measured.plan.steps).toBe(Math.max(1, Math.round(600 / (measured.stepMilliseconds ?? 0))));
+    const fresh = await prepared(tinyConvnet);
+    expect(stateOf(measured.trainer)).toEqual(stateOf(fresh.trainer));
+  });
+});
