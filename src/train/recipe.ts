@@ -67,7 +67,7 @@ function spanIsGiven(name: string, given: Readonly<Record<string, unknown>>): bo
 const official = 'official default';
 
 /** main_dino.py's defaults; ViT-S/16 unless another architecture is asked for. */
-function paper(options: TrainOptions, { channels, cores }: RunFacts): Suggestions {
+function paper(options: TrainOptions, { channels, cores, steps }: RunFacts): Suggestions {
   return {
     ...vitShape(options.arch ?? 'vit_small', options.patchSize ?? 16, official),
     seed: [0, official],
@@ -107,15 +107,15 @@ function paper(options: TrainOptions, { channels, cores }: RunFacts): Suggestion
     studentTemp: [0.1, official],
     centerMomentum: [0.9, official],
     freezeLastLayer: [1, official],
-    ...machine(cores),
+    ...machine(cores, steps),
   };
 }
 
-function machine(cores: number): Suggestions {
+function machine(cores: number, steps: number | undefined): Suggestions {
   return {
     numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
     threads: [cores, 'one for each core'],
-    evalEvery: [0, 'chosen when the length of the run is known'],
+    evalEvery: [steps === undefined ? 0 : Math.max(1, Math.ceil(steps / 10)), 'ten looks at the teacher during the run'],
     saveEvery: [200, 'a stop costs at most this many steps'],
   };
 }
@@ -193,7 +193,7 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     studentTemp: [0.1, official],
     centerMomentum: [0.9, official],
     freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
-    ...machine(facts.cores),
+    ...machine(facts.cores, facts.steps ?? options.steps),
   };
 }
 
