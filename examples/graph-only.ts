@@ -47,7 +47,7 @@ gradients(loss, tensors).forEach((gradient, i) => {
   const { name, shape, init } = parameters[i]!;
   const velocity = add(scale(input(`velocity of ${name}`, shape), 0.9), gradient);
   results[`velocity of ${name}`] = velocity;
-  results[name] = sub(tensors[i]!, scale(velocity, 1));
+  results[name] = sub(tensors[i]!, velocity); // learning rate 1
   values[`velocity of ${name}`] = new Float32Array(gradient.size);
   values[name] = init(new Random(0, name), shape);
 });

@@ -36,10 +36,10 @@ export interface Scene {
 }
 
 /** The share of the picture an object covers. */
-const SMALLEST = 0.2;
-const LARGEST = 0.5;
+const SMALLEST = 0.09;
+const LARGEST = 0.34;
 /** An object keeps inside the picture. */
-const LARGEST_RADIUS = 0.5;
+const LARGEST_RADIUS = 0.48;
 
 /** Neither a thing nor its shadow is further than this from its centre, in radii. */
 const BEYOND = 1.45;
@@ -78,7 +78,7 @@ export function renderScene(seed: number, index: number, size = 64): Scene {
   const groundHue = random.between(0, 2 * Math.PI);
   const groundLightness = random.between(0.34, 0.86);
   paintGround(canvas, size, random, groundHue, groundLightness);
-  const pebbles = random.integer(3);
+  const pebbles = 4 + random.integer(4);
   for (let i = 0; i < pebbles; i++) {
     const thing = makePebble(random, size, label, groundHue, groundLightness);
     paintThing(canvas, size, thing, light, undefined);
@@ -182,7 +182,7 @@ function paintGround(
   const texture = textures[random.integer(textures.length)]!;
   const cells = random.between(2, 5);
   const edge = random.between(-0.25, 0.25);
-  const strength = random.between(0.1, 0.4);
+  const strength = random.between(0.3, 0.9);
   const key = random.uint32();
   // The waves of the front: two products of a wave along the rows and one along the columns.
   const swell = new Float32Array(4 * size);

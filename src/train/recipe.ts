@@ -115,7 +115,10 @@ function machine(cores: number, steps: number | undefined): Suggestions {
   return {
     numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
     threads: [cores, 'one for each core'],
-    evalEvery: [steps === undefined ? 0 : Math.max(1, Math.ceil(steps / 10)), 'ten looks at the teacher during the run'],
+    evalEvery: [
+      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / 10)),
+      'ten looks at the teacher during the run',
+    ],
     saveEvery: [200, 'a stop costs at most this many steps'],
   };
 }
