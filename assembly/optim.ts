@@ -31,13 +31,13 @@ export function sumOfSquares(p: usize, n: usize): f64 {
 /** AdamW, then teacher <- momentum teacher + (1 - momentum) p. */
 export function adamw(
   p: usize, g: usize, m: usize, v: usize, teacher: usize, n: usize,
-  clip: f32, decay: f32, beta1: f32, beta2: f32, stepSize: f32, rootCorrection: f32, eps: f32, momentum: f32,
+  clip: f32, decay: f32, beta1: f64, beta2: f64, stepSize: f32, rootCorrection: f32, eps: f32, momentum: f64,
 ): void {
   let vClip = f32x4.splat(clip), vDecay = f32x4.splat(decay);
-  let vB1 = f32x4.splat(beta1), vC1 = f32x4.splat(1 - beta1);
-  let vB2 = f32x4.splat(beta2), vC2 = f32x4.splat(1 - beta2);
+  let vB1 = f32x4.splat(<f32>beta1), vC1 = f32x4.splat(<f32>(1 - beta1)); // 1 - beta in double: in float it loses digits
+  let vB2 = f32x4.splat(<f32>beta2), vC2 = f32x4.splat(<f32>(1 - beta2));
   let vStep = f32x4.splat(stepSize), vRoot = f32x4.splat(rootCorrection), vEps = f32x4.splat(eps);
-  let vM = f32x4.splat(momentum), vN = f32x4.splat(1 - momentum);
+  let vM = f32x4.splat(<f32>momentum), vN = f32x4.splat(<f32>(1 - momentum));
   for (let i: usize = 0, bytes = n << 2; i < bytes; i += 16) {
     let x = f32x4.mul(v128.load(p + i), vDecay);
     let grad = f32x4.mul(v128.load(g + i), vClip);
@@ -58,11 +58,11 @@ export function adamw(
  */
 export function momentumSgd(
   p: usize, g: usize, buffer: usize, teacher: usize, n: usize,
-  clip: f32, decay: f32, trust: f32, mu: f32, lr: f32, momentum: f32,
+  clip: f32, decay: f32, trust: f32, mu: f32, lr: f32, momentum: f64,
 ): void {
   let vClip = f32x4.splat(clip), vDecay = f32x4.splat(decay), vTrust = f32x4.splat(trust);
   let vMu = f32x4.splat(mu), vLr = f32x4.splat(lr);
-  let vM = f32x4.splat(momentum), vN = f32x4.splat(1 - momentum);
+  let vM = f32x4.splat(<f32>momentum), vN = f32x4.splat(<f32>(1 - momentum));
   for (let i: usize = 0, bytes = n << 2; i < bytes; i += 16) {
     let x = v128.load(p + i);
     let grad = f32x4.add(f32x4.mul(v128.load(g + i), vClip), f32x4.mul(x, vDecay));
@@ -93,8 +93,8 @@ export function decayedSquares(p: usize, g: usize, n: usize, clip: f32, decay: f
 }
 
 /** teacher <- momentum teacher + (1 - momentum) p, for parameters that the optimizer leaves alone. */
-export function follow(p: usize, teacher: usize, n: usize, momentum: f32): void {
-  let vM = f32x4.splat(momentum), vN = f32x4.splat(1 - momentum);
+export function follow(p: usize, teacher: usize, n: usize, momentum: f64): void {
+  let vM = f32x4.splat(<f32>momentum), vN = f32x4.splat(<f32>(1 - momentum));
   for (let i: usize = 0, bytes = n << 2; i < bytes; i += 16) {
     v128.store(teacher + i, f32x4.add(f32x4.mul(v128.load(teacher + i), vM), f32x4.mul(v128.load(p + i), vN)));
   }
