@@ -91,6 +91,8 @@ export function truncatedNormal(fixture: Fixture, comparison: Comparison): void 
     });
     const outside = below(values, a) + (draws - below(values, b + 1e-6 * Math.abs(b)));
     comparison.note('draws outside the bounds', at, 'differing', outside, 0);
+    const theirs = Number(least < a - 1e-6 * Math.abs(a)) + Number(most > b + 1e-6 * Math.abs(b));
+    comparison.note('official extremes outside the bounds', at, 'differing', theirs, 0);
     const beyond = Math.max(below(values, least), draws - below(values, most));
     comparison.note('draws beyond the extremes', at, 'differing', beyond, BEYOND_EXTREME);
     function note(quantity: string, difference: number, error: number, where = at): void {

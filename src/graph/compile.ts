@@ -75,6 +75,7 @@ export function compile(
   );
   const outputViews = pieces.map(({ tensor, name, offset }) => {
     // ONNX keeps one name space for inputs and results; a value updated in place has one of each.
+    lowering.name(tensor); // declares an input that nothing but this result reads
     const own = lowering.inputs.has(name) ? `new ${name}` : name;
     const onnxName = lowering.result(tensor, offset === 0 ? own : `${own}@${offset}`);
     return { onnxName, name, offset, shape: tensor.shape, dtype: tensor.dtype };

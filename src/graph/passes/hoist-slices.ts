@@ -7,13 +7,14 @@
 import { cutOf, slice, sliceOp } from '../ops/layout.ts';
 import type { Cut, Node, Tensor } from '../tensor.ts';
 import { rewrite, topological } from '../traverse.ts';
+import { shareSubexpressions } from './share.ts';
 
 /** @returns the same tensors, computed with smaller slices where that is possible */
 export function hoistSlices(roots: readonly Tensor[]): Tensor[] {
   let current = [...roots];
   for (;;) {
     const movable = findMovable(current);
-    if (movable.size === 0) return current;
+    if (movable.size === 0) break;
     const moved = rewrite(current, (node, inputs) => {
       const cut = movable.get(node);
       const [x] = inputs;
@@ -21,9 +22,11 @@ export function hoistSlices(roots: readonly Tensor[]): Tensor[] {
       const through = x.node.op.cut?.(x.node, cut, sliceCut);
       return through === undefined ? undefined : [through];
     });
-    if (moved.every((tensor, i) => tensor === current[i])) return current;
+    if (moved.every((tensor, i) => tensor === current[i])) break;
     current = moved;
   }
+  // Slices of one tensor for several readers moved apart: they become one again, or each would have a backward pass.
+  return shareSubexpressions(current);
 }
 
 function sliceCut(x: Tensor, { axis, start, end }: Cut): Tensor {
