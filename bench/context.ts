@@ -7,6 +7,10 @@ export interface BenchContext {
   readonly rounds: number;
   /** The interpreter of the peers, or undefined: then only our side is measured. */
   readonly python: string | undefined;
+  /** The kinds of peer to measure (such as eager), or undefined for all that a table has. */
+  readonly peers: readonly string[] | undefined;
+  /** The works to measure (such as micro), or undefined for all that a table has. */
+  readonly works: readonly string[] | undefined;
   /** Threads that both sides may use. */
   readonly threads: number;
   /** A folder or tar file of images that the user named, for the tables that need one. */

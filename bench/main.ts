@@ -22,6 +22,8 @@ interface Options {
   readonly threads: number;
   readonly python: string | undefined;
   readonly images: string | undefined;
+  readonly peers: readonly string[] | undefined;
+  readonly works: readonly string[] | undefined;
   readonly json: boolean;
   readonly names: readonly string[];
 }
@@ -29,11 +31,13 @@ interface Options {
 /** Load average from which on measurements are doubtful. */
 const BUSY_LOAD = 0.7;
 
-const HELP = `npm run bench -- [table ...] [--python PATH] [--images PATH] [--rounds N] [--threads N] [--json]
+const HELP = `npm run bench -- [table ...] [--python PATH] [--images PATH] [--rounds N] [--peer NAME] [--work NAME] [--threads N] [--json]
 
   --python   interpreter that has torch (and torchvision for "loader"); without it only our side is measured
   --images   folder or tar file of images for the tables that read some
   --rounds   interleaved rounds that count (5)
+  --peer     only this kind of peer, where a table has several (eager, fused, bf16, compile); may be repeated
+  --work     only this work, where a table has several (s, ti, micro); may be repeated
   --threads  threads of each side (2)
   --json     one JSON object a row`;
 
@@ -53,6 +57,8 @@ function readOptions(available: readonly string[]): Options | undefined {
       images: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       threads: { type: 'string', default: '2' },
+      peer: { type: 'string', multiple: true },
+      work: { type: 'string', multiple: true },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -68,6 +74,8 @@ function readOptions(available: readonly string[]): Options | undefined {
     threads: wholeNumber('threads', values.threads),
     python: values.python,
     images: values.images,
+    peers: values.peer,
+    works: values.work,
     json: values.json,
     names: positionals.length > 0 ? positionals : available,
   };
@@ -145,6 +153,8 @@ async function runTable(
     python: options.python,
     threads: options.threads,
     images: options.images,
+    peers: options.peers,
+    works: options.works,
     async openPeer(script: PeerScript, config) {
       if (options.python === undefined) return undefined;
       const peer = await Peer.open(options.python, script, { threads: options.threads, ...config });

@@ -1,7 +1,7 @@
 """Peer: one whole DINO training step on fixed random crops.
 
-setup: model "s" | "ti" | "micro" or explicit sizes (see sizes.py), batch, mode "eager" | "compile" | "bf16" |
-"compile-bf16", threads, clip. A repetition is zero_grad, teacher and student forward, loss, centre, backward, clip,
+setup: model "s" | "ti" | "micro" or explicit sizes (see sizes.py), batch, mode "eager" | "fused" (eager, with
+AdamW(fused=True)) | "compile" | "bf16" | "compile-bf16", threads, clip. A repetition is zero_grad, teacher and student forward, loss, centre, backward, clip,
 AdamW, EMA.
 """
 import copy
@@ -12,7 +12,7 @@ from dino import Loss, Schedule, make_optimizer, objective, update
 from protocol import serve
 from sizes import build_network, random_crops, resolve
 
-MODES = ("eager", "compile", "bf16", "compile-bf16")
+MODES = ("eager", "fused", "compile", "bf16", "compile-bf16")
 
 
 def setup(command):
@@ -25,7 +25,7 @@ def setup(command):
     student = build_network(size)
     teacher = copy.deepcopy(student).requires_grad_(False)
     loss = Loss(size["outputs"], 2 + size["locals"])
-    optimizer = make_optimizer(student)
+    optimizer = make_optimizer(student, fused=mode == "fused")
     crops = random_crops(size, torch.Generator().manual_seed(1))
     values = Schedule(lr=1e-5, weight_decay=0.04, momentum=0.996, teacher_temp=0.04)
     bf16 = mode.endswith("bf16")

@@ -22,7 +22,7 @@ def setup(command):
     if kind not in flags:
         raise ValueError(f"there is no optimizer {kind!r}: use {', '.join(flags)}")
     if kind == "fused":
-        optimizer = make_optimizer(student)
+        optimizer = make_optimizer(student, fused=True)
     else:
         optimizer = torch.optim.AdamW(parameter_groups(student), lr=0.0, **flags[kind])
     for parameter in student.parameters():
