@@ -1,7 +1,7 @@
 /**
  * Engines run compiled graphs. This is all the rest of the library knows of them; implementations are in the files beside.
  */
-import type { CompiledGraph } from '../graph/index.ts';
+import type { CompiledGraph, Interface } from '../graph/index.ts';
 
 export type Values = Float32Array | BigInt64Array;
 
@@ -47,4 +47,38 @@ export async function evaluate(
     outputs[name] = new Float32Array(shape.reduce((a, b) => a * b, 1));
   await program.run(inputs, outputs);
   return outputs;
+}
+
+/** @throws EngineError unless every input and output of the graph has an array of its type and size, and no other is there */
+export function checkArrays(
+  graph: CompiledGraph,
+  inputs: Readonly<Record<string, Values>>,
+  outputs: Readonly<Record<string, Values>>,
+): void {
+  checkNames('input', graph.inputs, inputs);
+  checkNames('output', graph.outputs, outputs);
+}
+
+function checkNames(
+  kind: string,
+  wanted: ReadonlyMap<string, Interface>,
+  given: Readonly<Record<string, Values>>,
+): void {
+  for (const [name, { shape, dtype }] of wanted) {
+    const array = given[name];
+    if (array === undefined) throw new EngineError(`the program's ${kind} "${name}" was not given`);
+    const size = shape.reduce((a, b) => a * b, 1);
+    const fits = dtype === 'i64' ? array instanceof BigInt64Array : array instanceof Float32Array;
+    if (!fits || array.length !== size) {
+      throw new EngineError(
+        `the program's ${kind} "${name}" is ${dtype} [${shape.join(', ')}], ${size} elements; a ${array.constructor.name} of ${array.length} was given`,
+      );
+    }
+  }
+  const unknown = Object.keys(given).find((name) => !wanted.has(name));
+  if (unknown !== undefined) {
+    throw new EngineError(
+      `the program has no ${kind} "${unknown}"; its ${kind}s are ${[...wanted.keys()].join(', ')}`,
+    );
+  }
 }
