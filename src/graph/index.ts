@@ -39,9 +39,10 @@ export {
   weightNormLinear,
 } from './ops/normalize.ts';
 export { type GemmOptions, gemm, linear, type MatmulOptions, matmul } from './ops/product.ts';
-export { max, mean, type ReduceOptions, sum } from './ops/reduce.ts';
+export { max, mean, type ReduceOptions, sum, sumOfSquares } from './ops/reduce.ts';
 export { topK } from './ops/select.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
+export { splitRows } from './passes/split-rows.ts';
 export {
   type Initializer,
   one,

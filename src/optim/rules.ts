@@ -13,7 +13,7 @@ import {
   sqrt,
   square,
   sub,
-  sum,
+  sumOfSquares,
   type Tensor,
   where,
 } from '../graph/index.ts';
@@ -82,7 +82,7 @@ export const lars: UpdateRule = {
     let step = g;
     if (p.rank !== 1) {
       const decayed = add(g, mul(p, weightDecay));
-      const [pNorm, gNorm] = [sqrt(sum(square(p))), sqrt(sum(square(decayed)))];
+      const [pNorm, gNorm] = [sqrt(sumOfSquares(p)), sqrt(sumOfSquares(decayed))];
       const ratio = scale(div(pNorm, gNorm), LARS_ETA);
       const trust = where(greater(mul(pNorm, gNorm), scalar(0)), ratio, scalar(1));
       step = mul(decayed, trust);
@@ -96,7 +96,7 @@ export const rules: Readonly<Record<OptimizerName, UpdateRule>> = { adamw, sgd, 
 
 /** Clipping of one parameter's gradient (official `clip_gradients`): scaled to the limit where its L2 norm exceeds it. */
 export function clipByNorm(gradient: Tensor, limit: number): Tensor {
-  const norm = sqrt(sum(square(gradient)));
+  const norm = sqrt(sumOfSquares(gradient));
   const coefficient = div(scalar(limit), shift(norm, 1e-6));
   return mul(gradient, where(greater(scalar(1), coefficient), coefficient, scalar(1)));
 }

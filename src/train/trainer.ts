@@ -15,6 +15,7 @@ import {
   type ParameterInfo,
   ParameterSet,
   sizeOf,
+  splitRows,
   type Tensor,
 } from '../graph/index.ts';
 import type { Method } from '../method/method.ts';
@@ -261,6 +262,9 @@ interface BuiltGraph {
   readonly microBatch: number;
 }
 
+/** Elements of a gradient's terms that may exist at once. */
+const LARGEST_TERM = 2 ** 20;
+
 /** Traces the method and adds gradients. Names of the program's values: see `splitName` and the constructor above. */
 function build({ method, channels, batchSize, microBatch = batchSize }: TrainerOptions): BuiltGraph {
   const images = method.couplesBatch ? batchSize : microBatch;
@@ -318,7 +322,8 @@ function build({ method, channels, batchSize, microBatch = batchSize }: TrainerO
   );
   trainable.forEach((info, i) => {
     const grad = grads[i];
-    if (grad !== undefined) results[`gradient/${info.name}`] = onto(`gradient/${info.name}`, grad);
+    if (grad !== undefined)
+      results[`gradient/${info.name}`] = onto(`gradient/${info.name}`, splitRows(grad, LARGEST_TERM));
   });
   const buffers = [student, teacher].flatMap((set) =>
     [...set.buffers.values()].map((info) => ({ name: set.prefix + info.name, info })),

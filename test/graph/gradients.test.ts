@@ -62,6 +62,13 @@ describe('gradients agree with central differences', () => {
     ['sum over all', (a) => g.sum(a), x],
     ['sum over axis 0', (a) => g.sum(a, { axes: [0] }), x],
     ['sum over axes 0 and 2, kept', (a) => g.sum(a, { axes: [0, 2], keep: true }), { shape: [2, 3, 4] }],
+    ['sumOfSquares over all', (a) => g.sumOfSquares(a), x],
+    ['sumOfSquares over axis 1', (a) => g.sumOfSquares(a, { axes: [1] }), { shape: [2, 3, 4] }],
+    [
+      'sumOfSquares over axes 0 and 2, kept',
+      (a) => g.sumOfSquares(a, { axes: [0, 2], keep: true }),
+      { shape: [2, 3, 4] },
+    ],
     ['mean over the last axis', (a) => g.mean(a, { axes: [-1] }), x],
     ['max over axis 1', (a) => g.max(a, { axes: [1] }), x],
     ['reshape', (a) => g.reshape(a, [2, -1]), x],

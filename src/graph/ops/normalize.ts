@@ -5,7 +5,7 @@ import { add, div, maximum, mul, scale, shift, sqrt, square, stopGradient, sub }
 import { reshape } from './layout.ts';
 import { scalar } from './leaf.ts';
 import { gemm } from './product.ts';
-import { mean, sum, sumTo } from './reduce.ts';
+import { mean, sum, sumOfSquares, sumTo } from './reduce.ts';
 
 type LayerNormAttributes = { eps: number };
 
@@ -138,7 +138,7 @@ export function batchNorm(
 
 /** `x / max(|x|, eps)` along the last axis (torch's `normalize`). */
 export function l2Normalize(x: Tensor, eps = 1e-12): Tensor {
-  const norm = sqrt(sum(square(x), { axes: [-1], keep: true }));
+  const norm = sqrt(sumOfSquares(x, { axes: [-1], keep: true }));
   return div(x, maximum(norm, scalar(eps)));
 }
 
@@ -153,7 +153,7 @@ export function l2Normalize(x: Tensor, eps = 1e-12): Tensor {
  * @returns [rows, out]
  */
 export function weightNormLinear(x: Tensor, v: Tensor, g: Tensor): Tensor {
-  const length = sqrt(sum(square(v), { axes: [1], keep: true })); // [out, 1]
+  const length = sqrt(sumOfSquares(v, { axes: [1], keep: true })); // [out, 1]
   const products = gemm(x, v, { transB: true }); // [rows, out]
   return mul(products, reshape(div(g, length), [1, -1]));
 }

@@ -55,8 +55,15 @@ export const gemmOp: Op<GemmAttributes> = {
   },
   cut: (node, cut, slice) => {
     const { transA, alpha, transB } = node.attributes;
-    if (cut.axis !== 0 || transA || node.inputs.length === 3) return undefined;
-    return gemm(slice(node.input(0), cut), node.input(1), { transB, alpha });
+    const [a, b, plus] = node.inputs;
+    if (cut.axis !== 0 || a === undefined || b === undefined) return undefined;
+    const rows = slice(a, transA ? { ...cut, axis: 1 } : cut);
+    return gemm(rows, b, {
+      transA,
+      transB,
+      alpha,
+      ...(plus === undefined ? {} : { plus: slice(plus, cut) }),
+    });
   },
 };
 

@@ -46,6 +46,21 @@ const sumOp: Op<ReduceAttributes> = {
   },
 };
 
+const sumOfSquaresOp: Op<ReduceAttributes> = {
+  name: 'sumOfSquares',
+  infer: ([x], attributes) => [reducedType(x, attributes)],
+  gradient: (node, [g]) => {
+    if (g === undefined) return [];
+    const x = node.input(0);
+    return [mul(x, scale(reshape(g, reducedShape(x.shape, node.attributes.axes, true)), 2))];
+  },
+  lower: (node, to) => {
+    const { axes, keep } = node.attributes;
+    const attributes = { keepdims: { int: keep ? 1 : 0 } };
+    return [to.emit('ReduceSumSquare', [to.name(node.input(0)), to.ints(axes)], { attributes })];
+  },
+};
+
 const maxOp: Op<ReduceAttributes> = {
   name: 'max',
   infer: ([x], attributes) => [reducedType(x, attributes)],
@@ -75,6 +90,9 @@ function reduce(op: Op<ReduceAttributes>, x: Tensor, { axes, keep = false }: Red
 }
 
 export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce(sumOp, x, options);
+/** Sum of the squares, without an array for the squares. */
+export const sumOfSquares = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+  reduce(sumOfSquaresOp, x, options);
 export const max = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce(maxOp, x, options);
 
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {

@@ -50,6 +50,11 @@ function accumulateInPlace(roots: readonly Tensor[]): Tensor[] {
       const before = c === undefined ? total : (onto(total, c) ?? add(total, c));
       return new Node(node.op, [a, b, before], node.attributes).output();
     }
+    if (node.op.name === 'add' && sameShape(node.input(0).shape, node.input(1).shape)) {
+      const [a, b] = [node.input(0), node.input(1)];
+      const last = onto(add(total, a), b);
+      return last ?? onto(add(total, b), a);
+    }
     if (node.op.name === 'reshape') {
       const inner = node.input(0);
       const added = onto(reshape(total, inner.shape), inner);
