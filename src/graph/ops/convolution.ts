@@ -5,8 +5,8 @@
  */
 import { GraphError } from '../errors.ts';
 import { apply, type Op, type Tensor } from '../tensor.ts';
-import { dilate, gather, pad, reshape, slice, transpose } from './layout.ts';
-import { indices } from './leaf.ts';
+import { concat, gather, reshape, slice, transpose } from './layout.ts';
+import { constant, indices } from './leaf.ts';
 import { gemm } from './product.ts';
 import { max, mean } from './reduce.ts';
 
@@ -23,6 +23,20 @@ export interface WindowOptions {
   readonly fill?: number;
 }
 
+/** Stands for the fill value in a list of pixel positions. */
+const OUTSIDE = -1;
+
+/** Pixels by position (row by row), [B, H, W, C] -> [B, positions, C]. */
+function takePixels(x: Tensor, positions: readonly number[], fill = 0): Tensor {
+  const [b, pixels, c] = [x.dim(0), x.dim(1) * x.dim(2), x.dim(3)];
+  const flat = reshape(x, [b, pixels, c]);
+  if (!positions.includes(OUTSIDE)) return gather(flat, indices(positions), 1);
+  // One more pixel with the fill value, so that nothing has to be padded.
+  const filled = concat([flat, constant(new Float32Array(b * c).fill(fill), [b, 1, c])], 1);
+  const inside = positions.map((position) => (position === OUTSIDE ? pixels : position));
+  return gather(filled, indices(inside), 1);
+}
+
 /**
  * Every window's elements: [B, H, W, C] -> [B, H', W', kernel * kernel * C], ordered (row, column, channel).
  * H' = floor((H + 2 padding - kernel) / stride) + 1.
@@ -30,37 +44,39 @@ export interface WindowOptions {
 export function windows(x: Tensor, { kernel, stride = 1, padding = 0, fill = 0 }: WindowOptions): Tensor {
   if (x.rank !== 4)
     throw new GraphError(`windows: wants [images, height, width, channels], got [${x.shape.join(', ')}]`);
-  const [b, h, w, c] = [x.dim(0), x.dim(1) + 2 * padding, x.dim(2) + 2 * padding, x.dim(3)];
-  const outH = Math.floor((h - kernel) / stride) + 1;
-  const outW = Math.floor((w - kernel) / stride) + 1;
-  if (outH < 1 || outW < 1)
-    throw new GraphError(`windows: a ${kernel} x ${kernel} window does not fit ${h} x ${w} pixels`);
-  if (kernel === 1 && stride === 1) return x;
+  const [b, h, w, c] = [x.dim(0), x.dim(1), x.dim(2), x.dim(3)];
+  const outH = Math.floor((h + 2 * padding - kernel) / stride) + 1;
+  const outW = Math.floor((w + 2 * padding - kernel) / stride) + 1;
+  if (outH < 1 || outW < 1) {
+    throw new GraphError(
+      `windows: a ${kernel} x ${kernel} window does not fit ${h + 2 * padding} x ${w + 2 * padding} pixels`,
+    );
+  }
+  if (kernel === 1 && stride === 1 && padding === 0) return x;
   if (kernel === stride && padding === 0) {
     // Windows side by side: only a change of order.
     const whole = slice(slice(x, 1, 0, outH * kernel), 2, 0, outW * kernel);
     const split = reshape(whole, [b, outH, kernel, outW, kernel, c]);
     return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [b, outH, outW, kernel * kernel * c]);
   }
-  const padded = pad(pad(x, 1, padding, padding, fill), 2, padding, padding, fill);
   const positions: number[] = [];
   for (let row = 0; row < outH; row++) {
     for (let column = 0; column < outW; column++) {
       for (let tap = 0; tap < kernel * kernel; tap++) {
-        positions.push((row * stride + Math.floor(tap / kernel)) * w + column * stride + (tap % kernel));
+        const y = row * stride - padding + Math.floor(tap / kernel);
+        const z = column * stride - padding + (tap % kernel);
+        positions.push(y < 0 || y >= h || z < 0 || z >= w ? OUTSIDE : y * w + z);
       }
     }
   }
-  const pixels = gather(reshape(padded, [b, h * w, c]), indices(positions), 1);
-  return reshape(pixels, [b, outH, outW, kernel * kernel * c]);
+  return reshape(takePixels(x, positions, fill), [b, outH, outW, kernel * kernel * c]);
 }
 
 type ConvolutionAttributes = { stride: number; padding: number };
 
 /**
  * Passes a convolution's result through and knows its derivatives: inputs are the result, x, the weight and the windows.
- * The gradient of x is again a convolution, of the result's gradient with the weight turned by half a turn; adding up
- * overlapping windows would be several times slower.
+ * The gradient of x is collected in the same way as windows are; adding up overlapping windows would be several times slower.
  */
 const convolutionOp: Op<ConvolutionAttributes> = {
   name: 'convolution',
@@ -80,6 +96,10 @@ const convolutionOp: Op<ConvolutionAttributes> = {
   lower: (node, to) => [to.name(node.input(0))],
 };
 
+/**
+ * The gradient of x: every pixel collects from the results whose windows it is in. Pixels at the same place relative to the
+ * stride are in windows by the same taps, so each of these stride * stride phases is one product.
+ */
 function inputGradient(
   g: Tensor,
   x: Tensor,
@@ -87,38 +107,55 @@ function inputGradient(
   { stride, padding }: ConvolutionAttributes,
 ): Tensor {
   const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
-  const taps = kernel * kernel;
-  // [C, k k O] with the taps in reverse: the weight turned by half a turn.
-  const byInput = reshape(transpose(weight, [1, 2, 3, 0]), [channels, taps, out]);
-  const turned =
-    taps === 1 ? byInput : gather(byInput, indices(Array.from({ length: taps }, (_, i) => taps - 1 - i)), 1);
-  const flat = reshape(turned, [channels, taps * out]);
-  if (kernel === 1) {
-    const small = reshape(gemm(reshape(g, [-1, out]), flat, { transB: true }), [
-      ...g.shape.slice(0, 3),
-      channels,
-    ]);
-    return placeIn(
-      placeIn(dilate(dilate(small, 1, stride), 2, stride), 1, -padding, x.dim(1)),
-      2,
-      -padding,
-      x.dim(2),
+  const [b, h, w] = [x.dim(0), x.dim(1), x.dim(2)];
+  const byTap = reshape(transpose(weight, [1, 2, 3, 0]), [channels, kernel * kernel, out]); // [C, k k, O]
+  const phases = Array.from({ length: stride * stride }, (_, i) => ({
+    rows: axisPhase(Math.floor(i / stride), h, g.dim(1), kernel, stride, padding),
+    columns: axisPhase(i % stride, w, g.dim(2), kernel, stride, padding),
+  }));
+  const parts: Tensor[] = [];
+  const order = new Array<number>(h * w).fill(OUTSIDE); // where in `parts` each pixel is
+  let placed = 0;
+  for (const { rows, columns } of phases) {
+    const taps = rows.taps.flatMap((ky) => columns.taps.map((kx) => ky * kernel + kx));
+    if (taps.length === 0 || rows.pixels.length * columns.pixels.length === 0) continue;
+    const positions = rows.sources.flatMap((ys) =>
+      columns.sources.flatMap((xs) =>
+        ys.flatMap((y) => xs.map((z) => (y < 0 || z < 0 ? OUTSIDE : y * g.dim(2) + z))),
+      ),
     );
+    const pixels = rows.pixels.length * columns.pixels.length;
+    const collected = reshape(takePixels(g, positions), [b * pixels, taps.length * out]);
+    const all = taps.every((tap, i) => tap === i) && taps.length === kernel * kernel;
+    const chosen = all ? byTap : gather(byTap, indices(taps), 1);
+    const flat = reshape(chosen, [channels, taps.length * out]);
+    parts.push(reshape(gemm(collected, flat, { transB: true }), [b, pixels, channels]));
+    for (const y of rows.pixels) for (const z of columns.pixels) order[y * w + z] = placed++;
   }
-  const before = kernel - 1 - padding;
-  const spread = dilate(dilate(g, 1, stride), 2, stride);
-  const placed = placeIn(placeIn(spread, 1, before, x.dim(1) + kernel - 1), 2, before, x.dim(2) + kernel - 1);
-  const columns = windows(placed, { kernel });
-  const dx = gemm(reshape(columns, [-1, taps * out]), flat, { transB: true });
-  return reshape(dx, x.shape);
+  const together = concat(parts, 1);
+  if (order.every((position, i) => position === i)) return reshape(together, x.shape);
+  return reshape(takePixels(reshape(together, [b, placed, 1, channels]), order), x.shape);
 }
 
-/** Puts `before` zeros in front (or cuts, if negative) and zeros or a cut at the end, for a given size. */
-function placeIn(x: Tensor, axis: number, before: number, size: number): Tensor {
-  const cut = slice(x, axis, Math.max(-before, 0), x.dim(axis));
-  const front = Math.max(before, 0);
-  const kept = slice(cut, axis, 0, Math.min(cut.dim(axis), size - front));
-  return pad(kept, axis, front, size - front - kept.dim(axis));
+/** Along one axis: the pixels of a phase, the taps that reach them, and for each pixel and tap the result it comes from. */
+function axisPhase(
+  phase: number,
+  size: number,
+  results: number,
+  kernel: number,
+  stride: number,
+  padding: number,
+): { readonly pixels: number[]; readonly taps: number[]; readonly sources: number[][] } {
+  const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+  const pixels = range(size).filter((pixel) => (pixel + padding) % stride === phase);
+  const taps = range(kernel).filter((tap) => tap % stride === phase);
+  const sources = pixels.map((pixel) =>
+    taps.map((tap) => {
+      const result = (pixel + padding - tap) / stride;
+      return result < results ? Math.max(result, OUTSIDE) : OUTSIDE;
+    }),
+  );
+  return { pixels, taps, sources };
 }
 
 /**

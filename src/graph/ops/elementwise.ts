@@ -10,7 +10,7 @@ import {
   type Tensor,
   type TensorType,
 } from '../tensor.ts';
-import { unexpanded } from './layout.ts';
+import { cast, unexpanded } from './layout.ts';
 import { scalar, scalarValue } from './leaf.ts';
 import { sumTo } from './reduce.ts';
 
@@ -132,7 +132,7 @@ const erfOp = unary('erf', 'Erf', (node, g) =>
   scale(mul(g, exp(neg(square(node.input(0))))), 2 / Math.sqrt(Math.PI)),
 );
 // Zero has gradient zero, as in PyTorch.
-const reluOp = unary('relu', 'Relu', (node, g) => where(greater(node.input(0), scalar(0)), g, scalar(0)));
+const reluOp = unary('relu', 'Relu', (node, g) => mul(g, cast(greater(node.output(), scalar(0)), 'f32')));
 
 const squareOp: Op<None> = {
   ...unary('square', '', (node, g) => scale(mul(g, node.input(0)), 2)),
