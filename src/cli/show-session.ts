@@ -42,9 +42,9 @@ function finite(_: string, value: unknown): unknown {
 function lastingLine(event: SessionEvent, { folder }: Session): string | undefined {
   switch (event.type) {
     case 'observed': {
-      const { step, knn, meanCosine } = event.observation;
+      const { step, knn, spread } = event.observation;
       const accuracy = knn === undefined ? '' : `20-NN ${knn.toFixed(1)} %, `;
-      return `step ${step}: ${accuracy}mean cosine of different images ${meanCosine.toFixed(3)}`;
+      return `step ${step}: ${accuracy}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}`;
     }
     case 'diagnosis':
     case 'failed': {

@@ -146,6 +146,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
       'teacher_momentum',
       'gradient_norm',
       'feature_cosine',
+      'feature_rank',
       'images_per_second',
     ] as const
   ).flatMap((key) => {

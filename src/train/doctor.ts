@@ -4,6 +4,8 @@
  * run that never left its warm-up, and features that are all alike.
  */
 
+import { l2NormalizedRows } from '../eval/knn.ts';
+
 export interface Vitals {
   readonly step: number;
   readonly loss: number;
@@ -122,17 +124,59 @@ export function explainNotFinite(step: number, what: string, broken?: string): D
   };
 }
 
-/** Mean cosine similarity of the features of different images: 1 means that they are all alike. */
-export function meanCosine(features: Float32Array, dim: number): number {
+/** How features of different images are spread. */
+export interface FeatureSpread {
+  /** Mean cosine similarity of different images' features: 1 means that they are all alike. */
+  readonly meanCosine: number;
+  /** In how many directions they differ: (sum of variances)^2 / sum of squared variances over the principal axes. */
+  readonly rank: number;
+}
+
+/** @param features [images, dim] */
+export function featureSpread(features: Float32Array, dim: number): FeatureSpread {
   const count = features.length / dim;
+  const rows = l2NormalizedRows({ values: features, dim }).values;
   const sum = new Float64Array(dim);
-  for (let i = 0; i < count; i++) {
-    let square = 0;
-    for (let d = 0; d < dim; d++) square += features[i * dim + d]! ** 2;
-    const norm = Math.max(Math.sqrt(square), 1e-12);
-    for (let d = 0; d < dim; d++) sum[d] = sum[d]! + features[i * dim + d]! / norm;
-  }
+  for (let i = 0; i < rows.length; i++) sum[i % dim]! += rows[i]!;
   // |sum|^2 = n + sum over pairs of their cosine
   const total = sum.reduce((acc, x) => acc + x * x, 0);
-  return count > 1 ? (total - count) / (count * (count - 1)) : 1;
+  const meanCosine = count > 1 ? (total - count) / (count * (count - 1)) : 1;
+  return { meanCosine, rank: participation(rows, sum, dim) };
 }
+
+/** trace(C)^2 / |C|^2 of the covariance C: neither needs its eigenvalues. */
+function participation(rows: Float32Array, sum: Float64Array, dim: number): number {
+  const count = rows.length / dim;
+  const centred = Float64Array.from(rows, (x, i) => x - sum[i % dim]! / count);
+  let trace = 0;
+  let square = 0;
+  for (let a = 0; a < dim; a++) {
+    for (let b = a; b < dim; b++) {
+      let entry = 0;
+      for (let i = 0; i < centred.length; i += dim) entry += centred[i + a]! * centred[i + b]!;
+      if (a === b) trace += entry;
+      square += (a === b ? 1 : 2) * entry * entry;
+    }
+  }
+  return square > 0 ? trace ** 2 / square : 0;
+}
+
+/** Title of the finding about features; those of the loop's own verdicts differ. */
+export const ALIKE_TITLE = 'Features are nearly all alike';
+
+/** What the spread of features says. */
+export function examineFeatures({ meanCosine, rank }: FeatureSpread, images: number): Diagnosis | undefined {
+  if (images < FEW_IMAGES || (meanCosine < ALIKE && rank > FEW_DIRECTIONS)) return undefined;
+  return {
+    severity: 'warning',
+    title: ALIKE_TITLE,
+    detail: `The features of ${images} different images have a mean cosine of ${meanCosine.toFixed(4)} and differ in ${rank.toFixed(1)} directions.`,
+    advice:
+      'Early in a run this passes; if it stays, lower --lr or --teacher_temp, or raise --center_momentum above 0.',
+  };
+}
+
+/** Fewer images say nothing about a spread. */
+const FEW_IMAGES = 30;
+const ALIKE = 0.999;
+const FEW_DIRECTIONS = 1.05;

@@ -13,14 +13,15 @@ import { normalizationTable, normalize } from '../image/normalize.ts';
 import { Random } from '../random/random.ts';
 import { backboneOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
-import { meanCosine } from './doctor.ts';
+import { type FeatureSpread, featureSpread } from './doctor.ts';
 
 export interface Observation {
   readonly step: number;
   /** Top-1 of 20-NN in percent, queries against other training images; absent without labels. */
   readonly knn?: number;
-  /** Mean cosine similarity of different images' features. */
-  readonly meanCosine: number;
+  /** How the features of different images are spread, and over how many images that was measured. */
+  readonly spread: FeatureSpread;
+  readonly images: number;
   /** [examples, heads, patches]; absent for networks without attention. */
   readonly attention?: Float32Array;
 }
@@ -101,7 +102,7 @@ export class Monitor {
   async observe(step: number, teacher: Weights): Promise<Observation> {
     const weights = weightsUnder(teacher, 'backbone.');
     const queries = await this.features(weights, this.watched.queries);
-    const spread = meanCosine(queries, this.backbone.dim);
+    const spread = featureSpread(queries, this.backbone.dim);
     const attention =
       this.backbone.config.kind === 'vit'
         ? await this.backbone.attention(weights, this.#pixels(this.watched.exampleImages))
@@ -109,7 +110,8 @@ export class Monitor {
     const knn = this.#classes > 1 ? await this.#accuracy(queries, weights) : undefined;
     return {
       step,
-      meanCosine: spread,
+      spread,
+      images: this.watched.queries.length,
       ...(knn === undefined ? {} : { knn }),
       ...(attention === undefined ? {} : { attention }),
     };

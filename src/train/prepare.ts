@@ -2,18 +2,19 @@
  * What happens before the first step: look at the images, let the recipe choose, compile, and measure what has to be
  * measured (the micro-batch, and how many steps a budget in minutes is).
  */
-import { viewSizes } from '../data/augment.ts';
 import { stepsPerEpoch } from '../data/order.ts';
 import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
-import { cropRecipeOf, methodOf } from './build.ts';
+import { methodOf } from './build.ts';
 import type { TrainConfig, TrainOptions } from './config.ts';
 import { checkConfig, checkOptions } from './contradictions.ts';
 import { trainLoop } from './loop.ts';
+import { fastestTrainer, microBatchCandidates } from './micro-batch.ts';
+import { Monitor } from './monitor.ts';
 import { makePlan, type Plan } from './plan.ts';
-import { type Choice, chooseRecipe, type RunFacts } from './recipe.ts';
-import { Trainer } from './trainer.ts';
+import { type Choice, chooseRecipe, LOOKS, type RunFacts } from './recipe.ts';
+import type { Trainer } from './trainer.ts';
 
 export interface Prepared {
   readonly config: TrainConfig;
@@ -22,6 +23,8 @@ export interface Prepared {
   readonly trainer: Trainer;
   /** Milliseconds of a step, where it was measured. */
   readonly stepMilliseconds: number | undefined;
+  /** What looks at the teacher during the run, where it had to be measured. */
+  readonly monitor: Monitor | undefined;
 }
 
 export interface PrepareOptions {
@@ -80,6 +83,7 @@ export async function prepare({
   cores,
   measure = false,
 }: PrepareOptions): Promise<Prepared> {
+  const started = performance.now();
   const facts = await lookAt(source, cores);
   checkOptions(options);
   const first = chooseRecipe(options, facts);
@@ -87,22 +91,30 @@ export async function prepare({
   checkConfig(options, first.config, source.length, method.couplesBatch);
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
   const known = knownSteps(first.config, perEpoch);
-  const microBatch = first.config.microBatch ?? guessMicroBatch(first.config);
-  const trainer = await Trainer.create({
-    method,
-    engine,
-    channels: first.config.channels,
-    batchSize: first.config.batchSizePerGpu,
-    microBatch,
-    optimizer: first.config.optimizer,
-    seed: first.config.seed,
-    engineOptions: { threads: first.config.threads },
-  });
+  const { microBatch } = first.config;
+  const trainer = await fastestTrainer(
+    {
+      method,
+      engine,
+      channels: first.config.channels,
+      batchSize: first.config.batchSizePerGpu,
+      optimizer: first.config.optimizer,
+      seed: first.config.seed,
+      engineOptions: { threads: first.config.threads },
+    },
+    microBatch === undefined ? microBatchCandidates(first.config, method.couplesBatch) : [microBatch],
+  );
   let stepMilliseconds: number | undefined;
+  let monitor: Monitor | undefined;
   let steps = known;
   if (steps === undefined || measure) {
     stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch);
-    steps ??= Math.max(1, Math.round(((first.config.minutes ?? 1) * 60_000) / stepMilliseconds));
+  }
+  if (steps === undefined) {
+    monitor = options.evalEvery === 0 ? undefined : await Monitor.create(source, first.config, engine);
+    const look = monitor === undefined ? 0 : await measureLook(monitor, trainer);
+    const left = (first.config.minutes ?? 1) * 60_000 - (performance.now() - started);
+    steps = affordableSteps(left, stepMilliseconds ?? 1, look, options.evalEvery);
   }
   // Now that the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
   const { config, choices } = chooseRecipe(options, { ...facts, steps });
@@ -112,32 +124,37 @@ export async function prepare({
     plan: makePlan(config, steps, perEpoch),
     trainer,
     stepMilliseconds,
+    monitor,
   };
+}
+
+/** Milliseconds of one look at the teacher; the first one compiles. */
+async function measureLook(monitor: Monitor, trainer: Trainer): Promise<number> {
+  await monitor.observe(0, trainer.teacherWeights());
+  const start = performance.now();
+  await monitor.observe(0, trainer.teacherWeights());
+  return performance.now() - start;
+}
+
+/** Steps that fit into `left` milliseconds, with a look every `evalEvery` steps (ten in all unless given) and one at each end. */
+export function affordableSteps(
+  left: number,
+  step: number,
+  look: number,
+  evalEvery: number | undefined,
+): number {
+  const ends = 2 * look;
+  const steps =
+    evalEvery === undefined || evalEvery === 0
+      ? (left - ends - (LOOKS - 1) * look) / step
+      : (left - ends) / (step + look / evalEvery);
+  return Math.max(1, Math.round(steps));
 }
 
 function knownSteps(config: TrainConfig, perEpoch: number): number | undefined {
   if (config.steps !== undefined) return config.steps;
   if (config.minutes !== undefined) return undefined;
   return Math.max(1, Math.round((config.epochs ?? 1) * perEpoch));
-}
-
-/**
- * Images whose activations fit the caches: smaller micro-batches are faster for small networks, and no slower for large
- * ones as long as the head's gradient (returned by every run of the program) is small beside the work.
- */
-export function guessMicroBatch(config: TrainConfig): number {
-  const batch = config.batchSizePerGpu;
-  if (config.arch === 'convnet') return batch;
-  const tokens = viewSizes(cropRecipeOf(config)).reduce(
-    (sum, size) => sum + (size / config.patchSize) ** 2 + 1,
-    0,
-  );
-  const bytes = tokens * config.dim * 4 * 8; // about eight arrays of the width are alive in a block
-  const fits = Math.max(1, Math.floor((24 * 2 ** 20) / bytes));
-  if (config.outDim > 16384) return batch;
-  let micro = batch;
-  while (micro > fits && micro % 2 === 0) micro /= 2;
-  return micro;
 }
 
 /** Runs a few steps on real batches and puts the trainer back to step 0. @returns median milliseconds */

@@ -64,6 +64,9 @@ function spanIsGiven(name: string, given: Readonly<Record<string, unknown>>): bo
   return spans.some((span) => span.includes(name) && span.some((other) => other in given));
 }
 
+/** How often a run looks at its teacher unless told otherwise. */
+export const LOOKS = 10;
+
 const official = 'official default';
 
 /** main_dino.py's defaults; ViT-S/16 unless another architecture is asked for. */
@@ -116,7 +119,7 @@ function machine(cores: number, steps: number | undefined): Suggestions {
     numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
     threads: [cores, 'one for each core'],
     evalEvery: [
-      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / 10)),
+      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / LOOKS)),
       'ten looks at the teacher during the run',
     ],
     saveEvery: [200, 'a stop costs at most this many steps'],

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
-import type { Diagnosis } from './doctor.ts';
+import { ALIKE_TITLE, type Diagnosis } from './doctor.ts';
 import type { StepEvent } from './loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
 import type { RunFolder } from './run-folder-node.ts';
@@ -87,12 +87,12 @@ export class RunLog {
     return Math.max(-1, ...values);
   }
 
-  /** The title of the doctor's latest verdict. */
+  /** The title of the doctor's latest verdict on the steps. */
   lastVerdict(): string {
     return String(
       this.#folder
         .readLog()
-        .filter((line) => 'severity' in line)
+        .filter((line) => 'severity' in line && line.title !== ALIKE_TITLE)
         .at(-1)?.title ?? '',
     );
   }
@@ -132,8 +132,12 @@ export class RunLog {
     this.#folder.appendScalars(step, scalars);
   }
 
-  observation({ step, knn, meanCosine, attention }: Observation, monitor: Monitor): void {
-    const scalars = { ...(knn === undefined ? {} : { knn_top1: knn }), feature_cosine: meanCosine };
+  observation({ step, knn, spread, attention }: Observation, monitor: Monitor): void {
+    const scalars = {
+      ...(knn === undefined ? {} : { knn_top1: knn }),
+      feature_cosine: spread.meanCosine,
+      feature_rank: spread.rank,
+    };
     if (attention !== undefined) {
       const side = monitor.backbone.attentionSide;
       const images = monitor.watched.examples.length;

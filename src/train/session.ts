@@ -6,7 +6,7 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
-import { explainNotFinite } from './doctor.ts';
+import { examineFeatures, explainNotFinite } from './doctor.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Monitor, type Observation } from './monitor.ts';
 import { makePlan, type Plan } from './plan.ts';
@@ -31,6 +31,8 @@ export interface Session {
   readonly plan: Plan;
   readonly trainer: Trainer;
   readonly log: RunLog;
+  /** Looks at the teacher; made when it is needed unless it is there already. The session disposes of it. */
+  readonly monitor?: Monitor;
   /** Steps that are done already. */
   readonly fromStep: number;
 }
@@ -43,12 +45,22 @@ export function newSession(
   prepared: Prepared,
   { source, folder, engine, command }: { source: Source; folder: RunFolder; engine: Engine; command: string },
 ): Session {
-  const { config, choices, plan, trainer } = prepared;
+  const { config, choices, plan, trainer, monitor } = prepared;
   const { steps, stepsPerEpoch } = plan;
   const record = makeRecord({ source, config, choices, steps, stepsPerEpoch, command });
   folder.writeTextAtomic('config.json', `${JSON.stringify(record, null, 2)}\n`);
   const log = new RunLog(folder, config.batchSizePerGpu, steps);
-  return { folder, source, engine, record, plan, trainer, log, fromStep: 0 };
+  return {
+    folder,
+    source,
+    engine,
+    record,
+    plan,
+    trainer,
+    log,
+    fromStep: 0,
+    ...(monitor === undefined ? {} : { monitor }),
+  };
 }
 
 /**
@@ -98,7 +110,8 @@ export async function* runSession(
 ): AsyncGenerator<SessionEvent, void, undefined> {
   const { folder, source, engine, trainer, plan, record, fromStep, log } = session;
   const { config } = record;
-  const monitor = config.evalEvery > 0 ? await Monitor.create(source, config, engine) : undefined;
+  const monitor =
+    config.evalEvery > 0 ? (session.monitor ?? (await Monitor.create(source, config, engine))) : undefined;
   let best = log.bestAccuracy();
   let done = fromStep;
   let saved = fromStep;
@@ -121,6 +134,11 @@ export async function* runSession(
     const observation = await monitor.observe(step, trainer.teacherWeights());
     log.observation(observation, monitor);
     yield { type: 'observed', observation };
+    const finding = step === 0 ? undefined : examineFeatures(observation.spread, observation.images);
+    if (finding !== undefined) {
+      log.diagnosis(step, finding);
+      yield { type: 'diagnosis', step, diagnosis: finding };
+    }
     if (observation.knn !== undefined && step > 0 && observation.knn > best) {
       best = observation.knn;
       yield save(step, BEST);

@@ -38,6 +38,8 @@ export interface TrainerOptions {
   /** Names the initial weights and the noise of every step. */
   readonly seed: number;
   readonly engineOptions?: EngineOptions;
+  /** Weights, gradients and optimizer of another trainer of the same networks, to share its memory. */
+  readonly update?: FusedUpdate;
 }
 
 /** The scheduled numbers of one step. */
@@ -89,7 +91,7 @@ export class Trainer {
     this.#program = program;
     this.#seed = seed;
     this.parameters = built.parameters;
-    this.update = new FusedUpdate(built.parameters, rules[optimizer]);
+    this.update = options.update ?? new FusedUpdate(built.parameters, rules[optimizer]);
     const { graph } = program;
     const array = (name: string): Float32Array =>
       new Float32Array(sizeOf(graph.inputs.get(name)?.shape ?? []));
@@ -117,7 +119,8 @@ export class Trainer {
       const values = this.#stored(kind, key) ?? this.buffers.get(name) ?? this.#inputs[name] ?? array(name);
       this.#inputs[name] = values;
     }
-    this.reset();
+    if (options.update === undefined) this.reset();
+    else this.#resetState();
   }
 
   /** The array that holds a value of the program, where it is one of the trainer's own. */
@@ -151,16 +154,23 @@ export class Trainer {
 
   /** Puts everything into the state of step 0: the weights that the seed names, no moments, a centre of zero. */
   reset(): void {
-    const fresh = ({ name, shape, init }: ParameterInfo): Float32Array =>
-      init(new Random(this.#seed, `init:${name}`), shape);
     for (const info of this.parameters) {
-      const values = fresh(info);
+      const values = this.#fresh(info);
       this.update.student.get(info.name)?.set(values);
       this.update.teacher.get(info.name)?.set(values); // both start from the same weights
     }
-    for (const { name, info } of this.#buffers) this.buffers.get(name)?.set(fresh(info));
-    for (const values of this.state.values()) values.fill(0);
     this.update.reset();
+    this.#resetState();
+  }
+
+  #resetState(): void {
+    for (const { name, info } of this.#buffers) this.buffers.get(name)?.set(this.#fresh(info));
+    for (const values of this.state.values()) values.fill(0);
+  }
+
+  /** The initial values that the seed names. */
+  #fresh({ name, shape, init }: ParameterInfo): Float32Array {
+    return init(new Random(this.#seed, `init:${name}`), shape);
   }
 
   /** The teacher's weights and running statistics by their names in the network (`backbone.norm.weight`). */
@@ -211,6 +221,23 @@ export class Trainer {
     return { loss, measures };
   }
 
+  /** Time of one run of the program for each of its images, on noise; the weights stay as they are. */
+  async millisecondsPerImage(): Promise<number> {
+    const random = new Random(this.#seed, 'measure');
+    for (const crops of this.#crops) for (let i = 0; i < crops.length; i++) crops[i] = random.between(-1, 1);
+    for (const name of this.method.scalars) this.#inputs[`scalar/${name}`] = Float32Array.of(1);
+    for (const [name, noise] of Object.entries(this.method.noiseInputs)) {
+      this.#inputs[`noise/${name}`] = noise.draw(random, this.microBatch);
+    }
+    let best = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < RUNS; run++) {
+      const start = performance.now();
+      await this.#program.run(this.#inputs, this.#outputs);
+      best = Math.min(best, performance.now() - start);
+    }
+    return best / this.microBatch;
+  }
+
   /**
    * The second half of a step: clipping, optimizer, teacher, and the method's next state. Where a gradient is not finite
    * nothing of it happens.
@@ -248,6 +275,9 @@ export class Trainer {
     await this.#program.dispose();
   }
 }
+
+/** Runs of a measurement: the first one faults its memory in. */
+const RUNS = 2;
 
 /** "kind/rest" in two. */
 function splitName(name: string): readonly [string, string] {

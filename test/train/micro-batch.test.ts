@@ -3,7 +3,8 @@ import { ortNode } from '../../src/engine/ort-node.ts';
 import { Random } from '../../src/random/random.ts';
 import { methodOf } from '../../src/train/build.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
-import { prepare } from '../../src/train/prepare.ts';
+import { fastestTrainer, microBatchCandidates } from '../../src/train/micro-batch.ts';
+import { affordableSteps, prepare } from '../../src/train/prepare.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import {
   follow,
@@ -132,6 +133,23 @@ describe('the training state', () => {
     expect(states[2]).toEqual(states[0]);
   });
 
+  it('is one and the same for all programs that are measured, and none of them changes it', async () => {
+    const { config } = await prepared({ ...tinyVit, microBatch: 4 });
+    const options = {
+      method: methodOf(config),
+      engine: ortNode,
+      channels: 3,
+      batchSize: 4,
+      optimizer: 'adamw',
+      seed: 1,
+      engineOptions: { threads: 1 },
+    } as const;
+    const fresh = await Trainer.create({ ...options, microBatch: 4 });
+    const chosen = await fastestTrainer(options, [1, 2, 4]);
+    expect([1, 2, 4]).toContain(chosen.microBatch);
+    expect(stateOf(chosen)).toEqual(stateOf(fresh));
+  });
+
   it('depends on the seed', async () => {
     const [one, other] = await Promise.all(
       [1, 2].map(async (seed) => {
@@ -145,10 +163,33 @@ describe('the training state', () => {
 
   it('is that of a fresh start after a step was measured for a budget in minutes', async () => {
     const { steps: _, ...budget } = tinyConvnet;
-    const measured = await prepared({ ...budget, minutes: 0.01 });
+    const measured = await prepared({ ...budget, minutes: 1 });
     expect(measured.stepMilliseconds).toBeGreaterThan(0);
-    expect(measured.plan.steps).toBe(Math.max(1, Math.round(600 / (measured.stepMilliseconds ?? 0))));
+    const whole = 60_000 / (measured.stepMilliseconds ?? 0);
+    expect(measured.plan.steps).toBeLessThan(whole); // the measurements took a part of the minute
+    expect(measured.plan.steps).toBeGreaterThan(whole / 2);
     const fresh = await prepared(tinyConvnet);
     expect(stateOf(measured.trainer)).toEqual(stateOf(fresh.trainer));
+  });
+});
+
+describe('a budget in minutes', () => {
+  it('pays for the looks at the teacher, ten in the run unless given and one at each end', () => {
+    expect(affordableSteps(60_000, 100, 1000, undefined)).toBe(490);
+    expect(affordableSteps(60_000, 100, 1000, 50)).toBe(483);
+    expect(affordableSteps(60_000, 100, 0, 0)).toBe(600);
+    expect(affordableSteps(-5, 100, 1000, undefined)).toBe(1);
+  });
+});
+
+describe('the micro-batches that are measured', () => {
+  it('divide the batch, and are the batch where images depend on each other', async () => {
+    const { config } = await prepared({ ...tinyVit, microBatch: 4 });
+    const sizes = microBatchCandidates({ ...config, batchSizePerGpu: 24, dim: 4096 }, false);
+    expect(sizes.length).toBe(2);
+    for (const size of sizes) expect(24 % size).toBe(0);
+    expect(sizes[1]).toBeGreaterThanOrEqual(2 * (sizes[0] ?? 0));
+    expect(microBatchCandidates({ ...config, batchSizePerGpu: 24 }, true)).toEqual([24]);
+    expect(microBatchCandidates({ ...config, batchSizePerGpu: 1 }, false)).toEqual([1]);
   });
 });

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../src/random/random.ts';
+import {
+  type DoctorFacts,
+  examine,
+  examineFeatures,
+  examinePlan,
+  featureSpread,
+  type Vitals,
+} from '../../src/train/doctor.ts';
+
+const facts: DoctorFacts = { outDim: 1024, steps: 1000, warmupSteps: 100, stepsPerEpoch: 50 };
+const uniform = Math.log(1024);
+
+function vitals(values: Partial<Vitals>): Vitals[] {
+  return Array.from({ length: 50 }, (_, i) => ({
+    step: i + 1,
+    loss: 5.5,
+    teacherEntropy: 5,
+    lr: 1e-3,
+    gradientNorm: 0.3,
+    ...values,
+  }));
+}
+
+const titles = (values: Partial<Vitals>): string[] =>
+  examine(vitals(values), facts).map(({ title }) => title);
+
+describe('the doctor', () => {
+  it('finds nothing wrong with a run between the collapses', () => {
+    expect(titles({})).toEqual(['No collapse']);
+  });
+
+  it('names the uniform collapse, and not a uniform teacher whose student still differs', () => {
+    expect(titles({ teacherEntropy: uniform - 1e-3, loss: uniform })).toEqual(['Uniform collapse']);
+    expect(titles({ teacherEntropy: uniform - 1e-3, loss: uniform + 0.5 })).toEqual(['No collapse']);
+  });
+
+  it('names the collapse onto one prototype', () => {
+    expect(titles({ teacherEntropy: 1e-3, loss: 2e-3 })).toEqual(['Collapse onto one prototype']);
+  });
+
+  it('names a learning rate of 0 and gradients that have vanished', () => {
+    expect(titles({ lr: 0 })).toEqual(['The learning rate is 0']);
+    expect(titles({ gradientNorm: 1e-9 })).toEqual(['Gradients have vanished']);
+  });
+
+  it('warns of a run that never leaves its warm-up, and of very few steps', () => {
+    expect(examinePlan({ ...facts, steps: 100 }).map(({ title }) => title)).toEqual([
+      'The run ends inside its warm-up',
+    ]);
+    expect(examinePlan({ ...facts, steps: 150 }).map(({ title }) => title)).toEqual(['Very few steps']);
+    expect(examinePlan(facts)).toEqual([]);
+  });
+});
+
+describe('the spread of features', () => {
+  const random = new Random(1, 'spread');
+  const [images, dim] = [500, 8];
+  const features = (directions: number, offset: number): Float32Array =>
+    Float32Array.from(
+      { length: images * dim },
+      (_, i) => (i % dim < directions ? random.normal() : 0) + offset,
+    );
+
+  it('has a rank of the number of directions in which features differ', () => {
+    // Normalised to length 1, isotropic features have equal variances along their axes.
+    expect(featureSpread(features(8, 0), dim).rank).toBeCloseTo(8, 0);
+    expect(featureSpread(features(3, 0), dim).rank).toBeCloseTo(3, 0);
+    expect(featureSpread(new Float32Array(images * dim).fill(1), dim).rank).toBe(0);
+  });
+
+  it('has the mean cosine of all pairs', () => {
+    const few = Float32Array.of(1, 0, 0, 2, -3, 0);
+    expect(featureSpread(few, 2).meanCosine).toBeCloseTo((0 - 1 + 0) / 3, 6);
+    expect(featureSpread(features(8, 1000), dim).meanCosine).toBeGreaterThan(0.999);
+  });
+
+  it('is reported where features are all alike, unless the images are too few to tell', () => {
+    const alike = featureSpread(features(8, 1000), dim);
+    expect(examineFeatures(alike, 500)?.title).toBe('Features are nearly all alike');
+    expect(examineFeatures(alike, 5)).toBeUndefined();
+    expect(examineFeatures(featureSpread(features(8, 0), dim), 500)).toBeUndefined();
+  });
+});
