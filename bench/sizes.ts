@@ -34,6 +34,12 @@ export const sizes = {
     ...{ dim: 128, depth: 6, heads: 4, patch: 4 },
     ...{ image: 32, local: 16, locals: 4, outputs: 1024, batch: 64 },
   },
+  /** A network for 96 px images, 2 x 96 + 4 x 48. */
+  mid: {
+    ...head,
+    ...{ dim: 192, depth: 6, heads: 3, patch: 8 },
+    ...{ image: 96, local: 48, locals: 4, outputs: 1024, batch: 32 },
+  },
 } as const satisfies Record<string, Size>;
 
 export type SizeName = keyof typeof sizes;
@@ -43,4 +49,5 @@ export const sizeTitles: Readonly<Record<SizeName, string>> = {
   s: 'ViT-S/16 2x224+8x96 K 65536 batch 4',
   ti: 'ViT-Ti/16 2x224+8x96 K 65536 batch 4',
   micro: 'micro-ViT 2x32+4x16 K 1024 batch 64',
+  mid: 'ViT 192x6/8 2x96+4x48 K 1024 batch 32',
 };

@@ -22,9 +22,9 @@ export function sizeNamed(name: unknown): Size {
   return sizes[known];
 }
 
-/** Images at a time: the small network's activations then fit the caches; a large head gains nothing from it. */
+/** Images at a time: what `dino train` finds by measuring on the machine the goals were set on (src/train/micro-batch.ts). */
 export function microBatchOf(size: Size): number {
-  return size.outputs > 16384 ? size.batch : Math.min(size.batch, 16);
+  return size.image >= 224 ? 2 : 16;
 }
 
 export async function makeTrainer(

@@ -11,6 +11,10 @@ SIZES = {
         **{"dim": 128, "depth": 6, "heads": 4, "patch": 4, "image": 32},
         **{"local": 16, "locals": 4, "outputs": 1024, "batch": 64},
     },
+    "mid": {
+        **{"dim": 192, "depth": 6, "heads": 3, "patch": 8, "image": 96},
+        **{"local": 48, "locals": 4, "outputs": 1024, "batch": 32},
+    },
 }
 DEFAULTS = {"hidden": 2048, "bottleneck": 256}
 

@@ -30,20 +30,18 @@ export function checkOptions(options: TrainOptions): void {
   }
 }
 
+/** Options that say something about networks of one kind only. */
+export function isForeign(name: string, arch: TrainConfig['arch']): boolean {
+  const foreign: readonly string[] = arch === 'convnet' ? vitOnly : convnetOnly;
+  return foreign.includes(name);
+}
+
 /**
  * @param options what the user gave
  * @param config the same, filled in
- * @param images in the data
- * @param couplesBatch whether the method needs the whole batch in one program
- * @throws OptionError if an option has no place in this config, or the data are too few for it
+ * @throws OptionError if an option has no place beside this architecture
  */
-export function checkConfig(
-  options: TrainOptions,
-  config: TrainConfig,
-  images: number,
-  couplesBatch: boolean,
-): void {
-  const { arch, batchSizePerGpu: batch } = config;
+export function checkArchitecture(options: TrainOptions, { arch }: TrainConfig): void {
   const given = <N extends keyof TrainOptions>(names: readonly N[]): N | undefined =>
     names.find((name) => options[name] !== undefined);
   const foreign = given(arch === 'convnet' ? vitOnly : convnetOnly);
@@ -58,12 +56,23 @@ export function checkConfig(
       `--${toFlag(fixed)} ${options[fixed]} contradicts --arch ${arch}, whose shape is fixed: leave it out, or give --arch vit.`,
     );
   }
+}
+
+/**
+ * @param images in the data
+ * @param couplesBatch whether the method needs the whole batch in one program
+ * @throws OptionError if the data are too few for a batch, or it cannot be split as asked
+ */
+export function checkBatch(
+  { batchSizePerGpu: batch, microBatch }: TrainConfig,
+  images: number,
+  couplesBatch: boolean,
+): void {
   if (batch > images) {
     throw new OptionError(
       `--batch_size_per_gpu ${batch} is larger than the data set of ${images} images: set it to ${images} or less, or add images.`,
     );
   }
-  const { microBatch } = options;
   if (microBatch === undefined || microBatch === batch) return;
   if (couplesBatch) {
     throw new OptionError(

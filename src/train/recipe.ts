@@ -3,6 +3,7 @@
  * budget, and says why in a line each; the reasons rest on the measurements in docs/recipes.md.
  */
 import { type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
+import { isForeign } from './contradictions.ts';
 
 /** What a recipe looks at. */
 export interface RunFacts {
@@ -43,13 +44,16 @@ export function chooseRecipe(options: TrainOptions, facts: RunFacts): Recipe {
   const suggestions = options.recipe === 'paper' ? paper(options, facts) : auto(options, facts);
   const open = Object.entries(suggestions).filter(([name]) => !(name in given) && !spanIsGiven(name, given));
   const chosen = Object.fromEntries(open.map(([name, [value]]) => [name, value]));
+  const config = trainConfigSchema.parse({ recipe: 'auto', ...chosen, ...given });
   return {
-    config: trainConfigSchema.parse({ recipe: 'auto', ...chosen, ...given }),
-    choices: open.map(([name, [value, reason]]) => ({
-      name,
-      value: Array.isArray(value) ? value.join(' ') : String(value),
-      reason,
-    })),
+    config,
+    choices: open
+      .filter(([name]) => !isForeign(name, config.arch))
+      .map(([name, [value, reason]]) => ({
+        name,
+        value: Array.isArray(value) ? value.join(' ') : String(value),
+        reason,
+      })),
   };
 }
 

@@ -1,0 +1,175 @@
+/** Mistakes a user makes: each ends in one sentence with the cause, the value and the way out, and leaves nothing behind. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
+import { dino } from './command.ts';
+
+let pictures: Record<string, Buffer> = {};
+beforeAll(async () => {
+  const files = await Promise.all(Array.from({ length: 24 }, (_, i) => png(i, 40, 36)));
+  pictures = Object.fromEntries(files.map((file, i) => [`${i % 2 === 0 ? 'even' : 'odd'}/${i}.png`, file]));
+});
+
+/** A folder of 24 good images. */
+function photos(): string {
+  const folder = join(temporaryFolder(), 'photos');
+  writeFiles(folder, pictures);
+  return folder;
+}
+
+/** Flags of a run of a second. */
+const tiny = [
+  ...['--widths', '8', '16', '--out_dim', '32', '--head_hidden_dim', '32', '--head_bottleneck_dim', '16'],
+  ...['--global_crops_size', '16', '--local_crops_size', '8', '--batch_size_per_gpu', '8', '--steps', '4'],
+  ...['--threads', '1', '--num_workers', '1', '--eval_every', '0'],
+];
+
+async function refused(code: number, ...args: readonly string[]): Promise<string> {
+  const output = join(temporaryFolder(), 'run');
+  const said = await dino(...args, '--output_dir', output);
+  expect(said.code).toBe(code);
+  expect(existsSync(output)).toBe(false);
+  const [line = '', ...more] = said.err.trimEnd().split('\n');
+  expect(more).toEqual([]);
+  expect(line).toMatch(/^error: .*[.?]/);
+  return line;
+}
+
+describe('images that cannot be used', () => {
+  it('a path with nothing at it, an empty folder, a folder without images', async () => {
+    const folder = temporaryFolder();
+    expect(await refused(1, 'train', join(folder, 'none'))).toContain('There is nothing at');
+    mkdirSync(join(folder, 'empty'));
+    expect(await refused(1, 'train', join(folder, 'empty'))).toContain(join(folder, 'empty'));
+    writeFiles(folder, { 'texts/a.txt': 'a' });
+    expect(await refused(1, 'train', join(folder, 'texts'))).toContain('texts');
+  });
+
+  it('a folder whose images are all unreadable', async () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`${i}.jpg`, 'no image'])));
+    expect(await refused(1, 'train', folder)).toContain('can be read');
+  });
+
+  it('corrupt and truncated files among good ones are skipped, counted and listed', async () => {
+    const folder = photos();
+    const whole = pictures['even/0.png'] ?? Buffer.alloc(0);
+    writeFiles(folder, {
+      'even/cut.png': whole.subarray(0, Math.floor(whole.length / 2)),
+      'odd/not.jpg': 'not an image at all',
+    });
+    const run = join(temporaryFolder(), 'run');
+    const said = await dino('train', folder, ...tiny, '--steps', '7', '--output_dir', run);
+    expect(said.code).toBe(0);
+    expect(said.err).toMatch(/skipped even\/cut\.png: /);
+    const skipped = readFileSync(join(run, 'skipped.txt'), 'utf8').trim().split('\n').sort();
+    expect(skipped.map((line) => line.split('\t')[0])).toEqual(['even/cut.png', 'odd/not.jpg']);
+  });
+
+  it('more than half of them unreadable stops the run', async () => {
+    const folder = photos();
+    writeFiles(folder, Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`odd/bad${i}.png`, 'no'])));
+    const said = await dino(
+      'train',
+      folder,
+      ...tiny,
+      '--steps',
+      '40',
+      '--output_dir',
+      join(temporaryFolder(), 'run'),
+    );
+    expect(said.code).toBe(1);
+    expect(said.err).toMatch(/error: \d+ of the \d+ files tried in .* could not be decoded/);
+  });
+
+  it('images smaller than a crop are enlarged', async () => {
+    const run = join(temporaryFolder(), 'run');
+    const said = await dino('train', photos(), ...tiny, '--global_crops_size', '64', '--output_dir', run);
+    expect(said.code).toBe(0);
+    expect(existsSync(join(run, 'checkpoint.safetensors'))).toBe(true);
+  });
+});
+
+describe('flags that do not fit', () => {
+  it('an unknown one is answered with the nearest', async () => {
+    expect(await refused(2, 'train', photos(), '--teacher_tmp', '0.04')).toContain(
+      'Did you mean --teacher_temp?',
+    );
+    expect(await refused(2, 'train', photos(), '--local-crop-number=8')).toContain('--local_crops_number?');
+  });
+
+  it('a value of the wrong kind is named with what was expected', async () => {
+    expect(await refused(2, 'train', photos(), '--out_dim', 'many')).toContain('--out_dim many');
+    expect(await refused(2, 'train', photos(), '--global_crops_scale', '0.9', '0.4')).toContain(
+      '--global_crops_scale',
+    );
+    expect(await refused(2, 'train', photos(), '--optimizer', 'adam')).toContain('--optimizer adam');
+  });
+
+  it('two that say one thing, and those of another network', async () => {
+    expect(await refused(2, 'train', photos(), '--steps', '5', '--epochs', '2')).toContain('contradict');
+    expect(await refused(2, 'train', photos(), '--arch', 'vit', '--widths', '8')).toContain('--arch convnet');
+    expect(await refused(2, 'train', photos(), '--arch', 'vit_small', '--dim', '100')).toContain(
+      'whose shape is fixed',
+    );
+  });
+
+  it('crops that are no multiple of the patch, heads that do not divide the width', async () => {
+    const vit = ['--arch', 'vit', '--batch_size_per_gpu', '8'];
+    expect(
+      await refused(2, 'train', photos(), ...vit, '--patch_size', '6', '--global_crops_size', '32'),
+    ).toContain('--global_crops_size 32 is not a multiple of --patch_size 6; 30 is.');
+    expect(await refused(2, 'train', photos(), ...vit, '--dim', '100', '--heads', '3')).toContain(
+      'does not divide',
+    );
+  });
+
+  it('a batch larger than the data set', async () => {
+    expect(await refused(2, 'train', photos(), '--batch_size_per_gpu', '64')).toContain(
+      'larger than the data set of 24 images: set it to 24 or less',
+    );
+  });
+});
+
+describe('run folders', () => {
+  it('that hold a run are not written over', async () => {
+    const run = join(temporaryFolder(), 'run');
+    expect((await dino('train', photos(), ...tiny, '--output_dir', run)).code).toBe(0);
+    const said = await dino('train', photos(), ...tiny, '--output_dir', run);
+    expect(said.code).toBe(1);
+    expect(said.err).toMatch(
+      /holds a run already: choose another --output_dir, or go on with it by --resume/,
+    );
+    // A run that is done has nothing to resume, and that is no error.
+    const resumed = await dino('train', '--resume', run);
+    expect(resumed.code).toBe(0);
+    expect(resumed.err).toContain('has done all of its 4 steps');
+  });
+
+  it('that are none cannot be resumed or evaluated', async () => {
+    const folder = temporaryFolder();
+    expect((await dino('train', '--resume', folder)).err).toContain('is not a run folder');
+    const said = await dino('eval', 'knn', folder, '--train', folder, '--test', folder);
+    expect(said).toMatchObject({ code: 1 });
+    expect(said.err).toContain('is not a run folder');
+  });
+
+  it('are resumed with the settings of the run only', async () => {
+    const said = await dino('train', '--resume', 'runs/x', '--lr', '1');
+    expect(said.code).toBe(2);
+    expect(said.err).toContain('--lr cannot be given with it');
+  });
+});
+
+describe('a dry run', () => {
+  it('prints recipe, parameters, memory, step time and time left, and makes no folder', async () => {
+    const output = join(temporaryFolder(), 'run');
+    const said = await dino('train', photos(), ...tiny, '--dry-run', '--output_dir', output);
+    expect(said.code).toBe(0);
+    expect(existsSync(output)).toBe(false);
+    expect(said.err).toMatch(/--momentum_teacher +0\.\d+ +\S+/);
+    expect(said.err).toMatch(/million parameters, \d+ MiB of training state/);
+    expect(said.err).toMatch(/4 steps of 8 images .*\d+ ms a step, about/);
+  });
+});
