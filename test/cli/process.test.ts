@@ -1,0 +1,86 @@
+/** The command as a process of its own: killed, interrupted, and asked for JSON. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { RunFolder } from '../../src/train/run-folder-node.ts';
+import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
+
+const entry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+const flags = [
+  ...['--widths', '8', '16', '--out_dim', '32', '--head_hidden_dim', '32', '--head_bottleneck_dim', '16'],
+  ...['--global_crops_size', '16', '--local_crops_size', '8', '--batch_size_per_gpu', '4', '--steps', '40'],
+  ...['--threads', '1', '--num_workers', '1', '--eval_every', '0', '--save_every', '7', '--json'],
+];
+
+async function photos(): Promise<string> {
+  const folder = join(temporaryFolder(), 'photos');
+  const files = await Promise.all(Array.from({ length: 22 }, (_, i) => png(i, 24, 20)));
+  writeFiles(folder, Object.fromEntries(files.map((file, i) => [`${i}.png`, file])));
+  return folder;
+}
+
+function dino(...args: readonly string[]): ChildProcess {
+  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** Sends a signal as soon as a step is done; resolves to the exit code and what was said on standard error. */
+async function signalled(child: ChildProcess, step: number, signal: NodeJS.Signals) {
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  if (child.stdout !== null) {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (JSON.parse(line).step === step) child.kill(signal);
+    });
+  }
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, said };
+}
+
+const ended = (child: ChildProcess) => signalled(child, -1, 'SIGTERM');
+
+describe('a run in a process of its own', () => {
+  it('that is killed in the middle of an epoch and resumed ends with the bytes of one that was not', async () => {
+    const images = await photos();
+    const [killed, whole] = [join(temporaryFolder(), 'killed'), join(temporaryFolder(), 'whole')];
+    const first = await signalled(dino('train', images, ...flags, '--output_dir', killed), 17, 'SIGKILL');
+    expect(first.code).toBeNull();
+    expect((await ended(dino('train', '--resume', killed, '--json'))).code).toBe(0);
+    expect((await ended(dino('train', images, ...flags, '--output_dir', whole))).code).toBe(0);
+
+    const [a, b] = [RunFolder.open(killed), RunFolder.open(whole)];
+    const tensors = (folder: RunFolder): Buffer => {
+      const bytes = Buffer.from(folder.read('checkpoint.safetensors'));
+      return bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))); // the header holds the folder's name and the date
+    };
+    expect(tensors(a).equals(tensors(b))).toBe(true);
+    const losses = (folder: RunFolder) =>
+      folder.readLog().flatMap(({ step, train_loss: loss }) => (loss === undefined ? [] : [[step, loss]]));
+    expect(losses(a)).toEqual(losses(b));
+    expect(losses(b).length).toBe(4);
+  });
+
+  it('that is interrupted by Ctrl-C saves after the step, says how to go on, and exits with 130', async () => {
+    const run = join(temporaryFolder(), 'run');
+    const { code, said } = await signalled(
+      dino('train', await photos(), ...flags, '--output_dir', run),
+      9,
+      'SIGINT',
+    );
+    expect(code).toBe(130);
+    const step = Number(/Stopped after step (\d+)\. Go on with: npx dino train --resume/.exec(said)?.[1]);
+    expect(step).toBeGreaterThanOrEqual(9);
+    expect(step).toBeLessThan(40);
+    const resumed = await ended(dino('train', '--resume', run, '--json'));
+    expect(resumed.said).toContain(`at step ${step} of 40`);
+    expect(resumed.code).toBe(0);
+  });
+});
