@@ -71,7 +71,7 @@ export async function evaluateCommand(args: readonly string[]): Promise<number> 
   });
   line.end();
   await backbone.dispose();
-  const { trained, untrained, pixels, bankImages, testImages } = report;
+  const { trained, untrained, pixels, pca, bankImages, testImages } = report;
   const used = Object.keys(trained.top1).map(Number);
   const unused = k.filter((each) => !used.includes(each));
   if (unused.length > 0)
@@ -79,16 +79,16 @@ export async function evaluateCommand(args: readonly string[]): Promise<number> 
   const protocol = { k: used, temperature, size: config.globalCropsSize, checkpoint, bankImages, testImages };
   folder.writeTextAtomic(
     'eval/knn.json',
-    `${JSON.stringify({ trained, untrained, pixels, protocol }, null, 2)}\n`,
+    `${JSON.stringify({ trained, untrained, pixels, pca, protocol }, null, 2)}\n`,
   );
   if (switches.has('json')) {
-    console.log(JSON.stringify({ trained, untrained, pixels }));
+    console.log(JSON.stringify({ trained, untrained, pixels, pca }));
     return 0;
   }
   console.log(
     `k-NN of ${testImages} images against ${bankImages}: class token or pooled feature at ${config.globalCropsSize} pixels, cosine, votes exp(s / ${temperature})`,
   );
-  for (const line of accuracyTable({ trained, untrained, pixels })) console.log(line);
+  for (const line of accuracyTable({ trained, untrained, pixels, 'PCA of pixels': pca })) console.log(line);
   return 0;
 }
 
@@ -97,9 +97,9 @@ function accuracyTable(rows: Readonly<Record<string, Accuracy>>): string[] {
   const ks = Object.keys(first?.top1 ?? {});
   const cell = (text: string): string => text.padStart(9);
   return [
-    `${'top-1 %'.padEnd(12)}${ks.map((k) => cell(`k = ${k}`)).join('')}`,
+    `${'top-1 %'.padEnd(14)}${ks.map((k) => cell(`k = ${k}`)).join('')}`,
     ...Object.entries(rows).map(
-      ([name, { top1 }]) => `${name.padEnd(12)}${ks.map((k) => cell((top1[k] ?? 0).toFixed(1))).join('')}`,
+      ([name, { top1 }]) => `${name.padEnd(14)}${ks.map((k) => cell((top1[k] ?? 0).toFixed(1))).join('')}`,
     ),
   ];
 }

@@ -1,9 +1,13 @@
-/** The k-NN evaluation of a trained network beside what it must beat: itself untrained, and the raw pixels. */
+/** The k-NN evaluation of a trained network beside what it must beat: itself untrained, the raw pixels, and their principal components. */
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type Extracted, extractFeatures } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
-import { knn } from './knn.ts';
+import { type FeatureRows, knn } from './knn.ts';
+import { fitPca, projectPca } from './pca.ts';
+
+/** Principal components of the pixels that are compared with. */
+const COMPONENTS = 128;
 
 /** Percent correct by k. */
 export interface Accuracy {
@@ -15,6 +19,8 @@ export interface KnnReport {
   readonly trained: Accuracy;
   readonly untrained: Accuracy;
   readonly pixels: Accuracy;
+  /** The pixels' first principal components, fitted on the bank. */
+  readonly pca: Accuracy;
   readonly bankImages: number;
   readonly testImages: number;
 }
@@ -75,11 +81,16 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
       top5: Object.fromEntries(results.map(({ k, top5 }) => [k, top5])),
     };
   };
+  const pca = await fitPca(engine, { values: bank.pixels, dim: bank.pixelDim }, COMPONENTS);
+  const along = async (set: Extracted): Promise<FeatureRows> =>
+    projectPca(engine, pca, { values: set.pixels, dim: set.pixelDim });
+  const [bankAlong, queriesAlong] = [await along(bank), await along(queries)];
   const of = (name: string) => (set: Extracted) => set.features.get(name) ?? new Float32Array();
   return {
     trained: await accuracy(of('trained'), backbone.dim),
     untrained: await accuracy(of('untrained'), backbone.dim),
     pixels: await accuracy((set) => set.pixels, bank.pixelDim),
+    pca: await accuracy((set) => (set === bank ? bankAlong : queriesAlong).values, bankAlong.dim),
     bankImages: bank.labels.length,
     testImages: queries.labels.length,
   };
