@@ -44,6 +44,7 @@ export { topK } from './ops/select.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
 export { splitRows } from './passes/split-rows.ts';
 export {
+  drawn,
   type Initializer,
   one,
   type ParameterInfo,

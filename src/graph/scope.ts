@@ -103,23 +103,27 @@ export class Scope {
 export const zero: Initializer = (_, shape) => new Float32Array(sizeOf(shape));
 export const one: Initializer = (_, shape) => new Float32Array(sizeOf(shape)).fill(1);
 
+/** An array of a shape with a draw in each element. */
+export function drawn(shape: Shape, draw: () => number): Float32Array {
+  const values = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i++) values[i] = draw();
+  return values;
+}
+
 /**
  * Normal values with a standard deviation, cut at absolute bounds. PyTorch's `trunc_normal_` cuts at -2 and 2 whatever the
  * deviation is, so with 0.02 nothing is ever cut; this follows it.
  */
 export function truncNormal(std: number, { mean = 0, low = -2, high = 2 } = {}): Initializer {
-  return (random, shape) => {
-    const values = new Float32Array(sizeOf(shape));
-    for (let i = 0; i < values.length; i++) {
+  return (random, shape) =>
+    drawn(shape, () => {
       let value = mean + std * random.normal();
       while (value < low || value > high) value = mean + std * random.normal();
-      values[i] = value;
-    }
-    return values;
-  };
+      return value;
+    });
 }
 
 /** Uniform values in +-bound. */
 export function uniform(bound: number): Initializer {
-  return (random, shape) => Float32Array.from({ length: sizeOf(shape) }, () => random.between(-bound, bound));
+  return (random, shape) => drawn(shape, () => random.between(-bound, bound));
 }

@@ -6,6 +6,7 @@
 import {
   add,
   conv2d,
+  drawn,
   gelu,
   type Initializer,
   layerNorm,
@@ -13,7 +14,6 @@ import {
   one,
   reshape,
   type Scope,
-  sizeOf,
   type Tensor,
   transpose,
   truncNormal,
@@ -26,7 +26,7 @@ const EPS = 1e-6;
 const convInit: Initializer = (random, shape) => {
   const fanIn = (shape[1] ?? 1) * (shape[2] ?? 1) * (shape[3] ?? 1);
   const std = Math.sqrt(2 / fanIn);
-  return Float32Array.from({ length: sizeOf(shape) }, () => std * random.normal());
+  return drawn(shape, () => std * random.normal());
 };
 
 /**

@@ -8,11 +8,11 @@
 import {
   add,
   conv2d,
+  drawn,
   type Initializer,
   mean,
   relu,
   type Scope,
-  sizeOf,
   type Tensor,
   transpose,
 } from '../graph/index.ts';
@@ -30,7 +30,7 @@ export interface ConvNetConfig {
 const convInit: Initializer = (random, shape) => {
   const fanOut = (shape[0] ?? 1) * (shape[2] ?? 1) * (shape[3] ?? 1);
   const std = Math.sqrt(2 / fanOut);
-  return Float32Array.from({ length: sizeOf(shape) }, () => std * random.normal());
+  return drawn(shape, () => std * random.normal());
 };
 
 /** @param images [B, C, H, W] @returns [B, last width] */
