@@ -1,9 +1,11 @@
 /**
- * A small residual convolutional network (after He et al. 2016) for budgets of minutes on a CPU: a stem of stride 2, then
- * stages of basic blocks, each stage but the first halving the resolution; the feature is the mean over the last map.
+ * A small residual convolutional network (after He et al. 2016) for budgets of minutes on a CPU: a stem of convolutions of
+ * stride 2, then stages of basic blocks, each stage but the first halving the resolution; the feature is the mean over the
+ * last map.
  * It learns faster per second than a transformer at this scale; it has no attention to look at.
  *
- * Names follow torchvision's ResNet (`conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`).
+ * Names follow torchvision's ResNet (`conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`); further convolutions of the stem are
+ * `conv2`, `bn2` and so on.
  */
 import {
   add,
@@ -24,6 +26,8 @@ export interface ConvNetConfig {
   readonly widths: readonly number[];
   /** Blocks in each stage. */
   readonly blocks: number;
+  /** How much the stem shrinks the image, a power of 2: one convolution for each factor of 2. */
+  readonly stemStride: number;
 }
 
 /** He normal over the fan-out, torchvision's choice for convolutions before a ReLU. */
@@ -37,7 +41,7 @@ const convInit: Initializer = (random, shape) => {
 export function convNet(
   scope: Scope,
   images: Tensor,
-  { channels, widths, blocks }: ConvNetConfig,
+  { channels, widths, blocks, stemStride }: ConvNetConfig,
   mode: Mode,
 ): Tensor {
   const conv = (at: Scope, x: Tensor, width: number, kernel: number, stride: number): Tensor =>
@@ -58,7 +62,13 @@ export function convNet(
   let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
   if (x.dim(3) !== channels)
     throw new Error(`the network takes ${channels} channels, the images have ${x.dim(3)}`);
-  x = relu(norm(scope.at('bn1'), conv(scope.at('conv1'), x, widths[0] ?? 0, 3, 2)));
+  const halvings = Math.log2(stemStride);
+  if (!Number.isInteger(halvings) || halvings < 1)
+    throw new Error(`the stem's stride is ${stemStride}: choose a power of 2, 2 or more`);
+  for (let i = 1; i <= halvings; i++) {
+    const width = Math.max(8, (widths[0] ?? 0) >> (halvings - i));
+    x = relu(norm(scope.at(`bn${i}`), conv(scope.at(`conv${i}`), x, width, 3, 2)));
+  }
   widths.forEach((width, stage) => {
     for (let i = 0; i < blocks; i++)
       x = block(scope.at(`layer${stage + 1}`).at(i), x, width, i === 0 && stage > 0 ? 2 : 1);

@@ -9,7 +9,8 @@ import { OptionError } from './contradictions.ts';
 /** @throws OptionError when sizes contradict each other */
 export function backboneOf(config: TrainConfig): BackboneConfig {
   if (config.arch === 'convnet') {
-    return { kind: 'convnet', channels: config.channels, widths: config.widths, blocks: config.blocks };
+    const { channels, widths, blocks, stemStride } = config;
+    return { kind: 'convnet', channels, widths, blocks, stemStride };
   }
   const { patchSize, dim, depth, heads } = config;
   for (const [name, size] of [

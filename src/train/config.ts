@@ -41,6 +41,9 @@ export const trainSchema = z.strictObject({
   heads: count('attention heads of a free ViT'),
   widths: z.array(z.number().int().min(1)).min(1).describe("channels of the convnet's stages"),
   blocks: count('residual blocks in each stage of the convnet'),
+  stemStride: z
+    .union([z.literal(2), z.literal(4), z.literal(8)], 'expected 2, 4 or 8')
+    .describe("how much the convnet's stem shrinks the image"),
   dropPathRate: share('stochastic depth of the student (ViT)'),
 
   outDim: count('K, prototypes of the projection head'),

@@ -15,7 +15,7 @@ const alternatives = [
 ] as const;
 
 const vitOnly = ['patchSize', 'dim', 'depth', 'heads', 'stem', 'dropPathRate'] as const;
-const convnetOnly = ['widths', 'blocks'] as const;
+const convnetOnly = ['widths', 'blocks', 'stemStride'] as const;
 const shape = ['dim', 'depth', 'heads'] as const;
 
 /** @throws OptionError if two options exclude each other */

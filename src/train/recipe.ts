@@ -81,6 +81,7 @@ function paper(options: TrainOptions, { channels, cores, steps }: RunFacts): Sug
     arch: ['vit_small', official],
     widths: [[32, 64, 128], 'not used by a ViT'],
     blocks: [1, 'not used by a ViT'],
+    stemStride: [2, 'not used by a ViT'],
     stem: ['patch', official],
     dropPathRate: [0.1, official],
     outDim: [65536, official],
@@ -164,6 +165,10 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     ...vitShape(arch, patch, `${global / patch} x ${global / patch} patches keep a step short`),
     widths: [[32, 64, 128], 'about 0.3 million parameters: images per second decide at this scale'],
     blocks: [1, 'the same'],
+    stemStride: [
+      global >= 160 ? 8 : global >= 64 ? 4 : 2,
+      `maps of ${global / (global >= 160 ? 8 : global >= 64 ? 4 : 2)} x ${global / (global >= 160 ? 8 : global >= 64 ? 4 : 2)} after the stem keep a step short`,
+    ],
     stem: [
       'conv',
       'small convolutions before the blocks learn faster in a short run; patch is the official one',
