@@ -21,7 +21,7 @@ import { printPrepared } from './train.ts';
 import { writeRunReport } from './write-report.ts';
 
 const fields = {
-  minutes: z.number().gt(0).describe('minutes of training; 3.5 unless given'),
+  minutes: z.number().gt(0).describe('minutes of training; 4.5 unless given'),
   outputDir: z.string().describe('the run folder to make; runs/quickstart-<time> unless given'),
 };
 
@@ -34,10 +34,7 @@ const SCENES = {
 };
 const K = 20;
 
-/**
- * A ViT, because its attention is what one wants to see; small, because it has minutes. Colours of scenes say nothing about
- * what they show, so the jitter turns them all the way around the colour circle.
- */
+/** A ViT, because its attention is what one wants to see; small, because it has minutes. */
 const options: TrainOptions = {
   arch: 'vit',
   stem: 'patch',
@@ -48,20 +45,19 @@ const options: TrainOptions = {
   headHiddenDim: 256,
   headBottleneckDim: 128,
   localCropsNumber: 2,
-  globalCropsScale: [0.5, 1],
-  localCropsScale: [0.25, 0.6],
-  batchSizePerGpu: 32,
+  globalCropsScale: [0.3, 1],
+  localCropsScale: [0.1, 0.4],
+  batchSizePerGpu: 64,
   lr: 0.006,
   momentumTeacher: 0.98,
   warmupSteps: 50,
   freezeLastLayerSteps: 50,
 };
-const sceneColours: TrainOptions = { colorJitter: [0.4, 0.4, 0.4, 0.5], grayscale: 0.3 };
 
 /** @returns the exit code */
 export async function quickstart(args: readonly string[]): Promise<number> {
   const { positionals, values } = parseFlags(args, { fields });
-  const { minutes = 3.5, outputDir } = z.object(fields).partial().parse(values);
+  const { minutes = 4.5, outputDir } = z.object(fields).partial().parse(values);
   const [path] = positionals;
   const source = path === undefined ? scenesSource({ ...SCENES.train, size: SCENES.size }) : openSource(path);
   console.error(
@@ -74,7 +70,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   );
   const prepared = await prepare({
     source,
-    options: { ...options, ...(path === undefined ? sceneColours : {}), minutes },
+    options: { ...options, minutes },
     engine: ortNode,
     cores: availableParallelism(),
   });

@@ -1,10 +1,11 @@
 /**
  * Labelled pictures with exact object masks, made from a seed: a data set of any size that needs no download.
  *
- * Each picture shows one object on a cluttered background. A class is an outline with a texture (`shapes.ts`,
- * `textures.ts`); position, size, rotation, both colours, the light and the background are drawn independently of it,
- * and the background holds pebbles that wear other classes' textures. Colour, place or a texture alone do not give the
- * class away.
+ * Each picture shows one object among pebbles on the ground. A class is an outline with a texture (`shapes.ts`,
+ * `textures.ts`) and, as with things in photographs, it leans towards some hues: one in four objects has any hue, the others
+ * one of a third of the colour circle. Position, size, rotation, lightness, the second colour, the light and the ground are drawn
+ * independently of the class, and the pebbles faintly wear other classes' textures. Neither colour nor place gives the class
+ * away.
  */
 import type { Image } from '../image/image.ts';
 import { Random } from '../random/random.ts';
@@ -36,8 +37,10 @@ export interface Scene {
 }
 
 /** The share of the picture an object covers. */
-const SMALLEST = 0.09;
-const LARGEST = 0.34;
+const SMALLEST = 0.13;
+const LARGEST = 0.4;
+/** The share of objects that have any hue. */
+const ANY_HUE = 0.25;
 /** An object keeps inside the picture. */
 const LARGEST_RADIUS = 0.48;
 
@@ -76,9 +79,9 @@ export function renderScene(seed: number, index: number, size = 64): Scene {
   const light = random.between(0, 2 * Math.PI);
 
   const groundHue = random.between(0, 2 * Math.PI);
-  const groundLightness = random.between(0.34, 0.86);
+  const groundLightness = random.between(0.48, 0.74);
   paintGround(canvas, size, random, groundHue, groundLightness);
-  const pebbles = 4 + random.integer(4);
+  const pebbles = 2 + random.integer(4);
   for (let i = 0; i < pebbles; i++) {
     const thing = makePebble(random, size, label, groundHue, groundLightness);
     paintThing(canvas, size, thing, light, undefined);
@@ -100,10 +103,15 @@ function contrasting(random: Random, ground: number): number {
     : random.between(0.3, Math.max(0.34, ground - 0.2));
 }
 
+function objectHue(random: Random, label: number): number {
+  if (random.chance(ANY_HUE)) return random.between(0, 2 * Math.PI);
+  return (label / sceneClasses.length) * 2 * Math.PI + random.between(-Math.PI / 3, Math.PI / 3);
+}
+
 function makeObject(random: Random, size: number, label: number, ground: number): Thing {
   const share = random.between(SMALLEST, LARGEST);
   const radius = Math.min(LARGEST_RADIUS, Math.sqrt(share / shapeAreas[label]!)) * size;
-  const hue = random.between(0, 2 * Math.PI);
+  const hue = objectHue(random, label);
   const lightness = contrasting(random, ground);
   const other = lightness + (lightness > 0.6 ? -1 : 1) * random.between(0.22, 0.34);
   const turn = random.chance(0.5) ? random.between(-0.6, 0.6) : random.between(1.6, 4.6);
@@ -130,7 +138,7 @@ function makePebble(random: Random, size: number, label: number, groundHue: numb
   const sinPhase = Math.sin(phase);
   const flat = random.between(0.65, 1);
   const hue = random.chance(0.4) ? groundHue + random.between(-0.5, 0.5) : random.between(0, 2 * Math.PI);
-  const lightness = ground + (ground > 0.6 ? -1 : 1) * random.between(0.02, 0.26);
+  const lightness = ground + (ground > 0.6 ? -1 : 1) * random.between(0.02, 0.14);
   const texture = (label + 1 + random.integer(sceneClasses.length - 1)) % sceneClasses.length;
   return {
     shape: (x, y) => {
@@ -153,10 +161,10 @@ function makePebble(random: Random, size: number, label: number, groundHue: numb
     y: random.between(0, size),
     radius: random.between(0.07, 0.19) * size,
     angle: random.between(0, 2 * Math.PI),
-    first: oklch(lightness, random.between(0.04, 0.14), hue),
+    first: oklch(lightness, random.between(0, 0.05), hue),
     second: oklch(
-      lightness + random.between(-0.16, 0.16),
-      random.between(0.04, 0.14),
+      lightness + random.between(-0.06, 0.06),
+      random.between(0, 0.05),
       hue + random.between(-1, 1),
     ),
     key: random.uint32(),
@@ -172,7 +180,7 @@ function paintGround(
   hue: number,
   lightness: number,
 ): void {
-  const chroma = random.between(0.02, 0.1);
+  const chroma = random.between(0, 0.035);
   const near = oklch(lightness, chroma, hue);
   const far = oklch(lightness + random.between(-0.13, 0.13), chroma, hue + random.between(-1.3, 1.3));
   const tint = oklch(lightness + random.between(-0.12, 0.12), chroma, hue + random.between(-0.7, 0.7));
@@ -182,7 +190,7 @@ function paintGround(
   const texture = textures[random.integer(textures.length)]!;
   const cells = random.between(2, 5);
   const edge = random.between(-0.25, 0.25);
-  const strength = random.between(0.3, 0.9);
+  const strength = random.between(0, 0.25);
   const key = random.uint32();
   // The waves of the front: two products of a wave along the rows and one along the columns.
   const swell = new Float32Array(4 * size);

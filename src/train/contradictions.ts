@@ -76,7 +76,7 @@ export function checkBatch(
   if (microBatch === undefined || microBatch === batch) return;
   if (couplesBatch) {
     throw new OptionError(
-      `--micro_batch ${microBatch} cannot be used with batch norm (--arch convnet, --use_bn_in_head true), which needs the whole batch of ${batch} at once: leave it out.`,
+      `--micro_batch ${microBatch} cannot be used with batch norm (--arch convnet, --use_bn_in_head true), which needs the whole batch of ${batch} at once: leave it out, or give --arch vit --use_bn_in_head false.`,
     );
   }
   if (batch % microBatch !== 0) {

@@ -153,6 +153,7 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
   const unit = convolutional ? 8 : patch;
   const local = Math.max(unit, Math.round(global / 2 / unit) * unit);
   const batch = Math.min(options.batchSizePerGpu ?? (convolutional ? 128 : 64), facts.images);
+  const batchNorm = convolutional || (arch === 'vit' && (options.microBatch ?? batch) === batch);
   const steps = facts.steps ?? options.steps ?? 1000;
   const prototypes = facts.images < 2000 ? 512 : facts.images < 200_000 ? 1024 : 4096;
   const warmup = Math.max(1, Math.min(Math.round(steps / 10), 500));
@@ -179,7 +180,12 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     headBottleneckDim: [convolutional ? 128 : 256, 'the same'],
     headLayers: [3, official],
     normLastLayer: [true, 'more stable; the official advice for small models'],
-    useBnInHead: [false, official],
+    useBnInHead: [
+      batchNorm,
+      batchNorm
+        ? 'without it the features of a small network stay alike for too long'
+        : 'micro-batches need images that do not depend on each other',
+    ],
     channels: [facts.channels, 'as the images are'],
     globalCropsSize: [global, `fits images of ${facts.imageSide} pixels`],
     localCropsSize: [local, 'half of a global crop'],

@@ -49,6 +49,7 @@ export const tinyVit: TrainOptions = {
   depth: 2,
   heads: 2,
   dropPathRate: 0,
+  useBnInHead: false,
 };
 export const tinyConvnet: TrainOptions = { ...small, arch: 'convnet', widths: [8, 16], blocks: 1 };
 
