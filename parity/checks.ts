@@ -1,4 +1,5 @@
 /** Which fixture is checked by what, and the report of one file. */
+import { attention } from './attention.ts';
 import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
 import { Fixture } from './fixture.ts';
@@ -34,6 +35,7 @@ export const checks: Readonly<Record<string, Check>> = {
   augment_pipeline: augmentPipeline,
   crop_boxes: cropBoxes,
   knn,
+  attention,
 };
 
 export type FileReport =

@@ -36,7 +36,25 @@ export {
 } from './engine/engine.ts';
 export { ortNode } from './engine/ort-node.ts';
 // Looking at what was learned
-export { attentionMask, bestHeadJaccard, enlargeMask, jaccard } from './eval/attention-masks.ts';
+export {
+  classTokenMaps,
+  enlargeMap,
+  enlargeMask,
+  maskLikeView,
+  meanHead,
+  type PatchGrid,
+  type PatchView,
+  patchView,
+} from './eval/attention-maps.ts';
+export {
+  attentionMask,
+  attentionMasks,
+  bestHeadJaccard,
+  jaccard,
+  jaccardTable,
+  type ObjectScores,
+  objectScores,
+} from './eval/attention-masks.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, extractFeatures } from './eval/extract.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
