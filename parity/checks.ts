@@ -2,6 +2,7 @@
 import { attention } from './attention.ts';
 import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
+import { davisMeasures } from './davis-measures.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
 import { augmentOps, augmentPipeline } from './images.ts';
@@ -10,6 +11,7 @@ import { loss } from './loss.ts';
 import { multicrop } from './multicrop.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
 import { training } from './training.ts';
+import { video } from './video.ts';
 import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
 
 export type Check = (fixture: Fixture, comparison: Comparison) => Promise<void> | void;
@@ -36,6 +38,8 @@ export const checks: Readonly<Record<string, Check>> = {
   crop_boxes: cropBoxes,
   knn,
   attention,
+  davis_measures: davisMeasures,
+  video,
 };
 
 export type FileReport =
