@@ -7,6 +7,7 @@ import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
 import { augmentOps, augmentPipeline } from './images.ts';
 import { knn } from './knn.ts';
+import { linear } from './linear.ts';
 import { loss } from './loss.ts';
 import { multicrop } from './multicrop.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
@@ -40,6 +41,7 @@ export const checks: Readonly<Record<string, Check>> = {
   attention,
   davis_measures: davisMeasures,
   video,
+  linear,
 };
 
 export type FileReport =
