@@ -75,16 +75,19 @@ export class PatchAffinity {
     const targets = this.#blocks.targetStrips(features);
     const nearest = new NearestPatches(this.#blocks, sources.length, topk, temperature);
     const blocks = this.#blocks.all();
+    const multiply = (block: Block, into: Float32Array): Promise<void> => {
+      const run = this.#multiply(program, block, targets, sources, into);
+      run.catch(() => {}); // whoever awaits it reports; a run behind one that failed is awaited by nobody
+      return run;
+    };
     // Two runs are always asked for, so that the engine is busy while a block is searched.
-    const runs = blocks
-      .slice(0, 2)
-      .map((block, i) => this.#multiply(program, block, targets, sources, cosines[i]!));
+    const runs = blocks.slice(0, 2).map((block, i) => multiply(block, cosines[i]!));
     for (const [i, block] of blocks.entries()) {
       const found = cosines[i % 2]!;
       await runs[i];
       nearest.search(block, found);
       const after = blocks[i + 2];
-      if (after !== undefined) runs.push(this.#multiply(program, after, targets, sources, found));
+      if (after !== undefined) runs.push(multiply(after, found));
     }
     return nearest.affinity;
   }
