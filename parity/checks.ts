@@ -1,14 +1,18 @@
 /** Which fixture is checked by what, and the report of one file. */
+import { attention } from './attention.ts';
 import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
+import { davisMeasures } from './davis-measures.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
 import { augmentOps, augmentPipeline } from './images.ts';
 import { knn } from './knn.ts';
+import { linear } from './linear.ts';
 import { loss } from './loss.ts';
 import { multicrop } from './multicrop.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
 import { training } from './training.ts';
+import { video } from './video.ts';
 import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
 
 export type Check = (fixture: Fixture, comparison: Comparison) => Promise<void> | void;
@@ -34,6 +38,10 @@ export const checks: Readonly<Record<string, Check>> = {
   augment_pipeline: augmentPipeline,
   crop_boxes: cropBoxes,
   knn,
+  attention,
+  davis_measures: davisMeasures,
+  video,
+  linear,
 };
 
 export type FileReport =

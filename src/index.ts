@@ -36,7 +36,40 @@ export {
 } from './engine/engine.ts';
 export { ortNode } from './engine/ort-node.ts';
 // Looking at what was learned
-export { attentionMask, bestHeadJaccard, enlargeMask, jaccard } from './eval/attention-masks.ts';
+export {
+  classTokenMaps,
+  enlargeMap,
+  enlargeMask,
+  maskLikeView,
+  meanHead,
+  type PatchGrid,
+  type PatchView,
+  patchView,
+} from './eval/attention-maps.ts';
+export {
+  attentionMask,
+  attentionMasks,
+  bestHeadJaccard,
+  jaccard,
+  jaccardTable,
+  type ObjectScores,
+  objectScores,
+} from './eval/attention-masks.ts';
+export {
+  type ClassificationScores,
+  type Confusion,
+  confusionMatrix,
+  mostConfused,
+} from './eval/classification-scores.ts';
+export {
+  boundaryF,
+  type ObjectMeasures,
+  objectMeasures,
+  type SequenceStatistics,
+  sequenceStatistics,
+  type VideoScores,
+  videoScores,
+} from './eval/davis-measures.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, extractFeatures } from './eval/extract.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
@@ -49,6 +82,26 @@ export {
   nearestNeighbours,
 } from './eval/knn.ts';
 export { type Accuracy, type KnnReport, type KnnReportOptions, knnReport } from './eval/knn-report.ts';
+export {
+  type FrameTokens,
+  type PropagatedFrame,
+  type PropagationOptions,
+  propagateLabels,
+} from './eval/label-propagation.ts';
+export type { LabelledFeatures } from './eval/labelled-features.ts';
+export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
+export { type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
+export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
+export {
+  bestRate,
+  type LinearResult,
+  linearEvaluation,
+  type RateScores,
+  type SweepOptions,
+  sweepRates,
+} from './eval/linear-sweep.ts';
+export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 // File formats, from and to bytes
 export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';
 export {
@@ -63,6 +116,7 @@ export {
 export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.ts';
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
+export { cropMask, type Mask, resizeMask } from './image/mask.ts';
 export {
   type ChannelStatistics,
   imagenetStatistics,

@@ -1,7 +1,7 @@
 /** Makes a run's `report.html` from what its folder holds: the log, the snapshots, the checkpoint. */
 import { type Source, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { attentionMask, bestHeadJaccard } from '../eval/attention-masks.ts';
+import { attentionMasks, bestHeadJaccard } from '../eval/attention-masks.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { untrainedWeights, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
 import { l2NormalizedRows, nearestNeighbours } from '../eval/knn.ts';
@@ -212,13 +212,10 @@ async function attentionSection(
       exampleImages.map((image, i) => {
         const maps = (values: Float32Array): Float32Array => values.subarray(i * size, (i + 1) * size);
         const final = maps(last.values);
-        const masks = new Uint8Array(size);
-        for (let h = 0; h < heads; h++) {
-          masks.set(
-            attentionMask(final.subarray(h * side * side, (h + 1) * side * side), MASK_SHARE),
-            h * side * side,
-          );
-        }
+        // A broken network's maps are drawn as they are, without masks.
+        const masks = final.every(Number.isFinite)
+          ? attentionMasks(final, heads, MASK_SHARE)
+          : new Uint8Array(size);
         return attentionExample({
           image: enlarged(image),
           name: source.key(examples[i] ?? 0),
@@ -306,6 +303,7 @@ async function objectMasks(
   if (backbone.config.kind !== 'vit') return undefined;
   const [side, patch] = [backbone.attentionSide, backbone.config.patchSize];
   const size = side * patch;
+  const grid = { rows: side, columns: side, patch };
   const scores = sceneClasses.map((name) => ({ name, trained: 0, untrained: 0, images: 0 }));
   const source = scenesSource({ count: MASKED_SCENES, seed, size });
   const each = backbone.config.heads * side * side;
@@ -316,9 +314,10 @@ async function objectMasks(
     ];
     batch.indices.forEach((index, i) => {
       const { mask, label } = renderScene(seed, index, size);
+      const object = { width: size, height: size, data: mask };
       const score = scores[label];
       const [now = 0, then = 0] = maps.map((m) =>
-        bestHeadJaccard(m.subarray(i * each, (i + 1) * each), side, patch, mask, MASK_SHARE),
+        bestHeadJaccard(m.subarray(i * each, (i + 1) * each), grid, object, MASK_SHARE),
       );
       if (score === undefined) return;
       score.trained += now;

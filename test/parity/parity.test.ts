@@ -62,6 +62,19 @@ describe('a check can fail', () => {
     augment_pipeline: [/^view\//],
     crop_boxes: [/^trace\/0\/box/, /^stats\//],
     knn: [/neighbours/, /votes/, /ranking/],
+    attention: [/network_input/, /maps/, /patch_masks/, /mean_head_mask/, /jaccard$/],
+    davis_measures: [/J$/, /F$/, /truth_boundary/, /mean_recall/],
+    video: [
+      /preprocess\/normalized/,
+      /first_segmentation/,
+      /propagated/,
+      /upsampled/,
+      /affinity/,
+      /segmentation$/,
+      /J$/,
+      /F$/,
+    ],
+    linear: [/train_features/, /lr$/, /loss$/, /first_step\/weight/, /epoch\/0\/bias/, /val_logits/],
   };
   const cases = covered.flatMap((name) => (targets[name] ?? []).map((tensor) => [name, tensor] as const));
 
