@@ -1,4 +1,5 @@
 /** Which fixture is checked by what, and the report of one file. */
+import { cluster } from './cluster.ts';
 import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
 import { Fixture } from './fixture.ts';
@@ -7,9 +8,11 @@ import { augmentOps, augmentPipeline } from './images.ts';
 import { knn } from './knn.ts';
 import { loss } from './loss.ts';
 import { multicrop } from './multicrop.ts';
+import { multiscale, retrieval } from './retrieval.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
 import { training } from './training.ts';
 import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
+import { copies, pca } from './whitening.ts';
 
 export type Check = (fixture: Fixture, comparison: Comparison) => Promise<void> | void;
 
@@ -34,6 +37,11 @@ export const checks: Readonly<Record<string, Check>> = {
   augment_pipeline: augmentPipeline,
   crop_boxes: cropBoxes,
   knn,
+  cluster,
+  retrieval,
+  multiscale,
+  pca,
+  copies,
 };
 
 export type FileReport =
