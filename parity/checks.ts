@@ -1,5 +1,6 @@
 /** Which fixture is checked by what, and the report of one file. */
 import { attention } from './attention.ts';
+import { cluster } from './cluster.ts';
 import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
 import { davisMeasures } from './davis-measures.ts';
@@ -10,10 +11,12 @@ import { knn } from './knn.ts';
 import { linear } from './linear.ts';
 import { loss } from './loss.ts';
 import { multicrop } from './multicrop.ts';
+import { multiscale, retrieval } from './retrieval.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
 import { training } from './training.ts';
 import { video } from './video.ts';
 import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
+import { copies, pca } from './whitening.ts';
 
 export type Check = (fixture: Fixture, comparison: Comparison) => Promise<void> | void;
 
@@ -42,6 +45,11 @@ export const checks: Readonly<Record<string, Check>> = {
   davis_measures: davisMeasures,
   video,
   linear,
+  cluster,
+  retrieval,
+  multiscale,
+  pca,
+  copies,
 };
 
 export type FileReport =

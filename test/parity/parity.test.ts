@@ -75,6 +75,11 @@ describe('a check can fail', () => {
       /F$/,
     ],
     linear: [/train_features/, /lr$/, /loss$/, /first_step\/weight/, /epoch\/0\/bias/, /val_logits/],
+    cluster: [/contingency/, /assignments/, /centres$/],
+    retrieval: [/^multi\/similarity/, /ranks/, /easy\/ap/, /hard\/precision_at/, /^ranking\/0\/map/],
+    multiscale: [/resized/, /output/],
+    pca: [/covariance/, /dvt/, /gram64/],
+    copies: [/metric64/, /whitened\/queries/, /plain\/indices/, /whitened\/ap/, /positives/],
   };
   const cases = covered.flatMap((name) => (targets[name] ?? []).map((tensor) => [name, tensor] as const));
 

@@ -1,0 +1,90 @@
+/**
+ * Means of the rows of every cluster, kept up to date from one assignment to the next: late iterations of k-means move few
+ * rows. Sums are float64.
+ */
+import type { FeatureRows } from './knn.ts';
+import { squaredDistance } from './nearest-centres.ts';
+
+export class ClusterMeans {
+  readonly #rows: FeatureRows;
+  /** Cluster of every row, -1 before the first assignment. */
+  readonly #clusters: Int32Array;
+  /** [k, dim] */
+  readonly #sums: Float64Array;
+  readonly #sizes: Int32Array;
+
+  constructor(rows: FeatureRows, k: number) {
+    this.#rows = rows;
+    this.#clusters = new Int32Array(rows.values.length / rows.dim).fill(-1);
+    this.#sums = new Float64Array(k * rows.dim);
+    this.#sizes = new Int32Array(k);
+  }
+
+  /** Takes over a new assignment; returns how many rows changed. */
+  assign(assignments: Int32Array): number {
+    let changed = 0;
+    for (let row = 0; row < assignments.length; row++) {
+      const [from, to] = [this.#clusters[row]!, assignments[row]!];
+      if (from === to) continue;
+      if (from >= 0) addRow(this.#rows, row, this.#sums, this.#sizes, from, -1);
+      addRow(this.#rows, row, this.#sums, this.#sizes, to, 1);
+      this.#clusters[row] = to;
+      changed++;
+    }
+    return changed;
+  }
+
+  /**
+   * The means. Of each empty cluster the centre becomes the row that is farthest from the centre it was assigned to, which
+   * counts no longer in its own cluster; rows that lie on their centre and the last row of a cluster are not taken, and where
+   * none is left the centre stays where it was.
+   *
+   * @param previous centres of the assignment, [k, dim]
+   * @returns [k, dim]
+   */
+  centres(previous: Float64Array): Float64Array {
+    const { dim } = this.#rows;
+    const [sums, sizes] = [this.#sums.slice(), this.#sizes.slice()];
+    const empty = Array.from(sizes.keys()).filter((cluster) => sizes[cluster] === 0);
+    const farthest = empty.length === 0 ? [] : this.#farthest(previous, empty.length);
+    for (const [i, row] of farthest.entries()) {
+      addRow(this.#rows, row, sums, sizes, this.#clusters[row]!, -1);
+      sums.fill(0, empty[i]! * dim, (empty[i]! + 1) * dim); // may hold what rounding left of its former rows
+      addRow(this.#rows, row, sums, sizes, empty[i]!, 1);
+    }
+    return sums.map((sum, i) => {
+      const size = sizes[Math.floor(i / dim)]!;
+      return size === 0 ? previous[i]! : sum / size;
+    });
+  }
+
+  #farthest(centres: Float64Array, count: number): number[] {
+    const { values, dim } = this.#rows;
+    const distances = Float64Array.from(this.#clusters, (cluster, row) =>
+      squaredDistance(values, row * dim, centres, cluster * dim, dim),
+    );
+    const left = this.#sizes.slice();
+    const chosen: number[] = [];
+    for (const row of Array.from(distances.keys()).sort((a, b) => distances[b]! - distances[a]! || a - b)) {
+      if (chosen.length === count || distances[row] === 0) break;
+      const cluster = this.#clusters[row]!;
+      if (left[cluster]! < 2) continue;
+      left[cluster]!--;
+      chosen.push(row);
+    }
+    return chosen;
+  }
+}
+
+/** Adds a row to the sum of a cluster, or takes it away where `sign` is -1. */
+function addRow(
+  { values, dim }: FeatureRows,
+  row: number,
+  sums: Float64Array,
+  sizes: Int32Array,
+  cluster: number,
+  sign: 1 | -1,
+): void {
+  for (let d = 0; d < dim; d++) sums[cluster * dim + d]! += sign * values[row * dim + d]!;
+  sizes[cluster]! += sign;
+}

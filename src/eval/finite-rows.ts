@@ -1,0 +1,25 @@
+/** What every evaluation asks of the features it is given: whole rows of ordinary numbers. */
+import type { FeatureRows } from './knn.ts';
+
+/**
+ * How many rows there are, once it is sure that all can be reckoned with.
+ *
+ * @param what the rows, for the message: 'the queries'
+ * @throws RangeError when there are none, the last one is cut off, or a value is NaN or infinite
+ */
+export function countFiniteRows({ values, dim }: FeatureRows, what: string): number {
+  const count = values.length / dim;
+  if (!Number.isInteger(count) || count < 1) {
+    throw new RangeError(
+      `${what} hold ${values.length} numbers, which are not one or more rows of ${dim}: give whole rows`,
+    );
+  }
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) {
+      throw new RangeError(
+        `${what} hold ${values[i]} in row ${Math.floor(i / dim)}: leave that image out, or take weights from before the training diverged`,
+      );
+    }
+  }
+  return count;
+}

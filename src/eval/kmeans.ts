@@ -1,0 +1,117 @@
+/**
+ * k-means by Lloyd's algorithm (Lloyd 1982, IEEE Trans. Inf. Theory 28) from k-means++ seeds, several times, the run with
+ * the smallest inertia kept. The official code has no clustering; iterations, stopping and the relocation of empty clusters
+ * follow scikit-learn's KMeans, so that its numbers can be compared.
+ */
+import type { Engine, EngineOptions } from '../engine/engine.ts';
+import { Random } from '../random/random.ts';
+import { ClusterMeans } from './cluster-means.ts';
+import { countFiniteRows } from './finite-rows.ts';
+import { kMeansPlusPlus } from './kmeans-plus-plus.ts';
+import type { FeatureRows } from './knn.ts';
+import { nearestCentres, squaredDistance } from './nearest-centres.ts';
+import { RowProducts } from './row-products.ts';
+
+export interface KMeansOptions {
+  /** Clusters. */
+  readonly k: number;
+  /** Runs from different seeds; the one with the smallest inertia is returned. Default 3. */
+  readonly restarts?: number;
+  /** Names the random numbers of the seeds. Default 0. */
+  readonly seed?: number;
+  /** Start here instead, [k, dim]: one run without random numbers. */
+  readonly initialCentres?: ArrayLike<number>;
+  /** Default 300. */
+  readonly maxIterations?: number;
+  /**
+   * Stop when the squared shift of all centres together is at most this times the mean variance of a column. 0 goes on until
+   * assignments stop changing. Default 1e-4.
+   */
+  readonly tolerance?: number;
+  readonly engineOptions?: EngineOptions;
+}
+
+export interface Clustering {
+  readonly k: number;
+  readonly dim: number;
+  /** Cluster of every row: that of the nearest centre. [rows] */
+  readonly assignments: Int32Array;
+  /** [k, dim] */
+  readonly centres: Float64Array;
+  /** Sum of the squared distances of the rows to their centres. */
+  readonly inertia: number;
+  /** Assignment passes, the one that found nothing to change included. */
+  readonly iterations: number;
+  /** False when `maxIterations` ended it. */
+  readonly converged: boolean;
+}
+
+/**
+ * Clusters rows by Euclidean distance; L2-normalise features first to cluster them by their cosine.
+ *
+ *     const { assignments } = await kMeans(ortNode, l2NormalizedRows(features), { k: 10 });
+ *
+ * @throws RangeError when there are fewer than k rows, a value is not finite, or the initial centres have another size
+ */
+export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansOptions): Promise<Clustering> {
+  const { k, restarts = 3, seed = 0, initialCentres, engineOptions } = options;
+  const count = countFiniteRows(rows, 'the features to cluster');
+  if (!Number.isInteger(k) || k < 1 || k > count) {
+    throw new RangeError(
+      `${count} rows cannot be put into ${k} clusters: choose a whole number from 1 to ${count}`,
+    );
+  }
+  if (initialCentres !== undefined && initialCentres.length !== k * rows.dim) {
+    throw new RangeError(
+      `${initialCentres.length} numbers are not ${k} centres of ${rows.dim}: give k rows as wide as the features`,
+    );
+  }
+  if (!Number.isInteger(restarts) || restarts < 1) {
+    throw new RangeError(`k-means cannot run ${restarts} times: choose at least one restart`);
+  }
+  const products = new RowProducts(engine, rows, engineOptions);
+  try {
+    if (initialCentres !== undefined)
+      return await lloyd(products, Float64Array.from(initialCentres), options);
+    let best: Clustering | undefined;
+    for (let run = 0; run < restarts; run++) {
+      const centres = await kMeansPlusPlus(products, k, new Random(seed, 'kmeans', run));
+      const found = await lloyd(products, centres, options);
+      if (best === undefined || found.inertia < best.inertia) best = found;
+    }
+    if (best === undefined) throw new Error('unreachable: there is at least one run');
+    return best;
+  } finally {
+    await products.dispose();
+  }
+}
+
+/** Lloyd's iterations: assign every row to its nearest centre, move every centre to the mean of its rows, and again. */
+async function lloyd(
+  products: RowProducts,
+  initial: Float64Array,
+  { k, maxIterations = 300, tolerance = 1e-4 }: KMeansOptions,
+): Promise<Clustering> {
+  const { values, dim } = products.rows;
+  const variance = products.squaredNorms.reduce((a, b) => a + b, 0) / (products.count * dim);
+  const means = new ClusterMeans(products.rows, k);
+  let centres = initial;
+  let assignments = await nearestCentres(products, centres);
+  let iterations = 1;
+  let converged = means.assign(assignments) === 0;
+  while (!converged) {
+    const moved = means.centres(centres);
+    const shift = squaredDistance(moved, 0, centres, 0, centres.length);
+    centres = moved;
+    assignments = await nearestCentres(products, centres);
+    converged = shift <= tolerance * variance;
+    // This pass only tells where rows belong after the last move.
+    if (converged || iterations >= maxIterations) break;
+    iterations++;
+    converged = means.assign(assignments) === 0;
+  }
+  let inertia = 0;
+  for (let row = 0; row < products.count; row++)
+    inertia += squaredDistance(values, row * dim, centres, assignments[row]! * dim, dim);
+  return { k, dim, assignments, centres, inertia, iterations, converged };
+}

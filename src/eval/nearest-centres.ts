@@ -1,0 +1,56 @@
+/**
+ * Which centre is nearest to each of many rows: a float32 product in an engine, and wherever its rounding could have decided
+ * between the two nearest, all distances of the row again in float64. The answer is that of float64 arithmetic.
+ */
+import { productError, type RowProducts, roundingError } from './row-products.ts';
+
+/**
+ * The nearest centre of every row, of equally near ones the first.
+ *
+ * |x - c|^2 is smallest where x . d - (m . d + |d|^2 / 2) is largest, with m the mean of the rows and d = c - m.
+ *
+ * @param centres [k, dim]
+ * @returns [rows]
+ */
+export async function nearestCentres(products: RowProducts, centres: Float64Array): Promise<Int32Array> {
+  const { values, dim } = products.rows;
+  const k = centres.length / dim;
+  const { vectors, meanProducts, squares } = products.aboutMean(centres);
+  const offsets = Float32Array.from(squares, (square, i) => meanProducts[i]! + square / 2);
+  const longest = Math.sqrt(squares.reduce((a, b) => Math.max(a, b), 0));
+  const largestOffset = offsets.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const kept = Math.min(2, k);
+  const best = await products.best(vectors, offsets, kept);
+  const nearest = new Int32Array(products.count);
+  for (let row = 0; row < products.count; row++) {
+    const lead = kept === 1 ? Number.POSITIVE_INFINITY : best.values[2 * row]! - best.values[2 * row + 1]!;
+    // Of each of the two: the product, the rounded offset, and their difference.
+    const scale = products.norms[row]! * longest;
+    const error = productError(dim, scale) + 2 * roundingError(largestOffset) + roundingError(scale);
+    nearest[row] =
+      lead > 2 * error ? Number(best.positions[kept * row]) : exactlyNearest(values, row * dim, centres, dim);
+  }
+  return nearest;
+}
+
+function exactlyNearest(values: Float32Array, at: number, centres: Float64Array, dim: number): number {
+  let [nearest, least] = [0, Number.POSITIVE_INFINITY];
+  for (let start = 0; start < centres.length; start += dim) {
+    const distance = squaredDistance(values, at, centres, start, dim);
+    if (distance < least) [nearest, least] = [start / dim, distance];
+  }
+  return nearest;
+}
+
+/** Squared Euclidean distance of two vectors, each somewhere in an array. */
+export function squaredDistance(
+  a: Float32Array | Float64Array,
+  startA: number,
+  b: Float64Array,
+  startB: number,
+  dim: number,
+): number {
+  let sum = 0;
+  for (let d = 0; d < dim; d++) sum += (a[startA + d]! - b[startB + d]!) ** 2;
+  return sum;
+}
