@@ -15,8 +15,14 @@ def lower(model):
     for opset in model.opset_import:
         if opset.domain == "":
             opset.version = defs.onnx_opset_version()
-    known = {schema.name for schema in defs.get_all_schemas() if schema.domain == ""}
-    unknown = [node for node in model.graph.node if node.domain == "" and node.op_type not in known]
+    known = {schema.name: schema for schema in defs.get_all_schemas() if schema.domain == ""}
+
+    def is_later(node):
+        """An operator of a later version: it is not there yet, or takes more inputs than it did (axes of reductions)."""
+        schema = known.get(node.op_type)
+        return schema is None or len(node.input) > schema.max_input
+
+    unknown = [node for node in model.graph.node if node.domain == "" and is_later(node)]
     for node in unknown:
         node.domain = "com.microsoft"
     return sorted({node.op_type for node in unknown})
