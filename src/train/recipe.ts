@@ -148,7 +148,8 @@ function vitShape(arch: string, patchSize: number, reason: string): Suggestions 
 function auto(options: TrainOptions, facts: RunFacts): Suggestions {
   const arch = options.arch ?? 'convnet';
   const convolutional = arch === 'convnet';
-  const global = options.globalCropsSize ?? globalSize(facts.imageSide, convolutional ? 8 : 32);
+  const largest = convolutional ? largestCrop(options.minutes) : 224;
+  const global = options.globalCropsSize ?? globalSize(facts.imageSide, convolutional ? 8 : 32, largest);
   const patch = options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8)));
   const unit = convolutional ? 8 : patch;
   const local = Math.max(unit, Math.round(global / 2 / unit) * unit);
@@ -187,9 +188,16 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
         : 'micro-batches need images that do not depend on each other',
     ],
     channels: [facts.channels, 'as the images are'],
-    globalCropsSize: [global, `fits images of ${facts.imageSide} pixels`],
+    globalCropsSize: [
+      global,
+      global < facts.imageSide && global === largest
+        ? `images of ${facts.imageSide} pixels; in this time more images count more than more pixels`
+        : `fits images of ${facts.imageSide} pixels`,
+    ],
     localCropsSize: [local, 'half of a global crop'],
-    localCropsNumber: [convolutional ? 2 : 4, 'more local crops cost images per second'],
+    localCropsNumber: convolutional
+      ? [0, 'crops smaller than these show too little, and cost images per second']
+      : [2, 'more local crops cost images per second'],
     globalCropsScale: [[0.3, 1], 'small crops of small images hold too little to agree on'],
     localCropsScale: [[0.1, 0.3], 'the same'],
     colorJitter: [[0.4, 0.4, 0.2, 0.1], official],
@@ -208,8 +216,10 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     weightDecayEnd: [convolutional ? 0.04 : 0.2, 'a short run does not need strong decay at its end'],
     clipGrad: [3, official],
     momentumTeacher: [momentum(steps), 'the teacher averages over about a twentieth of the run'],
-    teacherTemp: [0.04, official],
-    warmupTeacherTemp: [0.04, official],
+    teacherTemp: convolutional
+      ? [0.02, 'a sharper teacher than the official one finds groups sooner']
+      : [0.04, official],
+    warmupTeacherTemp: [convolutional ? 0.02 : 0.04, convolutional ? 'the same from the start' : official],
     warmupTeacherTempSteps: [0, official],
     studentTemp: [0.1, official],
     centerMomentum: [0.9, official],
@@ -219,9 +229,15 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
 }
 
 /** Largest of a few sizes that the images fill. */
-function globalSize(side: number, least: number): number {
-  const sizes = [224, 160, 128, 96, 64, 48, 32];
+function globalSize(side: number, least: number, largest: number): number {
+  const sizes = [224, 160, 128, 96, 64, 48, 32].filter((size) => size <= largest);
   return Math.max(least, sizes.find((size) => size <= side) ?? least);
+}
+
+/** The side of crops that a budget of minutes pays for, on a CPU. */
+function largestCrop(minutes: number | undefined): number {
+  if (minutes === undefined || minutes <= 60) return 64;
+  return minutes <= 300 ? 96 : 160;
 }
 
 /** A window of a twentieth of the run, at least 50 steps and at most the official 250. */
