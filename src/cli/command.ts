@@ -3,16 +3,19 @@ import { ZodError } from 'zod';
 import { explainIssue } from '../train/config.ts';
 import { OptionError } from '../train/contradictions.ts';
 import { evaluateCommand } from './eval.ts';
+import { tools } from './evaluations/index.ts';
 import { editDistance, UsageError } from './flags.ts';
 import { quickstart } from './quickstart.ts';
+import { report } from './report.ts';
+import { runEvaluation } from './run-evaluation.ts';
 import { train, trainHelp } from './train.ts';
 
 const help = `dino: self-distillation with no labels (DINO), in TypeScript
 
   dino train <source> [flags]              train on images
   dino train --resume <run>                go on with a run
-  dino eval knn <run> --train <source> --test <source>
-                                           accuracy of nearest neighbours on the features
+  dino eval <name> <run> [flags]           measure what it learned; dino eval --help lists the evaluations
+${tools.map(({ name, usage, summary }) => `  ${`dino ${name} ${usage}`.padEnd(39)}  ${summary}\n`).join('')}  dino report <run> [--figures]            the run's report.html again, from all that its folder holds
   dino quickstart [folder]                 a few minutes on generated scenes or your folder, with a report
 
   dino <command> --help                    all flags of a command
@@ -23,6 +26,13 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   train,
   eval: evaluateCommand,
   quickstart,
+  report,
+  ...Object.fromEntries(
+    tools.map((tool) => [
+      tool.name,
+      (args: readonly string[]) => runEvaluation(tool, `dino ${tool.name}`, args),
+    ]),
+  ),
 };
 
 /**

@@ -9,6 +9,7 @@ import type { KnnReport } from '../eval/knn-report.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import type { Image } from '../image/image.ts';
 import { resize } from '../image/resize.ts';
+import type { EvaluationSection } from '../report/blocks.ts';
 import { renderReport } from '../report/html.ts';
 import type {
   AttentionSection,
@@ -20,6 +21,7 @@ import type {
   Report,
 } from '../report/model.ts';
 import { attentionExample, picture } from '../report/pictures.ts';
+import { decodeSection } from '../report/stored-section.ts';
 import { renderScene, sceneClasses } from '../scenes/scene.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
@@ -27,6 +29,7 @@ import { toFlag } from '../train/config.ts';
 import { Monitor } from '../train/monitor.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
 import { openRecorded, type RunRecord, readRecord } from '../train/run-record.ts';
+import { evaluations, tools } from './evaluations/index.ts';
 import { duration } from './progress.ts';
 
 /** What only some runs have. */
@@ -74,6 +77,7 @@ export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {
     neighbors: await neighbourSection(monitor, source, trained, untrained),
     ...(attention === undefined ? {} : { attention }),
     ...(masks === undefined ? {} : { objectMasks: masks }),
+    evaluations: storedSections(folder),
     versions: [
       { name: 'Node', value: process.version },
       { name: 'engine', value: ortNode.name },
@@ -81,6 +85,14 @@ export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {
   };
   await monitor.dispose();
   folder.writeTextAtomic('report.html', renderReport(report));
+}
+
+/** Sections of the evaluations that were run, in the order of the commands. */
+function storedSections(folder: RunFolder): EvaluationSection[] {
+  return [...evaluations, ...tools].flatMap(({ name }) => {
+    const file = `eval/${name}.section.json`;
+    return folder.has(file) ? [decodeSection(folder.readText(file), folder.file(file))] : [];
+  });
 }
 
 function accuracy(knn: KnnReport | undefined): Pick<Report, 'accuracy'> {

@@ -30,12 +30,24 @@ export function untrainedWeights(backbone: BackboneConfig, size: number, seed: n
   );
 }
 
+/** Images of one size, as a network takes them. */
+export interface PixelBatch {
+  /** Normalised, [images, C, height, width]. */
+  readonly pixels: Float32Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Programs that are kept: each holds buffers of its own, and a folder may hold images of many sizes. */
+const PROGRAMS = 12;
+
 export class FrozenBackbone {
   readonly config: BackboneConfig;
   /** Side of the input, pixels. */
   readonly size: number;
   /** Width of a feature. */
   readonly dim: number;
+  /** The one used last comes last. */
   readonly #programs = new Map<string, Promise<Program>>();
   readonly #engine: Engine;
   readonly #options: EngineOptions;
@@ -52,10 +64,12 @@ export class FrozenBackbone {
    * @param pixels normalised images, [images, C, size, size]
    * @returns [images, D], not normalised
    */
-  features(weights: Weights, pixels: Float32Array): Promise<Float32Array> {
-    return this.#run('features', weights, pixels, (scope, images) =>
-      imageFeature(scope, images, this.config, 'eval'),
-    );
+  async features(weights: Weights, pixels: Float32Array): Promise<Float32Array> {
+    const square = { pixels, height: this.size, width: this.size };
+    const { features } = await this.compute('features', weights, square, (scope, images) => ({
+      features: imageFeature(scope, images, this.config, 'eval'),
+    }));
+    return features;
   }
 
   /** Side of the attention map in patches; 0 for a network without attention. */
@@ -66,29 +80,56 @@ export class FrozenBackbone {
   /**
    * How the class token attends to the patches in the last block.
    *
+   * @param images normalised, [images, C, size, size], or of another size that holds whole patches
    * @returns [images, heads, patches], the patches row by row; the rest of each row's mass is the class token's own
    */
-  attention(weights: Weights, pixels: Float32Array): Promise<Float32Array> {
-    const { config } = this;
-    if (config.kind !== 'vit')
-      throw new Error('a convolutional network has no attention maps; train with --arch vit to get them');
-    return this.#run('attention', weights, pixels, (scope, images) => {
-      const { attention } = vit(scope, images, config);
+  async attention(weights: Weights, images: Float32Array | PixelBatch): Promise<Float32Array> {
+    const config = this.#vit('attention maps');
+    const batch =
+      images instanceof Float32Array ? { pixels: images, height: this.size, width: this.size } : images;
+    const { maps } = await this.compute('attention', weights, batch, (scope, x) => {
+      const { attention } = vit(scope, x, config);
       const [b, heads, tokens] = [attention.dim(0), attention.dim(1), attention.dim(3)];
-      return reshape(slice(slice(attention, 2, 0, 1), 3, 1, tokens), [b, heads, tokens - 1]);
+      return { maps: reshape(slice(slice(attention, 2, 0, 1), 3, 1, tokens), [b, heads, tokens - 1]) };
     });
+    return maps;
   }
 
-  async #run(
-    what: string,
+  /**
+   * Normed outputs of the last blocks, the class token first (official `get_intermediate_layers`).
+   *
+   * @param count how many blocks; the last one's come last
+   * @returns [images, 1 + patches, D] each
+   */
+  async tokens(weights: Weights, batch: PixelBatch, count = 1): Promise<Float32Array[]> {
+    const config = this.#vit('patch tokens');
+    const blocks = await this.compute(`tokens of ${count}`, weights, batch, (scope, x) =>
+      Object.fromEntries(vit(scope, x, config).lastBlocks(count).entries()),
+    );
+    return Array.from({ length: count }, (_, i) => blocks[i] ?? new Float32Array());
+  }
+
+  /**
+   * Anything the network gives: `trace` builds it from symbolic images, as a method's objective does.
+   *
+   *     await backbone.compute('probe', weights, batch, (scope, images) => ({
+   *       features: probeFeature(vit(scope, images, config).lastBlocks(4), { lastBlocks: 4, meanPatchToken: false }),
+   *     }));
+   *
+   * @param key names what `trace` builds: the program is built once for each key and size
+   * @throws Error naming the weight that is missing
+   */
+  async compute<Name extends string>(
+    key: string,
     weights: Weights,
-    pixels: Float32Array,
-    trace: (scope: Scope, images: Tensor) => Tensor,
-  ): Promise<Float32Array> {
-    const count = pixels.length / (this.config.channels * this.size ** 2);
-    const program = await this.#program(`${what} of ${count}`, () => {
-      const images = input('images', [count, this.config.channels, this.size, this.size]);
-      return this.#engine.load(compile({ result: trace(new ParameterSet().scope, images) }), this.#options);
+    { pixels, height, width }: PixelBatch,
+    trace: (scope: Scope, images: Tensor) => Readonly<Record<Name, Tensor>>,
+  ): Promise<Record<Name, Float32Array>> {
+    const { channels } = this.config;
+    const count = pixels.length / (channels * height * width);
+    const program = await this.#program(`${key} ${count} x ${height} x ${width}`, () => {
+      const images = input('images', [count, channels, height, width]);
+      return this.#engine.load(compile(trace(new ParameterSet().scope, images)), this.#options);
     });
     const inputs: Record<string, Float32Array> = { images: pixels };
     for (const name of program.graph.inputs.keys()) {
@@ -97,14 +138,25 @@ export class FrozenBackbone {
       if (values === undefined) throw new Error(`the weights lack "${name}"`);
       inputs[name] = values;
     }
-    const { result } = await evaluate(program, inputs);
-    return result ?? new Float32Array();
+    return (await evaluate(program, inputs)) as Record<Name, Float32Array>;
   }
 
-  /** Programs are static: one for each number of images, in practice a batch and a smaller last one. */
-  #program(key: string, make: () => Promise<Program>): Promise<Program> {
+  #vit(what: string): BackboneConfig & { readonly kind: 'vit' } {
+    if (this.config.kind === 'vit') return this.config;
+    throw new Error(`a convolutional network has no ${what}; train with --arch vit to get them`);
+  }
+
+  /** Programs are static: one for each number of images and size, in practice a batch and a smaller last one. */
+  async #program(key: string, make: () => Promise<Program>): Promise<Program> {
     const program = this.#programs.get(key) ?? make();
+    this.#programs.delete(key);
     this.#programs.set(key, program);
+    const [oldest] = this.#programs.keys();
+    if (this.#programs.size > PROGRAMS && oldest !== undefined) {
+      const old = this.#programs.get(oldest);
+      this.#programs.delete(oldest);
+      await (await old)?.dispose();
+    }
     return program;
   }
 

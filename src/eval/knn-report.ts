@@ -1,13 +1,14 @@
-/** The k-NN evaluation of a trained network beside what it must beat: itself untrained, the raw pixels, and their principal components. */
+/** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
 import type { Source } from '../data/source.ts';
-import type { Engine } from '../engine/engine.ts';
-import { type Extracted, extractFeatures } from './extract.ts';
-import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
-import { type FeatureRows, knn } from './knn.ts';
-import { fitPca, projectPca } from './pca.ts';
-
-/** Principal components of the pixels that are compared with. */
-const COMPONENTS = 128;
+import { bootstrapMeans, type Interval } from './bootstrap.ts';
+import {
+  type CompareOptions,
+  type ContenderName,
+  compareFeatures,
+  matchClasses,
+  requireClasses,
+} from './contenders.ts';
+import { knn } from './knn.ts';
 
 /** Percent correct by k. */
 export interface Accuracy {
@@ -15,83 +16,75 @@ export interface Accuracy {
   readonly top5: Readonly<Record<string, number>>;
 }
 
-export interface KnnReport {
-  readonly trained: Accuracy;
-  readonly untrained: Accuracy;
-  readonly pixels: Accuracy;
-  /** The pixels' first principal components, fitted on the bank. */
-  readonly pca: Accuracy;
+export interface KnnReport extends Readonly<Record<ContenderName, Accuracy>> {
+  /** 95 % intervals of top-1 in percent, by k. */
+  readonly intervals: Readonly<Record<ContenderName, Readonly<Record<string, Interval>>>>;
   readonly bankImages: number;
   readonly testImages: number;
+  /** True where the bank was its own test set, each image without itself. */
+  readonly leaveOneOut: boolean;
 }
 
-export interface KnnReportOptions {
+export interface KnnReportOptions extends CompareOptions {
   readonly train: Source;
-  readonly test: Source;
-  readonly backbone: FrozenBackbone;
-  readonly trained: Weights;
-  readonly untrained: Weights;
+  /** Left out: each image of `train` is looked up among the others. */
+  readonly test?: Source;
   readonly ks: readonly number[];
   readonly temperature: number;
-  readonly engine: Engine;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
 }
 
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
-  const { train, test, backbone, ks, temperature, engine, onProgress } = options;
-  for (const source of [train, test]) {
-    if (source.classes.length < 2) {
-      throw new Error(
-        `${source.name} has no class folders, and k-NN needs labels: put the images of each class into a folder of their own.`,
-      );
-    }
-  }
-  const toBank = test.classes.map((name) => {
-    const label = train.classes.indexOf(name);
-    if (label < 0)
-      throw new Error(
-        `the class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
-      );
-    return label;
-  });
-  const weights = new Map([
-    ['trained', options.trained],
-    ['untrained', options.untrained],
-  ]);
-  const watch = (what: string) => (done: number, total: number) => onProgress?.(what, done, total);
-  const bank = await extractFeatures(train, backbone, weights, watch('bank'));
-  const queries = await extractFeatures(test, backbone, weights, watch('test'));
-  const usable = ks.filter((k) => k <= bank.labels.length);
+  const { train, test, ks, temperature, engine, onProgress } = options;
+  for (const source of test === undefined ? [train] : [train, test]) requireClasses(source, 'k-NN');
+  const toBank = test === undefined ? undefined : matchClasses(train, test);
+  const { sets, contenders } = await compareFeatures(test === undefined ? [train] : [train, test], options);
+  const leaveOneOut = test === undefined;
+  const bankLabels = sets[0]!.labels;
+  const queryLabels = toBank === undefined ? bankLabels : sets[1]!.labels.map((label) => toBank[label] ?? -1);
+  const available = bankLabels.length - (leaveOneOut ? 1 : 0);
+  const usable = ks.filter((k) => k <= available);
   if (usable.length === 0)
-    throw new Error(`the bank has ${bank.labels.length} images, fewer than every k of ${ks.join(', ')}.`);
-  const queryLabels = queries.labels.map((label) => toBank[label] ?? -1);
-  const accuracy = async (pick: (set: Extracted) => Float32Array, dim: number): Promise<Accuracy> => {
-    onProgress?.('neighbours', 0, queryLabels.length);
-    const results = await knn(
-      engine,
-      { values: pick(bank), dim },
-      bank.labels,
-      { values: pick(queries), dim },
-      queryLabels,
-      { ks: usable, temperature, classes: train.classes.length },
+    throw new Error(
+      `the bank has ${bankLabels.length} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
     );
-    return {
-      top1: Object.fromEntries(results.map(({ k, top1 }) => [k, top1])),
-      top5: Object.fromEntries(results.map(({ k, top5 }) => [k, top5])),
-    };
-  };
-  const pca = await fitPca(engine, { values: bank.pixels, dim: bank.pixelDim }, COMPONENTS);
-  const along = async (set: Extracted): Promise<FeatureRows> =>
-    projectPca(engine, pca, { values: set.pixels, dim: set.pixelDim });
-  const [bankAlong, queriesAlong] = [await along(bank), await along(queries)];
-  const of = (name: string) => (set: Extracted) => set.features.get(name) ?? new Float32Array();
+  const scored: [ContenderName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
+  for (const { name, sets: rows } of contenders) {
+    onProgress?.(`neighbours, ${name}`, 0, queryLabels.length);
+    const [bank, queries = bank] = rows;
+    const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
+      ks: usable,
+      temperature,
+      classes: train.classes.length,
+      leaveOneOut,
+    });
+    const hits = results.map(({ predictions }) =>
+      predictions.map((label, i) => (label === queryLabels[i] ? 100 : 0)),
+    );
+    const intervals = bootstrapMeans(hits);
+    const byK = <T>(values: readonly T[]): Record<string, T> =>
+      Object.fromEntries(values.map((value, i) => [usable[i], value]));
+    scored.push([
+      name,
+      {
+        accuracy: {
+          top1: byK(results.map(({ top1 }) => top1)),
+          top5: byK(results.map(({ top5 }) => top5)),
+        },
+        intervals: byK(intervals),
+      },
+    ]);
+  }
+  const all = new Map(scored);
+  const pick = <T>(
+    of: (result: { accuracy: Accuracy; intervals: Record<string, Interval> }) => T,
+  ): Record<ContenderName, T> =>
+    Object.fromEntries([...all].map(([name, result]) => [name, of(result)])) as Record<ContenderName, T>;
   return {
-    trained: await accuracy(of('trained'), backbone.dim),
-    untrained: await accuracy(of('untrained'), backbone.dim),
-    pixels: await accuracy((set) => set.pixels, bank.pixelDim),
-    pca: await accuracy((set) => (set === bank ? bankAlong : queriesAlong).values, bankAlong.dim),
-    bankImages: bank.labels.length,
-    testImages: queries.labels.length,
+    ...pick(({ accuracy }) => accuracy),
+    intervals: pick(({ intervals }) => intervals),
+    bankImages: bankLabels.length,
+    testImages: queryLabels.length,
+    leaveOneOut,
   };
 }

@@ -268,6 +268,8 @@ export interface KnnResult {
   readonly top1: number;
   /** Percent: among the min(5, k) best, as the official script counts. */
   readonly top5: number;
+  /** Class of every query. */
+  readonly predictions: Int32Array;
 }
 
 /**
@@ -305,6 +307,7 @@ export async function knn(
       k,
       top1: topAccuracy(ranking, classes, queryLabels, 1),
       top5: topAccuracy(ranking, classes, queryLabels, Math.min(5, k)),
+      predictions: Int32Array.from(queryLabels, (_, query) => ranking[query * classes]!),
     };
   });
 }

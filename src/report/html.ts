@@ -3,6 +3,7 @@
  * security policy forbids every request. It is a pure function of its data, the same in Node and in a browser.
  */
 import { attentionSection } from './attention.ts';
+import { evaluationSection } from './blocks.ts';
 import { curvesSection } from './curves.ts';
 import { findingsSection } from './findings.ts';
 import { html, Markup } from './markup.ts';
@@ -14,7 +15,7 @@ import { style } from './style.ts';
 
 /** The whole document, to be written as UTF-8. Sections without data are left out. */
 export function renderReport(report: Report): string {
-  const { accuracy, curves, attention, neighbors, objectMasks, findings } = report;
+  const { accuracy, curves, attention, neighbors, objectMasks, findings, evaluations } = report;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -31,7 +32,7 @@ ${accuracy && accuracySection(accuracy)}${findings && findingsSection(findings)}
   curves && curvesSection(curves, accuracy)
 }${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
   objectMasks && objectMaskSection(objectMasks)
-}${recipeSection(report.recipe ?? [], report.command)}</main>
+}${(evaluations ?? []).map(evaluationSection)}${recipeSection(report.recipe ?? [], report.command)}</main>
 ${footer(report.versions ?? [])}
 </body>
 </html>

@@ -3,6 +3,8 @@
  * left out when its data are absent; what needs labels is never made up where there are none.
  */
 
+import type { EvaluationSection } from './blocks.ts';
+
 export interface Report {
   readonly title: string;
   readonly finishedAt?: Date;
@@ -16,6 +18,8 @@ export interface Report {
   readonly attention?: AttentionSection;
   readonly neighbors?: NeighborSection;
   readonly objectMasks?: ObjectMasks;
+  /** What evaluations found, in order. */
+  readonly evaluations?: readonly EvaluationSection[];
   /** What the doctor found; an empty list says that it looked and found nothing. */
   readonly findings?: readonly Finding[];
   readonly versions?: readonly Fact[];

@@ -1,4 +1,5 @@
 /** The frame every section of the report stands in, and how pictures are embedded in it. */
+import { base64 } from './base64.ts';
 import { html, type Insert, type Markup } from './markup.ts';
 import type { Picture } from './model.ts';
 
@@ -13,12 +14,4 @@ export function image(picture: Picture, alt: string, className = ''): Markup {
   const { mime, bytes, width, height } = picture;
   const source = `data:${mime};base64,${base64(bytes)}`;
   return html`<img${className !== '' && html` class="${className}"`} src="${source}" alt="${alt}" width="${width}" height="${height}">`;
-}
-
-function base64(bytes: Uint8Array): string {
-  let binary = '';
-  // In pieces, since a call takes only so many arguments.
-  for (let at = 0; at < bytes.length; at += 8192)
-    binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return btoa(binary);
 }

@@ -130,6 +130,31 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .count { display: block; color: var(--soft); font-weight: 400; font-size: 0.82rem; }
 .command { display: block; padding: 1rem 1.2rem; background: var(--tint); border-radius: 8px; white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; -webkit-user-select: all; }
 .command span { display: inline-block; max-width: 100%; }
+.blocks { display: grid; gap: 2.2rem; }
+.blocks > * { min-width: 0; }
+.blocks h3 { margin-bottom: 0.7rem; }
+.blocks h4 { margin: 0 0 0.4rem; font-size: 0.82rem; font-weight: 500; color: var(--soft); }
+.blocks .hint { color: var(--soft); font-size: 0.88rem; margin: -0.35rem 0 0.9rem; max-width: 62ch; }
+.blocks small { color: var(--soft); font-size: 0.8rem; font-weight: 450; letter-spacing: 0; margin-left: 0.4rem; }
+.group + .group { margin-top: 1.1rem; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: 6px; }
+.gallery li { min-width: 0; font-size: 0.72rem; line-height: 1.35; color: var(--soft); text-align: center; }
+.gallery img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; margin-bottom: 0.2rem; }
+.gallery .tile { image-rendering: pixelated; }
+.gallery .same img { outline: 3px solid var(--same); outline-offset: -3px; }
+.gallery .other img { outline: 3px dashed var(--other); outline-offset: -3px; }
+.matrix { width: auto; font-size: 0.78rem; border-collapse: separate; border-spacing: 2px; }
+.matrix th { font-weight: 450; color: var(--soft); white-space: nowrap; padding-right: 0.5rem; }
+.matrix thead th { height: 5.5rem; vertical-align: bottom; padding: 0; }
+.matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.matrix td { min-width: 2rem; padding: 0.25rem 0.3rem; text-align: right; border-radius: 3px; background: color-mix(in srgb, var(--other) var(--share), var(--tint)); }
+.matrix td.right { background: color-mix(in srgb, var(--same) var(--share), var(--tint)); }
+.scatter { max-width: 40rem; }
+.scatter svg { display: block; width: 100%; height: auto; margin-top: 0.7rem; background: var(--raised); border: 1px solid var(--hair); border-radius: 8px; }
+.scatter circle { stroke-width: 0.5; fill-opacity: 0.8; }
+.legend.dots li::before { width: 0.7em; height: 0.7em; border-radius: 50%; vertical-align: 0; }
+.g { --c: var(--mute); } .g0 { --c: #4b6bd6; } .g1 { --c: #e0802c; } .g2 { --c: #2f9e62; } .g3 { --c: #d2443e; } .g4 { --c: #8a63c7; }
+.g5 { --c: #9a6a4b; } .g6 { --c: #d867a9; } .g7 { --c: #7d838c; } .g8 { --c: #b3a323; } .g9 { --c: #22a5b3; }
 details { margin-top: 2rem; }
 summary { cursor: pointer; color: var(--accent); font-weight: 560; font-size: 0.92rem; }
 details[open] summary { margin-bottom: 1.4rem; }

@@ -37,8 +37,8 @@ export interface Scene {
 }
 
 /** The share of the picture an object covers. */
-const SMALLEST = 0.08;
-const LARGEST = 0.25;
+const SMALLEST = 0.13;
+const LARGEST = 0.4;
 /** The share of objects that have any hue. */
 const ANY_HUE = 0.25;
 /** An object keeps inside the picture. */

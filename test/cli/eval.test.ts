@@ -4,27 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
-
-/** Class folders of images: `classes` x `each`. */
-async function photos(classes: readonly string[], each: number, from = 0): Promise<string> {
-  const folder = join(temporaryFolder(), 'photos');
-  for (const [c, name] of classes.entries()) {
-    for (let i = 0; i < each; i++)
-      writeFiles(folder, { [`${name}/${i}.png`]: await png(c * 60 + i + from, 24, 20) });
-  }
-  return folder;
-}
-
-async function trainedOn(images: string): Promise<string> {
-  const run = join(temporaryFolder(), 'run');
-  const flags = [
-    ...['--widths', '8', '16', '--out_dim', '32', '--head_hidden_dim', '32', '--head_bottleneck_dim', '16'],
-    ...['--global_crops_size', '16', '--local_crops_size', '8', '--batch_size_per_gpu', '8', '--steps', '3'],
-    ...['--threads', '1', '--num_workers', '1', '--eval_every', '0', '--output_dir', run],
-  ];
-  expect((await dino('train', images, ...flags)).code).toBe(0);
-  return run;
-}
+import { photos, trainedOn } from './tiny-network.ts';
 
 const percent = z.number().min(0).max(100);
 const accuracy = z.strictObject({
@@ -67,8 +47,79 @@ describe('dino eval knn', () => {
     expect(unlabelled.err).toContain('has no class folders, and k-NN needs labels');
     const other = await dino('eval', 'knn', run, '--train', images, '--test', await photos(['a', 'z'], 2));
     expect(other.err).toContain('the class "z"');
-    expect(await dino('eval', 'knn', run, '--train', images)).toMatchObject({ code: 2 });
+    expect(await dino('eval', 'knn', run, '--test', images)).toMatchObject({ code: 2 });
+    const one = await dino('eval', 'knn', run, '--train', await photos(['only'], 6));
+    expect(one.err).toContain('only one class ("only")');
+    expect((await dino('eval', 'kn', run)).err).toContain('Did you mean knn?');
     const best = await dino('eval', 'knn', run, '--train', images, '--test', images, '--checkpoint', 'best');
     expect(best.err).toContain('best.safetensors does not exist');
+  });
+
+  it('lets each image ask all others where there is no test set', async () => {
+    const images = await photos(['a', 'b'], 8);
+    const run = await trainedOn(images);
+    const said = await dino('eval', 'knn', run, '--train', images, '--k', '1', '15');
+    expect(said).toMatchObject({ code: 0 });
+    expect(said.out).toContain('16 images, each against all others');
+    const kept = z
+      .looseObject({
+        protocol: z.looseObject({ leaveOneOut: z.literal(true), k: z.tuple([z.literal(1), z.literal(15)]) }),
+        pixels: z.object({ top1: z.record(z.string(), percent) }),
+        intervals: z.object({ pixels: z.record(z.string(), z.object({ low: percent, high: percent })) }),
+      })
+      .parse(JSON.parse(readFileSync(join(run, 'eval', 'knn.json'), 'utf8')));
+    const { low = 101, high = -1 } = kept.intervals.pixels['1'] ?? {};
+    const value = kept.pixels.top1['1'] ?? Number.NaN;
+    expect(low).toBeLessThanOrEqual(value);
+    expect(high).toBeGreaterThanOrEqual(value);
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('k-NN classification');
+    expect((await dino('eval', 'knn', run, '--train', images, '--k', '16')).err).toContain(
+      'fewer than every k',
+    );
+  });
+});
+
+describe('dino eval cluster', () => {
+  it('finds groups, scores them where there are classes, and shows them in the report', async () => {
+    const images = await photos(['a', 'b', 'c'], 6);
+    const run = await trainedOn(images);
+    const said = await dino('eval', 'cluster', run, '--images', images, '--json');
+    expect(said.code).toBe(0);
+    const scores = z.strictObject({
+      nmi: z.number(),
+      ari: z.number(),
+      hungarianAccuracy: z.number(),
+      purity: z.number(),
+    });
+    const printed = z
+      .strictObject({
+        k: z.literal(3),
+        trained: scores,
+        untrained: scores,
+        pixels: scores,
+        pca: scores,
+      })
+      .parse(JSON.parse(said.out));
+    expect(printed.pixels.purity).toBeGreaterThan(0.5); // classes are colours here
+    const kept = z
+      .looseObject({ groups: z.array(z.array(z.string())) })
+      .parse(JSON.parse(readFileSync(join(run, 'eval', 'cluster.json'), 'utf8')));
+    expect(kept.groups.flat().sort()).toHaveLength(18);
+    expect(new Set(kept.groups.flat()).size).toBe(18);
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('The groups');
+  });
+
+  it('chooses the number of groups by silhouette without classes, and says when there are too few images', async () => {
+    const labelled = await photos(['a', 'b'], 6);
+    const run = await trainedOn(labelled);
+    const flat = join(temporaryFolder(), 'flat');
+    for (let i = 0; i < 9; i++) writeFiles(flat, { [`${i}.png`]: await png(80 * (i % 3) + i) });
+    const said = await dino('eval', 'cluster', run, '--images', flat);
+    expect(said).toMatchObject({ code: 0 });
+    expect(said.out).toContain('k by the largest silhouette');
+    const many = await dino('eval', 'cluster', run, '--images', flat, '--k', '10');
+    expect(many).toMatchObject({ code: 1 });
+    expect(many.err).toContain('9 rows cannot be put into 10 clusters');
+    expect(await dino('eval', 'cluster', run)).toMatchObject({ code: 2 });
   });
 });

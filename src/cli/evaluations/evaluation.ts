@@ -1,0 +1,62 @@
+/**
+ * One evaluation as a command: what it takes, and what it says. The runner (`run-evaluation.ts`) reads the flags, opens the
+ * network, prints and keeps the result; an evaluation only computes. One file each beside this one.
+ */
+import type { z } from 'zod';
+import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
+import type { Subject } from '../../eval/subject.ts';
+import type { EvaluationSection } from '../../report/blocks.ts';
+
+export interface EvaluationContext {
+  readonly subject: Subject;
+  /** The subject's network; disposed of by the runner. */
+  readonly backbone: FrozenBackbone;
+  /** Words of the command line after the run. */
+  readonly paths: readonly string[];
+  readonly onProgress: (what: string, done: number, total: number) => void;
+  /** Prints a line on standard error. */
+  readonly warn: (text: string) => void;
+  /** Writes a file into `eval/<name>/` of the run. @returns its path */
+  readonly write: (file: string, bytes: Uint8Array) => string;
+}
+
+export interface EvaluationResult {
+  /** How it was measured, in one line: sizes, k, temperature, layers. */
+  readonly protocol: string;
+  /** What is printed; the first row heads the columns. */
+  readonly table: readonly (readonly string[])[];
+  /** What `--json` prints. */
+  readonly scores: Readonly<Record<string, unknown>>;
+  /** What `eval/<name>.json` holds besides the scores. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Left out where there is nothing to show. */
+  readonly section?: EvaluationSection;
+}
+
+export interface Evaluation {
+  readonly name: string;
+  /** One line for the help. */
+  readonly summary: string;
+  /** What follows the name: `<run> --train <source> --test <source>`. */
+  readonly usage: string;
+  readonly fields: Readonly<Record<string, z.ZodType>>;
+  run(values: Readonly<Record<string, unknown>>, context: EvaluationContext): Promise<EvaluationResult>;
+}
+
+/** Gives the options of an evaluation the types of its fields; each is undefined where its flag is not given. */
+export function defineEvaluation<Fields extends Readonly<Record<string, z.ZodType>>>(
+  evaluation: Omit<Evaluation, 'fields' | 'run'> & {
+    readonly fields: Fields;
+    run(
+      options: { readonly [Name in keyof Fields]?: z.infer<Fields[Name]> | undefined },
+      context: EvaluationContext,
+    ): Promise<EvaluationResult>;
+  },
+): Evaluation {
+  return evaluation as Evaluation;
+}
+
+/** "41.3 (40.2 to 42.5)" */
+export function withInterval(value: number, interval: { low: number; high: number }, digits = 1): string {
+  return `${value.toFixed(digits)} (${interval.low.toFixed(digits)} to ${interval.high.toFixed(digits)})`;
+}

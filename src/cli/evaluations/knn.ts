@@ -1,0 +1,91 @@
+/** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
+import { z } from 'zod';
+import { openSource } from '../../data/source.ts';
+import { ortNode } from '../../engine/ort-node.ts';
+import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
+import { knnReport } from '../../eval/knn-report.ts';
+import { UsageError } from '../flags.ts';
+import { defineEvaluation, withInterval } from './evaluation.ts';
+
+const names = Object.keys(contenderTitles) as ContenderName[];
+
+export const knn = defineEvaluation({
+  name: 'knn',
+  summary: 'accuracy of nearest neighbours on the features',
+  usage: '<run> --train <source> [--test <source>]',
+  fields: {
+    train: z.string().describe('images with class folders: the bank of neighbours'),
+    test: z
+      .string()
+      .describe('images with the same class folders: the queries; without it each image asks the others'),
+    k: z.array(z.number().int().min(1)).describe('numbers of neighbours; 10 20 100 200 unless given'),
+    temperature: z.number().gt(0).describe('T of the votes exp(similarity / T); 0.07 unless given'),
+  },
+  async run({ train, test, k = [10, 20, 100, 200], temperature = 0.07 }, context) {
+    const { subject, backbone, onProgress, warn } = context;
+    if (train === undefined)
+      throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
+    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const report = await knnReport({
+      train: open(train),
+      ...(test === undefined ? {} : { test: open(test) }),
+      backbone,
+      trained: subject.trained,
+      untrained: subject.untrained,
+      ks: k,
+      temperature,
+      engine: ortNode,
+      onProgress,
+    });
+    const { intervals, bankImages, testImages, leaveOneOut, ...accuracies } = report;
+    const used = Object.keys(report.trained.top1);
+    const unused = k.filter((each) => !used.includes(String(each)));
+    if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
+    const against = leaveOneOut
+      ? `${testImages} images, each against all others`
+      : `${testImages} images against ${bankImages}`;
+    const protocol = `k-NN of ${against}: class token or pooled feature at ${subject.size} pixels, cosine, votes exp(s / ${temperature})`;
+    const shown = used.includes('20') ? '20' : (used[0] ?? '');
+    return {
+      protocol,
+      table: [
+        ['top-1 % (95 %)', ...used.map((each) => `k = ${each}`)],
+        ...names.map((name) => [
+          contenderTitles[name],
+          ...used.map((each) =>
+            withInterval(report[name].top1[each] ?? 0, intervals[name][each] ?? { low: 0, high: 0 }),
+          ),
+        ]),
+      ],
+      scores: accuracies,
+      details: {
+        intervals,
+        protocol: {
+          k: used.map(Number),
+          temperature,
+          size: subject.size,
+          bankImages,
+          testImages,
+          leaveOneOut,
+        },
+      },
+      section: {
+        title: 'k-NN classification',
+        intro: `${protocol}. The labels are used for this measurement only. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
+        blocks: [
+          {
+            kind: 'scores',
+            title: `Top-1 with ${shown} neighbours`,
+            top: 100,
+            unit: ' %',
+            rows: names.map((name) => ({
+              name: contenderTitles[name],
+              value: report[name].top1[shown] ?? Number.NaN,
+              ...intervals[name][shown],
+            })),
+          },
+        ],
+      },
+    };
+  },
+});

@@ -1,0 +1,28 @@
+/** Small pictures of images of a source, for reports. */
+import { openReader } from '../../data/reader.ts';
+import type { Source } from '../../data/source.ts';
+import type { Image } from '../../image/image.ts';
+import { centerCrop, resizeShortSide } from '../../image/resize.ts';
+import type { Picture } from '../../report/model.ts';
+import { picture } from '../../report/pictures.ts';
+
+/** Side in pixels. */
+const SIDE = 72;
+
+/** The middle square of an image, small. */
+export function thumbnail(image: Image, side = SIDE): Promise<Picture> {
+  const short = Math.min(image.width, image.height);
+  return picture(centerCrop(short === side ? image : resizeShortSide(image, side, 'bicubic'), side, side));
+}
+
+/** Thumbnails of some images, in order. */
+export async function thumbnails(source: Source, indices: Iterable<number>, side = SIDE): Promise<Picture[]> {
+  const reader = openReader(source.spec);
+  try {
+    const pictures: Picture[] = [];
+    for (const index of indices) pictures.push(await thumbnail(await reader.read(index), side));
+    return pictures;
+  } finally {
+    reader.close();
+  }
+}

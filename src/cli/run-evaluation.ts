@@ -1,0 +1,90 @@
+/** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { ortNode } from '../engine/ort-node.ts';
+import { FrozenBackbone } from '../eval/frozen-backbone.ts';
+import { openSubject } from '../eval/subject.ts';
+import { encodeSection } from '../report/stored-section.ts';
+import type { Evaluation } from './evaluations/evaluation.ts';
+import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { progressLine } from './progress.ts';
+import { writeRunReport } from './write-report.ts';
+
+const common = {
+  checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
+  threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
+};
+
+/**
+ * @param words how the command is called: `dino eval knn`
+ * @param args what follows
+ * @returns the exit code
+ */
+export async function runEvaluation(
+  evaluation: Evaluation,
+  words: string,
+  args: readonly string[],
+): Promise<number> {
+  const fields: Readonly<Record<string, z.ZodType>> = { ...evaluation.fields, ...common };
+  const { positionals, values, switches } = parseFlags(args, {
+    fields,
+    switches: ['json', 'noReport', 'help'],
+  });
+  const usage = `${words} ${evaluation.usage} [flags]`;
+  if (switches.has('help')) {
+    console.log(
+      `${usage}\n\n${evaluation.summary}\n\n  --json         one JSON object on standard output\n  --no-report    leave the run's report.html as it is\n${describeFields(fields).join('\n')}`,
+    );
+    return 0;
+  }
+  const [run, ...paths] = positionals;
+  if (run === undefined) throw new UsageError(`Which run? ${usage}`);
+  const { checkpoint = 'last', threads = availableParallelism() } = z.object(common).partial().parse(values);
+  const subject = openSubject(run, checkpoint);
+  const { folder } = subject;
+  const backbone = new FrozenBackbone(subject.backbone, subject.size, ortNode, { threads });
+  const line = progressLine(process.stderr);
+  const result = await evaluation.run(values, {
+    subject,
+    backbone,
+    paths,
+    onProgress: (what, done, total) => line.show(`${what}: ${done} of ${total}`),
+    warn: (text) => line.print(text),
+    write: (file, bytes) => {
+      const name = `eval/${evaluation.name}/${file}`;
+      mkdirSync(folder.file(`eval/${evaluation.name}`), { recursive: true });
+      folder.writeAtomic(name, [bytes]);
+      return folder.file(name);
+    },
+  });
+  line.end();
+  await backbone.dispose();
+  const record = { ...result.scores, checkpoint, ...result.details };
+  folder.writeTextAtomic(`eval/${evaluation.name}.json`, `${JSON.stringify(record, null, 2)}\n`);
+  if (switches.has('json')) console.log(JSON.stringify(result.scores));
+  else {
+    console.log(result.protocol);
+    for (const row of columns(result.table)) console.log(row);
+  }
+  if (result.section !== undefined) {
+    folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
+    if (!switches.has('noReport')) {
+      await writeRunReport(folder);
+      console.error(`The report shows it: ${folder.file('report.html')}`);
+    }
+  }
+  return 0;
+}
+
+/** Rows of cells in columns: the first to the left, the others to the right. */
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const count = rows.reduce((most, row) => Math.max(most, row.length), 0);
+  const widths = Array.from({ length: count }, (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

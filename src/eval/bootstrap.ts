@@ -1,0 +1,90 @@
+/**
+ * How sure a score is: percentile intervals of the bootstrap (Efron 1979, Ann. Statist. 7), which draws the samples anew
+ * with replacement and looks at how much the score varies.
+ */
+import { Random } from '../random/random.ts';
+
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface BootstrapOptions {
+  /** Default 1000. */
+  readonly draws?: number;
+  /** Default 0.95. */
+  readonly level?: number;
+  /** Default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * The intervals of any statistics of samples, all from the same draws.
+ *
+ * @param count how many samples there are
+ * @param statistics of samples that were drawn, some of them several times; draws for which one is NaN are left out
+ */
+export function bootstrap(
+  count: number,
+  statistics: (rows: Uint32Array) => readonly number[],
+  { draws = 1000, level = 0.95, seed = 0 }: BootstrapOptions = {},
+): Interval[] {
+  const random = new Random(seed, 'bootstrap');
+  const rows = new Uint32Array(count);
+  const table = Array.from({ length: draws }, () => {
+    for (let i = 0; i < count; i++) rows[i] = random.integer(count);
+    return statistics(rows);
+  });
+  const names = table[0] ?? [];
+  return names.map((_, i) =>
+    percentiles(
+      Float64Array.from(table, (values) => values[i]!),
+      level,
+    ),
+  );
+}
+
+/**
+ * The intervals of the means of several scores of the same samples: of every column, from the same draws.
+ *
+ * @param columns a score for each sample, [columns][samples]; NaN where a sample has none
+ */
+export function bootstrapMeans(
+  columns: readonly ArrayLike<number>[],
+  { draws = 1000, level = 0.95, seed = 0 }: BootstrapOptions = {},
+): Interval[] {
+  const count = columns[0]?.length ?? 0;
+  if (columns.some(({ length }) => length !== count)) {
+    throw new RangeError(
+      'The scores are of different numbers of samples: give one of each for every sample.',
+    );
+  }
+  const random = new Random(seed, 'bootstrap');
+  const drawn = new Uint32Array(count);
+  const means = columns.map(() => new Float64Array(draws));
+  for (let draw = 0; draw < draws; draw++) {
+    drawn.fill(0);
+    for (let i = 0; i < count; i++) drawn[random.integer(count)]!++;
+    for (const [column, values] of columns.entries()) means[column]![draw] = weightedMean(values, drawn);
+  }
+  return means.map((values) => percentiles(values, level));
+}
+
+/** @param weights how often each value counts */
+function weightedMean(values: ArrayLike<number>, weights: Uint32Array): number {
+  let sum = 0;
+  let total = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (Number.isNaN(value)) continue;
+    sum += weights[i]! * value;
+    total += weights[i]!;
+  }
+  return sum / total;
+}
+
+function percentiles(values: Float64Array, level: number): Interval {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort();
+  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN;
+  return { low: at((1 - level) / 2), high: at((1 + level) / 2) };
+}

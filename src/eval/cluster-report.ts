@@ -1,0 +1,128 @@
+/** Clusters of features beside those of the contenders, and how well they agree with classes where there are any. */
+import type { Source } from '../data/source.ts';
+import { bootstrap, type Interval } from './bootstrap.ts';
+import { chooseClusters } from './choose-clusters.ts';
+import { type ClusterScores, clusterScores } from './cluster-scores.ts';
+import { type CompareOptions, type ContenderName, compareFeatures } from './contenders.ts';
+import { type Clustering, kMeans } from './kmeans.ts';
+import { type FeatureRows, l2NormalizedRows } from './knn.ts';
+
+export type ClusterScoreName = keyof ClusterScores;
+
+export interface ScoredClusters {
+  /** 0 to 1 (the Rand index: -1 to 1). */
+  readonly scores: ClusterScores;
+  /** 95 % intervals: over the images, for these clusters. */
+  readonly intervals: Readonly<Record<ClusterScoreName, Interval>>;
+}
+
+export interface ClusterReport {
+  readonly k: number;
+  /** Where k was chosen: the numbers that were tried and their silhouettes. */
+  readonly tried?: readonly { readonly k: number; readonly silhouette: number }[];
+  /** Of the trained network's features, L2-normalised. */
+  readonly clustering: Clustering;
+  /** Number of every row's image in the source. */
+  readonly indices: Int32Array;
+  /** Images of every cluster, nearest to its centre first: rows. */
+  readonly members: readonly Int32Array[];
+  /** By contender; absent without classes. */
+  readonly scored?: Readonly<Record<ContenderName, ScoredClusters>>;
+  /** The most frequent class of every cluster and its share; absent without classes. */
+  readonly majorities?: readonly { readonly label: number; readonly share: number }[];
+}
+
+export interface ClusterReportOptions extends CompareOptions {
+  readonly source: Source;
+  /** How many clusters; as many as classes unless given, and without classes the best silhouette of some numbers. */
+  readonly k?: number;
+  readonly restarts?: number;
+  readonly seed?: number;
+}
+
+/** Numbers of clusters that are tried where nobody says. */
+const CANDIDATES = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30];
+const DRAWS = 200;
+
+/** @throws RangeError if there are fewer images than clusters */
+export async function clusterReport(options: ClusterReportOptions): Promise<ClusterReport> {
+  const { source, engine, onProgress, restarts = 3, seed = 0 } = options;
+  const { sets, contenders } = await compareFeatures([source], options);
+  const { labels, indices } = sets[0]!;
+  const classes = source.classes.length;
+  const rowsOf = (name: ContenderName): FeatureRows =>
+    l2NormalizedRows(contenders.find((contender) => contender.name === name)!.sets[0]!);
+  const trained = rowsOf('trained');
+  onProgress?.('k-means, trained', 0, labels.length);
+  const wanted = options.k ?? (classes >= 2 ? classes : undefined);
+  const chosen =
+    wanted === undefined
+      ? await chooseClusters(engine, trained, {
+          candidates: CANDIDATES.filter((k) => k < labels.length),
+          restarts,
+          seed,
+        })
+      : { clustering: await kMeans(engine, trained, { k: wanted, restarts, seed }), tried: undefined };
+  const { clustering, tried } = chosen;
+  const report = {
+    k: clustering.k,
+    ...(tried === undefined ? {} : { tried: tried.map(({ k, silhouette }) => ({ k, silhouette })) }),
+    clustering,
+    indices,
+    members: nearestFirst(trained, clustering),
+  };
+  if (classes < 2) return report;
+  const scored: [ContenderName, ScoredClusters][] = [];
+  for (const { name } of contenders) {
+    onProgress?.(`k-means, ${name}`, 0, labels.length);
+    const { assignments } =
+      name === 'trained'
+        ? clustering
+        : await kMeans(engine, rowsOf(name), { k: clustering.k, restarts, seed });
+    scored.push([name, score(labels, assignments)]);
+  }
+  return {
+    ...report,
+    scored: Object.fromEntries(scored) as Record<ContenderName, ScoredClusters>,
+    majorities: report.members.map((rows) => majority(rows, labels)),
+  };
+}
+
+function score(labels: Int32Array, assignments: Int32Array): ScoredClusters {
+  const scores = clusterScores(labels, assignments);
+  const names = Object.keys(scores) as ClusterScoreName[];
+  const drawn = bootstrap(
+    labels.length,
+    (rows) => {
+      const of = (values: Int32Array) => Int32Array.from(rows, (row) => values[row]!);
+      const again = clusterScores(of(labels), of(assignments));
+      return names.map((name) => again[name]);
+    },
+    { draws: DRAWS },
+  );
+  const intervals = Object.fromEntries(names.map((name, i) => [name, drawn[i]]));
+  return { scores, intervals: intervals as Record<ClusterScoreName, Interval> };
+}
+
+/** Rows of every cluster by distance to its centre. */
+function nearestFirst({ values, dim }: FeatureRows, { assignments, centres, k }: Clustering): Int32Array[] {
+  const members = Array.from({ length: k }, (): { row: number; distance: number }[] => []);
+  assignments.forEach((cluster, row) => {
+    let distance = 0;
+    for (let d = 0; d < dim; d++) distance += (values[row * dim + d]! - centres[cluster * dim + d]!) ** 2;
+    members[cluster]?.push({ row, distance });
+  });
+  return members.map((list) =>
+    Int32Array.from(
+      list.sort((a, b) => a.distance - b.distance || a.row - b.row),
+      ({ row }) => row,
+    ),
+  );
+}
+
+function majority(rows: Int32Array, labels: Int32Array): { label: number; share: number } {
+  const counts = new Map<number, number>();
+  for (const row of rows) counts.set(labels[row]!, (counts.get(labels[row]!) ?? 0) + 1);
+  const [best = [-1, 0]] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  return { label: best[0], share: best[1] / Math.max(1, rows.length) };
+}

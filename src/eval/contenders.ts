@@ -1,0 +1,124 @@
+/**
+ * What every evaluation of image features compares: the trained network, the same network untrained, raw pixels and their
+ * principal components. A score says something only beside these.
+ */
+import type { Source } from '../data/source.ts';
+import type { Engine } from '../engine/engine.ts';
+import { type Extracted, extractFeatures } from './extract.ts';
+import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
+import type { FeatureRows } from './knn.ts';
+import { fitPca, projectPca } from './pca.ts';
+
+export type ContenderName = 'trained' | 'untrained' | 'pixels' | 'pca';
+
+export const contenderTitles: Readonly<Record<ContenderName, string>> = {
+  trained: 'trained network',
+  untrained: 'the same, untrained',
+  pixels: 'raw pixels',
+  pca: 'PCA of pixels',
+};
+
+/** Principal components of the pixels that are compared with. */
+const COMPONENTS = 128;
+
+/** Features of one kind of all sources. */
+export interface Contender {
+  readonly name: ContenderName;
+  /** One for each source; a row for each image that could be read. */
+  readonly sets: readonly FeatureRows[];
+}
+
+/** The images of one source. */
+export interface ComparedSet {
+  readonly source: Source;
+  /** Class of every row, -1 where the source has no classes. */
+  readonly labels: Int32Array;
+  /** Number of every row's image in the source. */
+  readonly indices: Int32Array;
+  readonly skipped: Extracted['skipped'];
+}
+
+export interface Comparison {
+  readonly sets: readonly ComparedSet[];
+  readonly contenders: readonly Contender[];
+}
+
+export interface CompareOptions {
+  readonly backbone: FrozenBackbone;
+  readonly trained: Weights;
+  readonly untrained: Weights;
+  readonly engine: Engine;
+  readonly onProgress?: (what: string, done: number, total: number) => void;
+}
+
+/**
+ * Extracts the features of all sources under all contenders. Images are decoded once.
+ *
+ * @param sources the principal components are fitted on the first
+ * @throws Error if no image of a source can be read
+ */
+export async function compareFeatures(
+  sources: readonly Source[],
+  { backbone, trained, untrained, engine, onProgress }: CompareOptions,
+): Promise<Comparison> {
+  const weights = new Map([
+    ['trained', trained],
+    ['untrained', untrained],
+  ]);
+  const extracted: Extracted[] = [];
+  for (const source of sources) {
+    const watch = (done: number, total: number) => onProgress?.(`features of ${source.name}`, done, total);
+    extracted.push(await extractFeatures(source, backbone, weights, watch));
+  }
+  const network = (name: 'trained' | 'untrained'): Contender => ({
+    name,
+    sets: extracted.map(({ features }) => ({
+      values: features.get(name) ?? new Float32Array(),
+      dim: backbone.dim,
+    })),
+  });
+  const pixels = extracted.map((set) => ({ values: set.pixels, dim: set.pixelDim }));
+  const [first] = pixels;
+  const pca = first === undefined ? undefined : await fitPca(engine, first, COMPONENTS);
+  const projected: FeatureRows[] = [];
+  for (const rows of pixels) if (pca !== undefined) projected.push(await projectPca(engine, pca, rows));
+  return {
+    sets: extracted.map(({ labels, indices, skipped }, i) => ({
+      source: sources[i]!,
+      labels,
+      indices,
+      skipped,
+    })),
+    contenders: [
+      network('trained'),
+      network('untrained'),
+      { name: 'pixels', sets: pixels },
+      { name: 'pca', sets: projected },
+    ],
+  };
+}
+
+/** @throws Error unless the source has at least two classes */
+export function requireClasses(source: Source, evaluation: string): void {
+  if (source.classes.length >= 2) return;
+  const found = source.classes.length === 1 ? `only one class ("${source.classes[0]}")` : 'no class folders';
+  throw new Error(
+    `${source.name} has ${found}, and ${evaluation} needs labels: put the images of each class into a folder of their own.`,
+  );
+}
+
+/**
+ * The classes of a test set as numbers of the training set.
+ *
+ * @returns the training class of every test class
+ * @throws Error if a class of the test set is unknown to the training set
+ */
+export function matchClasses(train: Source, test: Source): Int32Array {
+  return Int32Array.from(test.classes, (name) => {
+    const label = train.classes.indexOf(name);
+    if (label >= 0) return label;
+    throw new Error(
+      `the class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
+    );
+  });
+}

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { bootstrap, bootstrapMeans } from '../../src/eval/bootstrap.ts';
+import { Random } from '../../src/random/random.ts';
+
+describe('bootstrap', () => {
+  it('covers the true mean as often as its level says', () => {
+    let covered = 0;
+    for (let trial = 0; trial < 200; trial++) {
+      const random = new Random(trial, 'bootstrap test');
+      const values = Float64Array.from({ length: 60 }, () => 3 + random.normal());
+      const [interval] = bootstrapMeans([values], { draws: 400, level: 0.9, seed: trial });
+      if (interval!.low <= 3 && 3 <= interval!.high) covered++;
+    }
+    expect(covered / 200).toBeGreaterThan(0.82);
+    expect(covered / 200).toBeLessThan(0.96);
+  });
+
+  it('is as wide as the normal approximation for a share of many', () => {
+    const hits = Float64Array.from({ length: 2000 }, (_, i) => (i % 4 === 0 ? 1 : 0));
+    const [interval] = bootstrapMeans([hits]);
+    const deviation = Math.sqrt((0.25 * 0.75) / 2000);
+    expect(interval!.low).toBeCloseTo(0.25 - 1.96 * deviation, 2);
+    expect(interval!.high).toBeCloseTo(0.25 + 1.96 * deviation, 2);
+  });
+
+  it('takes all columns from the same draws, and leaves samples without a score out', () => {
+    const values = Float64Array.from({ length: 50 }, (_, i) => i);
+    const shifted = values.map((value) => value + 7);
+    const [a, b, c] = bootstrapMeans([
+      values,
+      shifted,
+      values.map((value, i) => (i < 10 ? Number.NaN : value)),
+    ]);
+    expect(b!.low - a!.low).toBeCloseTo(7, 9);
+    expect(b!.high - a!.high).toBeCloseTo(7, 9);
+    expect(c!.low).toBeGreaterThan(a!.low);
+    expect(() => bootstrapMeans([values, values.subarray(1)])).toThrow('different numbers of samples');
+  });
+
+  it('is the same for any statistic', () => {
+    const values = Float64Array.from({ length: 40 }, (_, i) => (i * 7) % 11);
+    const [means] = bootstrapMeans([values], { seed: 4 });
+    const [again, largest] = bootstrap(
+      40,
+      (rows) => [
+        rows.reduce((sum, row) => sum + values[row]!, 0) / rows.length,
+        rows.reduce((most, row) => Math.max(most, values[row]!), 0),
+      ],
+      { seed: 4 },
+    );
+    expect(again!.low).toBeCloseTo(means!.low, 9);
+    expect(again!.high).toBeCloseTo(means!.high, 9);
+    expect(largest).toEqual({ low: 10, high: 10 });
+  });
+});
