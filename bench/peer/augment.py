@@ -25,35 +25,35 @@ BICUBIC = transforms.InterpolationMode.BICUBIC
 
 
 class PilBlur:
-    def __init__(self, p):
-        self.p = p
+    def __init__(self, p, radius):
+        self.p, self.radius = p, radius
 
     def __call__(self, image):
         if random.random() > self.p:
             return image
-        return image.filter(ImageFilter.GaussianBlur(random.uniform(0.1, 2.0)))
+        return image.filter(ImageFilter.GaussianBlur(random.uniform(0.1, self.radius)))
 
 
-def pil_view(side, scale, blur, solarize):
+def pil_view(side, scale, blur, solarize, radius):
     steps = [
         transforms.RandomResizedCrop(side, scale=scale, interpolation=BICUBIC),
         transforms.RandomHorizontalFlip(0.5),
         transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.2, 0.1)], p=0.8),
         transforms.RandomGrayscale(0.2),
-        PilBlur(blur),
+        PilBlur(blur, radius),
     ]
     if solarize:
         steps.append(transforms.RandomSolarize(128, p=solarize))
     return transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(MEAN, DEVIATION)])
 
 
-def tensor_view(side, scale, blur, solarize):
+def tensor_view(side, scale, blur, solarize, radius):
     steps = [
         v2.RandomResizedCrop(side, scale=scale, interpolation=BICUBIC, antialias=True),
         v2.RandomHorizontalFlip(0.5),
         v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.2, 0.1)], p=0.8),
         v2.RandomGrayscale(0.2),
-        v2.RandomApply([v2.GaussianBlur(9, (0.1, 2.0))], p=blur),
+        v2.RandomApply([v2.GaussianBlur(9, (0.1, radius))], p=blur),
     ]
     if solarize:
         steps.append(v2.RandomSolarize(128, p=solarize))
@@ -71,14 +71,15 @@ class MultiCropTransform:
         global_scale=(0.4, 1.0),
         local_scale=(0.05, 0.4),
         backend="pil",
+        blur_radius=2.0,
     ):
         if backend not in ("pil", "tensor"):
             raise ValueError(f"there is no transform backend {backend!r}: use pil or tensor")
         view = pil_view if backend == "pil" else tensor_view
         self.backend, self.locals = backend, locals_
-        self.first = view(image, global_scale, 1.0, 0.0)
-        self.second = view(image, global_scale, 0.1, 0.2)
-        self.local = view(local, local_scale, 0.5, 0.0)
+        self.first = view(image, global_scale, 1.0, 0.0, blur_radius)
+        self.second = view(image, global_scale, 0.1, 0.2, blur_radius)
+        self.local = view(local, local_scale, 0.5, 0.0, blur_radius)
 
     def __call__(self, image):
         if self.backend == "tensor":

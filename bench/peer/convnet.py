@@ -1,7 +1,9 @@
-"""A small residual network for small images: basic blocks, torchvision's parameter names, no max pooling.
+"""The small residual network of the automatic recipe (src/model/convnet.ts): basic blocks, torchvision's parameter names.
 
-`stem` "small" is a 3x3 convolution (32 px images), "large" the 7x7 of stride 2 with max pooling.
+The stem is 3x3 convolutions of stride 2, one for each factor of 2, each twice as wide as the one before.
 """
+import math
+
 from torch import nn
 
 
@@ -27,15 +29,15 @@ class BasicBlock(nn.Module):
 class ResidualNet(nn.Module):
     """`depths` blocks in each stage; the width doubles and the size halves from stage to stage."""
 
-    def __init__(self, width=64, depths=(2, 2, 2, 2), stem="small"):
+    def __init__(self, width=32, depths=(1, 1, 1), stem_stride=2):
         super().__init__()
-        if stem not in ("small", "large"):
-            raise ValueError(f"there is no stem {stem!r}: use small or large")
-        size, stride = (3, 1) if stem == "small" else (7, 2)
-        self.conv1 = nn.Conv2d(3, width, size, stride, size // 2, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.Identity() if stem == "small" else nn.MaxPool2d(3, 2, 1)
+        halvings = int(math.log2(stem_stride))
+        stem, inputs = [], 3
+        for i in range(1, halvings + 1):
+            outputs = max(8, width >> (halvings - i))
+            stem += [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+            inputs = outputs
+        self.stem = nn.Sequential(*stem)
         inputs = width
         for i, depth in enumerate(depths):
             blocks = []
@@ -49,7 +51,7 @@ class ResidualNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x):
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.stem(x)
         for i in range(self.stages):
             x = getattr(self, f"layer{i + 1}")(x)
         return x.mean((2, 3))  # [B, D]

@@ -65,9 +65,9 @@ def parse():
     p.add_argument("--heads", type=int, default=4)
     p.add_argument("--patch", type=int, default=4)
     p.add_argument("--drop-path", type=float, default=0.1)
-    p.add_argument("--width", type=int, default=64, help="resnet: channels of the first stage")
-    p.add_argument("--depths", default="2,2,2,2", help="resnet: blocks of each stage")
-    p.add_argument("--stem", choices=("small", "large"), default="small", help="resnet")
+    p.add_argument("--width", type=int, default=32, help="resnet: channels of the first stage")
+    p.add_argument("--depths", default="1,1,1", help="resnet: blocks of each stage")
+    p.add_argument("--stem-stride", type=int, default=2, help="resnet: how much the stem shrinks the image")
     p.add_argument("--outputs", type=int, default=65536, help="K")
     p.add_argument("--hidden", type=int, default=2048)
     p.add_argument("--bottleneck", type=int, default=256)
@@ -78,6 +78,7 @@ def parse():
     p.add_argument("--local", type=int, default=96, help="side of the local crops")
     p.add_argument("--locals", type=int, default=8)
     p.add_argument("--global-scale", type=pair, default=(0.4, 1.0))
+    p.add_argument("--blur-radius", type=float, default=2.0)
     p.add_argument("--local-scale", type=pair, default=(0.05, 0.4))
     # optimisation
     p.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
@@ -127,7 +128,7 @@ def build(a, drop_path):
     if a.arch == "vit":
         backbone = VisionTransformer(a.image, a.patch, a.dim, a.depth, a.heads, drop_path)
     else:
-        backbone = ResidualNet(a.width, tuple(int(depth) for depth in a.depths.split(",")), a.stem)
+        backbone = ResidualNet(a.width, tuple(int(depth) for depth in a.depths.split(",")), a.stem_stride)
     head = Head(backbone.dim, a.outputs, a.hidden, a.bottleneck, a.bn_in_head, a.norm_last_layer)
     return MultiCrop(backbone, head)
 
@@ -171,7 +172,7 @@ def main():
     a = parse()
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
-    transform = MultiCropTransform(a.image, a.local, a.locals, a.global_scale, a.local_scale, a.backend)
+    transform = MultiCropTransform(a.image, a.local, a.locals, a.global_scale, a.local_scale, a.backend, a.blur_radius)
     dataset = Images(a.train, transform)
     if len(dataset) < a.batch:
         raise SystemExit(f"{a.train} holds {len(dataset)} images, less than one batch: give --batch at most that.")

@@ -39,3 +39,25 @@ export function dropPathInputs(config: BackboneConfig, rate: number): number {
 export function usesBatchNorm(config: BackboneConfig): boolean {
   return config.kind === 'convnet';
 }
+
+/**
+ * Operations of one forward pass, roughly: two for each multiplication of the matrix products and convolutions.
+ *
+ * @param size side of the image, pixels
+ */
+export function forwardOperations(config: BackboneConfig, size: number): number {
+  if (config.kind === 'vit') {
+    const tokens = Math.floor(size / config.patchSize) ** 2 + 1;
+    const { dim, depth, mlpRatio } = config;
+    return 2 * tokens * depth * ((4 + 2 * mlpRatio) * dim ** 2 + 2 * tokens * dim);
+  }
+  let pixels = (size / config.stemStride) ** 2;
+  let total = 0;
+  let [previous] = config.widths;
+  for (const width of config.widths) {
+    total += 2 * pixels * 9 * ((previous ?? width) + (2 * config.blocks - 1) * width) * width;
+    pixels /= 4;
+    previous = width;
+  }
+  return total;
+}

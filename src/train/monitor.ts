@@ -10,6 +10,7 @@ import { FrozenBackbone, type Weights, weightsUnder } from '../eval/frozen-backb
 import { knn } from '../eval/knn.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
+import { forwardOperations } from '../model/backbone.ts';
 import { Random } from '../random/random.ts';
 import { backboneOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
@@ -45,6 +46,8 @@ const QUERIES = 1000;
 const EXAMPLES = 6;
 const BATCH = 100;
 const MEMORY = 256 * 2 ** 20;
+/** Operations of a look: half a minute or less on an ordinary machine. A large network looks at fewer images. */
+const OPERATIONS = 8e12;
 
 export class Monitor {
   readonly watched: WatchedImages;
@@ -63,7 +66,10 @@ export class Monitor {
 
   static async create(source: Source, config: TrainConfig, engine: Engine): Promise<Monitor> {
     const size = config.globalCropsSize;
-    const fits = Math.floor(MEMORY / (size * size * source.channels));
+    const fits = Math.min(
+      Math.floor(MEMORY / (size * size * source.channels)),
+      Math.floor(OPERATIONS / forwardOperations(backboneOf(config), size)),
+    );
     const queries = Math.max(1, Math.min(QUERIES, Math.floor(source.length / 5), Math.floor(fits / 5)));
     const bank = Math.min(BANK, source.length - queries, fits - queries);
     const order = new Random(config.seed, 'watched images').permutation(source.length);
