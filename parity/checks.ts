@@ -6,6 +6,7 @@ import { cropBoxes } from './crop-boxes.ts';
 import { davisMeasures } from './davis-measures.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
+import { huggingFaceVit } from './hugging-face.ts';
 import { augmentOps, augmentPipeline } from './images.ts';
 import { knn } from './knn.ts';
 import { linear } from './linear.ts';
@@ -50,6 +51,7 @@ export const checks: Readonly<Record<string, Check>> = {
   multiscale,
   pca,
   copies,
+  hf_vit: huggingFaceVit,
 };
 
 export type FileReport =

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkFile, type FileReport, passes } from './checks.ts';
 import { heading, lines, summary } from './table.ts';
+import { checkTorchFiles, hasTorchFiles } from './torch-files.ts';
 
 const own = fileURLToPath(new URL('../test/golden', import.meta.url));
 const ENDING = '.safetensors';
@@ -33,8 +34,12 @@ async function main(args: readonly string[]): Promise<number> {
   const files = entries
     .filter((entry) => entry.name.endsWith(ENDING))
     .map((entry) => entry.name.slice(0, -ENDING.length));
-  const others = entries.filter((entry) => entry.isDirectory() || entry.name.endsWith('.json'));
-  if (files.length === 0) {
+  const folders = entries.filter((entry) => entry.isDirectory());
+  const torch = folders.filter(({ name }) => hasTorchFiles(join(folder, name)));
+  const others = entries.filter(
+    (entry) => entry.name.endsWith('.json') || (entry.isDirectory() && !torch.includes(entry)),
+  );
+  if (files.length === 0 && torch.length === 0) {
     console.error(`${folder} has no ${ENDING} files: give a folder of fixtures.`);
     return 2;
   }
@@ -43,6 +48,11 @@ async function main(args: readonly string[]): Promise<number> {
   const reports: FileReport[] = [];
   for (const file of files) {
     const report = await readAndCheck(join(folder, file + ENDING), file);
+    reports.push(report);
+    for (const line of lines(report, width)) console.log(line);
+  }
+  for (const { name } of torch) {
+    const report = checkTorchFiles(join(folder, name));
     reports.push(report);
     for (const line of lines(report, width)) console.log(line);
   }

@@ -30,12 +30,8 @@ export function vitConfig(vit: z.infer<typeof vitSchema>, extras: z.infer<typeof
       'the fixture has a transformer without qkv bias, which the library does not have.',
     );
   }
-  if ((extras.layernorm_eps ?? 1e-6) !== 1e-6) {
-    throw new FixtureError(
-      `the fixture has a LayerNorm epsilon of ${extras.layernorm_eps}, the library has DINO's 1e-6 only.`,
-    );
-  }
   return {
+    ...(extras.layernorm_eps === undefined ? {} : { eps: extras.layernorm_eps }),
     imageSize: vit.img_size,
     patchSize: vit.patch_size,
     channels: vit.in_chans ?? 3,

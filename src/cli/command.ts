@@ -4,7 +4,9 @@ import { explainIssue } from '../train/config.ts';
 import { OptionError } from '../train/contradictions.ts';
 import { evaluateCommand } from './eval.ts';
 import { tools } from './evaluations/index.ts';
+import { exportCommand } from './export.ts';
 import { editDistance, UsageError } from './flags.ts';
+import { inspect } from './inspect.ts';
 import { quickstart } from './quickstart.ts';
 import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
@@ -16,6 +18,8 @@ const help = `dino: self-distillation with no labels (DINO), in TypeScript
   dino train --resume <run>                go on with a run
   dino eval <name> <run> [flags]           measure what it learned; dino eval --help lists the evaluations
 ${tools.map(({ name, usage, summary }) => `  ${`dino ${name} ${usage}`.padEnd(39)}  ${summary}\n`).join('')}  dino report <run> [--figures]            the run's report.html again, from all that its folder holds
+  dino export <run> --to <layout>          the network for transformers, PyTorch or timm
+  dino inspect <file>                      which network a file of weights holds, and what does not fit
   dino quickstart [folder]                 a few minutes on generated scenes or your folder, with a report
 
   dino <command> --help                    all flags of a command
@@ -26,6 +30,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   train,
   eval: evaluateCommand,
   quickstart,
+  inspect,
+  export: exportCommand,
   report,
   ...Object.fromEntries(
     tools.map((tool) => [

@@ -187,6 +187,22 @@ function checkTiling(entries: readonly Entry[], dataLength: number, name: string
 }
 
 function storedTensor({ tensor, dtype, shape }: Entry, slice: Uint8Array, name: string): StoredTensor {
+  const invalid = dtype === 'BOOL' ? slice.find((value) => value > 1) : undefined;
+  if (invalid !== undefined) {
+    throw new Error(
+      `${name}: the BOOL tensor ${quote(tensor)} holds the byte ${invalid}, the file is damaged.`,
+    );
+  }
+  return storedTensorOf(dtype, shape, slice);
+}
+
+/** Bytes of one element. */
+export function itemSize(dtype: Dtype): number {
+  return itemSizes[dtype];
+}
+
+/** A tensor from its bytes, row-major: a view of them where their alignment allows. */
+export function storedTensorOf(dtype: Dtype, shape: readonly number[], slice: Uint8Array): StoredTensor {
   const size = itemSizes[dtype];
   const { buffer, byteOffset } = slice.byteOffset % size === 0 ? slice : new Uint8Array(slice);
   const count = slice.length / size;
@@ -209,12 +225,6 @@ function storedTensor({ tensor, dtype, shape }: Entry, slice: Uint8Array, name: 
     case 'U8':
       return { dtype, shape, data: new Uint8Array(buffer, byteOffset, count) };
     case 'BOOL':
-      for (const value of slice) {
-        if (value > 1)
-          throw new Error(
-            `${name}: the BOOL tensor ${quote(tensor)} holds the byte ${value}, the file is damaged.`,
-          );
-      }
       return { dtype, shape, data: new Uint8Array(buffer, byteOffset, count) };
   }
 }

@@ -8,7 +8,7 @@
  * A file is `encodeVersion(...)` followed by any number of `encodeScalars(...)`: append the bytes as they come. A run that
  * is continued starts a new file in the same folder, which TensorBoard joins with the old one.
  */
-import { maskedCrc32c } from './crc32c.ts';
+import { maskedCrc32c } from './crc32.ts';
 
 const utf8 = new TextEncoder();
 

@@ -37,6 +37,8 @@ export interface VitConfig {
   readonly mlpRatio: number;
   /** How patches become tokens: one linear map (the official way, and the default), or small convolutions. */
   readonly stem?: 'patch' | 'conv';
+  /** Of the layer norms; 1e-6 unless given, as the official weights were trained. */
+  readonly eps?: number;
 }
 
 export interface VitOutput {
@@ -60,7 +62,7 @@ const EPS = 1e-6;
  * @param dropPath factors 0 or 1 / keep of every sample for each branch of each block, see `drop-path.ts`: [2 * blocks with a rate, B]
  */
 export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: Tensor): VitOutput {
-  const { depth, heads } = config;
+  const { depth, heads, eps = EPS } = config;
   const embedded = embed(scope, images, config); // [N, B, D]
   const outputs: Tensor[] = [];
   let x = embedded;
@@ -72,13 +74,13 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
         ? undefined
         : slice(dropPath, 0, 2 * (i - undropped) + branch, 2 * (i - undropped) + branch + 1);
     const block = scope.at('blocks').at(i);
-    const attended = selfAttention(block.at('attn'), norm(block.at('norm1'), x), heads);
+    const attended = selfAttention(block.at('attn'), norm(block.at('norm1'), x, eps), heads);
     probabilities = attended.probabilities;
     x = add(x, drop(attended.context, factors(0)));
-    x = add(x, drop(mlp(block.at('mlp'), norm(block.at('norm2'), x), config), factors(1)));
+    x = add(x, drop(mlp(block.at('mlp'), norm(block.at('norm2'), x, eps), config), factors(1)));
     outputs.push(x);
   }
-  const normed = (tokens: Tensor): Tensor => norm(scope.at('norm'), tokens);
+  const normed = (tokens: Tensor): Tensor => norm(scope.at('norm'), tokens, eps);
   const imageFirst = (tokens: Tensor): Tensor => transpose(tokens, [1, 0, 2]);
   const y = normed(x);
   return {
@@ -116,9 +118,9 @@ function patchTokens(scope: Scope, images: Tensor, { patchSize: p, dim, channels
   return add(linear(patches, weight), proj.param('bias', [dim], convInit));
 }
 
-function norm(scope: Scope, x: Tensor): Tensor {
+function norm(scope: Scope, x: Tensor, eps: number): Tensor {
   const dim = x.dim(-1);
-  return layerNorm(x, scope.param('weight', [dim], one), scope.param('bias', [dim], zero), EPS);
+  return layerNorm(x, scope.param('weight', [dim], one), scope.param('bias', [dim], zero), eps);
 }
 
 /** softmax(q k' / sqrt d) v for each head, then a projection. The rows of `qkv` are [q | k | v][head][D / heads]. */

@@ -1,5 +1,5 @@
 /** A strict reader of TensorBoard event files that hold scalars, written apart from the writer it checks. */
-import { maskedCrc32c } from '../../src/format/crc32c.ts';
+import { maskedCrc32c } from '../../src/format/crc32.ts';
 
 export interface ReadEvent {
   readonly wallTime: number;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32c, maskedCrc32c } from '../../src/format/crc32c.ts';
+import { crc32c, maskedCrc32c } from '../../src/format/crc32.ts';
 import { encodeScalars, encodeVersion, eventFileName } from '../../src/format/tfevents.ts';
 import { readEvents } from './tfevents-reader.ts';
 

@@ -79,6 +79,7 @@ describe('a check can fail', () => {
     retrieval: [/^multi\/similarity/, /ranks/, /easy\/ap/, /hard\/precision_at/, /^ranking\/0\/map/],
     multiscale: [/resized/, /output/],
     pca: [/covariance/, /dvt/, /gram64/],
+    hf_vit: [/^hf\/layernorm.weight/, /^hf\/.*query.bias/, /last_hidden_state\/eps1e-12/],
     copies: [/metric64/, /whitened\/queries/, /plain\/indices/, /whitened\/ap/, /positives/],
   };
   const cases = covered.flatMap((name) => (targets[name] ?? []).map((tensor) => [name, tensor] as const));

@@ -1,0 +1,38 @@
+/** A file as a source of bytes, read where it is wanted. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { type ByteSource, checkRange } from '../format/byte-source.ts';
+
+export interface FileSource extends ByteSource {
+  close(): void;
+}
+
+/** @throws Error if there is no such file, or it is a folder */
+export function openFile(path: string): FileSource {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (error) {
+    throw new Error(`${path} cannot be opened (${error instanceof Error ? error.message : error}).`);
+  }
+  const status = fstatSync(descriptor);
+  if (!status.isFile()) {
+    closeSync(descriptor);
+    throw new Error(`${path} is not a file: give the file of weights itself.`);
+  }
+  const { size } = status;
+  return {
+    name: path,
+    size,
+    read(offset, length) {
+      checkRange(path, size, offset, length);
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        const count = readSync(descriptor, bytes, at, length - at, offset + at);
+        if (count === 0) throw new Error(`${path} became shorter while it was read.`);
+        at += count;
+      }
+      return bytes;
+    },
+    close: () => closeSync(descriptor),
+  };
+}

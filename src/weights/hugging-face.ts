@@ -1,0 +1,46 @@
+/** The files beside `model.safetensors` in a Hugging Face folder: what makes transformers build the network and see images alike. */
+import type { VitConfig } from '../model/vit.ts';
+
+/** `config.json` of a `ViTModel`. */
+export function huggingFaceConfig(config: VitConfig): Readonly<Record<string, unknown>> {
+  return {
+    architectures: ['ViTModel'],
+    model_type: 'vit',
+    hidden_size: config.dim,
+    num_hidden_layers: config.depth,
+    num_attention_heads: config.heads,
+    intermediate_size: config.dim * config.mlpRatio,
+    hidden_act: 'gelu',
+    hidden_dropout_prob: 0,
+    attention_probs_dropout_prob: 0,
+    initializer_range: 0.02,
+    // The weights were trained with it; the published DINO models say 1e-12 and differ by that.
+    layer_norm_eps: config.eps ?? 1e-6,
+    image_size: config.imageSize,
+    patch_size: config.patchSize,
+    num_channels: config.channels,
+    qkv_bias: true,
+    torch_dtype: 'float32',
+  };
+}
+
+/** `preprocessor_config.json`: short side to 8/7 of the input, bicubic, then the centre, as our evaluations see images. */
+export function huggingFacePreprocessor(
+  size: number,
+  statistics: { readonly mean: readonly number[]; readonly std: readonly number[] },
+): Readonly<Record<string, unknown>> {
+  return {
+    image_processor_type: 'BitImageProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { shortest_edge: Math.round((size * 8) / 7) },
+    resample: 3,
+    do_center_crop: true,
+    crop_size: { height: size, width: size },
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: statistics.mean,
+    image_std: statistics.std,
+  };
+}

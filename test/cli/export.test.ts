@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openSubject } from '../../src/eval/subject.ts';
+import { openFile } from '../../src/weights/file-source-node.ts';
+import { openStateDict } from '../../src/weights/state-dict.ts';
+import { checkComplete, findVit } from '../../src/weights/vit-weights.ts';
+import { dino } from './command.ts';
+import { photos, trainedOn } from './tiny-network.ts';
+
+describe('dino export', () => {
+  it('gives back every tensor bit for bit from each layout', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 6), 'vit');
+    const { trained } = openSubject(run);
+    const files = { huggingface: 'model.safetensors', torch: 'backbone.pth', timm: 'model.safetensors' };
+    for (const [layout, file] of Object.entries(files)) {
+      expect(await dino('export', run, '--to', layout)).toMatchObject({ code: 0 });
+      const path = join(run, 'export', layout, file);
+      const found = findVit(openStateDict(openFile(path)), { name: path, heads: 2 });
+      checkComplete(found, path);
+      expect(found.config).toMatchObject({ dim: 16, depth: 2, patchSize: 4, imageSize: 16, channels: 3 });
+      const weights = found.weights();
+      expect([...weights.keys()].sort()).toEqual([...trained.keys()].sort());
+      for (const [name, values] of weights) expect(values, name).toEqual(trained.get(name));
+    }
+  });
+
+  it('writes the files that transformers reads, with the eps the weights were trained with', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 6), 'vit');
+    await dino('export', run, '--to', 'huggingface');
+    const read = (name: string): unknown =>
+      JSON.parse(readFileSync(join(run, 'export/huggingface', name), 'utf8'));
+    expect(read('config.json')).toMatchObject({
+      model_type: 'vit',
+      hidden_size: 16,
+      num_hidden_layers: 2,
+      num_attention_heads: 2,
+      intermediate_size: 64,
+      layer_norm_eps: 1e-6,
+      image_size: 16,
+      patch_size: 4,
+    });
+    expect(read('preprocessor_config.json')).toMatchObject({
+      size: { shortest_edge: 18 },
+      crop_size: { height: 16, width: 16 },
+      image_mean: [0.485, 0.456, 0.406],
+    });
+    expect(readFileSync(join(run, 'export/huggingface/README.md'), 'utf8')).toContain('3 steps of 8 images');
+  });
+
+  it('says what has no place in a layout, and does not write over other things', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const run = await trainedOn(images);
+    const said = await dino('export', run, '--to', 'huggingface');
+    expect(said).toMatchObject({ code: 1 });
+    expect(said.err).toContain('no place for a convolutional network');
+    expect(await dino('export', run, '--to', 'torch')).toMatchObject({ code: 0 });
+    expect((await dino('export', run, '--to', 'torch', '--output', images)).err).toContain(
+      'holds something else',
+    );
+    expect(await dino('export', run)).toMatchObject({ code: 2 });
+    expect((await dino('export', run, '--to', 'tensorflow')).err).toContain('to');
+  });
+});
