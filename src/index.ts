@@ -70,9 +70,21 @@ export {
   type VideoScores,
   videoScores,
 } from './eval/davis-measures.ts';
+export {
+  copyDescriptor,
+  type DescribedImages,
+  type DescribeOptions,
+  type Descriptor,
+  describeImages,
+  featureDescriptor,
+  multiScaleDescriptor,
+  type NumberedImage,
+  readImages,
+} from './eval/describe-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, extractFeatures } from './eval/extract.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
+export { type Grouping, imageGroups } from './eval/image-groups.ts';
 export {
   type FeatureRows,
   type KnnResult,
@@ -88,7 +100,20 @@ export {
   type PropagationOptions,
   propagateLabels,
 } from './eval/label-propagation.ts';
+export {
+  type FolderRetrieval,
+  folderRetrieval,
+  type LabelRetrieval,
+  labelRetrieval,
+} from './eval/label-retrieval.ts';
 export type { LabelledFeatures } from './eval/labelled-features.ts';
+export {
+  type LandmarkReport,
+  type LandmarkReportOptions,
+  type LandmarkScores,
+  landmarkReport,
+} from './eval/landmark-report.ts';
+export { type LandmarkTruth, parseLandmarkTruth } from './eval/landmark-truth.ts';
 export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
 export { type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
 export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
@@ -101,6 +126,11 @@ export {
   sweepRates,
 } from './eval/linear-sweep.ts';
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export {
+  type RetrievalReport,
+  type RetrievalReportOptions,
+  retrievalReport,
+} from './eval/retrieval-report.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 // File formats, from and to bytes
 export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';
