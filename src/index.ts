@@ -61,6 +61,8 @@ export {
   confusionMatrix,
   mostConfused,
 } from './eval/classification-scores.ts';
+export { type Attack, attacked, attackedImages, copyAttacks, type Jpeg } from './eval/copy-attacks.ts';
+export { type CopyReport, type CopyReportOptions, copyReport, copySize } from './eval/copy-report.ts';
 export {
   boundaryF,
   type ObjectMeasures,
@@ -144,8 +146,10 @@ export {
   type TensorOf,
 } from './format/safetensors.ts';
 export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.ts';
+export { blurBy, cropAway, rotate, writeOver } from './image/attacks.ts';
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
+export { jpegCopy } from './image/jpeg-node.ts';
 export { cropMask, type Mask, resizeMask } from './image/mask.ts';
 export {
   type ChannelStatistics,
