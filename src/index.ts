@@ -23,6 +23,15 @@ export {
   viewSizes,
 } from './data/augment.ts';
 // Data sets, loops and run folders in Node
+export {
+  type BankInfo,
+  type BankRow,
+  type FeatureBank,
+  FeatureBankWriter,
+  networkFingerprint,
+  openFeatureBank,
+} from './data/feature-bank.ts';
+export { FeatureParquet, type ParquetRow } from './data/feature-parquet.ts';
 export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 // Engines: the interface, and the one for Node
@@ -83,6 +92,7 @@ export {
   type NumberedImage,
   readImages,
 } from './eval/describe-images.ts';
+export { type EmbeddedBatch, type EmbedOptions, embedImages } from './eval/embed-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, extractFeatures } from './eval/extract.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
@@ -133,9 +143,17 @@ export {
   type RetrievalReportOptions,
   retrievalReport,
 } from './eval/retrieval-report.ts';
+export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 // File formats, from and to bytes
-export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';
+export {
+  type NpyArray,
+  type NpyHeader,
+  npyHeader,
+  parseNpy,
+  parseNpyHeader,
+  serializeNpy,
+} from './format/npy.ts';
 export {
   type Dtype,
   f32,
