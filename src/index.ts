@@ -81,6 +81,7 @@ export {
   type VideoScores,
   videoScores,
 } from './eval/davis-measures.ts';
+export { type DedupeOptions, type DedupeReport, dedupeReport } from './eval/dedupe-report.ts';
 export {
   copyDescriptor,
   type DescribedImages,
@@ -92,6 +93,12 @@ export {
   type NumberedImage,
   readImages,
 } from './eval/describe-images.ts';
+export {
+  type DuplicateOptions,
+  type Duplicates,
+  findDuplicates,
+  type SimilarPair,
+} from './eval/duplicates.ts';
 export { type EmbeddedBatch, type EmbedOptions, embedImages } from './eval/embed-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, extractFeatures } from './eval/extract.ts';

@@ -1,6 +1,7 @@
 /** All evaluations, in the order in which reports show them. */
 import { cluster } from './cluster.ts';
 import { copies } from './copies.ts';
+import { dedupe } from './dedupe.ts';
 import { embed } from './embed.ts';
 import type { Evaluation } from './evaluation.ts';
 import { knn } from './knn.ts';
@@ -11,4 +12,4 @@ import { search } from './search.ts';
 export const evaluations: readonly Evaluation[] = [knn, cluster, retrieval, copies];
 
 /** `dino <name> <run>`: what one does with features and attention besides measuring them. */
-export const tools: readonly Evaluation[] = [embed, search];
+export const tools: readonly Evaluation[] = [embed, search, dedupe];

@@ -68,8 +68,8 @@ export const search = defineEvaluation({
     return {
       protocol,
       table: [
-        ['similarity', 'image'],
-        ...found.map(({ row, similarity }) => [similarity.toFixed(4), searched.path(row)]),
+        ['image', 'similarity'],
+        ...found.map(({ row, similarity }) => [searched.path(row), similarity.toFixed(4)]),
       ],
       scores: {
         query: path,
