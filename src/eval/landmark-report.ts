@@ -4,6 +4,7 @@
  * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
  */
 import type { Source } from '../data/source.ts';
+import { roundHalfEven } from '../image/crop-box.ts';
 import type { Box, Image } from '../image/image.ts';
 import { resizedCrop, resizeShortSide, thumbnail } from '../image/resize.ts';
 import { bootstrapMeans, type Interval } from './bootstrap.ts';
@@ -164,7 +165,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
  * @param size the longer side of the whole image, pixels
  */
 export function queryBox(image: Image, box: readonly number[], size: number): Image {
-  const [left = 0, top = 0, right = 0, bottom = 0] = box.map(Math.round);
+  const [left = 0, top = 0, right = 0, bottom = 0] = box.map(roundHalfEven);
   const inside: Box = {
     left: Math.max(0, left),
     top: Math.max(0, top),

@@ -56,7 +56,7 @@ describe('dino dedupe', () => {
     expect(none).toMatchObject({ code: 0 });
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('There are none.');
     const all = await dino('dedupe', run, images, '--threshold', '-0.99');
-    expect(all.out).toContain('45 pairs in 1 groups: 9 images');
+    expect(all.out).toContain('pairs: 45, groups: 1, images more than one of each: 9');
     expect(all.err).toContain('100.0 % of all pairs count');
   });
 

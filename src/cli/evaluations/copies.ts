@@ -10,7 +10,7 @@ import { jpegCopy } from '../../image/jpeg-node.ts';
 import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture } from '../../report/model.ts';
 import { UsageError } from '../flags.ts';
-import { defineEvaluation, withInterval } from './evaluation.ts';
+import { capitalised, defineEvaluation, withInterval } from './evaluation.ts';
 import { thumbnail, thumbnails } from './thumbnails.ts';
 
 const names = ['trained', 'untrained', 'pixels'] as const satisfies readonly CopyContender[];
@@ -115,7 +115,7 @@ export const copies = defineEvaluation({
       },
       section: {
         title: 'Copy detection',
-        intro: `${protocol}. A network that knows an image again in spite of what was done to it finds the original first.`,
+        intro: `${capitalised(protocol)}. A network that knows an image again in spite of what was done to it finds the original first.`,
         blocks: [
           {
             kind: 'scores',

@@ -7,13 +7,13 @@ import type { SimilarPair } from '../../eval/duplicates.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
-import { defineEvaluation } from './evaluation.ts';
+import { capitalised, defineEvaluation } from './evaluation.ts';
 import { thumbnails } from './thumbnails.ts';
 
 const usage = '<run> <source>';
 /** Pairs that are printed, and shown from each end of the list. */
 const PRINTED = 20;
-const SHOWN_PAIRS = 8;
+const SHOWN_PAIRS = 12;
 const SHOWN_GROUPS = 12;
 const SHOWN_IMAGES = 10;
 /** Shares of all pairs, and of changed copies with another image as similar, that few folders have. */
@@ -80,7 +80,7 @@ export const dedupe = defineEvaluation({
           .slice(0, PRINTED)
           .map(({ a, b, similarity }) => [`${key(a)}  ${key(b)}`, similarity.toFixed(4)]),
         ...(pairs.length > PRINTED ? [[`and ${count - PRINTED} more`]] : []),
-        [`${count} pairs in ${groups.length} groups: ${copies} images more than one of each`],
+        [`pairs: ${count}, groups: ${groups.length}, images more than one of each: ${copies}`],
         ...files.map((file) => [file]),
       ],
       scores: { threshold: report.threshold, pairs: count, groups: groups.length, copies, files },
@@ -91,7 +91,7 @@ export const dedupe = defineEvaluation({
       },
       section: {
         title: 'Near duplicates',
-        intro: `${protocol}. ${count} pairs form ${groups.length} groups; keeping one image of each would leave ${copies} out. No file was touched.`,
+        intro: `${capitalised(protocol)}. ${count} pairs form ${groups.length} groups; keeping one image of each would leave ${copies} out. No file was touched.`,
         blocks: await pictures(report, source),
       },
     };
@@ -112,22 +112,17 @@ async function pictures({ pairs, groups, indices }: DedupeReport, source: Source
     const drawn = [];
     for (const { a, b, similarity } of shown)
       drawn.push({ title: `similarity ${similarity.toFixed(4)}`, tiles: await tilesOf([a, b]) });
-    return { kind: 'tiles', title, caption, groups: drawn };
+    return { kind: 'tiles', title, caption, compact: true, groups: drawn };
   };
-  const blocks = [
-    await pairBlock(
-      'The most similar pairs',
-      'These should be copies of each other.',
-      pairs.slice(0, SHOWN_PAIRS),
-    ),
-  ];
-  const rest = pairs.slice(SHOWN_PAIRS);
-  if (rest.length > 0) {
+  const best = apart(pairs, SHOWN_PAIRS);
+  const worst = apart(pairs.filter((pair) => !best.includes(pair)).reverse(), SHOWN_PAIRS);
+  const blocks = [await pairBlock('The most similar pairs', 'These should be copies of each other.', best)];
+  if (worst.length > 0) {
     blocks.push(
       await pairBlock(
         'The least similar pairs that count',
         'If these are no copies, the threshold is too low for your purpose: give a higher --threshold.',
-        rest.slice(-SHOWN_PAIRS),
+        worst,
       ),
     );
   }
@@ -144,4 +139,17 @@ async function pictures({ pairs, groups, indices }: DedupeReport, source: Source
     });
   }
   return blocks;
+}
+
+/** The first pairs, none with an image of another: many copies of one image would hide the rest. */
+function apart(pairs: readonly SimilarPair[], count: number): SimilarPair[] {
+  const used = new Set<number>();
+  const chosen: SimilarPair[] = [];
+  for (const pair of pairs) {
+    if (chosen.length === count) break;
+    if (used.has(pair.a) || used.has(pair.b)) continue;
+    chosen.push(pair);
+    used.add(pair.a).add(pair.b);
+  }
+  return chosen;
 }

@@ -5,7 +5,7 @@ import { ortNode } from '../../engine/ort-node.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { landmarkReport } from '../../eval/landmark-report.ts';
 import { parseLandmarkTruth } from '../../eval/landmark-truth.ts';
-import { type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
+import { capitalised, type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
@@ -82,7 +82,7 @@ export async function officialRetrieval(
     },
     section: {
       title: 'Retrieval of landmarks',
-      intro: `${protocol}. Medium looks for easy and hard images, hard for the hard ones only; junk images are passed over.`,
+      intro: `${capitalised(protocol)}. Medium looks for easy and hard images, hard for the hard ones only; junk images are passed over.`,
       blocks: [
         {
           kind: 'scores',

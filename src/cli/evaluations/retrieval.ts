@@ -7,6 +7,7 @@ import type { Grouping } from '../../eval/image-groups.ts';
 import { type RetrievalReport, retrievalReport } from '../../eval/retrieval-report.ts';
 import { UsageError } from '../flags.ts';
 import {
+  capitalised,
   defineEvaluation,
   type EvaluationContext,
   type EvaluationResult,
@@ -174,7 +175,7 @@ async function folderResult(
     },
     section: {
       title: 'Retrieval',
-      intro: `${protocol}. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
+      intro: `${capitalised(protocol)}. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
       blocks: [
         {
           kind: 'scores',

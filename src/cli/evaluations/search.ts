@@ -21,10 +21,10 @@ import type { Image } from '../../image/image.ts';
 import { normalizationTable, normalize } from '../../image/normalize.ts';
 import type { Tile } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
-import { defineEvaluation, type EvaluationContext } from './evaluation.ts';
+import { capitalised, defineEvaluation, type EvaluationContext } from './evaluation.ts';
 import { thumbnail, thumbnails } from './thumbnails.ts';
 
-const usage = '<run> <image> --bank <source>';
+const usage = '<run> <image> --bank <path>';
 
 /** What is searched, and how its rows are called. */
 interface Searched {
@@ -78,7 +78,7 @@ export const search = defineEvaluation({
       details: { protocol: { size: subject.size, bank, images: searched.size() } },
       section: {
         title: 'Search',
-        intro: `${protocol}. Does it find what you would call similar, or only the same colours?`,
+        intro: `${capitalised(protocol)}. Does it find what you would call similar, or only the same colours?`,
         blocks: [
           {
             kind: 'tiles',
