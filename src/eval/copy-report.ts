@@ -76,7 +76,7 @@ export function copySize(size: number, patchSize = 1): number {
 
 /** @throws Error if there is nothing to tell the originals from, or a block fits no originals */
 export async function copyReport(options: CopyReportOptions): Promise<CopyReport> {
-  const { originals, queries, distractors, engine, size, onProgress } = options;
+  const { originals, queries, distractors, engine, onProgress } = options;
   const database = originals.length + (distractors?.length ?? 0);
   if (database < 2) {
     throw new Error(
