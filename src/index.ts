@@ -23,6 +23,15 @@ export {
   viewSizes,
 } from './data/augment.ts';
 // Data sets, loops and run folders in Node
+export {
+  type BankInfo,
+  type BankRow,
+  type FeatureBank,
+  FeatureBankWriter,
+  networkFingerprint,
+  openFeatureBank,
+} from './data/feature-bank.ts';
+export { FeatureParquet, type ParquetRow } from './data/feature-parquet.ts';
 export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 // Engines: the interface, and the one for Node
@@ -61,6 +70,8 @@ export {
   confusionMatrix,
   mostConfused,
 } from './eval/classification-scores.ts';
+export { type Attack, attacked, attackedImages, copyAttacks, type Jpeg } from './eval/copy-attacks.ts';
+export { type CopyReport, type CopyReportOptions, copyReport, copySize } from './eval/copy-report.ts';
 export {
   boundaryF,
   type ObjectMeasures,
@@ -70,9 +81,29 @@ export {
   type VideoScores,
   videoScores,
 } from './eval/davis-measures.ts';
+export { type DedupeOptions, type DedupeReport, dedupeReport } from './eval/dedupe-report.ts';
+export {
+  copyDescriptor,
+  type DescribedImages,
+  type DescribeOptions,
+  type Descriptor,
+  describeImages,
+  featureDescriptor,
+  multiScaleDescriptor,
+  type NumberedImage,
+  readImages,
+} from './eval/describe-images.ts';
+export {
+  type DuplicateOptions,
+  type Duplicates,
+  findDuplicates,
+  type SimilarPair,
+} from './eval/duplicates.ts';
+export { type EmbeddedBatch, type EmbedOptions, embedImages } from './eval/embed-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, extractFeatures } from './eval/extract.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
+export { type Grouping, imageGroups } from './eval/image-groups.ts';
 export {
   type FeatureRows,
   type KnnResult,
@@ -88,7 +119,20 @@ export {
   type PropagationOptions,
   propagateLabels,
 } from './eval/label-propagation.ts';
+export {
+  type FolderRetrieval,
+  folderRetrieval,
+  type LabelRetrieval,
+  labelRetrieval,
+} from './eval/label-retrieval.ts';
 export type { LabelledFeatures } from './eval/labelled-features.ts';
+export {
+  type LandmarkReport,
+  type LandmarkReportOptions,
+  type LandmarkScores,
+  landmarkReport,
+} from './eval/landmark-report.ts';
+export { type LandmarkTruth, parseLandmarkTruth } from './eval/landmark-truth.ts';
 export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
 export { type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
 export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
@@ -101,9 +145,22 @@ export {
   sweepRates,
 } from './eval/linear-sweep.ts';
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export {
+  type RetrievalReport,
+  type RetrievalReportOptions,
+  retrievalReport,
+} from './eval/retrieval-report.ts';
+export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 // File formats, from and to bytes
-export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';
+export {
+  type NpyArray,
+  type NpyHeader,
+  npyHeader,
+  parseNpy,
+  parseNpyHeader,
+  serializeNpy,
+} from './format/npy.ts';
 export {
   type Dtype,
   f32,
@@ -114,8 +171,10 @@ export {
   type TensorOf,
 } from './format/safetensors.ts';
 export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.ts';
+export { blurBy, cropAway, rotate, writeOver } from './image/attacks.ts';
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
+export { jpegCopy } from './image/jpeg-node.ts';
 export { cropMask, type Mask, resizeMask } from './image/mask.ts';
 export {
   type ChannelStatistics,

@@ -25,6 +25,8 @@ export interface LabelRetrieval {
   readonly recallAt: readonly { readonly k: number; readonly recall: number }[];
   /** [queries]; NaN for a query without positives */
   readonly averagePrecision: Float64Array;
+  /** 0-based place of the first positive; infinite for a query without positives. [queries] */
+  readonly firstPlace: Float64Array;
   /** How many queries have positives. */
   readonly queriesWithPositives: number;
 }
@@ -57,6 +59,8 @@ export async function labelRetrieval(
 export interface FolderRetrieval extends LabelRetrieval {
   /** Mean number of images of the query's label among its 4 nearest, itself included: 1 to 4 where labels have 4 images. */
   readonly nsScore: number;
+  /** Images of the query's label among its 4 nearest. [queries] */
+  readonly nearCounts: Float64Array;
 }
 
 /**
@@ -75,16 +79,16 @@ export async function folderRetrieval(
   requireLabels(rows, labels, 'image');
   const members = rowsByLabel(labels);
   const tally = new Tally(labels.length);
-  let near = 0;
+  const nearCounts = new Float64Array(labels.length);
   await cosineRows(engine, rows, rows, options.engineOptions ?? {}, (similarities, query) => {
     const { rows: ranked, places } = rankAmongAll(similarities, members.get(labels[query]!) ?? []);
-    for (const place of places.subarray(0, NS_PLACES)) if (place < NS_PLACES) near++;
+    for (const place of places.subarray(0, NS_PLACES)) if (place < NS_PLACES) nearCounts[query]!++;
     // Without the query itself, what came behind it moves up.
     const self = ranked.indexOf(query);
     for (let i = self + 1; i < places.length; i++) places[i - 1] = places[i]! - 1;
     tally.add(query, places.subarray(0, -1));
   });
-  return { ...tally.scores(options.ks), nsScore: near / labels.length };
+  return { ...tally.scores(options.ks), nsScore: meanDefined(nearCounts), nearCounts };
 }
 
 /** What is kept of every query. */
@@ -113,6 +117,7 @@ class Tally {
         recall: this.#first.filter((place) => place < k).length / queriesWithPositives,
       })),
       averagePrecision: this.#precisions,
+      firstPlace: this.#first,
       queriesWithPositives,
     };
   }

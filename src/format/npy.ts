@@ -22,6 +22,11 @@ export function serializeNpy(array: NpyArray): Uint8Array[] {
   if (elementCount(shape) !== data.length) {
     throw new Error(`An array of ${data.length} elements does not fill the shape [${shape}].`);
   }
+  return [npyHeader(dtype, shape), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+}
+
+/** What stands before the elements, in C order: for arrays that are written piece by piece. */
+export function npyHeader(dtype: NpyArray['dtype'], shape: readonly number[]): Uint8Array {
   const extents = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const descr = dtype === 'float32' ? '<f4' : '|u1';
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${extents}), }`;
@@ -31,7 +36,7 @@ export function serializeNpy(array: NpyArray): Uint8Array[] {
   new DataView(header.buffer).setUint16(8, header.length - 10, true);
   header.set(new TextEncoder().encode(text), 10);
   header[header.length - 1] = 0x0a;
-  return [header, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+  return header;
 }
 
 /**
@@ -42,6 +47,34 @@ export function serializeNpy(array: NpyArray): Uint8Array[] {
  *   when its length is not what its header says
  */
 export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
+  const { dtype, shape, dataStart } = parseNpyHeader(bytes, name);
+  const count = elementCount(shape);
+  const itemSize = dtype === 'float32' ? 4 : 1;
+  if (bytes.length - dataStart !== count * itemSize) {
+    throw new Error(
+      `${name}: the shape [${shape}] needs ${count * itemSize} bytes but ${bytes.length - dataStart} follow the header; was it copied completely?`,
+    );
+  }
+  const slice = bytes.subarray(dataStart);
+  if (dtype === 'uint8') return { dtype, shape, data: slice };
+  const { buffer, byteOffset } = slice.byteOffset % 4 === 0 ? slice : new Uint8Array(slice);
+  return { dtype, shape, data: new Float32Array(buffer, byteOffset, count) };
+}
+
+export interface NpyHeader {
+  readonly dtype: NpyArray['dtype'];
+  readonly shape: readonly number[];
+  /** The byte at which the elements start. */
+  readonly dataStart: number;
+}
+
+/**
+ * Reads what stands before the elements.
+ *
+ * @param bytes the beginning of the file; a header is at most 65545 bytes long
+ * @throws Error as `parseNpy`
+ */
+export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   if (bytes.length < 10 || magic.some((byte, i) => i < 6 && bytes[i] !== byte)) {
     throw new Error(`${name}: this is not a .npy file.`);
   }
@@ -56,20 +89,10 @@ export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
   if (order === 'True')
     throw new Error(`${name}: the array is in Fortran order, save numpy.ascontiguousarray of it.`);
   const shape = extents.split(',').flatMap((extent) => (extent === '' ? [] : [Number(extent)]));
-  const count = elementCount(shape);
-  const itemSize = descr === '<f4' ? 4 : descr === '|u1' ? 1 : undefined;
-  if (itemSize === undefined) {
+  if (descr !== '<f4' && descr !== '|u1') {
     throw new Error(`${name}: the elements are ${JSON.stringify(descr)}, save them as float32 or uint8.`);
   }
-  if (bytes.length - dataStart !== count * itemSize) {
-    throw new Error(
-      `${name}: the shape [${shape}] needs ${count * itemSize} bytes but ${bytes.length - dataStart} follow the header; was it copied completely?`,
-    );
-  }
-  const slice = bytes.subarray(dataStart);
-  if (itemSize === 1) return { dtype: 'uint8', shape, data: slice };
-  const { buffer, byteOffset } = slice.byteOffset % 4 === 0 ? slice : new Uint8Array(slice);
-  return { dtype: 'float32', shape, data: new Float32Array(buffer, byteOffset, count) };
+  return { dtype: descr === '<f4' ? 'float32' : 'uint8', shape, dataStart };
 }
 
 function elementCount(shape: readonly number[]): number {

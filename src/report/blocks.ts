@@ -59,6 +59,8 @@ export interface TileBlock {
   readonly kind: 'tiles';
   readonly title?: string;
   readonly caption?: string;
+  /** Groups of two or three beside each other instead of below each other. */
+  readonly compact?: boolean;
   readonly groups: readonly {
     readonly title?: string;
     readonly tiles: readonly Tile[];
@@ -149,13 +151,14 @@ function table({ title, head, rows }: TableBlock): Markup {
   )}</tbody></table></div></div>`;
 }
 
-function tiles({ title, caption, groups }: TileBlock): Markup {
+function tiles({ title, caption, groups, compact = false }: TileBlock): Markup {
   const tile = ({ picture, name, caption: under, mark, pixelated }: Tile) =>
     html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name}">${under}</span>`}</li>`;
-  return html`<div>${heading(title, caption)}${groups.map(
+  const drawn = groups.map(
     (group) =>
       html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="gallery">${group.tiles.map(tile)}</ul></div>`,
-  )}</div>`;
+  );
+  return html`<div>${heading(title, caption)}${compact ? html`<div class="compact">${drawn}</div>` : drawn}</div>`;
 }
 
 function matrix({ title, caption, labels, counts }: MatrixBlock): Markup {

@@ -137,6 +137,8 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .blocks .hint { color: var(--soft); font-size: 0.88rem; margin: -0.35rem 0 0.9rem; max-width: 62ch; }
 .blocks small { color: var(--soft); font-size: 0.8rem; font-weight: 450; letter-spacing: 0; margin-left: 0.4rem; }
 .group + .group { margin-top: 1.1rem; }
+.compact { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 1.1rem 1.6rem; }
+.compact .group + .group { margin-top: 0; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: 6px; }
 .gallery li { min-width: 0; font-size: 0.72rem; line-height: 1.35; color: var(--soft); text-align: center; }
 .gallery img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; margin-bottom: 0.2rem; }

@@ -35,6 +35,11 @@ const section: EvaluationSection = {
         { title: 'group', tiles: [{ picture, name: 'a "quoted" name', caption: 'under', mark: 'same' }] },
       ],
     },
+    {
+      kind: 'tiles',
+      compact: true,
+      groups: [{ title: 'pair', tiles: [{ picture, name: 'one' }] }],
+    },
     { kind: 'matrix', labels: ['cat', 'dog'], counts: Int32Array.of(7, 1, 0, 4) },
     {
       kind: 'scatter',
@@ -57,6 +62,7 @@ describe('the blocks of an evaluation', () => {
     expect(page).toContain('Everything &amp; &lt;more&gt;');
     expect(page).toContain('a &lt;b&gt; c');
     expect(page).toContain('a &quot;quoted&quot; name');
+    expect(page).toContain('<div class="compact"><div class="group"><h4>pair</h4>');
   });
 
   it('show values, intervals and shares', () => {

@@ -60,3 +60,8 @@ export function defineEvaluation<Fields extends Readonly<Record<string, z.ZodTyp
 export function withInterval(value: number, interval: { low: number; high: number }, digits = 1): string {
   return `${value.toFixed(digits)} (${interval.low.toFixed(digits)} to ${interval.high.toFixed(digits)})`;
 }
+
+/** A protocol as the beginning of a text. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,84 @@
+/** `dino embed`: the features of a folder as files, for other tools and for `dino search`. */
+import { existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FeatureBankWriter, networkFingerprint } from '../../data/feature-bank.ts';
+import { openSource } from '../../data/source.ts';
+import { embedImages } from '../../eval/embed-images.ts';
+import { UsageError } from '../flags.ts';
+import { defineEvaluation } from './evaluation.ts';
+
+const usage = '<run> <source>';
+const files = ['features.npy', 'features.parquet', 'paths.txt', 'labels.txt', 'bank.json'];
+
+export const embed = defineEvaluation({
+  name: 'embed',
+  summary: 'the features of images as files: NumPy and Parquet',
+  usage,
+  fields: {
+    output: z.string().describe('folder of the files; eval/embed of the run unless given'),
+    format: z.enum(['npy', 'parquet', 'both']).describe('npy, parquet or both; both unless given'),
+    normalize: z.boolean().describe('true: divide each feature by its L2 norm; false unless given'),
+  },
+  async run({ output, format = 'both', normalize = false }, { subject, backbone, paths, onProgress, warn }) {
+    const [path] = paths;
+    if (path === undefined) throw new UsageError(`Which images? dino embed ${usage}`);
+    const source = openSource(path, { channels: subject.channels });
+    const folder = output ?? subject.folder.file('eval/embed');
+    if (existsSync(folder) && !statSync(folder).isDirectory())
+      throw new Error(`${folder} is a file: give a folder as --output.`);
+    mkdirSync(folder, { recursive: true });
+    const formats = format === 'both' ? (['npy', 'parquet'] as const) : ([format] as const);
+    const needed = source.length * backbone.dim * 4 * formats.length;
+    warn(`${source.length} images x ${backbone.dim} numbers: about ${size(needed)} in ${folder}`);
+    const { bavail, bsize } = statfsSync(folder);
+    if (needed > bavail * bsize) {
+      throw new Error(
+        `The features take ${size(needed)} and ${folder} has ${size(bavail * bsize)} left: give another --output, or one --format.`,
+      );
+    }
+    const labels = source.classes.length > 0;
+    const writer = new FeatureBankWriter(folder, {
+      network: networkFingerprint(subject.trained),
+      size: subject.size,
+      channels: subject.channels,
+      dim: backbone.dim,
+      normalized: normalize,
+      source: path,
+      labels,
+      formats: [...formats],
+    });
+    const skipped: { key: string; reason: string }[] = [];
+    let done = 0;
+    const batches = embedImages(source, backbone, subject.trained, {
+      normalize,
+      onSkip: (key, reason) => void skipped.push({ key, reason }),
+    });
+    for await (const { indices, rows } of batches) {
+      await writer.append(
+        indices.map((index, i) => ({
+          path: source.key(index),
+          label: labels ? source.classes[source.label(index) ?? -1] : undefined,
+          feature: rows.values.subarray(i * rows.dim, (i + 1) * rows.dim),
+        })),
+      );
+      done += indices.length;
+      onProgress('features', done, source.length);
+    }
+    if (done === 0) throw new Error(`${path}: none of its ${source.length} images can be read.`);
+    const info = await writer.finish();
+    for (const { reason } of skipped) warn(`skipped: ${reason}`);
+    const written = files.map((name) => join(folder, name)).filter((file) => existsSync(file));
+    return {
+      protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: class token or pooled feature at ${info.size} pixels, ${info.dim} numbers${normalize ? ', L2-normalised' : ''}`,
+      table: written.map((file) => [file, size(statSync(file).size)]),
+      scores: { images: info.images, dim: info.dim, normalized: normalize, output: folder, files: written },
+      details: { source: path, size: info.size, network: info.network, skipped },
+    };
+  },
+});
+
+function size(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}

@@ -1,0 +1,53 @@
+/** Which images belong together: by class folder, or by the beginning of the file name (`0123_a.jpg`, `0123_b.jpg`). */
+import type { Source } from '../data/source.ts';
+
+export type Grouping =
+  | { readonly by: 'class' }
+  /** The first letters of the file name. */
+  | { readonly by: 'prefix'; readonly length: number }
+  /** The file name up to the first such letter. */
+  | { readonly by: 'separator'; readonly separator: string };
+
+/**
+ * The group of every image of each source; groups of one name are one over all sources.
+ *
+ * @returns a number for each image, for each source
+ * @throws Error where there is only one group, or class folders are missing
+ */
+export function imageGroups(sources: readonly Source[], grouping: Grouping): Int32Array[] {
+  const numbers = new Map<string, number>();
+  const groups = sources.map((source) => {
+    if (grouping.by === 'class' && source.classes.length === 0) {
+      throw new Error(
+        `${source.name} has no class folders, and retrieval needs to know which images belong together: put them into folders, or say by --prefix or --separator how the file names tell.`,
+      );
+    }
+    return Int32Array.from({ length: source.length }, (_, index) => {
+      const name = groupName(source, index, grouping);
+      const known = numbers.get(name) ?? numbers.size;
+      numbers.set(name, known);
+      return known;
+    });
+  });
+  if (numbers.size < 2) {
+    const [only = ''] = numbers.keys();
+    const { length = 0 } = sources[0] ?? {};
+    throw new Error(
+      length === 1
+        ? `${sources[0]?.name} holds one image only: retrieval needs others to look among.`
+        : `All images of ${sources[0]?.name} belong together ("${only}"), so that every answer would be right: give two groups or more.`,
+    );
+  }
+  return groups;
+}
+
+function groupName(source: Source, index: number, grouping: Grouping): string {
+  if (grouping.by === 'class') return source.classes[source.label(index) ?? -1] ?? '';
+  const file = source.key(index).split('/').at(-1) ?? '';
+  if (grouping.by === 'prefix') return file.slice(0, grouping.length);
+  const at = file.indexOf(grouping.separator);
+  if (at >= 0) return file.slice(0, at);
+  throw new Error(
+    `${source.key(index)} of ${source.name} has no "${grouping.separator}" in its name: give the --separator that all names have.`,
+  );
+}

@@ -1,0 +1,55 @@
+/** Exact search by cosine in banks of any size: block by block, the best of each merged. */
+import type { Engine, EngineOptions } from '../engine/engine.ts';
+import { countFiniteRows } from './finite-rows.ts';
+import { type FeatureRows, l2NormalizedRows, nearestNeighbours } from './knn.ts';
+
+export interface FoundRow {
+  /** Row of the bank. */
+  readonly row: number;
+  /** Cosine, -1 to 1. */
+  readonly similarity: number;
+}
+
+/** Consecutive rows of a bank. */
+export interface SearchBlock {
+  /** The first one's number. */
+  readonly start: number;
+  readonly rows: FeatureRows;
+}
+
+/**
+ * The rows of a bank that are most similar to a query, the best first, of equal ones the earlier row.
+ *
+ * @param query [D]
+ * @param blocks of the bank in order; read once
+ * @param k how many; all of a smaller bank
+ * @throws RangeError if the bank is empty, widths differ, or a value is not finite
+ */
+export async function searchBlocks(
+  engine: Engine,
+  query: Float32Array,
+  blocks: Iterable<SearchBlock> | AsyncIterable<SearchBlock>,
+  k: number,
+  engineOptions: EngineOptions = {},
+): Promise<FoundRow[]> {
+  const asked = { values: query, dim: query.length };
+  countFiniteRows(asked, 'the feature of the query');
+  const queries = l2NormalizedRows(asked);
+  let best: FoundRow[] = [];
+  let searched = 0;
+  for await (const { start, rows } of blocks) {
+    const count = countFiniteRows(rows, `the bank's features from row ${start} on`);
+    const near = await nearestNeighbours(engine, l2NormalizedRows(rows), queries, {
+      k: Math.min(k, count),
+      engineOptions,
+    });
+    const found = Array.from(near.rows, (row, i) => ({
+      row: start + row,
+      similarity: near.similarities[i]!,
+    }));
+    best = [...best, ...found].sort((a, b) => b.similarity - a.similarity || a.row - b.row).slice(0, k);
+    searched += count;
+  }
+  if (searched === 0) throw new RangeError('the bank is empty: give one that holds images');
+  return best;
+}
