@@ -71,7 +71,7 @@ export {
   videoScores,
 } from './eval/davis-measures.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
-export { type Extracted, extractFeatures } from './eval/extract.ts';
+export { type Extracted, type ExtractOptions, extractFeatures, type NetworkFeature } from './eval/extract.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
 export {
   type FeatureRows,
@@ -90,8 +90,14 @@ export {
 } from './eval/label-propagation.ts';
 export type { LabelledFeatures } from './eval/labelled-features.ts';
 export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
-export { type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
+export { linearFeature, type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
 export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
+export {
+  type Accuracies,
+  type LinearReport,
+  type LinearReportOptions,
+  linearReport,
+} from './eval/linear-report.ts';
 export {
   bestRate,
   type LinearResult,
