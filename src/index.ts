@@ -89,6 +89,7 @@ export {
   propagateLabels,
 } from './eval/label-propagation.ts';
 export type { LabelledFeatures } from './eval/labelled-features.ts';
+export { type LbfgsOptions, lbfgs, type Minimum } from './eval/lbfgs.ts';
 export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
 export { linearFeature, type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
 export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
@@ -107,6 +108,14 @@ export {
   sweepRates,
 } from './eval/linear-sweep.ts';
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export { type LogisticFit, type LogisticOptions, LogisticRegression } from './eval/logistic.ts';
+export {
+  type Budget,
+  type LowShotOptions,
+  type LowShotReport,
+  type LowShotScore,
+  lowShotReport,
+} from './eval/low-shot.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 // File formats, from and to bytes
 export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';

@@ -70,7 +70,7 @@ export function labelsFile(classes: readonly string[]): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(classes, null, 2)}\n`);
 }
 
-/** "9 469 images could not be read": for a warning, or undefined. */
+/** What to say of images that could not be read; undefined where there were none. */
 export function skippedWarning(
   skipped: readonly { readonly key: string; readonly reason: string }[],
 ): string | undefined {

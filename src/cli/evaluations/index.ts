@@ -3,9 +3,10 @@ import { cluster } from './cluster.ts';
 import type { Evaluation } from './evaluation.ts';
 import { knn } from './knn.ts';
 import { linear } from './linear.ts';
+import { logistic } from './logistic.ts';
 
 /** `dino eval <name> <run>` */
-export const evaluations: readonly Evaluation[] = [knn, linear, cluster];
+export const evaluations: readonly Evaluation[] = [knn, linear, logistic, cluster];
 
 /** `dino <name> <run>`: what one does with features and attention besides measuring them. */
 export const tools: readonly Evaluation[] = [];
