@@ -72,7 +72,8 @@ export {
 } from './eval/davis-measures.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, type ExtractOptions, extractFeatures, type NetworkFeature } from './eval/extract.ts';
-export { type FineTuned, type FineTuneOptions, FineTuner, type ImageSet } from './eval/fine-tune.ts';
+export { FineTuner } from './eval/fine-tune.ts';
+export type { FineTuned, FineTuneOptions, ImageSet } from './eval/fine-tune-options.ts';
 export { type FineTuneReport, type FineTuneReportOptions, fineTuneReport } from './eval/fine-tune-report.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
 export {

@@ -5,7 +5,8 @@
 import type { Source } from '../data/source.ts';
 import { confusionMatrix } from './classification-scores.ts';
 import { matchClasses, requireClasses } from './contenders.ts';
-import { type FineTuned, type FineTuneOptions, FineTuner, type ImageSet } from './fine-tune.ts';
+import { FineTuner } from './fine-tune.ts';
+import type { FineTuned, FineTuneOptions, ImageSet } from './fine-tune-options.ts';
 import type { Weights } from './frozen-backbone.ts';
 import { splitByClass } from './labelled-features.ts';
 import { HELD_BACK } from './labelled-images.ts';

@@ -5,8 +5,6 @@
  *
  * Batch norm normalises by the batch and moves its running statistics, as in training; tests use those.
  */
-import type { Source } from '../data/source.ts';
-import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { classifier, classLogits } from '../method/classifier.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { layerDecay } from '../optim/layer-decay.ts';
@@ -14,68 +12,17 @@ import { cosineSchedule } from '../optim/schedules.ts';
 import { Random } from '../random/random.ts';
 import { microBatchSizes } from '../train/micro-batch.ts';
 import { Trainer } from '../train/trainer.ts';
-import { type ClassificationScores, ScoreSheet } from './classification-scores.ts';
+import { ScoreSheet } from './classification-scores.ts';
 import { evalImages } from './eval-images.ts';
-import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
+import {
+  FINE_TUNE_CROPS,
+  type FineTuned,
+  type FineTunedEpoch,
+  type FineTuneOptions,
+  fineTuneRates,
+} from './fine-tune-options.ts';
+import type { Weights } from './frozen-backbone.ts';
 import { randomView } from './random-view.ts';
-
-/** Images of a source and what they show. */
-export interface ImageSet {
-  readonly source: Source;
-  /** Numbers of the images in the source. */
-  readonly indices: ArrayLike<number>;
-  /** Class of an image by its number. */
-  label(index: number): number;
-}
-
-export interface FineTuneOptions {
-  readonly train: ImageSet;
-  readonly test: ImageSet;
-  readonly classes: number;
-  /** The network, and the size of its input. */
-  readonly backbone: FrozenBackbone;
-  readonly engine: Engine;
-  readonly engineOptions?: EngineOptions;
-  readonly epochs: number;
-  /** Images in a step; all, where there are fewer. Default 64. */
-  readonly batchSize?: number;
-  /** Of the head, for a batch of 256. Default 0.002. */
-  readonly lr?: number;
-  /** Default a tenth of the epochs. */
-  readonly warmupEpochs?: number;
-  /** Default 0.05. */
-  readonly weightDecay?: number;
-  /** Factor of the learning rate from each layer to the one below. Default 0.75. */
-  readonly layerDecay?: number;
-  /** Default 0.1. */
-  readonly labelSmoothing?: number;
-  /** Default 0.1; a convolutional network has none. */
-  readonly dropPathRate?: number;
-  /** Smallest and largest share of an image's area that is shown. Default 0.08 to 1. */
-  readonly cropsScale?: readonly [number, number];
-  readonly seed?: number;
-}
-
-export interface FineTunedEpoch {
-  /** From 1. */
-  readonly epoch: number;
-  /** Mean over the steps of the epoch. */
-  readonly trainLoss: number;
-  /** Percent of the test images; absent where it was not measured. */
-  readonly top1?: number;
-}
-
-export interface FineTuned {
-  readonly epochs: readonly FineTunedEpoch[];
-  /** After the last epoch. */
-  readonly test: ClassificationScores;
-  /** Classes of the test images that could be read, in the order of the scores. */
-  readonly testLabels: readonly number[];
-  /** `backbone.*` (with running statistics) and `head.*`: shapes and values. */
-  readonly weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
-  /** Images that could not be read. */
-  readonly skipped: readonly { readonly key: string; readonly reason: string }[];
-}
 
 const TEST_BATCH = 128;
 /** Epochs after which the test images are asked, at most; evenly spread. */
@@ -131,7 +78,8 @@ export class FineTuner {
    * @throws Error naming a weight that is missing or of another size, or when the loss is no longer finite
    */
   async run(weights: Weights, onProgress?: (done: number, total: number) => void): Promise<FineTuned> {
-    const { train, backbone, epochs, lr = 0.002, warmupEpochs = epochs / 10, seed = 0 } = this.#options;
+    const { train, backbone, epochs, warmupEpochs = epochs / 10, seed = 0 } = this.#options;
+    const { lr = fineTuneRates[backbone.config.kind], cropsScale = FINE_TUNE_CROPS } = this.#options;
     this.#restart(weights);
     const stepsPerEpoch = train.indices.length / this.batchSize;
     const steps = Math.floor((epochs * train.indices.length) / this.batchSize);
@@ -163,7 +111,7 @@ export class FineTuner {
           interpolation: 'bicubic',
           seed,
           epoch,
-          ...(this.#options.cropsScale === undefined ? {} : { scale: this.#options.cropsScale }),
+          scale: cropsScale,
         }),
         onSkip: (key, reason) => void skipped.set(key, reason),
       });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { openSource } from '../../data/source.ts';
 import { ortNode } from '../../engine/ort-node.ts';
 import { contenderTitles } from '../../eval/contenders.ts';
+import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/fine-tune-report.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { UsageError } from '../flags.ts';
@@ -24,7 +25,10 @@ export const finetune = defineEvaluation({
       ),
     epochs: z.number().int().min(1).describe('passes over the training images; 20 unless given'),
     batchSizePerGpu: z.number().int().min(1).describe('images in a step; 64 unless given'),
-    lr: z.number().gt(0).describe('learning rate of the head, for a batch of 256; 0.002 unless given'),
+    lr: z
+      .number()
+      .gt(0)
+      .describe('learning rate of the head, for a batch of 256; 0.004 unless given, 0.016 for a convnet'),
     warmupEpochs: z.number().min(0).describe('epochs of rising learning rate; a tenth of all unless given'),
     layerDecay: z
       .number()
@@ -40,18 +44,25 @@ export const finetune = defineEvaluation({
     weightDecay: z.number().min(0).describe('of AdamW; 0.05 unless given'),
     cropsScale: z
       .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
-      .describe('smallest and largest share of an image that is shown; 0.08 1 unless given'),
+      .describe('smallest and largest share of an image that is shown; 0.35 1 unless given'),
     seed: z.number().int().min(0).describe('of the head, order, crops and held-back images; 0 unless given'),
   },
   async run(options, { subject, backbone, threads, onProgress, warn, write }) {
-    const { train, test, epochs = 20, batchSizePerGpu = 64, lr = 0.002, seed = 0 } = options;
+    const {
+      train,
+      test,
+      epochs = 20,
+      batchSizePerGpu = 64,
+      lr = fineTuneRates[subject.backbone.kind],
+      seed = 0,
+    } = options;
     const {
       warmupEpochs = epochs / 10,
       layerDecay = 0.75,
       labelSmoothing = 0.1,
       weightDecay = 0.05,
     } = options;
-    const { cropsScale = [0.08, 1] } = options;
+    const { cropsScale = FINE_TUNE_CROPS } = options;
     const dropPathRate = subject.backbone.kind === 'vit' ? (options.dropPathRate ?? 0.1) : 0;
     if (train === undefined)
       throw new UsageError('Fine-tuning needs --train, and --test where there are other images to test on.');
@@ -94,7 +105,7 @@ export const finetune = defineEvaluation({
     write('labels.json', labelsFile(classes));
     warn(`The fine-tuned network: ${file}`);
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `fine-tuning on ${classes.length} classes with ${trainImages} images, ${divided}: ${subject.size} pixels, random crops of ${cropsScale.join(' to ')} and mirroring, AdamW, learning rate ${lr} x ${batchSize}/256 with ${Number(warmupEpochs.toFixed(2))} epochs of warm-up and a cosine, layer decay ${layerDecay}, weight decay ${weightDecay}, label smoothing ${labelSmoothing}, drop path ${dropPathRate}, ${epochs} epochs; tested after the last`;
+    const protocol = `Fine-tuning on ${classes.length} classes with ${trainImages} images, ${divided}: ${subject.size} pixels, random crops of ${cropsScale.join(' to ')} and mirroring, AdamW, learning rate ${lr} x ${batchSize}/256 with warm-up over ${Number(warmupEpochs.toFixed(2))} of ${epochs} epochs and a cosine, layer decay ${layerDecay}, weight decay ${weightDecay}, label smoothing ${labelSmoothing}, drop path ${dropPathRate}; tested after the last epoch`;
     const titles = { trained: contenderTitles.trained, untrained: contenderTitles.untrained };
     const hasFive = results.trained.scores.top5 !== undefined;
     return {

@@ -111,7 +111,7 @@ export const linear = defineEvaluation({
     warn(`The classifier: ${file}`);
     const crops = augment ? 'random crops and mirroring' : 'features extracted once';
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `linear classifier of ${classes.length} classes on ${trainImages} images, ${divided}: ${feature.title} at ${subject.size} pixels, ${crops}, SGD with a cosine, ${epochs} epochs, batch ${batchSizePerGpu}, the learning rate (x batch / 256) that is best on a tenth of the training images`;
+    const protocol = `Linear classifier of ${classes.length} classes on ${trainImages} images, ${divided}: ${feature.title} at ${subject.size} pixels, ${crops}, SGD with a cosine, ${epochs} epochs, batch ${batchSizePerGpu}, the learning rate (x batch / 256) that is best on a tenth of the training images`;
     const hasFive = scores.trained.top5 !== undefined;
     return {
       protocol,
