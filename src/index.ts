@@ -101,7 +101,10 @@ export {
 } from './eval/duplicates.ts';
 export { type EmbeddedBatch, type EmbedOptions, embedImages } from './eval/embed-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
-export { type Extracted, extractFeatures } from './eval/extract.ts';
+export { type Extracted, type ExtractOptions, extractFeatures, type NetworkFeature } from './eval/extract.ts';
+export { FineTuner } from './eval/fine-tune.ts';
+export type { FineTuned, FineTuneOptions, ImageSet } from './eval/fine-tune-options.ts';
+export { type FineTuneReport, type FineTuneReportOptions, fineTuneReport } from './eval/fine-tune-report.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
 export { type Grouping, imageGroups } from './eval/image-groups.ts';
 export {
@@ -133,9 +136,16 @@ export {
   landmarkReport,
 } from './eval/landmark-report.ts';
 export { type LandmarkTruth, parseLandmarkTruth } from './eval/landmark-truth.ts';
+export { type LbfgsOptions, lbfgs, type Minimum } from './eval/lbfgs.ts';
 export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
-export { type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
+export { linearFeature, type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
 export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
+export {
+  type Accuracies,
+  type LinearReport,
+  type LinearReportOptions,
+  linearReport,
+} from './eval/linear-report.ts';
 export {
   bestRate,
   type LinearResult,
@@ -145,6 +155,14 @@ export {
   sweepRates,
 } from './eval/linear-sweep.ts';
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export { type LogisticFit, type LogisticOptions, LogisticRegression } from './eval/logistic.ts';
+export {
+  type Budget,
+  type LowShotOptions,
+  type LowShotReport,
+  type LowShotScore,
+  lowShotReport,
+} from './eval/low-shot.ts';
 export {
   type RetrievalReport,
   type RetrievalReportOptions,

@@ -48,6 +48,7 @@ export async function runEvaluation(
   const result = await evaluation.run(values, {
     subject,
     backbone,
+    threads,
     paths,
     onProgress: (what, done, total) => line.show(`${what}: ${done} of ${total}`),
     warn: (text) => line.print(text),

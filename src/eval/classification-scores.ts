@@ -14,6 +14,8 @@ export interface ClassificationScores {
   readonly top5?: number;
   /** [samples] */
   readonly predictions: Int32Array;
+  /** The place of each sample's class in its ranking, from 0. [samples] */
+  readonly ranks: Int32Array;
 }
 
 /** Adds up the scores of samples that come one after another. */
@@ -21,6 +23,7 @@ export class ScoreSheet {
   readonly #classes: number;
   readonly #batch: number;
   readonly #predictions: number[] = [];
+  readonly #ranks: number[] = [];
   #batchLoss = 0;
   #loss = 0;
   #first = 0;
@@ -49,6 +52,7 @@ export class ScoreSheet {
     let sum = 0;
     for (let c = 0; c < this.#classes; c++) sum += Math.exp(logits[start + c]! - largest);
     const done = this.#predictions.push(best);
+    this.#ranks.push(rank);
     if (rank < 1) this.#first++;
     if (rank < 5) this.#firstFive++; // not read below five classes
     this.#batchLoss += largest + Math.log(sum) - own;
@@ -73,6 +77,7 @@ export class ScoreSheet {
       top1: percent(this.#first),
       ...(this.#classes < 5 ? {} : { top5: percent(this.#firstFive) }),
       predictions: Int32Array.from(this.#predictions),
+      ranks: Int32Array.from(this.#ranks),
     };
   }
 }

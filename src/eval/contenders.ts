@@ -4,10 +4,10 @@
  */
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
-import { type Extracted, extractFeatures } from './extract.ts';
+import { type Extracted, extractFeatures, type NetworkFeature } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import type { FeatureRows } from './knn.ts';
-import { fitPca, projectPca } from './pca.ts';
+import { fitPca, type Pca, projectPca } from './pca.ts';
 
 export type ContenderName = 'trained' | 'untrained' | 'pixels' | 'pca';
 
@@ -17,6 +17,9 @@ export const contenderTitles: Readonly<Record<ContenderName, string>> = {
   pixels: 'raw pixels',
   pca: 'PCA of pixels',
 };
+
+/** In the order in which they are shown. */
+export const contenderNames = Object.keys(contenderTitles) as readonly ContenderName[];
 
 /** Principal components of the pixels that are compared with. */
 const COMPONENTS = 128;
@@ -41,6 +44,8 @@ export interface ComparedSet {
 export interface Comparison {
   readonly sets: readonly ComparedSet[];
   readonly contenders: readonly Contender[];
+  /** The principal components of the first source's pixels. */
+  readonly pca: Pca;
 }
 
 export interface CompareOptions {
@@ -48,6 +53,8 @@ export interface CompareOptions {
   readonly trained: Weights;
   readonly untrained: Weights;
   readonly engine: Engine;
+  /** What is taken of the network; the class token or the pooled feature unless given. */
+  readonly feature?: NetworkFeature;
   readonly onProgress?: (what: string, done: number, total: number) => void;
 }
 
@@ -59,7 +66,7 @@ export interface CompareOptions {
  */
 export async function compareFeatures(
   sources: readonly Source[],
-  { backbone, trained, untrained, engine, onProgress }: CompareOptions,
+  { backbone, trained, untrained, engine, feature, onProgress }: CompareOptions,
 ): Promise<Comparison> {
   const weights = new Map([
     ['trained', trained],
@@ -68,33 +75,48 @@ export async function compareFeatures(
   const extracted: Extracted[] = [];
   for (const source of sources) {
     const watch = (done: number, total: number) => onProgress?.(`features of ${source.name}`, done, total);
-    extracted.push(await extractFeatures(source, backbone, weights, watch));
+    extracted.push(
+      await extractFeatures(source, backbone, weights, watch, feature === undefined ? {} : { feature }),
+    );
   }
-  const network = (name: 'trained' | 'untrained'): Contender => ({
-    name,
-    sets: extracted.map(({ features }) => ({
-      values: features.get(name) ?? new Float32Array(),
-      dim: backbone.dim,
-    })),
-  });
-  const pixels = extracted.map((set) => ({ values: set.pixels, dim: set.pixelDim }));
-  const [first] = pixels;
-  const pca = first === undefined ? undefined : await fitPca(engine, first, COMPONENTS);
-  const projected: FeatureRows[] = [];
-  for (const rows of pixels) if (pca !== undefined) projected.push(await projectPca(engine, pca, rows));
+  const [first] = extracted;
+  if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');
+  const pca = await fitPca(engine, { values: first.pixels, dim: first.pixelDim }, COMPONENTS);
+  const sets: Record<ContenderName, FeatureRows>[] = [];
+  for (const one of extracted) sets.push(await featureSets(engine, one, feature?.dim ?? backbone.dim, pca));
   return {
+    pca,
     sets: extracted.map(({ labels, indices, skipped }, i) => ({
       source: sources[i]!,
       labels,
       indices,
       skipped,
     })),
-    contenders: [
-      network('trained'),
-      network('untrained'),
-      { name: 'pixels', sets: pixels },
-      { name: 'pca', sets: projected },
-    ],
+    contenders: contenderNames.map((name) => ({ name, sets: sets.map((set) => set[name]) })),
+  };
+}
+
+/**
+ * What was extracted with weights named `trained` and `untrained`, as the rows of each contender.
+ *
+ * @param dim width of the network's feature
+ */
+export async function featureSets(
+  engine: Engine,
+  { features, pixels, pixelDim }: Extracted,
+  dim: number,
+  pca: Pca,
+): Promise<Record<ContenderName, FeatureRows>> {
+  const network = (name: 'trained' | 'untrained'): FeatureRows => ({
+    values: features.get(name) ?? new Float32Array(),
+    dim,
+  });
+  const raw = { values: pixels, dim: pixelDim };
+  return {
+    trained: network('trained'),
+    untrained: network('untrained'),
+    pixels: raw,
+    pca: await projectPca(engine, pca, raw),
   };
 }
 

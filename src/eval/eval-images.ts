@@ -28,7 +28,9 @@ export interface EvalImagesOptions {
   readonly size: number;
   readonly batch: number;
   /** Which images, in order; all unless given. */
-  readonly indices?: readonly number[];
+  readonly indices?: ArrayLike<number>;
+  /** What is shown of an image: [size, size]; `evalView` unless given. */
+  readonly view?: (image: Image, index: number) => Image;
   /** Told about images that cannot be read; they are left out. */
   readonly onSkip?: (key: string, reason: string) => void;
 }
@@ -36,16 +38,16 @@ export interface EvalImagesOptions {
 /** Reads images in order, batch by batch; the last batch may be smaller. */
 export async function* evalImages(
   source: Source,
-  { size, batch, indices, onSkip }: EvalImagesOptions,
+  { size, batch, indices, view = (image) => evalView(image, size), onSkip }: EvalImagesOptions,
 ): AsyncGenerator<EvalBatch> {
   const table = normalizationTable(statisticsFor(source.channels));
   const reader = openReader(source.spec);
-  const wanted = indices ?? Array.from({ length: source.length }, (_, i) => i);
+  const wanted = Array.from(indices ?? { length: source.length }, (index, i) => index ?? i);
   const load = (start: number) =>
     Promise.all(
       wanted.slice(start, start + batch).map(async (index) => {
         try {
-          return { index, image: evalView(await reader.read(index), size) };
+          return { index, image: view(await reader.read(index), index) };
         } catch (error) {
           onSkip?.(source.key(index), error instanceof Error ? error.message : String(error));
           return undefined;

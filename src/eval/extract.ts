@@ -2,6 +2,8 @@
 
 import { statisticsFor } from '../data/assemble.ts';
 import type { Source } from '../data/source.ts';
+import type { Scope, Tensor } from '../graph/index.ts';
+import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
 import { resize } from '../image/resize.ts';
 import { evalImages } from './eval-images.ts';
@@ -20,6 +22,24 @@ export interface Extracted {
   readonly skipped: readonly { readonly key: string; readonly reason: string }[];
 }
 
+/** What is taken of a network for each image. */
+export interface NetworkFeature {
+  /** What it is, in a few words; also names its program. */
+  readonly title: string;
+  readonly dim: number;
+  /** [B, C, H, W] -> [B, dim] */
+  trace(scope: Scope, images: Tensor): Tensor;
+}
+
+export interface ExtractOptions {
+  /** The class token or the pooled feature unless given. */
+  readonly feature?: NetworkFeature;
+  /** Which images, in order; all unless given. */
+  readonly indices?: ArrayLike<number>;
+  /** What is shown of an image; the official view for evaluations unless given. */
+  readonly view?: (image: Image, index: number) => Image;
+}
+
 const BATCH = 128;
 /** Larger images are shrunk to this side for the comparison with raw pixels: more pixels do not help it, and do not fit. */
 const PIXEL_SIDE = 32;
@@ -29,38 +49,59 @@ export async function extractFeatures(
   backbone: FrozenBackbone,
   weights: ReadonlyMap<string, Weights>,
   onProgress?: (done: number, total: number) => void,
+  { feature, indices: chosen, view }: ExtractOptions = {},
 ): Promise<Extracted> {
+  const dim = feature?.dim ?? backbone.dim;
+  const count = chosen?.length ?? source.length;
   const side = Math.min(backbone.size, PIXEL_SIDE);
   const pixelDim = side * side * source.channels;
   const table = normalizationTable(statisticsFor(source.channels));
-  const features = new Map(
-    [...weights.keys()].map((name) => [name, new Float32Array(source.length * backbone.dim)]),
-  );
-  const pixels = new Float32Array(source.length * pixelDim);
-  const labels = new Int32Array(source.length);
-  const indices = new Int32Array(source.length);
+  const features = new Map([...weights.keys()].map((name) => [name, new Float32Array(count * dim)]));
+  const pixels = new Float32Array(count * pixelDim);
+  const labels = new Int32Array(count);
+  const indices = new Int32Array(count);
   const skipped: { key: string; reason: string }[] = [];
   let done = 0;
   const onSkip = (key: string, reason: string): void => void skipped.push({ key, reason });
-  for await (const batch of evalImages(source, { size: backbone.size, batch: BATCH, onSkip })) {
-    for (const [name, set] of weights) {
-      features.get(name)?.set(await backbone.features(set, batch.pixels), done * backbone.dim);
-    }
+  const batches = evalImages(source, {
+    size: backbone.size,
+    batch: BATCH,
+    onSkip,
+    ...(chosen === undefined ? {} : { indices: chosen }),
+    ...(view === undefined ? {} : { view }),
+  });
+  for await (const batch of batches) {
+    for (const [name, set] of weights)
+      features.get(name)?.set(await featuresOf(backbone, set, batch.pixels, feature), done * dim);
     batch.images.forEach((image, i) => {
       normalize(resize(image, side, side, 'bicubic'), table, pixels, (done + i) * pixelDim);
       labels[done + i] = source.label(batch.indices[i] ?? 0) ?? -1;
       indices[done + i] = batch.indices[i] ?? 0;
     });
     done += batch.images.length;
-    onProgress?.(done, source.length);
+    onProgress?.(done, count);
   }
-  if (done === 0) throw new Error(`${source.name}: none of its ${source.length} images can be read.`);
+  if (done === 0) throw new Error(`${source.name}: none of its ${count} images can be read.`);
   return {
-    features: new Map([...features].map(([name, values]) => [name, values.subarray(0, done * backbone.dim)])),
+    features: new Map([...features].map(([name, values]) => [name, values.subarray(0, done * dim)])),
     pixels: pixels.subarray(0, done * pixelDim),
     pixelDim,
     labels: labels.subarray(0, done),
     indices: indices.subarray(0, done),
     skipped,
   };
+}
+
+async function featuresOf(
+  backbone: FrozenBackbone,
+  weights: Weights,
+  pixels: Float32Array,
+  feature: NetworkFeature | undefined,
+): Promise<Float32Array> {
+  if (feature === undefined) return backbone.features(weights, pixels);
+  const square = { pixels, height: backbone.size, width: backbone.size };
+  const { features } = await backbone.compute(feature.title, weights, square, (scope, images) => ({
+    features: feature.trace(scope, images),
+  }));
+  return features;
 }

@@ -3,6 +3,9 @@
  * blocks side by side (4 for the small ViTs), or the last block's class token and mean patch token (for the base ViTs).
  */
 import { concat, GraphError, mean, reshape, slice, type Tensor } from '../graph/index.ts';
+import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
+import { vit } from '../model/vit.ts';
+import type { NetworkFeature } from './extract.ts';
 
 export interface ProbeFeatureOptions {
   /** How many blocks' class tokens. */
@@ -47,4 +50,29 @@ export function probeFeature(blocks: readonly Tensor[], options: ProbeFeatureOpt
   const average = mean(slice(last, 1, 1, tokens), { axes: [1] }); // [B, D]
   const pairs = [classToken(last), average].map((x) => reshape(x, [images, dim, 1]));
   return reshape(concat(pairs, 2), [images, 2 * dim]);
+}
+
+/**
+ * The feature that a linear classifier gets of a network: `probeFeature` of a Vision Transformer (of all its blocks where it
+ * has fewer than asked for), the pooled feature of a convolutional one.
+ *
+ * @throws GraphError when more than one block is asked for with a mean patch token
+ */
+export function linearFeature(config: BackboneConfig, options: ProbeFeatureOptions): NetworkFeature {
+  if (config.kind === 'convnet') {
+    return {
+      title: 'pooled feature',
+      dim: featureDim(config),
+      trace: (scope, images) => imageFeature(scope, images, config, 'eval'),
+    };
+  }
+  const used = { ...options, lastBlocks: Math.min(options.lastBlocks, config.depth) };
+  const { lastBlocks, meanPatchToken } = used;
+  const tokens =
+    lastBlocks === 1 ? "the last block's class token" : `class tokens of the last ${lastBlocks} blocks`;
+  return {
+    title: meanPatchToken ? `${tokens} and mean patch token` : tokens,
+    dim: probeWidth(config.dim, used),
+    trace: (scope, images) => probeFeature(vit(scope, images, config).lastBlocks(lastBlocks), used),
+  };
 }

@@ -122,16 +122,18 @@ export async function linearEvaluation(
     options.onEpoch?.(epochs + epoch + 1, 2 * epochs);
     if (epoch < epochs - 1) continue;
     const [scores] = await probe.scores(test, batchSize);
-    const confusion = confusionMatrix(test.labels, scores!.predictions, classes);
-    result = {
-      rates,
-      rate,
-      trainLoss: trainLosses[0]!,
-      test: scores!,
-      confusion,
-      mostConfused: mostConfused(confusion, classes, CONFUSED_PAIRS),
-      classifier: probe.weights(),
-    };
+    const classifier = probe.weights();
+    result = { rates, rate, trainLoss: trainLosses[0]!, classifier, ...tested(test, scores!, classes) };
   }
   return result!;
+}
+
+/** The scores of a classifier on the test set, and what it confuses. */
+export function tested(
+  { labels }: LabelledFeatures,
+  test: ClassificationScores,
+  classes: number,
+): Pick<LinearResult, 'test' | 'confusion' | 'mostConfused'> {
+  const confusion = confusionMatrix(labels, test.predictions, classes);
+  return { test, confusion, mostConfused: mostConfused(confusion, classes, CONFUSED_PAIRS) };
 }

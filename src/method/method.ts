@@ -18,12 +18,15 @@ export interface ViewGroup {
   readonly count: number;
 }
 
-/** Random numbers that enter a program: drawn outside, so that graphs are deterministic. */
+/**
+ * Values for each image that enter a program besides its pixels: random numbers, which are drawn outside so that graphs are
+ * deterministic, or a class.
+ */
 export interface NoiseInput {
   /** Shape for so many images. */
   shape(images: number): Shape;
-  /** Values for so many images, in that shape. */
-  draw(random: Random, images: number): Float32Array;
+  /** Values for images `start` to `start + images - 1` of the step, in that shape. */
+  draw(random: Random, images: number, start: number): Float32Array;
 }
 
 export interface ObjectiveInputs {

@@ -12,6 +12,8 @@ import { ADAM, isDecayed, LARS_ETA, MOMENTUM, type UpdateRule } from './rules.ts
 /** The numbers of one update. */
 export interface UpdateNumbers {
   readonly lr: number;
+  /** What a parameter's learning rate is multiplied by (layer-wise decay); 1 unless given. */
+  readonly lrFactor?: (name: string) => number;
   readonly weightDecay: number;
   /** Limit of each parameter's gradient norm; 0 switches clipping off. */
   readonly clip: number;
@@ -144,12 +146,13 @@ export class FusedUpdate {
       entry.steps++;
       const coefficient = numbers.clip > 0 ? Math.min(1, numbers.clip / (norm + 1e-6)) : 1;
       const decay = isDecayed(info.name, info.shape) ? numbers.weightDecay : 0;
-      this.#update(entry, gradient, coefficient, decay, numbers);
+      const lr = numbers.lr * (numbers.lrFactor?.(info.name) ?? 1);
+      this.#update(entry, gradient, coefficient, decay, lr, numbers.momentum);
     }
     return norms;
   }
 
-  #update(entry: Entry, gradient: Slot, clip: number, decay: number, { lr, momentum }: UpdateNumbers): void {
+  #update(entry: Entry, gradient: Slot, clip: number, decay: number, lr: number, momentum: number): void {
     const { student, teacher, padded, slots } = entry;
     const [p, g, t] = [student.pointer, gradient.pointer, teacher.pointer];
     const [first = 0, second = 0] = slots.map((slot) => slot.pointer);

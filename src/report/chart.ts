@@ -3,7 +3,7 @@
  * values on hover, without scripts. Colours come from the page's style sheet, so that they follow light and dark.
  */
 import { html, type Insert, type Markup } from './markup.ts';
-import { niceScale, type Scale, tickLabel, valueLabel } from './scale.ts';
+import { logScale, niceScale, type Scale, tickLabel, valueLabel } from './scale.ts';
 import { isDrawable, nearestIndex, noise, type Points, runningMean, sortedPoints, thin } from './series.ts';
 
 export interface Series {
@@ -11,6 +11,9 @@ export interface Series {
   readonly x: ArrayLike<number>;
   /** Values that are not finite leave a gap. */
   readonly y: ArrayLike<number>;
+  /** Ends of the range that is shaded around each value. */
+  readonly low?: ArrayLike<number>;
+  readonly high?: ArrayLike<number>;
 }
 
 export interface Reference {
@@ -23,6 +26,8 @@ export interface LineChart {
   /** What to look for; under the title. */
   readonly caption?: string;
   readonly xName: string;
+  /** Makes equal factors of x equal distances; points that are not above 0 are left out. */
+  readonly logX?: boolean;
   readonly series: readonly Series[];
   readonly references?: readonly Reference[];
   /** Lets the axis of values begin at 0. */
@@ -45,22 +50,30 @@ interface Drawn {
   readonly points: Points;
   /** The running mean, when there are many and noisy points. */
   readonly smooth: Points | undefined;
+  readonly band: { readonly low: Points; readonly high: Points } | undefined;
 }
 
 /** A chart as a `<figure>`; a series without a finite value is said to have none. */
 export function lineChart(chart: LineChart): Markup {
   const references = (chart.references ?? []).filter(({ value }) => isDrawable(value));
-  const drawn = chart.series.map(prepare).filter(({ points }) => points.y.some(Number.isFinite));
+  const drawn = chart.series
+    .map((series) => prepare(series, chart.logX ?? false))
+    .filter(({ points }) => points.y.some(Number.isFinite));
   const head = html`<h3>${chart.title}</h3>${chart.caption && html`<p>${chart.caption}</p>`}`;
   if (drawn.length === 0) {
     return html`<figure class="chart"><figcaption>${head}</figcaption><p class="empty">No finite value was recorded.</p></figure>`;
   }
   const xRange = range(drawn.map(({ points }) => points.x));
-  const yRange = range([...drawn.map(({ points }) => points.y), references.map(({ value }) => value)]);
+  const bands = drawn.flatMap(({ band }) => (band === undefined ? [] : [band.low.y, band.high.y]));
+  const yRange = range([
+    ...drawn.map(({ points }) => points.y),
+    ...bands,
+    references.map(({ value }) => value),
+  ]);
   // Steps are whole numbers, so a short run has fewer ticks rather than ticks at half a step.
   const isWhole = drawn.every(({ points }) => points.x.every(Number.isInteger));
   const columns = isWhole ? Math.min(5, Math.max(1, xRange[1] - xRange[0])) : 5;
-  const x = niceScale(xRange[0], xRange[1], columns, false);
+  const x = chart.logX ? logScale(...xRange) : niceScale(xRange[0], xRange[1], columns, false);
   const y = niceScale(chart.fromZero ? Math.min(0, yRange[0]) : yRange[0], yRange[1], 4);
   const smoothed = drawn.some(({ smooth }) => smooth !== undefined);
   const legend =
@@ -71,6 +84,7 @@ export function lineChart(chart: LineChart): Markup {
   const svg = html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${summary(chart, drawn)}">${[
     axes(x, y, chart.xName),
     references.map(({ value }) => referenceLine(y, value)),
+    drawn.map(({ band }, i) => band && shade(band.low, band.high, x, y, i % 5)),
     drawn.map((series, i) => lines(series, x, y, i % 5)),
     referenceLabels(references, y),
     hover(chart, drawn, references, x, y),
@@ -78,13 +92,18 @@ export function lineChart(chart: LineChart): Markup {
   return html`<figure class="chart"><figcaption>${head}</figcaption>${legend}${svg}</figure>`;
 }
 
-function prepare({ name, x, y }: Series): Drawn {
+function prepare({ name, x: xs, y, low, high }: Series, logX: boolean): Drawn {
+  const x = logX ? Array.from(xs, (value) => (value > 0 ? value : Number.NaN)) : xs;
   const points = sortedPoints(x, y);
+  const band =
+    low === undefined || high === undefined
+      ? undefined
+      : { low: sortedPoints(x, low), high: sortedPoints(x, high) };
   const many = points.x.length > smoothAbove;
   const mean = many ? runningMean(points, Math.ceil(points.x.length / 60), smoothPoints) : undefined;
   // A schedule is no noise, and a mean would only round its corners.
   const smooth = mean && noise(points, mean) > 0.004 ? mean : undefined;
-  return { name, points: thin(points, drawnPoints), smooth };
+  return { name, points: thin(points, drawnPoints), smooth, band };
 }
 
 function range(lists: readonly ArrayLike<number>[]): [number, number] {
@@ -102,7 +121,9 @@ function range(lists: readonly ArrayLike<number>[]): [number, number] {
 }
 
 function position(scale: Scale, value: number, from: number, to: number): number {
-  const at = from + ((value - scale.min) / (scale.max - scale.min)) * (to - from);
+  const place = (x: number): number => (scale.log ? Math.log(x) : x);
+  const [min, max] = [place(scale.min), place(scale.max)];
+  const at = from + ((place(value) - min) / (max - min)) * (to - from);
   return Math.round(at * 10) / 10;
 }
 
@@ -127,6 +148,15 @@ function lines({ points, smooth }: Drawn, x: Scale, y: Scale, color: number): In
   const few = points.x.length <= 30;
   const dots = few && [...points.x].map((at, i) => dot(x, y, at, points.y[i]!, color));
   return [raw, smooth && line(smooth, x, y, `line s${color}`), dots];
+}
+
+/** The area between two lines; points where one has no value are left out. */
+function shade(low: Points, high: Points, x: Scale, y: Scale, color: number): Markup {
+  const known = [...low.x.keys()].filter((i) => Number.isFinite(low.y[i]) && Number.isFinite(high.y[i]));
+  const at = ({ x: xs, y: ys }: Points, i: number): string => `${across(x, xs[i]!)} ${up(y, ys[i]!)}`;
+  const there = known.map((i) => at(high, i));
+  const back = known.toReversed().map((i) => at(low, i));
+  return html`<path class="band s${color}" d="M${[...there, ...back].join('L')}Z"/>`;
 }
 
 /** A path with a gap wherever a value is not finite; a point alone between gaps is a dot by its round line cap. */

@@ -5,6 +5,8 @@ export interface Scale {
   readonly max: number;
   readonly step: number;
   readonly ticks: readonly number[];
+  /** Equal factors are equal distances. */
+  readonly log?: boolean;
 }
 
 /**
@@ -27,6 +29,26 @@ export function niceScale(low: number, high: number, count: number, round = true
   const ticks: number[] = [];
   for (let i = first; i <= last; i++) ticks.push(multiple(i, step));
   return { min: round ? multiple(first, step) : from, max: round ? multiple(last, step) : to, step, ticks };
+}
+
+/**
+ * A logarithmic scale of [low, high]: ticks at 1, 2 and 5 times powers of ten, or at the powers alone where those are many.
+ *
+ * @param low above 0
+ * @param high not below `low`
+ */
+export function logScale(low: number, high: number): Scale {
+  const [min, max] = high > low ? [low, high] : [low / 2, high * 2];
+  const [first, last] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
+  const factors = last - first <= 4 ? [1, 2, 5] : [1];
+  const ticks: number[] = [];
+  for (let power = first; power <= last; power++) {
+    for (const factor of factors) {
+      const tick = Number((factor * 10 ** power).toPrecision(12));
+      if (tick >= min * (1 - 1e-9) && tick <= max * (1 + 1e-9)) ticks.push(tick);
+    }
+  }
+  return { min, max, step: Math.min(1, 10 ** first), ticks, log: true };
 }
 
 /** `i` steps without the rounding noise of binary fractions. */

@@ -74,6 +74,7 @@ svg .reference { stroke: var(--soft); stroke-dasharray: 4 4; }
 svg text.reference { stroke-dasharray: none; }
 svg .line { stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; }
 svg .faint { stroke-width: 1; opacity: 0.35; }
+svg .band { fill: var(--c); opacity: 0.13; stroke: none; }
 svg circle { fill: var(--c); stroke: var(--paper); stroke-width: 1; }
 .hover rect { fill: transparent; }
 .hover path, .hover circle { opacity: 0; pointer-events: none; }

@@ -24,6 +24,15 @@ export function microBatchCandidates(config: TrainConfig, couplesBatch: boolean)
   const { batchSizePerGpu: batch, patchSize, dim } = config;
   if (couplesBatch) return [batch];
   const tokens = viewSizes(cropRecipeOf(config)).reduce((sum, size) => sum + (size / patchSize) ** 2 + 1, 0);
+  return microBatchSizes(batch, tokens, dim);
+}
+
+/**
+ * Divisors of a batch worth measuring: the largest that fits the caches, and about its double.
+ *
+ * @param tokens of all views of an image
+ */
+export function microBatchSizes(batch: number, tokens: number, dim: number): number[] {
   const fits = Math.max(1, Math.floor(CACHES / (tokens * dim * 4 * ALIVE)));
   const divisors = Array.from({ length: batch }, (_, i) => i + 1).filter((size) => batch % size === 0);
   const small = divisors.filter((size) => size <= fits).at(-1) ?? 1;

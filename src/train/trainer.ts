@@ -47,6 +47,8 @@ export interface StepSettings {
   /** Counts from 0; names the random numbers of the step. */
   readonly step: number;
   readonly lr: number;
+  /** What a parameter's learning rate is multiplied by; 1 unless given. */
+  readonly lrFactor?: (name: string) => number;
   readonly weightDecay: number;
   readonly clip: number;
   readonly teacherMomentum: number;
@@ -209,7 +211,8 @@ export class Trainer {
       const start = part * this.microBatch;
       for (const [g, into] of this.#crops.entries()) crops(g, start, start + this.microBatch, into);
       for (const [name, noise] of Object.entries(this.method.noiseInputs)) {
-        this.#inputs[`noise/${name}`] = noise.draw(new Random(this.#seed, name, step, part), this.microBatch);
+        const random = new Random(this.#seed, name, step, part);
+        this.#inputs[`noise/${name}`] = noise.draw(random, this.microBatch, start);
       }
       await this.#program.run(this.#inputs, this.#outputs);
       for (const [name, values] of Object.entries(this.#outputs)) {
@@ -227,7 +230,7 @@ export class Trainer {
     for (const crops of this.#crops) for (let i = 0; i < crops.length; i++) crops[i] = random.between(-1, 1);
     for (const name of this.method.scalars) this.#inputs[`scalar/${name}`] = Float32Array.of(1);
     for (const [name, noise] of Object.entries(this.method.noiseInputs)) {
-      this.#inputs[`noise/${name}`] = noise.draw(random, this.microBatch);
+      this.#inputs[`noise/${name}`] = noise.draw(random, this.microBatch, 0);
     }
     let best = Number.POSITIVE_INFINITY;
     for (let run = 0; run < RUNS; run++) {
@@ -246,6 +249,7 @@ export class Trainer {
    */
   applyUpdate({
     lr,
+    lrFactor,
     weightDecay,
     clip,
     teacherMomentum,
@@ -253,6 +257,7 @@ export class Trainer {
   }: StepSettings): Map<string, number> {
     const norms = this.update.apply({
       lr,
+      ...(lrFactor === undefined ? {} : { lrFactor }),
       weightDecay,
       clip,
       momentum: teacherMomentum,

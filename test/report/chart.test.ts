@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LineChart, lineChart } from '../../src/report/chart.ts';
-import { countLabel, niceScale, percentLabel, tickLabel, valueLabel } from '../../src/report/scale.ts';
+import {
+  countLabel,
+  logScale,
+  niceScale,
+  percentLabel,
+  tickLabel,
+  valueLabel,
+} from '../../src/report/scale.ts';
 import { nearestIndex, runningMean, sortedPoints, thin } from '../../src/report/series.ts';
 import { elementNames } from './html-checker.ts';
 
@@ -35,6 +42,20 @@ describe('scales', () => {
       step: 200,
       ticks: [200, 400, 600, 800, 1000, 1200],
     });
+  });
+
+  it('are logarithmic on request, with ticks at 1, 2 and 5 times powers of ten', () => {
+    expect(logScale(10, 600)).toMatchObject({ min: 10, max: 600, ticks: [10, 20, 50, 100, 200, 500] });
+    expect(logScale(3, 3)).toMatchObject({ min: 1.5, max: 6, ticks: [2, 5] });
+    expect(logScale(1, 1e6).ticks).toEqual([1, 10, 100, 1e3, 1e4, 1e5, 1e6]);
+    const series = [
+      { name: 'a', x: [0, 1, 10, 100], y: [9, 1, 2, 3], low: [8, 0, 1, 2], high: [10, 2, 3, 4] },
+    ];
+    const svg = draw([], { series, logX: true });
+    const places = [...(path(svg, 'line s0') ?? '').matchAll(/[ML]([\d.]+) /g)].map(([, x]) => Number(x));
+    expect(places).toHaveLength(3); // 0 has no place
+    expect(places[1]! - places[0]!).toBeCloseTo(places[2]! - places[1]!, 1);
+    expect(path(svg, 'band s0')?.split('L')).toHaveLength(6);
   });
 
   it('give a constant room on both sides', () => {

@@ -11,6 +11,8 @@ export interface EvaluationContext {
   readonly subject: Subject;
   /** The subject's network; disposed of by the runner. */
   readonly backbone: FrozenBackbone;
+  /** Threads of the engine. */
+  readonly threads: number;
   /** Words of the command line after the run. */
   readonly paths: readonly string[];
   readonly onProgress: (what: string, done: number, total: number) => void;

@@ -1,0 +1,165 @@
+/** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
+import { z } from 'zod';
+import { openSource } from '../../data/source.ts';
+import { ortNode } from '../../engine/ort-node.ts';
+import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
+import { linearFeature } from '../../eval/linear-features.ts';
+import { linearReport } from '../../eval/linear-report.ts';
+import { serializeSafetensors } from '../../format/safetensors.ts';
+import { UsageError } from '../flags.ts';
+import {
+  accuracyBlocks,
+  confusionBlocks,
+  labelsFile,
+  namedPairs,
+  skippedWarning,
+} from './classification-blocks.ts';
+import { defineEvaluation, withInterval } from './evaluation.ts';
+
+const FAST_EPOCHS = 100;
+const AUGMENTED_EPOCHS = 20;
+
+export const linear = defineEvaluation({
+  name: 'linear',
+  summary: 'accuracy of a linear classifier on the frozen features',
+  usage: '<run> --train <source> [--test <source>]',
+  fields: {
+    train: z.string().describe('images with class folders: what the classifier learns from'),
+    test: z
+      .string()
+      .describe(
+        'images with the same class folders; without it a fifth of each class of --train is held back',
+      ),
+    nLastBlocks: z
+      .number()
+      .int()
+      .min(1)
+      .describe('class tokens of so many last blocks; 4 unless given (all, if there are fewer)'),
+    avgpoolPatchtokens: z
+      .boolean()
+      .describe("true: the last block's class token and mean patch token, as for the official base networks"),
+    lr: z
+      .array(z.number().gt(0))
+      .describe('learning rates to try, for a batch of 256; ten from 0.0001 to 3 unless given'),
+    epochs: z
+      .number()
+      .int()
+      .min(1)
+      .describe('passes over the training images; 100 unless given, 20 with --augment'),
+    batchSizePerGpu: z.number().int().min(1).describe('images in a step; 128 unless given'),
+    augment: z
+      .boolean()
+      .describe('true: random crops and mirroring in every epoch, as the official script does; slow'),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .describe('of initial weights, order, crops and held-back images; 0 unless given'),
+  },
+  async run(options, { subject, backbone, onProgress, warn, write }) {
+    const {
+      train,
+      test,
+      avgpoolPatchtokens = false,
+      augment = false,
+      batchSizePerGpu = 128,
+      seed = 0,
+    } = options;
+    if (train === undefined)
+      throw new UsageError(
+        'The linear evaluation needs --train, and --test where there are other images to test on.',
+      );
+    const { nLastBlocks = avgpoolPatchtokens ? 1 : 4, epochs = augment ? AUGMENTED_EPOCHS : FAST_EPOCHS } =
+      options;
+    if (avgpoolPatchtokens && nLastBlocks !== 1)
+      throw new UsageError(
+        '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
+      );
+    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const feature = linearFeature(subject.backbone, {
+      lastBlocks: nLastBlocks,
+      meanPatchToken: avgpoolPatchtokens,
+    });
+    const report = await linearReport({
+      train: open(train),
+      ...(test === undefined ? {} : { test: open(test) }),
+      backbone,
+      trained: subject.trained,
+      untrained: subject.untrained,
+      engine: ortNode,
+      feature,
+      epochs,
+      batchSize: batchSizePerGpu,
+      augment,
+      seed,
+      ...(options.lr === undefined ? {} : { rates: options.lr }),
+      onProgress,
+    });
+    const { classes, scores, results, trainImages, testImages, heldBack } = report;
+    const warning = skippedWarning(report.skipped);
+    if (warning !== undefined) warn(warning);
+    const { weight, bias } = results.trained.classifier;
+    const tensors = serializeSafetensors(
+      new Map([
+        ['linear.weight', { dtype: 'F32', shape: [classes.length, feature.dim], data: weight }],
+        ['linear.bias', { dtype: 'F32', shape: [classes.length], data: bias }],
+      ]),
+      { feature: feature.title },
+    );
+    const file = write('classifier.safetensors', Buffer.concat(tensors));
+    write('labels.json', labelsFile(classes));
+    warn(`The classifier: ${file}`);
+    const crops = augment ? 'random crops and mirroring' : 'features extracted once';
+    const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
+    const protocol = `Linear classifier of ${classes.length} classes on ${trainImages} images, ${divided}: ${feature.title} at ${subject.size} pixels, ${crops}, SGD with a cosine, ${epochs} epochs, batch ${batchSizePerGpu}, the learning rate (x batch / 256) that is best on a tenth of the training images`;
+    const hasFive = scores.trained.top5 !== undefined;
+    return {
+      protocol,
+      table: [
+        ['% (95 %)', 'top-1', ...(hasFive ? ['top-5'] : []), 'learning rate'],
+        ...contenderNames.map((name) => {
+          const { top1, top5 = Number.NaN, intervals } = scores[name];
+          return [
+            contenderTitles[name],
+            withInterval(top1, intervals.top1),
+            ...(intervals.top5 === undefined ? [] : [withInterval(top5, intervals.top5)]),
+            String(results[name].rate),
+          ];
+        }),
+      ],
+      scores: Object.fromEntries(
+        contenderNames.map((name) => {
+          const { top1, top5 } = scores[name];
+          return [name, top5 === undefined ? { top1 } : { top1, top5 }];
+        }),
+      ),
+      details: {
+        intervals: Object.fromEntries(contenderNames.map((name) => [name, scores[name].intervals])),
+        rates: Object.fromEntries(contenderNames.map((name) => [name, results[name].rates])),
+        confused: namedPairs(classes, results.trained.mostConfused),
+        protocol: {
+          feature: feature.title,
+          size: subject.size,
+          epochs,
+          batchSize: batchSizePerGpu,
+          augment,
+          seed,
+          trainImages,
+          testImages,
+          heldBack,
+          rate: Object.fromEntries(contenderNames.map((name) => [name, results[name].rate])),
+        },
+      },
+      section: {
+        title: 'Linear classification',
+        intro: `${protocol}. The network stays as it is; only the classifier sees labels. The same protocol is given to the untrained network and to the pixels: what lies above them was learned without labels.`,
+        blocks: [
+          ...accuracyBlocks(
+            contenderNames.map((name) => ({ name: contenderTitles[name], scores: scores[name] })),
+          ),
+          ...confusionBlocks(classes, results.trained.confusion),
+        ],
+      },
+    };
+  },
+});

@@ -1,0 +1,141 @@
+/** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
+import { z } from 'zod';
+import { openSource } from '../../data/source.ts';
+import { ortNode } from '../../engine/ort-node.ts';
+import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
+import { type Budget, budgetTitle, lowShotReport } from '../../eval/low-shot.ts';
+import { UsageError } from '../flags.ts';
+import { skippedWarning } from './classification-blocks.ts';
+import { defineEvaluation } from './evaluation.ts';
+
+export const logistic = defineEvaluation({
+  name: 'logistic',
+  summary: 'how many labels it needs: logistic regression on a few labelled images of each class',
+  usage: '<run> --train <source> [--test <source>]',
+  fields: {
+    train: z.string().describe('images with class folders: those that are labelled are drawn from them'),
+    test: z
+      .string()
+      .describe(
+        'images with the same class folders; without it a fifth of each class of --train is held back',
+      ),
+    shots: z
+      .array(z.number().int().min(1))
+      .describe(
+        'labelled images of each class; 1 2 5 10 20 50 (as far as there are so many) and all unless given',
+      ),
+    shares: z
+      .array(z.number().gt(0).max(1))
+      .describe('shares of each class that are labelled, such as 0.01 0.1 1; with --shots both are measured'),
+    draws: z
+      .number()
+      .int()
+      .min(1)
+      .describe('random draws of the labelled images, for mean and spread; 5 unless given'),
+    c: z.number().gt(0).describe("scikit-learn's C, smaller ones penalise weights more; 1 unless given"),
+    seed: z.number().int().min(0).describe('of the draws; 0 unless given'),
+  },
+  async run(options, { subject, backbone, onProgress, warn }) {
+    const { train, test, shots = [], shares = [], draws = 5, c = 1, seed = 0 } = options;
+    if (train === undefined)
+      throw new UsageError(
+        'Logistic regression needs --train (images to label), and --test where there are other images to test on.',
+      );
+    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const budgets: Budget[] = [
+      ...shots.map((each) => ({ shots: each })),
+      ...shares.map((share) => ({ share })),
+    ];
+    const report = await lowShotReport({
+      train: open(train),
+      ...(test === undefined ? {} : { test: open(test) }),
+      ...(budgets.length === 0 ? {} : { budgets }),
+      backbone,
+      trained: subject.trained,
+      untrained: subject.untrained,
+      engine: ortNode,
+      draws,
+      c,
+      seed,
+      onProgress,
+    });
+    const { classes, curves, trainImages, testImages, heldBack } = report;
+    const warning = skippedWarning(report.skipped);
+    if (warning !== undefined) warn(warning);
+    if (report.unfinished > 0)
+      warn(`${report.unfinished} fits ended before the gradient was small: a smaller --c helps.`);
+    const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
+    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: class token or pooled feature at ${subject.size} pixels, standardised by the labelled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
+    const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
+    const x = report.budgets.map(({ labelled }) => labelled);
+    const cells = contenderNames.map((name) => [
+      contenderTitles[name],
+      ...curves[name].map(({ top1, spread, draws: each }) =>
+        each.length < 2 ? top1.toFixed(1) : `${top1.toFixed(1)} ± ${spread.toFixed(1)}`,
+      ),
+    ]);
+    return {
+      protocol,
+      table: [['top-1 % (± deviation)', ...titles], ...cells],
+      scores: Object.fromEntries(
+        contenderNames.map((name) => [
+          name,
+          Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
+        ]),
+      ),
+      details: {
+        intervals: Object.fromEntries(
+          contenderNames.map((name) => [
+            name,
+            Object.fromEntries(curves[name].map(({ interval }, i) => [titles[i], interval])),
+          ]),
+        ),
+        draws: Object.fromEntries(
+          contenderNames.map((name) => [
+            name,
+            Object.fromEntries(curves[name].map(({ draws: each }, i) => [titles[i], each])),
+          ]),
+        ),
+        protocol: { size: subject.size, c, draws, seed, labelled: x, trainImages, testImages, heldBack },
+      },
+      section: {
+        title: 'How many labels it needs',
+        intro: `${protocol}. Read it from left to right: how few labels of the trained network are worth many labels of the pixels?`,
+        blocks: [
+          {
+            kind: 'chart',
+            title: 'Top-1 by labelled images',
+            caption: 'Mean over draws; shaded: one standard deviation to both sides.',
+            xName: 'labelled images',
+            logX: true,
+            unit: ' %',
+            series: contenderNames.map((name) => ({
+              name: contenderTitles[name],
+              x,
+              y: curves[name].map(({ top1 }) => top1),
+              low: curves[name].map(({ top1, spread }) => top1 - spread),
+              high: curves[name].map(({ top1, spread }) => top1 + spread),
+            })),
+            references: [{ name: 'chance', value: 100 / classes.length }],
+          },
+          {
+            kind: 'table',
+            title: 'Top-1 in percent',
+            head: ['labelled images', ...titles],
+            rows: [['in all', ...x.map(String)], ...cells],
+          },
+          {
+            kind: 'scores',
+            title: `Top-1 with ${titles.at(-1) ?? ''}${titles.at(-1) === 'all' ? ' images labelled' : ''}`,
+            top: 100,
+            unit: ' %',
+            rows: contenderNames.map((name) => {
+              const last = curves[name].at(-1);
+              return { name: contenderTitles[name], value: last?.top1 ?? Number.NaN, ...last?.interval };
+            }),
+          },
+        ],
+      },
+    };
+  },
+});

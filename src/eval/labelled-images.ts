@@ -1,0 +1,71 @@
+/**
+ * Training and test images of an evaluation with labels, as features of all contenders. Where there is no test set, a share of
+ * each class is held back for it. The principal components then know the held-back pixels, though not their labels.
+ */
+import type { Source } from '../data/source.ts';
+import {
+  type CompareOptions,
+  type Comparison,
+  type ContenderName,
+  compareFeatures,
+  matchClasses,
+  requireClasses,
+} from './contenders.ts';
+import { chosenRows, type LabelledFeatures, splitByClass } from './labelled-features.ts';
+
+export interface LabelledImagesOptions extends CompareOptions {
+  readonly train: Source;
+  /** Left out: a fifth of each class of `train` is held back. */
+  readonly test?: Source;
+  /** Names what is held back. Default 0. */
+  readonly seed?: number;
+}
+
+export interface LabelledImages {
+  /** Class names of the training set; labels count in them. */
+  readonly classes: readonly string[];
+  readonly kinds: Readonly<
+    Record<ContenderName, { readonly train: LabelledFeatures; readonly test: LabelledFeatures }>
+  >;
+  /** Numbers of the training images in their source. */
+  readonly trainIndices: Int32Array;
+  /** True where the test images were held back from the training set. */
+  readonly heldBack: boolean;
+  readonly skipped: Comparison['sets'][number]['skipped'];
+  readonly pca: Comparison['pca'];
+}
+
+/** Of each class, where no test set is given. */
+export const HELD_BACK = 0.2;
+
+/**
+ * @param evaluation what needs the labels, for the error
+ * @throws Error if a source has fewer than two classes, or a class of the test set is unknown to the training set
+ */
+export async function labelledImages(
+  evaluation: string,
+  options: LabelledImagesOptions,
+): Promise<LabelledImages> {
+  const { train, test, seed = 0 } = options;
+  const sources = test === undefined ? [train] : [train, test];
+  for (const source of sources) requireClasses(source, evaluation);
+  const known = test === undefined ? undefined : matchClasses(train, test);
+  const { sets, contenders, pca } = await compareFeatures(sources, options);
+  const [{ labels, indices }, tested] = [sets[0]!, sets[1]];
+  const split = tested === undefined ? splitByClass(labels, HELD_BACK, seed) : undefined;
+  const kinds = contenders.map(({ name, sets: [features, testFeatures] }) => {
+    const all: LabelledFeatures = { features: features!, labels };
+    if (split !== undefined)
+      return [name, { train: chosenRows(all, split.fit), test: chosenRows(all, split.held) }] as const;
+    const testLabels = tested!.labels.map((label) => known?.[label] ?? -1);
+    return [name, { train: all, test: { features: testFeatures!, labels: testLabels } }] as const;
+  });
+  return {
+    classes: train.classes,
+    kinds: Object.fromEntries(kinds) as LabelledImages['kinds'],
+    trainIndices: split === undefined ? indices : Int32Array.from(split.fit, (row) => indices[row]!),
+    heldBack: split !== undefined,
+    skipped: sets.flatMap(({ skipped }) => skipped),
+    pca,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Supervised classification in the shape of a method: one view of each image, a linear head on the image feature, and cross
+ * entropy with smoothed labels (Szegedy et al. 2016). Fine-tuning trains it; there is no teacher.
+ */
+import {
+  add,
+  crossEntropy,
+  linear,
+  type Scope,
+  scale,
+  type Tensor,
+  truncNormal,
+  zero,
+} from '../graph/index.ts';
+import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
+import type { Mode } from '../model/batch-norm.ts';
+import { drawDropPath } from '../model/drop-path.ts';
+import type { Method, NoiseInput } from './method.ts';
+
+export interface ClassifierConfig {
+  readonly backbone: BackboneConfig;
+  readonly classes: number;
+  /** Side of the views in pixels. */
+  readonly size: number;
+  /** Share of a label that is spread evenly over all classes. */
+  readonly labelSmoothing: number;
+  readonly dropPathRate: number;
+  /** The class of image i of the step. */
+  label(i: number): number;
+}
+
+const init = truncNormal(0.02);
+
+/** Class scores: parameters `backbone.*`, `head.weight` and `head.bias`. [B, C, H, W] -> [B, classes] */
+export function classLogits(
+  scope: Scope,
+  images: Tensor,
+  { backbone, classes }: Pick<ClassifierConfig, 'backbone' | 'classes'>,
+  mode: Mode,
+  dropPath?: Tensor,
+): Tensor {
+  const feature = imageFeature(scope.at('backbone'), images, backbone, mode, dropPath);
+  const head = scope.at('head');
+  const weight = head.param('weight', [classes, feature.dim(1)], init);
+  return add(linear(feature, weight), head.param('bias', [classes], zero));
+}
+
+export function classifier(config: ClassifierConfig): Method {
+  const { backbone, classes, size, labelSmoothing, dropPathRate } = config;
+  const rows = dropPathInputs(backbone, dropPathRate);
+  const depth = backbone.kind === 'vit' ? backbone.depth : 0;
+  const target: NoiseInput = {
+    shape: (images) => [images, classes],
+    draw: (_, images, start) => {
+      const values = new Float32Array(images * classes).fill(labelSmoothing / classes);
+      for (let i = 0; i < images; i++) values[i * classes + config.label(start + i)]! += 1 - labelSmoothing;
+      return values;
+    },
+  };
+  const dropPath: NoiseInput = {
+    shape: (images) => [rows, images],
+    draw: (random, images) => drawDropPath(random, dropPathRate, depth, images),
+  };
+  return {
+    name: 'classifier',
+    views: [{ size, count: 1 }],
+    couplesBatch: usesBatchNorm(backbone),
+    stateShapes: {},
+    noiseInputs: rows > 0 ? { target, dropPath } : { target },
+    scalars: [],
+    objective: ({ student, crops, noise, batch }) => {
+      const drops = rows > 0 ? noise('dropPath') : undefined;
+      const logits = classLogits(student, crops(0), config, 'train', drops);
+      return {
+        loss: scale(crossEntropy(logits, noise('target')), 1 / batch),
+        sums: {},
+        nextState: () => ({}),
+        measures: {},
+      };
+    },
+  };
+}

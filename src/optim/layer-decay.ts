@@ -1,0 +1,26 @@
+/**
+ * Layer-wise learning-rate decay (Clark et al. 2020; BEiT's `LayerDecayValueAssigner`): the head learns at the full rate, each
+ * layer below it `decay` times as fast as the one above. Patch embedding, class token and positions are one layer, each
+ * block is one, and the last norm goes with the head. A convolutional network is treated alike: its stem, then its blocks.
+ */
+import type { BackboneConfig } from '../model/backbone.ts';
+
+/**
+ * @param decay 1 for the same rate everywhere
+ * @returns the factor of a parameter by its name, such as `backbone.blocks.0.norm1.weight` or `head.weight`
+ */
+export function layerDecay(backbone: BackboneConfig, decay: number): (name: string) => number {
+  const blocks = backbone.kind === 'vit' ? backbone.depth : backbone.widths.length * backbone.blocks;
+  const layer = (name: string): number => {
+    const within = name.startsWith('backbone.') ? name.slice('backbone.'.length) : undefined;
+    if (within === undefined) return blocks + 1;
+    if (backbone.kind === 'vit') {
+      const block = /^blocks\.(\d+)\./.exec(within);
+      if (block !== null) return Number(block[1]) + 1;
+      return within.startsWith('norm.') ? blocks + 1 : 0;
+    }
+    const block = /^layer(\d+)\.(\d+)\./.exec(within);
+    return block === null ? 0 : (Number(block[1]) - 1) * backbone.blocks + Number(block[2]) + 1;
+  };
+  return (name) => decay ** (blocks + 1 - layer(name));
+}

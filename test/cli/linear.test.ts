@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { openSource } from '../../src/data/source.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
+import { linearReport } from '../../src/eval/linear-report.ts';
+import { openSubject } from '../../src/eval/subject.ts';
+import { parseSafetensors } from '../../src/format/safetensors.ts';
+import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
+import { dino } from './command.ts';
+import { photos, trainedOn } from './tiny-network.ts';
+
+const percent = z.number().min(0).max(100);
+const short = ['--epochs', '12', '--batch_size_per_gpu', '8', '--lr', '0.003', '0.1'];
+
+function kept(run: string) {
+  return z
+    .looseObject({
+      protocol: z.looseObject({ feature: z.string(), heldBack: z.boolean(), testImages: z.number() }),
+      intervals: z.looseObject({
+        trained: z.looseObject({ top1: z.object({ low: percent, high: percent }) }),
+      }),
+    })
+    .parse(JSON.parse(readFileSync(join(run, 'eval', 'linear.json'), 'utf8')));
+}
+
+describe('dino eval linear', () => {
+  it('finds its training images again, clips the blocks to the depth, and leaves a classifier with its labels', async () => {
+    const classes = ['a', 'b', 'c'];
+    const [train, test] = [await photos(classes, 8), await photos(classes, 3)];
+    const run = await trainedOn(train, 'vit');
+    const said = await dino('eval', 'linear', run, '--train', train, '--test', test, ...short, '--json');
+    expect(said.code).toBe(0);
+    const one = z.strictObject({ top1: percent });
+    const printed = z
+      .strictObject({ trained: one, untrained: one, pixels: one, pca: one })
+      .parse(JSON.parse(said.out));
+    expect(printed.pixels.top1).toBeGreaterThan(60); // the test images are among those it learned from
+    const { protocol, intervals } = kept(run);
+    expect(protocol).toMatchObject({
+      feature: 'class tokens of the last 2 blocks',
+      heldBack: false,
+      testImages: 9,
+    });
+    expect(intervals.trained.top1.low).toBeLessThanOrEqual(printed.trained.top1);
+    expect(intervals.trained.top1.high).toBeGreaterThanOrEqual(printed.trained.top1);
+    const { tensors } = parseSafetensors(readFileSync(join(run, 'eval/linear/classifier.safetensors')), 'it');
+    expect(tensors.get('linear.weight')?.shape).toEqual([3, 32]);
+    expect(tensors.get('linear.bias')?.shape).toEqual([3]);
+    expect(JSON.parse(readFileSync(join(run, 'eval/linear/labels.json'), 'utf8'))).toEqual(classes);
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('What was taken for what');
+  });
+
+  it('holds back a fifth of each class without a test set, and says so', async () => {
+    const images = await photos(['a', 'b'], 10);
+    const run = await trainedOn(images);
+    const said = await dino('eval', 'linear', run, '--train', images, ...short);
+    expect(said).toMatchObject({ code: 0 });
+    expect(said.out).toContain('on 16 images, 4 images held back');
+    expect(said.out).toContain('pooled feature');
+    expect(kept(run).protocol).toMatchObject({ heldBack: true, testImages: 4 });
+  });
+
+  it('crops the images anew in each epoch where it is asked to, the same ones each time', async () => {
+    const images = await photos(['a', 'b', 'c', 'd', 'e'], 6);
+    const run = await trainedOn(images, 'vit');
+    const flags = ['--train', images, '--augment', 'true', '--avgpool_patchtokens', 'true', ...short];
+    const [first, again] = [
+      await dino('eval', 'linear', run, ...flags),
+      await dino('eval', 'linear', run, ...flags),
+    ];
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.out).toContain("the last block's class token and mean patch token");
+    expect(first.out).toContain('random crops and mirroring');
+    expect(first.out).toContain('top-5');
+    expect(again.out).toBe(first.out);
+  });
+
+  it('says what is wrong: no labels, one class, an unknown class, blocks that contradict', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const run = await trainedOn(images);
+    const flat = join(temporaryFolder(), 'flat');
+    for (let i = 0; i < 4; i++) writeFiles(flat, { [`${i}.png`]: await png(i) });
+    const eval_ = (...args: string[]) => dino('eval', 'linear', run, ...args);
+    expect((await eval_('--train', flat)).err).toContain('a linear classifier needs labels');
+    expect((await eval_('--train', await photos(['only'], 4))).err).toContain('only one class ("only")');
+    const unknown = await eval_('--train', images, '--test', await photos(['a', 'z'], 2));
+    expect(unknown).toMatchObject({ code: 1 });
+    expect(unknown.err).toContain('the class "z"');
+    expect(
+      (await eval_('--train', images, '--avgpool_patchtokens', 'true', '--n_last_blocks', '4')).err,
+    ).toContain('goes with the last block alone');
+    expect(await eval_('--test', images)).toMatchObject({ code: 2 });
+    expect(await eval_('--train', images, '--lr', '0')).toMatchObject({ code: 2 });
+    expect((await eval_('--train', await photos(['a', 'b'], 1))).err).toContain('no class has two');
+  });
+
+  it('allows a class that the test set lacks', async () => {
+    const images = await photos(['a', 'b', 'c'], 6);
+    const run = await trainedOn(images);
+    const said = await dino(
+      'eval',
+      'linear',
+      run,
+      '--train',
+      images,
+      '--test',
+      await photos(['a', 'c'], 3),
+      ...short,
+    );
+    expect(said).toMatchObject({ code: 0 });
+  });
+});
+
+describe('linearReport', () => {
+  it('refuses features that are not finite', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const subject = openSubject(await trainedOn(images));
+    const [[name = '', values = new Float32Array()] = []] = [...subject.trained];
+    const trained = new Map([...subject.trained, [name, new Float32Array(values.length).fill(Number.NaN)]]);
+    const { untrained } = subject;
+    const backbone = new FrozenBackbone(subject.backbone, subject.size, ortNode, { threads: 1 });
+    const train = openSource(images);
+    await expect(linearReport({ train, backbone, trained, untrained, engine: ortNode })).rejects.toThrow(
+      "check the network's weights",
+    );
+    await backbone.dispose();
+  });
+});
