@@ -24,6 +24,8 @@ export {
 } from './data/augment.ts';
 // Data sets, loops and run folders in Node
 export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
+export { type MaskedFolders, openMaskedImages } from './data/masked-images.ts';
+export { findSequences, openSequences } from './data/sequences.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 // Engines: the interface, and the one for Node
 export {
@@ -36,6 +38,15 @@ export {
 } from './engine/engine.ts';
 export { ortNode } from './engine/ort-node.ts';
 // Looking at what was learned
+export {
+  type Attended,
+  type AttendOptions,
+  attend,
+  clearestHead,
+  patchAt,
+  patchColors,
+  patchSimilarity,
+} from './eval/attend.ts';
 export {
   classTokenMaps,
   enlargeMap,
@@ -101,7 +112,28 @@ export {
   sweepRates,
 } from './eval/linear-sweep.ts';
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export {
+  type ImageMaskScores,
+  type MaskContender,
+  type MaskedImage,
+  type MaskedImages,
+  type MaskReport,
+  type MaskReportOptions,
+  type MaskSummary,
+  maskReport,
+} from './eval/mask-report.ts';
+export { type LabelledObjects, objectsOf } from './eval/object-labels.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
+export {
+  type MaskMaker,
+  type ObjectScore,
+  type SegmentedFrame,
+  type SequenceScores,
+  segmentVideo,
+  type VideoOptions,
+  type VideoSequence,
+} from './eval/video-report.ts';
+export { type VideoSummary, videoSummary } from './eval/video-summary.ts';
 // File formats, from and to bytes
 export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';
 export {
@@ -117,6 +149,7 @@ export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.t
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
 export { cropMask, type Mask, resizeMask } from './image/mask.ts';
+export { decodeMask } from './image/mask-node.ts';
 export {
   type ChannelStatistics,
   imagenetStatistics,
@@ -136,9 +169,10 @@ export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
 export { renderReport } from './report/html.ts';
+export { labelOverlay, labelPalette } from './report/label-colors.ts';
 export type * from './report/model.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
-export { encodePng } from './report/png.ts';
+export { encodeIndexedPng, encodePng } from './report/png.ts';
 export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {

@@ -59,6 +59,8 @@ export interface TileBlock {
   readonly kind: 'tiles';
   readonly title?: string;
   readonly caption?: string;
+  /** Tiles as wide as a hand's breadth and as high as their pictures ask, instead of small squares. */
+  readonly large?: boolean;
   readonly groups: readonly {
     readonly title?: string;
     readonly tiles: readonly Tile[];
@@ -149,12 +151,12 @@ function table({ title, head, rows }: TableBlock): Markup {
   )}</tbody></table></div></div>`;
 }
 
-function tiles({ title, caption, groups }: TileBlock): Markup {
+function tiles({ title, caption, groups, large }: TileBlock): Markup {
   const tile = ({ picture, name, caption: under, mark, pixelated }: Tile) =>
     html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name}">${under}</span>`}</li>`;
   return html`<div>${heading(title, caption)}${groups.map(
     (group) =>
-      html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="gallery">${group.tiles.map(tile)}</ul></div>`,
+      html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="${large ? 'gallery large' : 'gallery'}">${group.tiles.map(tile)}</ul></div>`,
   )}</div>`;
 }
 

@@ -15,6 +15,13 @@ export function thumbnail(image: Image, side = SIDE): Promise<Picture> {
   return picture(centerCrop(short === side ? image : resizeShortSide(image, side, 'bicubic'), side, side));
 }
 
+/** The whole image with its short side at `side` pixels at most: what overlays are shown on. */
+export function smallPicture(image: Image, side = 128): Promise<Picture> {
+  return picture(
+    Math.min(image.width, image.height) <= side ? image : resizeShortSide(image, side, 'bicubic'),
+  );
+}
+
 /** Thumbnails of some images, in order. */
 export async function thumbnails(source: Source, indices: Iterable<number>, side = SIDE): Promise<Picture[]> {
   const reader = openReader(source.spec);
