@@ -58,26 +58,13 @@ export function extractFrames(video: string): ExtractedFrames {
  * Joins frames to an H.264 video; sides of odd length are padded by a pixel.
  *
  * @param frames a pattern such as `frames/%05d.png`, numbered from 0
+ * @param count how many of them; others of the folder may be of an earlier run
  * @throws Error if ffmpeg fails
  */
-export function joinFrames(frames: string, video: string, fps: number): void {
-  const filter = 'pad=ceil(iw/2)*2:ceil(ih/2)*2';
-  ffmpeg(
-    [
-      '-framerate',
-      String(fps),
-      '-start_number',
-      '0',
-      '-i',
-      frames,
-      '-vf',
-      filter,
-      '-pix_fmt',
-      'yuv420p',
-      video,
-    ],
-    `${video} cannot be written`,
-  );
+export function joinFrames(frames: string, count: number, video: string, fps: number): void {
+  const input = ['-framerate', String(fps), '-start_number', '0', '-i', frames, '-frames:v', String(count)];
+  const output = ['-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2', '-pix_fmt', 'yuv420p', video];
+  ffmpeg([...input, ...output], `${video} cannot be written`);
 }
 
 function ffmpeg(args: readonly string[], failure: string): void {

@@ -139,7 +139,7 @@ export const attend = defineEvaluation({
     const folder = output ?? subject.folder.file('eval/attend');
     if (asVideo && hasFfmpeg()) {
       try {
-        joinFrames(join(dirname(lastFile), '%05d.png'), join(folder, 'attention.mp4'), fps);
+        joinFrames(join(dirname(lastFile), '%05d.png'), written, join(folder, 'attention.mp4'), fps);
       } catch (error) {
         warn(error instanceof Error ? error.message : String(error));
       }
