@@ -70,8 +70,24 @@ export function requireSameShape(
   );
 }
 
-/** Paths of the images below a folder by their names, in natural order. @param what they are, for errors */
+/**
+ * Paths of the images below a folder by their names, in natural order.
+ *
+ * @param what they are, for errors
+ * @throws Error if there is no folder, it holds no images, or two files have one name
+ */
 export function filesByName(folder: string, what: string): Map<string, string> {
   requireFolder(folder, what);
-  return new Map(listImages(folder).map((path) => [withoutExtension(path), join(folder, path)]));
+  const files = new Map<string, string>();
+  for (const path of listImages(folder)) {
+    const file = join(folder, path);
+    const other = files.get(withoutExtension(path));
+    if (other !== undefined) {
+      throw new Error(
+        `${other} and ${file} have one name, so it is not clear which is meant: keep the ${what} apart from other images.`,
+      );
+    }
+    files.set(withoutExtension(path), file);
+  }
+  return files;
 }

@@ -68,6 +68,8 @@ export interface MaskReport {
     readonly scores: Readonly<Record<MaskContender, ImageMaskScores>>;
   }[];
   readonly objects: number;
+  /** Objects of these images that have no pixel at this size and were not compared. */
+  readonly lost: number;
   /** Names of images whose mask holds no object, or none that has a pixel at this size. */
   readonly empty: readonly string[];
 }
@@ -106,6 +108,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
   backbone.requireVit('attention masks');
   const rows: MaskReport['images'][number][] = [];
   const empty: string[] = [];
+  let lost = 0;
   for (let index = 0; index < images.length; index++) {
     const given = await images.read(index);
     onProgress?.('attention masks', index + 1, images.length);
@@ -117,6 +120,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
       empty.push(name);
       continue;
     }
+    lost += objectsOf(mask).labels.length - objects.length;
     const then = await attend(backbone, untrained, image, { size, share });
     const [height, width] = [now.view.image.height, now.view.image.width];
     rows.push({
@@ -157,6 +161,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
     })),
     images: rows,
     objects: rows.reduce((sum, { scores }) => sum + scores.trained.best.length, 0),
+    lost,
     empty,
   };
 }

@@ -79,6 +79,10 @@ describe('dino eval masks', () => {
     const turned = await evaluate('--images', images, '--masks', masks);
     expect(turned).toMatchObject({ code: 1 });
     expect(turned.err).toContain(`${join(masks, 'b/1.png')} has 24 x 20 pixels and its image 20 x 24`);
+    const twice = await evaluate('--images', images, '--masks', join(images, '..'));
+    expect(twice.err).toContain('None of the 4 images of');
+    writeFiles(masks, { 'a/1.gif': 'another' });
+    expect((await evaluate('--images', images, '--masks', masks)).err).toContain('have one name');
     const other = await photos(['z'], 2);
     expect((await evaluate('--images', images, '--masks', other)).err).toContain('None of the 4 images of');
     const nowhere = join(masks, 'nowhere');

@@ -45,6 +45,14 @@ describe('masks of even attention, the last 10 of 16 patches', () => {
     expect(both.intervals.trained.bestHead.high).toBeCloseTo(1, 10);
   });
 
+  it('leave out an object that has no pixel at this size, and count it', async () => {
+    const data = new Uint8Array(64 * 64).fill(1, 2048);
+    data[0] = 2; // nearest samples every fourth pixel, from the third on
+    const tiny = { name: 'tiny', image: noiseImage(64, 64), mask: { height: 64, width: 64, data } };
+    const { objects, lost, scores } = await report(tiny);
+    expect([objects, lost, scores.trained.bestHead]).toEqual([1, 1, 0.8]);
+  });
+
   it('leave out what could not be read and masks without an object; with nothing left there is no score', async () => {
     const empty = masked('empty', () => 0);
     const some = await report(undefined, empty, lower);

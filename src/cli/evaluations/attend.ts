@@ -18,7 +18,7 @@ import { UsageError } from '../flags.ts';
 import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
-import { smallPicture } from './thumbnails.ts';
+import { smallPicture, spread } from './thumbnails.ts';
 
 const SHOWN = 12;
 
@@ -187,10 +187,4 @@ function maskAreas({ masks, meanMask, heads }: Attended): number[] {
 
 function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** First, last and evenly spread numbers below `length`. */
-function spread(length: number, count: number): number[] {
-  if (length <= count) return Array.from({ length }, (_, i) => i);
-  return Array.from({ length: count }, (_, i) => Math.round((i * (length - 1)) / (count - 1)));
 }

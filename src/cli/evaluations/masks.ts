@@ -57,6 +57,10 @@ export const masks = defineEvaluation({
       warn(
         `${report.empty.length} masks hold no object at this size and were left out, such as that of ${report.empty[0]}.`,
       );
+    if (report.lost > 0)
+      warn(
+        `${report.lost} objects have no pixel at this size and were not compared: choose a larger --image_size.`,
+      );
     for (const reason of source.unreadable.slice(0, 5)) warn(`Left out: ${reason}`);
     const protocol = `Attention of the last block at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
     const ranked = report.images.toSorted(
@@ -123,7 +127,12 @@ export const masks = defineEvaluation({
       details: {
         intervals,
         protocol: { size, threshold, images: report.images.length, objects: report.objects },
-        leftOut: { unmasked: source.unmasked, empty: report.empty, unreadable: source.unreadable },
+        leftOut: {
+          unmasked: source.unmasked,
+          empty: report.empty,
+          unreadable: source.unreadable,
+          lostObjects: report.lost,
+        },
         images: report.images.map(({ name, scores: each }) => ({
           name,
           trained: each.trained.best,

@@ -33,3 +33,9 @@ export async function thumbnails(source: Source, indices: Iterable<number>, side
     reader.close();
   }
 }
+
+/** Which of `length` things to show: the first, the last and some evenly between, `count` at most. */
+export function spread(length: number, count: number): number[] {
+  if (length <= count) return Array.from({ length }, (_, i) => i);
+  return Array.from({ length: count }, (_, i) => Math.round((i * (length - 1)) / (count - 1)));
+}

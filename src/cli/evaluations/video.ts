@@ -15,7 +15,7 @@ import { labelOverlay, labelPalette } from '../../report/label-colors.ts';
 import { encodeIndexedPng, encodePng } from '../../report/png.ts';
 import { UsageError } from '../flags.ts';
 import { defineEvaluation } from './evaluation.ts';
-import { smallPicture } from './thumbnails.ts';
+import { smallPicture, spread } from './thumbnails.ts';
 
 const titles = {
   trained: 'trained network',
@@ -218,10 +218,4 @@ function chooseSequences(paths: readonly string[], frames?: string, masks?: stri
   throw new UsageError(
     'Video needs --frames and --masks (two folders), or one folder of clips after the run, each with frames and masks.',
   );
-}
-
-/** First, last and evenly spread numbers below `length`. */
-function spread(length: number, count: number): number[] {
-  if (length <= count) return Array.from({ length }, (_, i) => i);
-  return Array.from({ length: count }, (_, i) => Math.round((i * (length - 1)) / (count - 1)));
 }
