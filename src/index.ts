@@ -33,6 +33,8 @@ export {
 } from './data/feature-bank.ts';
 export { FeatureParquet, type ParquetRow } from './data/feature-parquet.ts';
 export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
+export { type MaskedFolders, openMaskedImages } from './data/masked-images.ts';
+export { findSequences, openSequences } from './data/sequences.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 // Engines: the interface, and the one for Node
 export {
@@ -45,6 +47,15 @@ export {
 } from './engine/engine.ts';
 export { ortNode } from './engine/ort-node.ts';
 // Looking at what was learned
+export {
+  type Attended,
+  type AttendOptions,
+  attend,
+  clearestHead,
+  patchAt,
+  patchColors,
+  patchSimilarity,
+} from './eval/attend.ts';
 export {
   classTokenMaps,
   enlargeMap,
@@ -164,12 +175,33 @@ export {
   lowShotReport,
 } from './eval/low-shot.ts';
 export {
+  type ImageMaskScores,
+  type MaskContender,
+  type MaskedImage,
+  type MaskedImages,
+  type MaskReport,
+  type MaskReportOptions,
+  type MaskSummary,
+  maskReport,
+} from './eval/mask-report.ts';
+export { type LabelledObjects, objectsOf } from './eval/object-labels.ts';
+export {
   type RetrievalReport,
   type RetrievalReportOptions,
   retrievalReport,
 } from './eval/retrieval-report.ts';
 export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
+export {
+  type MaskMaker,
+  type ObjectScore,
+  type SegmentedFrame,
+  type SequenceScores,
+  segmentVideo,
+  type VideoOptions,
+  type VideoSequence,
+} from './eval/video-report.ts';
+export { type VideoSummary, videoSummary } from './eval/video-summary.ts';
 // File formats, from and to bytes
 export {
   type NpyArray,
@@ -194,6 +226,7 @@ export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
 export { jpegCopy } from './image/jpeg-node.ts';
 export { cropMask, type Mask, resizeMask } from './image/mask.ts';
+export { decodeMask } from './image/mask-node.ts';
 export {
   type ChannelStatistics,
   imagenetStatistics,
@@ -213,9 +246,10 @@ export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
 export { renderReport } from './report/html.ts';
+export { labelOverlay, labelPalette } from './report/label-colors.ts';
 export type * from './report/model.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
-export { encodePng } from './report/png.ts';
+export { encodeIndexedPng, encodePng } from './report/png.ts';
 export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {

@@ -1,6 +1,7 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
@@ -54,7 +55,7 @@ export async function runEvaluation(
     warn: (text) => line.print(text),
     write: (file, bytes) => {
       const name = `eval/${evaluation.name}/${file}`;
-      mkdirSync(folder.file(`eval/${evaluation.name}`), { recursive: true });
+      mkdirSync(dirname(folder.file(name)), { recursive: true });
       folder.writeAtomic(name, [bytes]);
       return folder.file(name);
     },

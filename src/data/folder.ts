@@ -41,3 +41,9 @@ export function listImages(root: string): string[] {
   }
   return images.sort(comparePaths);
 }
+
+/** @throws Error if there is no folder at the path; `what` says what it should hold */
+export function requireFolder(path: string, what: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new Error(`There is no folder at ${path}: give the folder that holds the ${what}.`);
+}

@@ -29,6 +29,8 @@ export interface PatchView {
   /** Normalised, [channels, grid.rows * patch, grid.columns * patch] */
   readonly pixels: Float32Array;
   readonly grid: PatchGrid;
+  /** The same pixels as an image. */
+  readonly image: Image;
   /** Size after the resize, before the edges were cut off. */
   readonly resized: { readonly height: number; readonly width: number };
 }
@@ -65,7 +67,7 @@ export function patchView(
   const cut = topLeft(resized, grid.rows * patch, grid.columns * patch);
   const pixels = new Float32Array(cut.data.length);
   normalize(cut, normalizationTable(statistics), pixels);
-  return { pixels, grid, resized: { height, width } };
+  return { pixels, grid, image: cut, resized: { height, width } };
 }
 
 function topLeft({ width: from, channels, data: pixels }: Image, height: number, width: number): Image {

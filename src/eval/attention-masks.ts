@@ -65,6 +65,7 @@ export function jaccard(a: Mask, b: Mask): number {
  *
  * @param masks of patches, [heads, rows * columns]
  * @param objects masks of rows * patch by columns * patch pixels; see `maskLikeView` for those of another size
+ * @param ignored pixels that belong to neither side, such as the void borders of PASCAL VOC; a mask of the same size
  * @returns [objects, heads]
  */
 export function jaccardTable(
@@ -72,6 +73,7 @@ export function jaccardTable(
   heads: number,
   grid: PatchGrid,
   objects: readonly Mask[],
+  ignored?: Mask,
 ): Float64Array {
   const patches = grid.rows * grid.columns;
   if (masks.length !== heads * patches) {
@@ -80,6 +82,8 @@ export function jaccardTable(
     );
   }
   const table = new Float64Array(objects.length * heads);
+  const left = new Float64Array(patches).fill(grid.patch ** 2);
+  if (ignored !== undefined) for (const [i, n] of pixelsOfPatches(ignored, grid).entries()) left[i]! -= n;
   for (const [index, object] of objects.entries()) {
     const pixels = pixelsOfPatches(object, grid);
     const total = pixels.reduce((sum, n) => sum + n, 0);
@@ -87,10 +91,10 @@ export function jaccardTable(
       let [kept, both] = [0, 0];
       for (let i = 0; i < patches; i++) {
         if (masks[head * patches + i] === 0) continue;
-        kept++;
+        kept += left[i]!;
         both += pixels[i]!;
       }
-      const either = kept * grid.patch ** 2 + total - both;
+      const either = kept + total - both;
       table[index * heads + head] = either === 0 ? 1 : both / either;
     }
   }

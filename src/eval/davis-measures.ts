@@ -9,6 +9,7 @@
  */
 import { checkMask, checkSameSize, type Mask } from '../image/mask.ts';
 import { jaccard } from './attention-masks.ts';
+import { onlyLabel } from './object-labels.ts';
 
 /** The official tolerance: 0.8 % of the image's diagonal. */
 const BOUNDARY_TOLERANCE = 0.008;
@@ -161,10 +162,6 @@ export function objectMeasures(
 
 function largestLabel(mask: Mask | undefined): number {
   return mask?.data.reduce((largest, label) => Math.max(largest, label), 0) ?? 0;
-}
-
-function onlyLabel({ height, width, data }: Mask, label: number): Mask {
-  return { height, width, data: data.map((value) => (value === label ? 1 : 0)) };
 }
 
 export interface VideoScores {

@@ -84,7 +84,7 @@ export class FrozenBackbone {
    * @returns [images, heads, patches], the patches row by row; the rest of each row's mass is the class token's own
    */
   async attention(weights: Weights, images: Float32Array | PixelBatch): Promise<Float32Array> {
-    const config = this.#vit('attention maps');
+    const config = this.requireVit('attention maps');
     const batch =
       images instanceof Float32Array ? { pixels: images, height: this.size, width: this.size } : images;
     const { maps } = await this.compute('attention', weights, batch, (scope, x) => {
@@ -102,7 +102,7 @@ export class FrozenBackbone {
    * @returns [images, 1 + patches, D] each
    */
   async tokens(weights: Weights, batch: PixelBatch, count = 1): Promise<Float32Array[]> {
-    const config = this.#vit('patch tokens');
+    const config = this.requireVit('patch tokens');
     const blocks = await this.compute(`tokens of ${count}`, weights, batch, (scope, x) =>
       Object.fromEntries(vit(scope, x, config).lastBlocks(count).entries()),
     );
@@ -141,7 +141,8 @@ export class FrozenBackbone {
     return (await evaluate(program, inputs)) as Record<Name, Float32Array>;
   }
 
-  #vit(what: string): BackboneConfig & { readonly kind: 'vit' } {
+  /** @throws Error for a convolutional network, saying `what` it has none of */
+  requireVit(what: string): BackboneConfig & { readonly kind: 'vit' } {
     if (this.config.kind === 'vit') return this.config;
     throw new Error(`a convolutional network has no ${what}; train with --arch vit to get them`);
   }

@@ -70,3 +70,27 @@ export function checkSameSize(a: Mask, b: Mask): void {
     );
   }
 }
+
+/** 1 where any of the masks is not background. @throws RangeError without masks, or for masks of several sizes */
+export function maskUnion(masks: readonly Mask[]): Mask {
+  const [first] = masks;
+  if (first === undefined) throw new RangeError('No masks were given to unite: give one or more.');
+  const data = new Uint8Array(first.data.length);
+  for (const mask of masks) {
+    checkSameSize(first, mask);
+    for (const [i, label] of mask.data.entries()) if (label !== 0) data[i] = 1;
+  }
+  return { height: first.height, width: first.width, data };
+}
+
+interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Whether two sizes have one aspect ratio, up to a pixel or two of rounding in either. */
+export function isSameShape(a: Size, b: Size): boolean {
+  const off = (from: Size, to: Size): number => Math.abs((from.width * to.height) / to.width - from.height);
+  const [smaller, larger] = a.width < b.width ? [a, b] : [b, a];
+  return off(smaller, larger) <= 1 || off(larger, smaller) <= 2;
+}

@@ -61,6 +61,8 @@ export interface TileBlock {
   readonly caption?: string;
   /** Groups of two or three beside each other instead of below each other. */
   readonly compact?: boolean;
+  /** Tiles as wide as a hand's breadth and as high as their pictures ask, instead of small squares. */
+  readonly large?: boolean;
   readonly groups: readonly {
     readonly title?: string;
     readonly tiles: readonly Tile[];
@@ -151,12 +153,12 @@ function table({ title, head, rows }: TableBlock): Markup {
   )}</tbody></table></div></div>`;
 }
 
-function tiles({ title, caption, groups, compact = false }: TileBlock): Markup {
+function tiles({ title, caption, groups, compact = false, large = false }: TileBlock): Markup {
   const tile = ({ picture, name, caption: under, mark, pixelated }: Tile) =>
     html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name}">${under}</span>`}</li>`;
   const drawn = groups.map(
     (group) =>
-      html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="gallery">${group.tiles.map(tile)}</ul></div>`,
+      html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="${large ? 'gallery large' : 'gallery'}">${group.tiles.map(tile)}</ul></div>`,
   );
   return html`<div>${heading(title, caption)}${compact ? html`<div class="compact">${drawn}</div>` : drawn}</div>`;
 }

@@ -1,13 +1,31 @@
 /**
- * PNG encoding (ISO/IEC 15948) of 8-bit gray and RGB images, in Node and in browsers: rows are filtered here, the platform's
+ * PNG encoding (ISO/IEC 15948) of 8-bit gray and RGB images and of indexed masks, in Node and in browsers: rows are filtered here, the platform's
  * `CompressionStream` deflates them (its 'deflate' is the zlib format that IDAT wants).
  */
 import type { Image } from '../image/image.ts';
+import type { Mask } from '../image/mask.ts';
 
 const signature = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /** Encodes an image without loss. */
-export async function encodePng(image: Image): Promise<Uint8Array> {
+export function encodePng(image: Image): Promise<Uint8Array> {
+  return encode(image, image.channels === 3 ? 2 : 0);
+}
+
+/**
+ * Encodes a mask as an indexed PNG, as DAVIS and PASCAL VOC store theirs: the labels are the indices.
+ *
+ * @param palette 3 bytes for each label, 256 labels at most
+ */
+export function encodeIndexedPng({ width, height, data }: Mask, palette: Uint8Array): Promise<Uint8Array> {
+  return encode({ width, height, channels: 1, data }, 3, [chunk('PLTE', palette)]);
+}
+
+async function encode(
+  image: Image,
+  colorType: number,
+  before: readonly Uint8Array[] = [],
+): Promise<Uint8Array> {
   const { width, height, channels, data } = image;
   if (width < 1 || height < 1 || data.length !== width * height * channels) {
     throw new Error(
@@ -18,9 +36,15 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
-  header.set([8, channels === 3 ? 2 : 0, 0, 0, 0], 8);
+  header.set([8, colorType, 0, 0, 0], 8);
   const pixels = await deflate(filterRows(image));
-  const pieces = [signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', new Uint8Array(0))];
+  const pieces = [
+    signature,
+    chunk('IHDR', header),
+    ...before,
+    chunk('IDAT', pixels),
+    chunk('IEND', new Uint8Array(0)),
+  ];
   const file = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   let offset = 0;
   for (const piece of pieces) {

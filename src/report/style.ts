@@ -143,6 +143,8 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: 6px; }
 .gallery li { min-width: 0; font-size: 0.72rem; line-height: 1.35; color: var(--soft); text-align: center; }
 .gallery img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; margin-bottom: 0.2rem; }
+.gallery.large { grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: 8px; align-items: start; }
+.gallery.large img { aspect-ratio: auto; object-fit: contain; }
 .gallery .tile { image-rendering: pixelated; }
 .gallery .same img { outline: 3px solid var(--same); outline-offset: -3px; }
 .gallery .other img { outline: 3px dashed var(--other); outline-offset: -3px; }

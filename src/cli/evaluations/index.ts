@@ -1,4 +1,5 @@
 /** All evaluations, in the order in which reports show them. */
+import { attend } from './attend.ts';
 import { cluster } from './cluster.ts';
 import { copies } from './copies.ts';
 import { dedupe } from './dedupe.ts';
@@ -8,8 +9,10 @@ import { finetune } from './finetune.ts';
 import { knn } from './knn.ts';
 import { linear } from './linear.ts';
 import { logistic } from './logistic.ts';
+import { masks } from './masks.ts';
 import { retrieval } from './retrieval.ts';
 import { search } from './search.ts';
+import { video } from './video.ts';
 
 /** `dino eval <name> <run>` */
 export const evaluations: readonly Evaluation[] = [
@@ -18,9 +21,11 @@ export const evaluations: readonly Evaluation[] = [
   logistic,
   finetune,
   cluster,
+  masks,
   retrieval,
   copies,
+  video,
 ];
 
 /** `dino <name> <run>`: what one does with features and attention besides measuring them. */
-export const tools: readonly Evaluation[] = [embed, search, dedupe];
+export const tools: readonly Evaluation[] = [attend, embed, search, dedupe];

@@ -15,6 +15,13 @@ export function thumbnail(image: Image, side = SIDE): Promise<Picture> {
   return picture(centerCrop(short === side ? image : resizeShortSide(image, side, 'bicubic'), side, side));
 }
 
+/** The whole image with its short side at `side` pixels at most: what overlays are shown on. */
+export function smallPicture(image: Image, side = 128): Promise<Picture> {
+  return picture(
+    Math.min(image.width, image.height) <= side ? image : resizeShortSide(image, side, 'bicubic'),
+  );
+}
+
 /** Thumbnails of some images, in order. */
 export async function thumbnails(source: Source, indices: Iterable<number>, side = SIDE): Promise<Picture[]> {
   const reader = openReader(source.spec);
@@ -25,4 +32,10 @@ export async function thumbnails(source: Source, indices: Iterable<number>, side
   } finally {
     reader.close();
   }
+}
+
+/** Which of `length` things to show: the first, the last and some evenly between, `count` at most. */
+export function spread(length: number, count: number): number[] {
+  if (length <= count) return Array.from({ length }, (_, i) => i);
+  return Array.from({ length: count }, (_, i) => Math.round((i * (length - 1)) / (count - 1)));
 }
