@@ -8,7 +8,6 @@ import { type StoredTensor, serializeSafetensors } from '../format/safetensors.t
 import { serializeTorch } from '../format/torch-save.ts';
 import { input, ParameterSet } from '../graph/index.ts';
 import { imageFeature } from '../model/backbone.ts';
-import { readRecord } from '../train/run-record.ts';
 import { huggingFaceConfig, huggingFacePreprocessor } from '../weights/hugging-face.ts';
 import { huggingFaceVit } from '../weights/layouts.ts';
 import { modelCard } from '../weights/model-card.ts';
@@ -42,7 +41,7 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   const { to, output, checkpoint = 'last' } = z.object(fields).partial().parse(values);
   if (run === undefined || to === undefined)
     throw new UsageError(`Which run, and where to? dino export <run> --to ${targets.join('|')}`);
-  const subject = openSubject(run, checkpoint);
+  const subject = openSubject(run, { checkpoint });
   const target = output ?? subject.folder.file(`export/${to}`);
   const tensors = backboneTensors(subject);
   const files = new Map<string, readonly Uint8Array[]>();
@@ -101,7 +100,8 @@ function json(value: unknown): Uint8Array[] {
 }
 
 function card(subject: Subject): string {
-  const { config, source, steps, command } = readRecord(subject.folder);
+  if (subject.record === undefined) return `# Weights from ${subject.name}\n\nConverted by dino-ts.\n`;
+  const { config, source, steps, command } = subject.record;
   const scores = subject.folder.list('eval').flatMap((file) => {
     if (!file.endsWith('.json') || file.endsWith('.section.json')) return [];
     const { trained, untrained } = scoresSchema.parse(JSON.parse(subject.folder.readText(`eval/${file}`)));

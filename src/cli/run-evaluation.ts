@@ -10,10 +10,13 @@ import { encodeSection } from '../report/stored-section.ts';
 import type { Evaluation } from './evaluations/evaluation.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { progressLine } from './progress.ts';
-import { writeRunReport } from './write-report.ts';
+import { writeEvaluationReport, writeRunReport } from './write-report.ts';
 
 const common = {
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
+  checkpointKey: z.string().describe('which network of an official full checkpoint; teacher unless given'),
+  heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
+  allowMissing: z.string().describe('names of tensors that a file of weights may lack, with commas between'),
   threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
 };
 
@@ -41,8 +44,14 @@ export async function runEvaluation(
   }
   const [run, ...paths] = positionals;
   if (run === undefined) throw new UsageError(`Which run? ${usage}`);
-  const { checkpoint = 'last', threads = availableParallelism() } = z.object(common).partial().parse(values);
-  const subject = openSubject(run, checkpoint);
+  const given = z.object(common).partial().parse(values);
+  const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
+  const subject = openSubject(run, {
+    checkpoint,
+    ...(checkpointKey === undefined ? {} : { checkpointKey }),
+    ...(heads === undefined ? {} : { heads }),
+    ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
+  });
   const { folder } = subject;
   const backbone = new FrozenBackbone(subject.backbone, subject.size, ortNode, { threads });
   const line = progressLine(process.stderr);
@@ -72,7 +81,8 @@ export async function runEvaluation(
   if (result.section !== undefined) {
     folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
     if (!switches.has('noReport')) {
-      await writeRunReport(folder);
+      if (subject.record === undefined) writeEvaluationReport(folder, subject.name);
+      else await writeRunReport(folder);
       console.error(`The report shows it: ${folder.file('report.html')}`);
     }
   }

@@ -87,6 +87,12 @@ export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {
   folder.writeTextAtomic('report.html', renderReport(report));
 }
 
+/** The report of weights that were trained elsewhere: what evaluations found. */
+export function writeEvaluationReport(folder: RunFolder, title: string): void {
+  const evaluations = storedSections(folder);
+  folder.writeTextAtomic('report.html', renderReport({ title, finishedAt: new Date(), evaluations }));
+}
+
 /** Sections of the evaluations that were run, in the order of the commands. */
 function storedSections(folder: RunFolder): EvaluationSection[] {
   return [...evaluations, ...tools].flatMap(({ name }) => {

@@ -1,36 +1,62 @@
-/** What an evaluation is of: a trained network with its settings, and the same network before its first step beside it. */
+/** What an evaluation is of: a trained network, and the same network before its first step beside it. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
-import type { TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { readRecord } from '../train/run-record.ts';
+import { type RunRecord, readRecord } from '../train/run-record.ts';
+import { openFile } from '../weights/file-source-node.ts';
+import { openStateDict } from '../weights/state-dict.ts';
+import { checkComplete, findVit } from '../weights/vit-weights.ts';
 import { untrainedWeights, type Weights, weightsUnder } from './frozen-backbone.ts';
 
 export interface Subject {
   /** The path as it was given. */
   readonly name: string;
+  /** Where results are kept: the run folder, or `<name>-eval` beside the working directory for weights of other origin. */
   readonly folder: RunFolder;
-  readonly config: TrainConfig;
+  /** How it was trained here; undefined for weights of other origin. */
+  readonly record: RunRecord | undefined;
   readonly backbone: BackboneConfig;
   /** Side of the network's usual input, pixels. */
   readonly size: number;
   readonly channels: 1 | 3;
   /** The teacher's backbone. */
   readonly trained: Weights;
-  /** What the run's seed started from. */
+  /** What the run's seed started from; for weights of other origin a network of the same shape and seed 0. */
   readonly untrained: Weights;
 }
 
+export interface SubjectOptions {
+  /** The latest checkpoint of a run, or the one with the best score. Default `last`. */
+  readonly checkpoint?: 'last' | 'best';
+  /** Which network of an official full checkpoint. Default `teacher`. */
+  readonly checkpointKey?: string;
+  /** Attention heads, where weights do not tell. */
+  readonly heads?: number;
+  /** Tensors that may be missing; they keep their initial values. */
+  readonly allowMissing?: readonly string[];
+}
+
 /**
- * Opens a run's network.
+ * Opens a network: a run folder, a Hugging Face folder of a `ViTModel`, or a file of weights (.safetensors, .pth).
  *
- * @param checkpoint the latest one, or the one with the best score
- * @throws Error if there is no run, no such checkpoint, or it is damaged
+ * @throws Error if there is none, or it is damaged or not whole
  */
-export function openSubject(path: string, checkpoint: 'last' | 'best' = 'last'): Subject {
+export function openSubject(path: string, options: SubjectOptions = {}): Subject {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status?.isFile()) return fromWeights(path, path, options, {});
+  const huggingFace = readHuggingFaceConfig(path);
+  if (huggingFace === undefined) return fromRun(path, options.checkpoint ?? 'last');
+  return fromWeights(path, join(path, 'model.safetensors'), options, huggingFace);
+}
+
+function fromRun(path: string, checkpoint: 'last' | 'best'): Subject {
   const folder = RunFolder.open(path);
-  const { config } = readRecord(folder);
+  const record = readRecord(folder);
+  const { config } = record;
   const file = checkpoint === 'best' ? 'best.safetensors' : 'checkpoint.safetensors';
   if (!folder.has(file)) {
     throw new Error(
@@ -42,11 +68,75 @@ export function openSubject(path: string, checkpoint: 'last' | 'best' = 'last'):
   return {
     name: path,
     folder,
-    config,
+    record,
     backbone,
     size: config.globalCropsSize,
     channels: config.channels,
     trained: weightsUnder(teacher, 'backbone.'),
     untrained: untrainedWeights(backbone, config.globalCropsSize, config.seed),
+  };
+}
+
+function fromWeights(
+  path: string,
+  file: string,
+  { checkpointKey, heads, allowMissing = [] }: SubjectOptions,
+  huggingFace: { readonly heads?: number; readonly eps?: number },
+): Subject {
+  const source = openFile(file);
+  try {
+    const headCount = heads ?? huggingFace.heads;
+    const found = findVit(openStateDict(source), {
+      name: file,
+      ...(checkpointKey === undefined ? {} : { checkpointKey }),
+      ...(headCount === undefined ? {} : { heads: headCount }),
+    });
+    checkComplete(found, file, allowMissing);
+    const { eps } = huggingFace;
+    const backbone: BackboneConfig = { kind: 'vit', ...found.config, ...(eps === undefined ? {} : { eps }) };
+    const { imageSize, channels } = found.config;
+    if (channels !== 1 && channels !== 3)
+      throw new Error(
+        `${file}: the network takes ${channels} channels: only gray and RGB images can be read.`,
+      );
+    const untrained = untrainedWeights(backbone, imageSize, 0);
+    return {
+      name: path,
+      folder: RunFolder.at(`${basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '')}-eval`),
+      record: undefined,
+      backbone,
+      size: imageSize,
+      channels,
+      trained: new Map([...untrained, ...found.weights()]),
+      untrained,
+    };
+  } finally {
+    source.close();
+  }
+}
+
+const configSchema = z.looseObject({
+  model_type: z.string(),
+  num_attention_heads: z.number().int().min(1).optional(),
+  layer_norm_eps: z.number().positive().optional(),
+});
+
+/** What a Hugging Face folder says about its network; undefined for any other folder. */
+function readHuggingFaceConfig(path: string): { heads?: number; eps?: number } | undefined {
+  const file = join(path, 'config.json');
+  if (!existsSync(file) || !existsSync(join(path, 'model.safetensors'))) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    throw new Error(`${file} is not valid JSON: download it again.`);
+  }
+  const config = configSchema.safeParse(value).data;
+  if (config === undefined) return undefined;
+  if (config.model_type !== 'vit')
+    throw new Error(`${file} describes a ${config.model_type} model: only ViT models can be read.`);
+  return {
+    ...(config.num_attention_heads === undefined ? {} : { heads: config.num_attention_heads }),
+    ...(config.layer_norm_eps === undefined ? {} : { eps: config.layer_norm_eps }),
   };
 }

@@ -53,6 +53,11 @@ export class RunFolder {
     return new RunFolder(path);
   }
 
+  /** Any folder to write results into; made when the first file is. */
+  static at(path: string): RunFolder {
+    return new RunFolder(path);
+  }
+
   /** Takes the folder away again if nothing was written into it. */
   removeIfEmpty(): void {
     if (existsSync(this.path) && readdirSync(this.path).length === 0) rmdirSync(this.path);

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { openSubject } from '../../src/eval/subject.ts';
 import { openFile } from '../../src/weights/file-source-node.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
 import { checkComplete, findVit } from '../../src/weights/vit-weights.ts';
+import { temporaryFolder } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
+
+const scores = z.looseObject({ trained: z.unknown() });
 
 describe('dino export', () => {
   it('gives back every tensor bit for bit from each layout', async () => {
@@ -60,5 +64,37 @@ describe('dino export', () => {
     );
     expect(await dino('export', run)).toMatchObject({ code: 2 });
     expect((await dino('export', run, '--to', 'tensorflow')).err).toContain('to');
+  });
+});
+
+describe('weights in place of a run', () => {
+  it('give the scores of the run they were exported from, whatever the layout', async () => {
+    const images = await photos(['a', 'b', 'c'], 6);
+    const run = await trainedOn(images, 'vit');
+    const flags = ['--train', images, '--k', '3', '--json'];
+    const trained = (said: { out: string }): unknown => scores.parse(JSON.parse(said.out)).trained;
+    const wanted = trained(await dino('eval', 'knn', run, ...flags));
+    const before = process.cwd();
+    process.chdir(temporaryFolder());
+    try {
+      for (const [layout, path] of [
+        ['huggingface', ''],
+        ['torch', 'backbone.pth'],
+        ['timm', 'model.safetensors'],
+      ] as const) {
+        await dino('export', run, '--to', layout);
+        // Two heads of 8: only Hugging Face's config tells.
+        const heads = layout === 'huggingface' ? [] : ['--heads', '2'];
+        const said = await dino('eval', 'knn', join(run, 'export', layout, path), ...flags, ...heads);
+        expect(said, said.err).toMatchObject({ code: 0 });
+        expect(trained(said)).toEqual(wanted);
+      }
+      expect(readFileSync('backbone-eval/report.html', 'utf8')).toContain('k-NN classification');
+      expect(readFileSync('huggingface-eval/eval/knn.json', 'utf8')).toContain('"trained"');
+      const cut = await dino('eval', 'knn', join(run, 'export/torch/backbone.pth'), '--train', images);
+      expect(cut.err).toContain('a width of 16 does not tell how many attention heads');
+    } finally {
+      process.chdir(before);
+    }
   });
 });
