@@ -72,6 +72,15 @@ export {
 } from './eval/davis-measures.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, extractFeatures } from './eval/extract.ts';
+export {
+  type FeatureMapOptions,
+  type FeatureMaps,
+  featureMaps,
+  type MapMethod,
+  type MappedNetwork,
+  mapAccuracy,
+  type PlaneMap,
+} from './eval/feature-map.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
 export {
   type FeatureRows,
@@ -101,6 +110,7 @@ export {
   sweepRates,
 } from './eval/linear-sweep.ts';
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 // File formats, from and to bytes
 export { type NpyArray, parseNpy, serializeNpy } from './format/npy.ts';
@@ -136,6 +146,7 @@ export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
 export { renderReport } from './report/html.ts';
+export { type MapPage, renderMapPage } from './report/map-page.ts';
 export type * from './report/model.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
 export { encodePng } from './report/png.ts';

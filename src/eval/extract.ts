@@ -24,25 +24,32 @@ const BATCH = 128;
 /** Larger images are shrunk to this side for the comparison with raw pixels: more pixels do not help it, and do not fit. */
 const PIXEL_SIDE = 32;
 
+/** @param wanted numbers of the images, in order; all unless given */
 export async function extractFeatures(
   source: Source,
   backbone: FrozenBackbone,
   weights: ReadonlyMap<string, Weights>,
   onProgress?: (done: number, total: number) => void,
+  wanted?: readonly number[],
 ): Promise<Extracted> {
+  const count = wanted?.length ?? source.length;
   const side = Math.min(backbone.size, PIXEL_SIDE);
   const pixelDim = side * side * source.channels;
   const table = normalizationTable(statisticsFor(source.channels));
-  const features = new Map(
-    [...weights.keys()].map((name) => [name, new Float32Array(source.length * backbone.dim)]),
-  );
-  const pixels = new Float32Array(source.length * pixelDim);
-  const labels = new Int32Array(source.length);
-  const indices = new Int32Array(source.length);
+  const features = new Map([...weights.keys()].map((name) => [name, new Float32Array(count * backbone.dim)]));
+  const pixels = new Float32Array(count * pixelDim);
+  const labels = new Int32Array(count);
+  const indices = new Int32Array(count);
   const skipped: { key: string; reason: string }[] = [];
   let done = 0;
   const onSkip = (key: string, reason: string): void => void skipped.push({ key, reason });
-  for await (const batch of evalImages(source, { size: backbone.size, batch: BATCH, onSkip })) {
+  const options = {
+    size: backbone.size,
+    batch: BATCH,
+    onSkip,
+    ...(wanted === undefined ? {} : { indices: wanted }),
+  };
+  for await (const batch of evalImages(source, options)) {
     for (const [name, set] of weights) {
       features.get(name)?.set(await backbone.features(set, batch.pixels), done * backbone.dim);
     }
@@ -52,9 +59,9 @@ export async function extractFeatures(
       indices[done + i] = batch.indices[i] ?? 0;
     });
     done += batch.images.length;
-    onProgress?.(done, source.length);
+    onProgress?.(done, count);
   }
-  if (done === 0) throw new Error(`${source.name}: none of its ${source.length} images can be read.`);
+  if (done === 0) throw new Error(`${source.name}: none of its ${count} images can be read.`);
   return {
     features: new Map([...features].map(([name, values]) => [name, values.subarray(0, done * backbone.dim)])),
     pixels: pixels.subarray(0, done * pixelDim),

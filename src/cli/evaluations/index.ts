@@ -2,9 +2,10 @@
 import { cluster } from './cluster.ts';
 import type { Evaluation } from './evaluation.ts';
 import { knn } from './knn.ts';
+import { map } from './map.ts';
 
 /** `dino eval <name> <run>` */
 export const evaluations: readonly Evaluation[] = [knn, cluster];
 
 /** `dino <name> <run>`: what one does with features and attention besides measuring them. */
-export const tools: readonly Evaluation[] = [];
+export const tools: readonly Evaluation[] = [map];
