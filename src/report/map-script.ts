@@ -29,7 +29,7 @@ export const mapScript = `
   /** Pictures take the place of points once they would not cover each other all over. */
   const pictureSide = () => {
     const room = side() / Math.sqrt(Math.max(1, count));
-    return room < 30 ? 0 : Math.min(1.4 * data.side, room);
+    return room < 44 ? 0 : Math.min(1.4 * data.side, 0.7 * room);
   };
 
   function draw() {
@@ -97,7 +97,8 @@ export const mapScript = `
     [width, height] = [box.width, box.height];
     canvas.width = Math.round(width * devicePixelRatio);
     canvas.height = Math.round(height * devicePixelRatio);
-    whole();
+    if (scale === 1) whole();
+    else again();
   }
 
   /** The nearest point under the pointer, with its picture. */
