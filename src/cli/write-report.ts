@@ -165,11 +165,13 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     const found = curve(log, key);
     return found === undefined ? [] : [{ name: key.replaceAll('_', ' '), ...found }];
   });
-  const [loss, teacherEntropy, divergence, knn] = [
+  const [loss, teacherEntropy, divergence, knn, linear, cluster] = [
     curve(log, 'train_loss'),
     curve(log, 'teacher_entropy'),
     curve(log, 'kl'),
     curve(log, 'knn_top1', 0.01),
+    curve(log, 'linear_top1', 0.01),
+    curve(log, 'cluster_nmi'),
   ];
   return {
     outDim: config.outDim,
@@ -177,6 +179,8 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     ...(teacherEntropy === undefined ? {} : { teacherEntropy }),
     ...(divergence === undefined ? {} : { divergence }),
     ...(knn === undefined ? {} : { knn }),
+    ...(linear === undefined ? {} : { linear }),
+    ...(cluster === undefined ? {} : { cluster }),
     others: named,
   };
 }

@@ -30,6 +30,18 @@ export function curvesSection(curves: Curves, accuracy: KnnAccuracy | undefined)
     unit: '\u202f%',
     fromZero: true,
   });
+  add(curves.linear && percent(curves.linear), 'linear top-1', {
+    title: 'Linear accuracy, %',
+    caption:
+      'A linear classifier on the features, quickly fitted. It should rise; its own level says little.',
+    unit: '\u202f%',
+    fromZero: true,
+  });
+  add(curves.cluster, 'NMI', {
+    title: 'Clusters and classes (NMI)',
+    caption: 'How well groups that k-means finds agree with the classes: 0 not at all, 1 entirely.',
+    fromZero: true,
+  });
   add(curves.teacherEntropy, 'entropy', {
     title: 'Entropy of the teacher',
     caption:
