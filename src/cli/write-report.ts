@@ -48,7 +48,8 @@ const QUERIES = 6;
 const NEIGHBOURS = 6;
 const MASKED_SCENES = 200;
 
-export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {}): Promise<void> {
+/** @returns what the page shows */
+export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {}): Promise<Report> {
   const record = readRecord(folder);
   const { config } = record;
   const source = extras.source ?? openRecorded(record);
@@ -85,6 +86,7 @@ export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {
   };
   await monitor.dispose();
   folder.writeTextAtomic('report.html', renderReport(report));
+  return report;
 }
 
 /** Sections of the evaluations that were run, in the order of the commands. */
