@@ -110,6 +110,7 @@ export {
   sweepRates,
 } from './eval/linear-sweep.ts';
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
+export { ridgeProbe } from './eval/ridge-probe.ts';
 export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 // File formats, from and to bytes
@@ -150,6 +151,7 @@ export { type MapPage, renderMapPage } from './report/map-page.ts';
 export type * from './report/model.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
 export { encodePng } from './report/png.ts';
+export { chartSvg, scatterSvg } from './report/standalone-svg.ts';
 export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {

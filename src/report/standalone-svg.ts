@@ -47,7 +47,7 @@ function standalone(
   const [, width = '', height = '', drawing] =
     /<svg viewBox="0 0 (\d+) (\d+)"[^>]*>([\s\S]*)<\/svg>/.exec(figure.text) ?? [];
   if (drawing === undefined) throw new Error(`"${title}" has no finite value to draw: leave it out.`);
-  const characters = Math.floor(Number(width) / 6);
+  const characters = Math.floor(Number(width) / 6.7);
   const lines = caption === undefined ? [] : wrapped(caption, characters);
   let y = 22;
   const head = [html`<text class="title" x="8" y="${y}">${title}</text>`];
