@@ -9,15 +9,15 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 const setupAnswer = z.looseObject({ ok: z.literal(true), versions: z.record(z.string(), z.string()) });
-const runAnswer = z.object({ ms: z.array(z.number()) });
+const runAnswer = z.object({ ms: z.array(z.number()), result: z.record(z.string(), z.number()).optional() });
 const memoryAnswer = z.object({ peakMb: z.number() });
 const errorAnswer = z.object({ error: z.string() });
 
 /** The scripts under bench/peer that speak the protocol. */
-export type PeerScript = 'step' | 'update' | 'loader' | 'knn';
+export type PeerScript = 'step' | 'update' | 'loader' | 'knn' | 'kmeans' | 'tsne' | 'features' | 'video';
 
 /** Modules whose package has another name. */
-const packageNames: Readonly<Record<string, string>> = { PIL: 'pillow' };
+const packageNames: Readonly<Record<string, string>> = { PIL: 'pillow', sklearn: 'scikit-learn' };
 /** How long a peer may take to end by itself. */
 const PATIENCE_MS = 5000;
 const KEPT_STDERR = 20_000;
@@ -33,6 +33,8 @@ export class Peer {
   versions: Readonly<Record<string, string>> = {};
   /** Further fields of setup's answer, such as the number of images. */
   facts: Readonly<Record<string, unknown>> = {};
+  /** What the latest repetition computed, in a few numbers, where the script says so. */
+  result: Readonly<Record<string, number>> = {};
   readonly #python: string;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #ended: Promise<void>;
@@ -100,7 +102,9 @@ export class Peer {
 
   /** Milliseconds of each of `n` repetitions. */
   async runAll(n: number): Promise<number[]> {
-    return (await this.#ask({ cmd: 'run', n }, runAnswer)).ms;
+    const { ms, result = {} } = await this.#ask({ cmd: 'run', n }, runAnswer);
+    this.result = result;
+    return ms;
   }
 
   /** Milliseconds of one repetition. */

@@ -113,6 +113,15 @@ export {
 export { type EmbeddedBatch, type EmbedOptions, embedImages } from './eval/embed-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, type ExtractOptions, extractFeatures, type NetworkFeature } from './eval/extract.ts';
+export {
+  type FeatureMapOptions,
+  type FeatureMaps,
+  featureMaps,
+  type MapMethod,
+  type MappedNetwork,
+  mapAccuracy,
+  type PlaneMap,
+} from './eval/feature-map.ts';
 export { FineTuner } from './eval/fine-tune.ts';
 export type { FineTuned, FineTuneOptions, ImageSet } from './eval/fine-tune-options.ts';
 export { type FineTuneReport, type FineTuneReportOptions, fineTuneReport } from './eval/fine-tune-report.ts';
@@ -190,7 +199,9 @@ export {
   type RetrievalReportOptions,
   retrievalReport,
 } from './eval/retrieval-report.ts';
+export { ridgeProbe } from './eval/ridge-probe.ts';
 export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
+export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 export {
   type MaskMaker,
@@ -247,9 +258,11 @@ export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/sche
 export { Random } from './random/random.ts';
 export { renderReport } from './report/html.ts';
 export { labelOverlay, labelPalette } from './report/label-colors.ts';
+export { type MapPage, renderMapPage } from './report/map-page.ts';
 export type * from './report/model.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
 export { encodeIndexedPng, encodePng } from './report/png.ts';
+export { chartSvg, scatterSvg } from './report/standalone-svg.ts';
 export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {

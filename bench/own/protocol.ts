@@ -15,12 +15,13 @@ export async function serve(setup: (command: Command) => Promise<() => Promise<u
       case 'run': {
         if (work === undefined) throw new Error('run before setup');
         const ms: number[] = [];
+        let result: unknown;
         for (let i = 0; i < Number(command.n ?? 1); i++) {
           const start = performance.now();
-          await work();
+          result = await work();
           ms.push(performance.now() - start);
         }
-        return { ms };
+        return { ms, ...(isNumbers(result) ? { result } : {}) };
       }
       case 'memory':
         return { peakMb: peakMb() };
@@ -35,6 +36,16 @@ export async function serve(setup: (command: Command) => Promise<() => Promise<u
       console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
     }
   }
+}
+
+/** What a repetition may return to be compared with the peer's: a few numbers by name. */
+function isNumbers(value: unknown): value is Record<string, number> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.values(value).every((each) => typeof each === 'number' && Number.isFinite(each))
+  );
 }
 
 /** Peak resident memory of this process in MB (10^6 bytes). */

@@ -3,7 +3,8 @@
 A peer reads one JSON command a line on standard input and answers each with one JSON line on standard output:
 
     {"cmd": "setup", ...}     -> {"ok": true, "versions": {...}, ...}
-    {"cmd": "run", "n": 3}    -> {"ms": [..., ..., ...], ...}      milliseconds of each repetition
+    {"cmd": "run", "n": 3}    -> {"ms": [..., ..., ...], ...}      milliseconds of each repetition; "result": what the last
+                                                                   one computed, where it returns a dict of numbers
     {"cmd": "memory"}         -> {"peakMb": ...}                   peak resident memory of the process
 
 A failed command answers {"error": "..."}. The peer ends when standard input does.
@@ -34,13 +35,13 @@ def versions(*modules):
 
 
 def timed(work, n):
-    """Milliseconds of n calls, each by itself."""
-    ms = []
+    """Milliseconds of n calls, each by itself, and what the last one returned."""
+    ms, result = [], None
     for _ in range(n):
         start = time.perf_counter()
-        work()
+        result = work()
         ms.append((time.perf_counter() - start) * 1e3)
-    return ms
+    return ms, result
 
 
 def serve(setup, modules):
@@ -57,7 +58,8 @@ def serve(setup, modules):
             elif command["cmd"] == "run":
                 if work is None:
                     raise RuntimeError("run came before setup")
-                answer = {"ms": timed(work, command.get("n", 1))}
+                ms, result = timed(work, command.get("n", 1))
+                answer = {"ms": ms, **({"result": result} if isinstance(result, dict) else {})}
             elif command["cmd"] == "memory":
                 answer = {"peakMb": peak_mb()}
             else:

@@ -79,11 +79,14 @@ function isValue(token: string | undefined): boolean {
   return token !== undefined && !/^-+[^\d.-]/.test(token) && token !== '--';
 }
 
-/** A list goes on as long as numbers follow, a pair to its second one. */
+/** A list goes on as long as numbers, or words that it knows, follow; a pair to its second one. */
 function wantsMore(type: z.ZodType | undefined, values: readonly string[], next = ''): boolean {
   const inner = unwrap(type);
   if (inner instanceof z.ZodTuple) return values.length < inner.def.items.length;
-  return inner instanceof z.ZodArray && next !== '' && Number.isFinite(Number(next));
+  if (!(inner instanceof z.ZodArray)) return false;
+  const element = unwrap(inner.element as z.ZodType);
+  if (element instanceof z.ZodEnum) return element.options.includes(next);
+  return next !== '' && Number.isFinite(Number(next));
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {

@@ -1,15 +1,18 @@
 /** `dino report <run>`: the run's report again, from everything that its folder holds by now. */
 import { RunFolder } from '../train/run-folder-node.ts';
+import { writeFigures } from './figures.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { writeRunReport } from './write-report.ts';
 
-const help = `dino report <run>
+const help = `dino report <run> [--figures]
 
-Writes report.html anew: curves, the doctor's findings, attention over time, neighbours, and every evaluation that was run.`;
+Writes report.html anew: curves, the doctor's findings, attention over time, neighbours, and every evaluation that was run.
+
+  --figures    also writes its figures into figures/: SVG of the charts, PNG of the pictures, captions.md`;
 
 /** @returns the exit code */
 export async function report(args: readonly string[]): Promise<number> {
-  const { positionals, switches } = parseFlags(args, { fields: {}, switches: ['help'] });
+  const { positionals, switches } = parseFlags(args, { fields: {}, switches: ['figures', 'help'] });
   const [run] = positionals;
   if (switches.has('help')) {
     console.log(help);
@@ -17,7 +20,11 @@ export async function report(args: readonly string[]): Promise<number> {
   }
   if (run === undefined) throw new UsageError('Which run? dino report <run>');
   const folder = RunFolder.open(run);
-  await writeRunReport(folder);
+  const shown = await writeRunReport(folder);
   console.log(`Wrote ${folder.file('report.html')}.`);
+  if (switches.has('figures')) {
+    const files = await writeFigures(folder, shown);
+    console.log(`Wrote ${files.length} figures into ${folder.file('figures')}.`);
+  }
   return 0;
 }

@@ -42,9 +42,13 @@ function finite(_: string, value: unknown): unknown {
 function lastingLine(event: SessionEvent, { folder }: Session): string | undefined {
   switch (event.type) {
     case 'observed': {
-      const { step, knn, spread } = event.observation;
-      const accuracy = knn === undefined ? '' : `20-NN ${knn.toFixed(1)} %, `;
-      return `step ${step}: ${accuracy}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}`;
+      const { step, knn, cluster, linear, spread } = event.observation;
+      const scores = [
+        knn === undefined ? '' : `20-NN ${knn.toFixed(1)} %, `,
+        cluster === undefined ? '' : `clusters NMI ${cluster.toFixed(3)}, `,
+        linear === undefined ? '' : `linear ${linear.toFixed(1)} %, `,
+      ].join('');
+      return `step ${step}: ${scores}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}`;
     }
     case 'diagnosis':
     case 'failed': {

@@ -48,7 +48,8 @@ const QUERIES = 6;
 const NEIGHBOURS = 6;
 const MASKED_SCENES = 200;
 
-export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {}): Promise<void> {
+/** @returns what the page shows */
+export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {}): Promise<Report> {
   const record = readRecord(folder);
   const { config } = record;
   const source = extras.source ?? openRecorded(record);
@@ -85,6 +86,7 @@ export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {
   };
   await monitor.dispose();
   folder.writeTextAtomic('report.html', renderReport(report));
+  return report;
 }
 
 /** The report of weights that were trained elsewhere: what evaluations found. */
@@ -171,11 +173,13 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     const found = curve(log, key);
     return found === undefined ? [] : [{ name: key.replaceAll('_', ' '), ...found }];
   });
-  const [loss, teacherEntropy, divergence, knn] = [
+  const [loss, teacherEntropy, divergence, knn, linear, cluster] = [
     curve(log, 'train_loss'),
     curve(log, 'teacher_entropy'),
     curve(log, 'kl'),
     curve(log, 'knn_top1', 0.01),
+    curve(log, 'linear_top1', 0.01),
+    curve(log, 'cluster_nmi'),
   ];
   return {
     outDim: config.outDim,
@@ -183,6 +187,8 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     ...(teacherEntropy === undefined ? {} : { teacherEntropy }),
     ...(divergence === undefined ? {} : { divergence }),
     ...(knn === undefined ? {} : { knn }),
+    ...(linear === undefined ? {} : { linear }),
+    ...(cluster === undefined ? {} : { cluster }),
     others: named,
   };
 }

@@ -44,6 +44,7 @@ const BATCH = 128;
 /** Larger images are shrunk to this side for the comparison with raw pixels: more pixels do not help it, and do not fit. */
 const PIXEL_SIDE = 32;
 
+/** @param wanted numbers of the images, in order; all unless given */
 export async function extractFeatures(
   source: Source,
   backbone: FrozenBackbone,

@@ -19,18 +19,41 @@ export async function nearestCentres(products: RowProducts, centres: Float64Arra
   const offsets = Float32Array.from(squares, (square, i) => meanProducts[i]! + square / 2);
   const longest = Math.sqrt(squares.reduce((a, b) => Math.max(a, b), 0));
   const largestOffset = offsets.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-  const kept = Math.min(2, k);
-  const best = await products.best(vectors, offsets, kept);
+  const kept = Math.min(3, k);
+  const { values: scores, positions } = await products.best(vectors, offsets, kept);
   const nearest = new Int32Array(products.count);
-  for (let row = 0; row < products.count; row++) {
-    const lead = kept === 1 ? Number.POSITIVE_INFINITY : best.values[2 * row]! - best.values[2 * row + 1]!;
-    // Of each of the two: the product, the rounded offset, and their difference.
+  for (let row = 0, at = 0; row < products.count; row++, at += kept) {
+    // Of each of two: the product, the rounded offset, and their difference.
     const scale = products.norms[row]! * longest;
     const error = productError(dim, scale) + 2 * roundingError(largestOffset) + roundingError(scale);
-    nearest[row] =
-      lead > 2 * error ? Number(best.positions[kept * row]) : exactlyNearest(values, row * dim, centres, dim);
+    const sure = scores[at]! - 2 * error;
+    if (kept === 1 || scores[at + 1]! < sure) nearest[row] = Number(positions[at]);
+    else if (kept === 2 || scores[at + 2]! < sure)
+      nearest[row] = nearerOf(
+        values,
+        row * dim,
+        centres,
+        dim,
+        Number(positions[at]),
+        Number(positions[at + 1]),
+      );
+    else nearest[row] = exactlyNearest(values, row * dim, centres, dim);
   }
   return nearest;
+}
+
+/** Most rows that are in doubt are so between two centres: the exact distances of all others are not needed. */
+function nearerOf(
+  values: Float32Array,
+  at: number,
+  centres: Float64Array,
+  dim: number,
+  a: number,
+  b: number,
+): number {
+  const toA = squaredDistance(values, at, centres, a * dim, dim);
+  const toB = squaredDistance(values, at, centres, b * dim, dim);
+  return toA < toB || (toA === toB && a < b) ? a : b;
 }
 
 function exactlyNearest(values: Float32Array, at: number, centres: Float64Array, dim: number): number {

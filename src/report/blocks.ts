@@ -109,7 +109,8 @@ export function evaluationSection({ title, intro, blocks }: EvaluationSection): 
   return section(title, intro, html`<div class="blocks">${blocks.map(drawBlock)}</div>`);
 }
 
-function drawBlock(block: Block): Markup {
+/** One block as it stands in the page. */
+export function drawBlock(block: Block): Markup {
   switch (block.kind) {
     case 'text':
       return html`<p>${block.text}</p>`;

@@ -4,15 +4,15 @@ import { html, type Markup } from './markup.ts';
 import type { Curve, Curves, KnnAccuracy } from './model.ts';
 import { section } from './section.ts';
 
-/** Left out when no curve was recorded. `accuracy` gives the reference lines of the k-NN chart. */
-export function curvesSection(curves: Curves, accuracy: KnnAccuracy | undefined): Markup | undefined {
+/** The charts that are read first. `accuracy` gives the reference lines of the k-NN chart. */
+export function runCharts(curves: Curves, accuracy: KnnAccuracy | undefined): LineChart[] {
   const uniform =
     curves.outDim === undefined ? [] : [{ name: `ln ${curves.outDim} =`, value: Math.log(curves.outDim) }];
-  const charts: Markup[] = [];
+  const charts: LineChart[] = [];
   const add = (curve: Curve | undefined, name: string, chart: Omit<LineChart, 'xName' | 'series'>) => {
     if (curve === undefined) return;
     const series = [{ name, x: curve.steps, y: curve.values }];
-    charts.push(lineChart({ ...chart, xName: 'step', series }));
+    charts.push({ ...chart, xName: 'step', series });
   };
   add(curves.loss, 'loss', {
     title: 'Loss',
@@ -30,6 +30,18 @@ export function curvesSection(curves: Curves, accuracy: KnnAccuracy | undefined)
     unit: '\u202f%',
     fromZero: true,
   });
+  add(curves.linear && percent(curves.linear), 'linear top-1', {
+    title: 'Linear accuracy, %',
+    caption:
+      'A linear classifier on the features, quickly fitted. It should rise; its own level says little.',
+    unit: '\u202f%',
+    fromZero: true,
+  });
+  add(curves.cluster, 'NMI', {
+    title: 'Clusters and classes (NMI)',
+    caption: 'How well groups that k-means finds agree with the classes: 0 not at all, 1 entirely.',
+    fromZero: true,
+  });
   add(curves.teacherEntropy, 'entropy', {
     title: 'Entropy of the teacher',
     caption:
@@ -42,13 +54,36 @@ export function curvesSection(curves: Curves, accuracy: KnnAccuracy | undefined)
     caption: 'How far the student is from its teacher. It falls to 0 in either kind of collapse.',
     fromZero: true,
   });
-  const others = (curves.others ?? []).map((curve) =>
-    lineChart({
-      title: curve.name,
-      xName: 'step',
-      series: [{ name: curve.name, x: curve.steps, y: curve.values }],
-    }),
-  );
+  return charts;
+}
+
+/** What one rarely looks for, and when: a caption for those whose names do not say it. */
+const captions: Readonly<Record<string, string>> = {
+  'train lr': 'Rises during warm-up, then falls along a cosine.',
+  'train wd': 'Rises or stays; it keeps the weights small towards the end.',
+  'teacher momentum': 'How much of itself the teacher keeps at each step; it rises to 1.',
+  'gradient norm':
+    'Single peaks do no harm. A rise that does not end comes before NaN: lower the learning rate.',
+  'feature cosine':
+    'Mean similarity of features of different images. Near 1 all images look the same to the network.',
+  'feature rank': 'How many directions the features use. Near 1 there is nothing left to tell images by.',
+  'images per second': 'Should be level. Dips come from the disk or from other programs.',
+};
+
+/** Schedules and other measurements. */
+export function otherCharts(curves: Curves): LineChart[] {
+  return (curves.others ?? []).map(({ name, steps, values }) => ({
+    title: name,
+    ...(captions[name] === undefined ? {} : { caption: captions[name] }),
+    xName: 'step',
+    series: [{ name, x: steps, y: values }],
+  }));
+}
+
+/** Left out when no curve was recorded. */
+export function curvesSection(curves: Curves, accuracy: KnnAccuracy | undefined): Markup | undefined {
+  const charts = runCharts(curves, accuracy).map(lineChart);
+  const others = otherCharts(curves).map(lineChart);
   if (charts.length + others.length === 0) return undefined;
   return section(
     'The run',

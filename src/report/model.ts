@@ -66,6 +66,10 @@ export interface Curves {
   readonly divergence?: Curve;
   /** k-NN top-1 of the teacher's features during the run, as shares. */
   readonly knn?: Curve;
+  /** Top-1 of a linear classifier on the teacher's features, as shares. */
+  readonly linear?: Curve;
+  /** Normalised mutual information of classes and clusters of the teacher's features. */
+  readonly cluster?: Curve;
   /** Schedules and measurements that are good to have but not read first, such as the learning rate. */
   readonly others?: readonly NamedCurve[];
 }

@@ -155,6 +155,12 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .matrix td { min-width: 2rem; padding: 0.25rem 0.3rem; text-align: right; border-radius: 3px; background: color-mix(in srgb, var(--other) var(--share), var(--tint)); }
 .matrix td.right { background: color-mix(in srgb, var(--same) var(--share), var(--tint)); }
 .scatter { max-width: 40rem; }
+@media (min-width: 48rem) {
+  .blocks:has(> .scatter + .scatter) { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .blocks > :not(.scatter) { grid-column: 1 / -1; }
+  .blocks > .scatter { display: flex; flex-direction: column; }
+  .blocks > .scatter figcaption { flex: 1; }
+}
 .scatter svg { display: block; width: 100%; height: auto; margin-top: 0.7rem; background: var(--raised); border: 1px solid var(--hair); border-radius: 8px; }
 .scatter circle { stroke-width: 0.5; fill-opacity: 0.8; }
 .legend.dots li::before { width: 0.7em; height: 0.7em; border-radius: 50%; vertical-align: 0; }

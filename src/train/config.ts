@@ -19,6 +19,11 @@ const range = (text: string) =>
 export const architectures = ['vit_tiny', 'vit_small', 'vit_base', 'vit', 'convnet'] as const;
 export type Architecture = (typeof architectures)[number];
 
+/** What can be measured of the teacher's features during a run, where there are labels. */
+export const onlineEvals = ['knn', 'cluster', 'linear'] as const;
+export type OnlineEval = (typeof onlineEvals)[number];
+const onlineEval = z.enum(onlineEvals, `expected ${onlineEvals.join(', ')}`);
+
 export const trainSchema = z.strictObject({
   recipe: z
     .enum(['auto', 'paper'])
@@ -92,7 +97,12 @@ export const trainSchema = z.strictObject({
 
   numWorkers: countOrZero('threads that decode and augment; 0 = the main thread'),
   threads: count('threads of the compute engine'),
-  evalEvery: countOrZero('steps between k-NN measurements during the run; 0 = never'),
+  evalEvery: countOrZero('steps between looks at the teacher during the run; 0 = never'),
+  evals: z
+    .array(onlineEval)
+    .min(1)
+    .describe('what these looks measure on labelled images: knn, cluster, linear; knn unless given'),
+  bestBy: onlineEval.describe('which of them decides the best checkpoint; the first unless given'),
   saveEvery: count('steps between checkpoints'),
 });
 
@@ -112,14 +122,24 @@ export const trainConfigSchema = trainSchema.partial({
   warmupTeacherTempSteps: true,
   freezeLastLayer: true,
   freezeLastLayerSteps: true,
+  evals: true,
+  bestBy: true,
 });
 export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** What a run measures, and by which score it keeps its best checkpoint. */
+export function evalsOf({ evals = ['knn'], bestBy }: Pick<TrainConfig, 'evals' | 'bestBy'>): {
+  readonly evals: readonly OnlineEval[];
+  readonly bestBy: OnlineEval;
+} {
+  return { evals, bestBy: bestBy ?? evals[0] ?? 'knn' };
+}
 
 /** One sentence for a failed check: the option, the value and what was expected. */
 export function explainIssue(error: z.ZodError, value: (path: string) => unknown): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'the options do not fit';
-  const name = issue.path.join('.');
+  const name = issue.path.filter((part) => typeof part !== 'number').join('.');
   const given = value(name);
   return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${issue.message}`;
 }

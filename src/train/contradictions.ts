@@ -1,5 +1,5 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
-import { type TrainConfig, type TrainOptions, toFlag } from './config.ts';
+import { evalsOf, type TrainConfig, type TrainOptions, toFlag } from './config.ts';
 
 /** A mistake in what was asked for, not in data or machine. */
 export class OptionError extends Error {
@@ -27,6 +27,12 @@ export function checkOptions(options: TrainOptions): void {
         `--${toFlag(first)} and --${toFlag(second)} contradict each other: give one of them.`,
       );
     }
+  }
+  const { evals, bestBy } = evalsOf({ evals: options.evals, bestBy: options.bestBy });
+  if (!evals.includes(bestBy)) {
+    throw new OptionError(
+      `--best_by ${bestBy} is not measured by --evals ${evals.join(' ')}: add it there, or choose the best by ${evals.join(' or ')}.`,
+    );
   }
 }
 

@@ -1,25 +1,32 @@
 /**
- * Looks at the teacher while it trains: k-NN accuracy where there are labels, how alike the features are, and attention
- * maps of a few images. Which images is a function of the seed; they are read once and kept as 8-bit pixels.
+ * Looks at the teacher while it trains: the scores that were asked for where there are labels (small versions of the
+ * evaluations), how alike the features are, and attention maps of a few images. Which images is a function of the seed; they are read once and kept as 8-bit pixels.
  */
 import { statisticsFor } from '../data/assemble.ts';
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
+import { clusterScores } from '../eval/cluster-scores.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { FrozenBackbone, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
-import { knn } from '../eval/knn.ts';
+import { kMeans } from '../eval/kmeans.ts';
+import { type FeatureRows, knn, l2NormalizedRows } from '../eval/knn.ts';
+import { ridgeProbe } from '../eval/ridge-probe.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { Random } from '../random/random.ts';
 import { backboneOf } from './build.ts';
-import type { TrainConfig } from './config.ts';
+import { evalsOf, type OnlineEval, type TrainConfig } from './config.ts';
 import { type FeatureSpread, featureSpread } from './doctor.ts';
 
 export interface Observation {
   readonly step: number;
   /** Top-1 of 20-NN in percent, queries against other training images; absent without labels. */
   readonly knn?: number;
+  /** Normalised mutual information, 0 to 1, of classes and k-means clusters of the queries, one for each class. */
+  readonly cluster?: number;
+  /** Top-1 in percent on the queries of a linear classifier fitted to the other images (ridge regression). */
+  readonly linear?: number;
   /** How the features of different images are spread, and over how many images that was measured. */
   readonly spread: FeatureSpread;
   readonly images: number;
@@ -53,10 +60,20 @@ export class Monitor {
   readonly watched: WatchedImages;
   readonly backbone: FrozenBackbone;
   readonly #classes: number;
+  readonly #evals: readonly OnlineEval[];
+  readonly #seed: number;
   readonly #engine: Engine;
   readonly #table: Float32Array;
 
-  private constructor(watched: WatchedImages, backbone: FrozenBackbone, classes: number, engine: Engine) {
+  private constructor(
+    watched: WatchedImages,
+    backbone: FrozenBackbone,
+    classes: number,
+    engine: Engine,
+    config: TrainConfig,
+  ) {
+    this.#evals = evalsOf(config).evals;
+    this.#seed = config.seed;
     this.watched = watched;
     this.backbone = backbone;
     this.#classes = classes;
@@ -101,7 +118,7 @@ export class Monitor {
       threads: config.threads,
       spinning: false,
     });
-    return new Monitor(watched, backbone, source.classes.length, engine);
+    return new Monitor(watched, backbone, source.classes.length, engine, config);
   }
 
   /** @param teacher weights of the teacher by their names in the network */
@@ -113,12 +130,11 @@ export class Monitor {
       this.backbone.config.kind === 'vit'
         ? await this.backbone.attention(weights, this.#pixels(this.watched.exampleImages))
         : undefined;
-    const knn = this.#classes > 1 ? await this.#accuracy(queries, weights) : undefined;
     return {
       step,
       spread,
       images: this.watched.queries.length,
-      ...(knn === undefined ? {} : { knn }),
+      ...(this.#classes > 1 ? await this.#scores(queries, weights) : {}),
       ...(attention === undefined ? {} : { attention }),
     };
   }
@@ -133,18 +149,51 @@ export class Monitor {
     return features;
   }
 
-  async #accuracy(queries: Float32Array, weights: Weights): Promise<number> {
-    const { bankLabels, queryLabels, bank } = this.watched;
+  /** What was asked for; features that are not finite have k-NN only. */
+  async #scores(values: Float32Array, weights: Weights): Promise<Partial<Record<OnlineEval, number>>> {
     const { dim } = this.backbone;
-    const [result] = await knn(
-      this.#engine,
-      { values: await this.features(weights, bank), dim },
-      bankLabels,
-      { values: queries, dim },
-      queryLabels,
-      { ks: [Math.min(20, bankLabels.length)], temperature: 0.07, classes: this.#classes },
-    );
+    const queries = { values, dim };
+    const scores: Partial<Record<OnlineEval, number>> = {};
+    const usesBank = this.#evals.some((name) => name !== 'cluster');
+    const bank = { values: usesBank ? await this.features(weights, this.watched.bank) : values, dim };
+    const sound = values.every(Number.isFinite) && bank.values.every(Number.isFinite);
+    for (const name of this.#evals) {
+      if (name === 'knn') scores.knn = await this.#accuracy(bank, queries);
+      else if (sound && name === 'cluster') scores.cluster = await this.#agreement(queries);
+      else if (sound && name === 'linear') scores.linear = await this.#separability(bank, queries);
+    }
+    return scores;
+  }
+
+  async #accuracy(bank: FeatureRows, queries: FeatureRows): Promise<number> {
+    const { bankLabels, queryLabels } = this.watched;
+    const [result] = await knn(this.#engine, bank, bankLabels, queries, queryLabels, {
+      ks: [Math.min(20, bankLabels.length)],
+      temperature: 0.07,
+      classes: this.#classes,
+    });
     return result?.top1 ?? Number.NaN;
+  }
+
+  async #agreement(queries: FeatureRows): Promise<number> {
+    const { queryLabels } = this.watched;
+    const { assignments } = await kMeans(this.#engine, l2NormalizedRows(queries), {
+      k: Math.min(this.#classes, queryLabels.length),
+      restarts: 1,
+      seed: this.#seed,
+    });
+    return clusterScores(queryLabels, assignments).nmi;
+  }
+
+  async #separability(bank: FeatureRows, queries: FeatureRows): Promise<number> {
+    const { bankLabels, queryLabels } = this.watched;
+    const predicted = await ridgeProbe(
+      this.#engine,
+      { features: l2NormalizedRows(bank), labels: bankLabels },
+      l2NormalizedRows(queries),
+      this.#classes,
+    );
+    return (100 * predicted.filter((label, i) => label === queryLabels[i]).length) / queryLabels.length;
   }
 
   #pixels(images: readonly Image[]): Float32Array {

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
+import { type OnlineEval, onlineEvals } from './config.ts';
 import { ALIKE_TITLE, type Diagnosis } from './doctor.ts';
 import type { StepEvent } from './loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
@@ -13,6 +14,13 @@ import type { RunFolder } from './run-folder-node.ts';
 
 /** Lines of the log are means over this many steps. */
 const LOG_EVERY = 10;
+
+/** What the scores of an observation are called in the log. */
+export const SCORE_KEYS: Readonly<Record<OnlineEval, string>> = {
+  knn: 'knn_top1',
+  cluster: 'cluster_nmi',
+  linear: 'linear_top1',
+};
 
 const openLineSchema = z.object({
   steps: z.number(),
@@ -79,11 +87,12 @@ export class RunLog {
     return this.#folder.readLog().some((line) => line.step === step && 'feature_cosine' in line);
   }
 
-  /** The best k-NN accuracy after any step so far; -1 if there was none. */
-  bestAccuracy(): number {
+  /** The best score of a kind after any step so far; -1 if there was none. */
+  bestScore(name: OnlineEval): number {
+    const key = SCORE_KEYS[name];
     const values = this.#folder
       .readLog()
-      .flatMap((line) => (typeof line.knn_top1 === 'number' && Number(line.step) > 0 ? [line.knn_top1] : []));
+      .flatMap((line) => (typeof line[key] === 'number' && Number(line.step) > 0 ? [line[key]] : []));
     return Math.max(-1, ...values);
   }
 
@@ -132,9 +141,14 @@ export class RunLog {
     this.#folder.appendScalars(step, scalars);
   }
 
-  observation({ step, knn, spread, attention }: Observation, monitor: Monitor): void {
+  observation(observation: Observation, monitor: Monitor): void {
+    const { step, spread, attention } = observation;
+    const scores = onlineEvals.flatMap((name) => {
+      const value = observation[name];
+      return value === undefined ? [] : [[SCORE_KEYS[name], value] as const];
+    });
     const scalars = {
-      ...(knn === undefined ? {} : { knn_top1: knn }),
+      ...Object.fromEntries(scores),
       feature_cosine: spread.meanCosine,
       feature_rank: spread.rank,
     };

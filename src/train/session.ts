@@ -6,6 +6,7 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
+import { evalsOf } from './config.ts';
 import { examineFeatures, explainNotFinite } from './doctor.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Monitor, type Observation } from './monitor.ts';
@@ -112,7 +113,8 @@ export async function* runSession(
   const { config } = record;
   const monitor =
     config.evalEvery > 0 ? (session.monitor ?? (await Monitor.create(source, config, engine))) : undefined;
-  let best = log.bestAccuracy();
+  const { bestBy } = evalsOf(config);
+  let best = log.bestScore(bestBy);
   let done = fromStep;
   let saved = fromStep;
 
@@ -139,8 +141,9 @@ export async function* runSession(
       log.diagnosis(step, finding);
       yield { type: 'diagnosis', step, diagnosis: finding };
     }
-    if (observation.knn !== undefined && step > 0 && observation.knn > best) {
-      best = observation.knn;
+    const score = observation[bestBy];
+    if (score !== undefined && step > 0 && score > best) {
+      best = score;
       yield save(step, BEST);
     }
   };

@@ -9,6 +9,7 @@ import { finetune } from './finetune.ts';
 import { knn } from './knn.ts';
 import { linear } from './linear.ts';
 import { logistic } from './logistic.ts';
+import { map } from './map.ts';
 import { masks } from './masks.ts';
 import { retrieval } from './retrieval.ts';
 import { search } from './search.ts';
@@ -28,4 +29,4 @@ export const evaluations: readonly Evaluation[] = [
 ];
 
 /** `dino <name> <run>`: what one does with features and attention besides measuring them. */
-export const tools: readonly Evaluation[] = [attend, embed, search, dedupe];
+export const tools: readonly Evaluation[] = [attend, map, embed, search, dedupe];

@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { chartSvg, scatterSvg } from '../../src/report/standalone-svg.ts';
+import { elementNames } from '../report/html-checker.ts';
+import { dino } from './command.ts';
+import { photos, trainedOn } from './tiny-network.ts';
+
+describe('dino report --figures', () => {
+  it('writes every figure of the report as a file that can be opened, with its caption', async () => {
+    const images = await photos(['a', 'b'], 8);
+    const run = await trainedOn(images, 'vit');
+    expect((await dino('eval', 'cluster', run, '--images', images, '--no-report')).code).toBe(0);
+    const mapped = await dino('map', run, images, '--iterations', '260', '--no-report');
+    expect(mapped.code).toBe(0);
+    const said = await dino('report', run, '--figures');
+    expect(said).toMatchObject({ code: 0 });
+    const folder = join(run, 'figures');
+    const files = readdirSync(folder).sort();
+    expect(said.out).toContain(`Wrote ${files.length - 1} figures`);
+    const captions = readFileSync(join(folder, 'captions.md'), 'utf8');
+    for (const file of files) {
+      if (file === 'captions.md') continue;
+      expect(captions).toContain(`## ${file}`);
+      const { width = 0, height = 0 } = await sharp(join(folder, file)).metadata();
+      expect(Math.min(width, height)).toBeGreaterThan(50);
+    }
+    for (const part of ['-loss.svg', '-map-of-the-features-t-sne-trained-network.svg', '-neighbours.png'])
+      expect(files.some((file) => file.endsWith(part))).toBe(true);
+    expect(files.some((file) => file.includes('clusters-the-groups'))).toBe(true);
+  });
+});
+
+describe('a figure in a file of its own', () => {
+  it('is well-formed, escapes its texts, and holds its colours', () => {
+    const chart = chartSvg({
+      title: 'Loss & <more>',
+      caption: 'What to look for, in a sentence that is long enough to be broken into a second line of text.',
+      xName: 'step',
+      series: [
+        { name: 'one', x: [0, 1, 2], y: [3, 2, 1] },
+        { name: 'two', x: [0, 1, 2], y: [1, 2, 3] },
+      ],
+    });
+    expect(elementNames(chart)).toContain('svg');
+    expect(chart).toContain('xmlns="http://www.w3.org/2000/svg"');
+    expect(chart).toContain('Loss &amp; &lt;more&gt;');
+    expect(chart).toContain('.line.s0{stroke:#4b3fae}');
+    expect(chart).not.toContain('var(');
+    expect(chart.match(/<text x="8"/g)).toHaveLength(2);
+    const scatter = scatterSvg({ kind: 'scatter', groups: ['cat'], points: [{ x: 1, y: 2, group: 0 }] });
+    expect(scatter).toContain('<circle class="g0"');
+  });
+
+  it('is not made where there is nothing to draw', () => {
+    const nothing = { title: 'k', xName: 'step', series: [{ name: 'k', x: [1], y: [Number.NaN] }] };
+    expect(() => chartSvg(nothing)).toThrow('"k" has no finite value to draw');
+  });
+});
