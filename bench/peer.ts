@@ -14,7 +14,16 @@ const memoryAnswer = z.object({ peakMb: z.number() });
 const errorAnswer = z.object({ error: z.string() });
 
 /** The scripts under bench/peer that speak the protocol. */
-export type PeerScript = 'step' | 'update' | 'loader' | 'knn' | 'kmeans' | 'tsne' | 'features' | 'video';
+export type PeerScript =
+  | 'step'
+  | 'update'
+  | 'loader'
+  | 'knn'
+  | 'kmeans'
+  | 'tsne'
+  | 'features'
+  | 'video'
+  | 'logistic';
 
 /** Modules whose package has another name. */
 const packageNames: Readonly<Record<string, string>> = { PIL: 'pillow', sklearn: 'scikit-learn' };
