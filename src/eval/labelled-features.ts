@@ -30,7 +30,8 @@ export function checkLabelled(
       );
     }
   }
-  const broken = values.findIndex((value) => !Number.isFinite(value));
+  let broken = -1;
+  for (let i = 0; i < values.length && broken < 0; i++) if (!Number.isFinite(values[i])) broken = i;
   if (broken >= 0) {
     throw new RangeError(
       `Row ${Math.floor(broken / dim)} of the ${set} features has a value that is not a finite number: check the network's weights.`,

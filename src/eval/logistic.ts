@@ -145,9 +145,13 @@ function lossGraph(rows: number, dim: number, classes: number) {
 export function columnScales(values: Float32Array, dim: number): ColumnScales {
   const rows = values.length / dim;
   const mean = new Float64Array(dim);
-  for (let i = 0; i < values.length; i++) mean[i % dim]! += values[i]! / rows;
+  for (let start = 0; start < values.length; start += dim)
+    for (let d = 0; d < dim; d++) mean[d]! += values[start + d]!;
+  for (let d = 0; d < dim; d++) mean[d]! /= rows;
   const variance = new Float64Array(dim);
-  for (let i = 0; i < values.length; i++) variance[i % dim]! += (values[i]! - mean[i % dim]!) ** 2 / rows;
+  for (let start = 0; start < values.length; start += dim)
+    for (let d = 0; d < dim; d++) variance[d]! += (values[start + d]! - mean[d]!) ** 2;
+  for (let d = 0; d < dim; d++) variance[d]! /= rows;
   // Rounding alone gives a constant column a variance of about 1e-14 of its square.
   const deviation = variance.map((v, i) => (v > 1e-12 * mean[i]! ** 2 ? Math.sqrt(v) : 1));
   return { mean, deviation };
@@ -158,7 +162,9 @@ function standardized(
   { mean, deviation }: ColumnScales,
 ): LabelledFeatures {
   const { values, dim } = features;
-  const scaled = values.map((value, i) => (value - mean[i % dim]!) / deviation[i % dim]!);
+  const scaled = new Float32Array(values.length);
+  for (let start = 0; start < values.length; start += dim)
+    for (let d = 0; d < dim; d++) scaled[start + d] = (values[start + d]! - mean[d]!) / deviation[d]!;
   return { features: { values: scaled, dim }, labels };
 }
 

@@ -91,7 +91,7 @@ svg circle { fill: var(--c); stroke: var(--paper); stroke-width: 1; }
 .path { display: block; color: var(--soft); font-size: 0.8rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; text-align: left; }
-.maps { table-layout: fixed; border-collapse: separate; border-spacing: 3px; margin: 0 -3px; width: calc(100% + 6px); }
+.maps { table-layout: fixed; border-collapse: separate; border-spacing: 3px; }
 .maps th { font-weight: 450; font-size: 0.74rem; color: var(--soft); white-space: nowrap; }
 .maps thead th { text-align: center; padding-bottom: 0.1rem; line-height: 1.3; vertical-align: bottom; }
 .maps th:first-child { width: 3.2rem; }
