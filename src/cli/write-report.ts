@@ -1,11 +1,11 @@
 /** Makes a run's `report.html` from what its folder holds: the log, the snapshots, the checkpoint. */
+import { z } from 'zod';
 import { type Source, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { attentionMasks, bestHeadJaccard } from '../eval/attention-masks.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { untrainedWeights, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
 import { l2NormalizedRows, nearestNeighbours } from '../eval/knn.ts';
-import type { KnnReport } from '../eval/knn-report.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import type { Image } from '../image/image.ts';
 import { resize } from '../image/resize.ts';
@@ -32,14 +32,28 @@ import { openRecorded, type RunRecord, readRecord } from '../train/run-record.ts
 import { evaluations, tools } from './evaluations/index.ts';
 import { duration } from './progress.ts';
 
+const accuracySchema = z.object({ top1: z.record(z.string(), z.number()) });
+const knnSchema = z.object({
+  trained: accuracySchema,
+  untrained: accuracySchema,
+  pixels: accuracySchema,
+  bankImages: z.number(),
+  testImages: z.number(),
+});
+const extrasSchema = z.object({
+  title: z.string().optional(),
+  knn: knnSchema.optional(),
+  scenesSeed: z.number().optional(),
+});
+
 /** What only some runs have. */
 export interface ReportExtras {
-  readonly title?: string;
+  readonly title?: string | undefined;
   readonly source?: Source;
   /** k-NN on images that were not trained on. */
-  readonly knn?: KnnReport;
+  readonly knn?: z.infer<typeof knnSchema> | undefined;
   /** Scenes with object masks: the seed that made them. */
-  readonly scenesSeed?: number;
+  readonly scenesSeed?: number | undefined;
 }
 
 const MASK_SHARE = 0.6;
@@ -49,7 +63,8 @@ const NEIGHBOURS = 6;
 const MASKED_SCENES = 200;
 
 /** @returns what the page shows */
-export async function writeRunReport(folder: RunFolder, extras: ReportExtras = {}): Promise<Report> {
+export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}): Promise<Report> {
+  const extras = keptExtras(folder, given);
   const record = readRecord(folder);
   const { config } = record;
   const source = extras.source ?? openRecorded(record);
@@ -95,6 +110,15 @@ export function writeEvaluationReport(folder: RunFolder, title: string): void {
   folder.writeTextAtomic('report.html', renderReport({ title, finishedAt: new Date(), evaluations }));
 }
 
+const EXTRAS = 'report-extras.json';
+
+/** Kept in the folder, so that a report that is written later shows them too. */
+function keptExtras(folder: RunFolder, { source, ...given }: ReportExtras): ReportExtras {
+  if (Object.keys(given).length > 0) folder.writeTextAtomic(EXTRAS, `${JSON.stringify(given, null, 2)}\n`);
+  const kept = folder.has(EXTRAS) ? extrasSchema.parse(JSON.parse(folder.readText(EXTRAS))) : {};
+  return { ...kept, ...given, ...(source === undefined ? {} : { source }) };
+}
+
 /** Sections of the evaluations that were run, in the order of the commands. */
 function storedSections(folder: RunFolder): EvaluationSection[] {
   return [...evaluations, ...tools].flatMap(({ name }) => {
@@ -103,7 +127,7 @@ function storedSections(folder: RunFolder): EvaluationSection[] {
   });
 }
 
-function accuracy(knn: KnnReport | undefined): Pick<Report, 'accuracy'> {
+function accuracy(knn: ReportExtras['knn']): Pick<Report, 'accuracy'> {
   if (knn === undefined) return {};
   const [k = '20'] = Object.keys(knn.trained.top1);
   const share = (percent: number | undefined): number => (percent ?? 0) / 100;
