@@ -171,10 +171,7 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
       global >= 160 ? 8 : global >= 64 ? 4 : 2,
       `maps of ${global / (global >= 160 ? 8 : global >= 64 ? 4 : 2)} x ${global / (global >= 160 ? 8 : global >= 64 ? 4 : 2)} after the stem keep a step short`,
     ],
-    stem: [
-      'conv',
-      'small convolutions before the blocks learn faster in a short run; patch is the official one',
-    ],
+    stem: ['patch', `${official}; small convolutions in its place gained less in short runs`],
     dropPathRate: [0, 'short runs underfit; dropping blocks would cost more than it regularises'],
     outDim: [prototypes, `${facts.images} images do not fill the official 65536 prototypes`],
     headHiddenDim: [convolutional ? 512 : 1024, 'the head should not cost more than the network'],
