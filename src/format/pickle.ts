@@ -7,52 +7,7 @@
  * number, string, Uint8Array, array, Map, Set.
  */
 
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | PickleValue[]
-  | Map<PickleValue, PickleValue>
-  | Set<PickleValue>
-  | PickleGlobal
-  | PickleObject
-  | PickleOther;
-
-/** A class or function by its name; never looked up. */
-export class PickleGlobal {
-  readonly module: string;
-  readonly name: string;
-
-  constructor(module: string, name: string) {
-    this.module = module;
-    this.name = name;
-  }
-
-  get path(): string {
-    return `${this.module}.${this.name}`;
-  }
-}
-
-/** An instance of a class that was not built: what Python would build it from. */
-export class PickleObject {
-  readonly type: PickleGlobal;
-  readonly args: readonly PickleValue[];
-  /** What `__setstate__` or `__dict__` would get. */
-  state: PickleValue = null;
-  /** What was appended or set afterwards, for subclasses of list and dict. */
-  readonly items: PickleValue[] = [];
-
-  constructor(type: PickleGlobal, args: readonly PickleValue[]) {
-    this.type = type;
-    this.args = args;
-  }
-}
-
-/** Values that the caller makes: tensors and storages. */
-export abstract class PickleOther {}
+import { acts, PickleGlobal, PickleObject, type PickleValue } from './pickle-values.ts';
 
 export interface PickleReader {
   /** @throws Error at the end of the bytes */
@@ -67,24 +22,6 @@ export interface UnpickleOptions {
   /** What a persistent id stands for. */
   readonly persistent?: (id: PickleValue) => PickleValue;
 }
-
-/** Modules whose functions act; data has no business with them. */
-const ACTING = new Set(
-  (
-    'os posix nt sys subprocess shutil socket pty runpy importlib imp code codeop webbrowser ctypes signal ' +
-    'threading multiprocessing asyncio pathlib._local http urllib ftplib smtplib telnetlib tempfile platform pip timeit ' +
-    'pdb bdb cProfile profile trace operator functools types inspect gc marshal pickle _pickle dill cloudpickle joblib ' +
-    'io _io builtins __builtin__ commands popen2 requests torch.hub torch.jit torch.serialization torch.load numpy.f2py'
-  ).split(' '),
-);
-/** Of those, what only makes data. */
-const HARMLESS = new Set(
-  ['builtins', '__builtin__'].flatMap((module) =>
-    'set frozenset list dict tuple int float complex bool str bytes bytearray object range slice'
-      .split(' ')
-      .map((name) => `${module}.${name}`),
-  ),
-);
 
 const MARK = Symbol('mark');
 const LIMIT = 50_000_000;
@@ -312,9 +249,7 @@ class Unpickler {
   #build(type: PickleValue | undefined, args: PickleValue | undefined): PickleValue {
     if (!(type instanceof PickleGlobal) || !Array.isArray(args))
       throw this.#damaged('something that is no class is called');
-    const [root = ''] = type.module.split('.');
-    const acts = (ACTING.has(type.module) || ACTING.has(root)) && !HARMLESS.has(type.path);
-    if (acts) {
+    if (acts(type)) {
       throw new Error(
         `${this.#options.name}: the file would have Python call ${type.path}, which no checkpoint needs; it is not loaded, and should not be opened with Python either.`,
       );

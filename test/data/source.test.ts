@@ -84,14 +84,15 @@ describe('a tar archive', () => {
     expect(() => openSource(archive)).toThrow(/holds 1 files but none with the extension of an image/);
   });
 
-  it('of 50,000 images opens in well under a second', () => {
+  it('of 50,000 images opens, and each of them has its place in it', () => {
     const archive = join(temporaryFolder(), 'large.tar');
     const member = tarMember({ name: 'class/00000.jpg', data: Buffer.alloc(900) });
     writeFileSync(archive, tarArchive(new Array<Buffer>(50_000).fill(member)));
-    const before = performance.now();
-    expect(openSource(archive).length).toBe(50_000);
-    // It takes about 0.15 s; the bound only catches reading all data or a call per byte.
-    expect(performance.now() - before).toBeLessThan(3000);
+    const { length, spec } = openSource(archive);
+    expect(length).toBe(50_000);
+    // A header and two blocks of data each, in any order since the names are equal.
+    const offsets = spec.kind === 'tar' ? Array.from(spec.offsets).sort((a, b) => a - b) : [];
+    expect(offsets).toEqual(Array.from({ length: 50_000 }, (_, i) => 1536 * i + 512));
   });
 });
 
