@@ -6,14 +6,13 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { openSource, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { FrozenBackbone, untrainedWeights, weightsUnder } from '../eval/frozen-backbone.ts';
+import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { type KnnReport, knnReport } from '../eval/knn-report.ts';
-import { backboneOf } from '../train/build.ts';
-import { networkWeights } from '../train/checkpoint.ts';
+import { openSubject } from '../eval/subject.ts';
 import type { TrainOptions } from '../train/config.ts';
 import { prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { newSession, readRecord } from '../train/session.ts';
+import { newSession } from '../train/session.ts';
 import { parseFlags } from './flags.ts';
 import { progressLine } from './progress.ts';
 import { showSession } from './show-session.ts';
@@ -100,19 +99,15 @@ export async function quickstart(args: readonly string[]): Promise<number> {
 }
 
 async function measureScenes(folder: RunFolder): Promise<KnnReport> {
-  const { config } = readRecord(folder);
-  const backboneConfig = backboneOf(config);
-  const backbone = new FrozenBackbone(backboneConfig, config.globalCropsSize, ortNode, {
-    threads: config.threads,
-  });
+  const { backbone: config, size, trained, untrained } = openSubject(folder.path);
+  const backbone = new FrozenBackbone(config, size, ortNode, { threads: availableParallelism() });
   const line = progressLine(process.stderr);
-  const teacher = networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher');
   const report = await knnReport({
     train: scenesSource({ ...SCENES.bank, size: SCENES.size }),
     test: scenesSource({ ...SCENES.test, size: SCENES.size }),
     backbone,
-    trained: weightsUnder(teacher, 'backbone.'),
-    untrained: untrainedWeights(backboneConfig, config.globalCropsSize, config.seed),
+    trained,
+    untrained,
     ks: [K],
     temperature: 0.07,
     engine: ortNode,
