@@ -49,7 +49,7 @@ def parse():
     p.add_argument("--bank", help="labelled images to look neighbours up in; default: those of --train")
     p.add_argument("--minutes", type=float, default=30.0, help="training time at most")
     p.add_argument("--epochs", type=int, default=0, help="0: as many as fit in --minutes")
-    p.add_argument("--steps", type=int, default=0, help="stop after so many steps (0: no such limit)")
+    p.add_argument("--steps", type=int, default=0, help="train so many steps (0: as --minutes and --epochs say)")
     p.add_argument("--out", help="folder for the checkpoint of each epoch")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=2)
@@ -198,7 +198,7 @@ def main():
         torch=str(torch.__version__),
         startMinutes=minutes(),
     )
-    total = a.epochs * len(loader)
+    total = a.epochs * len(loader) or a.steps
     step, epoch, value, logged, rate_from = 0, 0, math.nan, time.perf_counter(), None
 
     def done():
