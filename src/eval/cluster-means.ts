@@ -3,7 +3,7 @@
  * rows. Sums are float64.
  */
 import type { FeatureRows } from './knn.ts';
-import { squaredDistance } from './nearest-centres.ts';
+import { squaredDistance } from './squared-distance.ts';
 
 export class ClusterMeans {
   readonly #rows: FeatureRows;

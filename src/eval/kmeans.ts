@@ -9,8 +9,9 @@ import { ClusterMeans } from './cluster-means.ts';
 import { countFiniteRows } from './finite-rows.ts';
 import { kMeansPlusPlus } from './kmeans-plus-plus.ts';
 import type { FeatureRows } from './knn.ts';
-import { nearestCentres, squaredDistance } from './nearest-centres.ts';
+import { nearestCentres } from './nearest-centres.ts';
 import { RowProducts } from './row-products.ts';
+import { squaredDistance } from './squared-distance.ts';
 
 export interface KMeansOptions {
   /** Clusters. */
@@ -93,9 +94,9 @@ async function lloyd(
   { k, maxIterations = 300, tolerance = 1e-4 }: KMeansOptions,
 ): Promise<Clustering> {
   const { values, dim } = products.rows;
-  const variance = products.squaredNorms.reduce((a, b) => a + b, 0) / (products.count * dim);
   const means = new ClusterMeans(products.rows, k);
   let centres = initial;
+  const limit = tolerance * products.variance;
   let assignments = await nearestCentres(products, centres);
   let iterations = 1;
   let converged = means.assign(assignments) === 0;
@@ -104,7 +105,7 @@ async function lloyd(
     const shift = squaredDistance(moved, 0, centres, 0, centres.length);
     centres = moved;
     assignments = await nearestCentres(products, centres);
-    converged = shift <= tolerance * variance;
+    converged = shift <= limit;
     // This pass only tells where rows belong after the last move.
     if (converged || iterations >= maxIterations) break;
     iterations++;

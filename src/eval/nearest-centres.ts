@@ -3,6 +3,7 @@
  * between the two nearest, all distances of the row again in float64. The answer is that of float64 arithmetic.
  */
 import { productError, type RowProducts, roundingError } from './row-products.ts';
+import { squaredDistance } from './squared-distance.ts';
 
 /**
  * The nearest centre of every row, of equally near ones the first.
@@ -63,17 +64,4 @@ function exactlyNearest(values: Float32Array, at: number, centres: Float64Array,
     if (distance < least) [nearest, least] = [start / dim, distance];
   }
   return nearest;
-}
-
-/** Squared Euclidean distance of two vectors, each somewhere in an array. */
-export function squaredDistance(
-  a: Float32Array | Float64Array,
-  startA: number,
-  b: Float64Array,
-  startB: number,
-  dim: number,
-): number {
-  let sum = 0;
-  for (let d = 0; d < dim; d++) sum += (a[startA + d]! - b[startB + d]!) ** 2;
-  return sum;
 }

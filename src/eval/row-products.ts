@@ -10,9 +10,10 @@ import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { type CompiledGraph, compile, gemm, input, sub, type Tensor, topK } from '../graph/index.ts';
 import type { FeatureRows } from './knn.ts';
 import { type RowBlock, rowBlocks } from './row-blocks.ts';
+import { squaredDistance } from './squared-distance.ts';
 
-/** Rows of a block; the fastest of those tried, as a block stays in the cache. */
-const BLOCK = 1024;
+/** Rows of a block; the fastest of those tried. */
+const BLOCK = 8192;
 
 /** Half a unit in the last place of float32, relative. */
 const ROUNDING = 2 ** -24;
@@ -31,10 +32,9 @@ export class RowProducts {
   readonly count: number;
   /** [dim] */
   readonly mean: Float64Array;
-  /** |x - m|^2 of every row. */
-  readonly squaredNorms: Float64Array;
   /** |x| of every row. */
   readonly norms: Float64Array;
+  #squaredNorms: Float64Array | undefined;
   readonly #engine: Engine;
   readonly #options: EngineOptions;
   readonly #height: number;
@@ -49,22 +49,35 @@ export class RowProducts {
     this.rows = rows;
     this.count = values.length / dim;
     this.mean = new Float64Array(dim);
-    for (let i = 0; i < values.length; i += dim)
-      for (let d = 0; d < dim; d++) this.mean[d]! += values[i + d]!;
-    for (let d = 0; d < dim; d++) this.mean[d]! /= this.count;
     this.norms = new Float64Array(this.count);
-    this.squaredNorms = new Float64Array(this.count);
-    for (let row = 0; row < this.count; row++) {
-      let [plain, centred] = [0, 0];
-      for (let d = 0, i = row * dim; d < dim; d++, i++) {
-        plain += values[i]! ** 2;
-        centred += (values[i]! - this.mean[d]!) ** 2;
+    for (let row = 0, i = 0; row < this.count; row++) {
+      let square = 0;
+      for (let d = 0; d < dim; d++, i++) {
+        const value = values[i]!;
+        this.mean[d]! += value;
+        square += value * value;
       }
-      this.norms[row] = Math.sqrt(plain);
-      this.squaredNorms[row] = centred;
+      this.norms[row] = Math.sqrt(square);
     }
+    for (let d = 0; d < dim; d++) this.mean[d]! /= this.count;
     this.#height = Math.min(block, this.count);
     this.#blocks = rowBlocks(rows, this.#height);
+  }
+
+  /** |x - m|^2 of every row. */
+  get squaredNorms(): Float64Array {
+    const { values, dim } = this.rows;
+    this.#squaredNorms ??= Float64Array.from({ length: this.count }, (_, row) =>
+      squaredDistance(values, row * dim, this.mean, 0, dim),
+    );
+    return this.#squaredNorms;
+  }
+
+  /** Mean variance of a column. */
+  get variance(): number {
+    const total = this.norms.reduce((sum, norm) => sum + norm ** 2, 0);
+    const ofMean = this.mean.reduce((sum, value) => sum + value ** 2, 0);
+    return Math.max(0, total / this.count - ofMean) / this.rows.dim;
   }
 
   /**
@@ -108,6 +121,7 @@ export class RowProducts {
     const height = this.#height;
     const products = new Float32Array(width * height);
     const distances = new Float64Array(width * this.count);
+    const { squaredNorms } = this;
     for (const { start, count, values: rows } of this.#blocks) {
       await program.run({ rows, vectors }, { products });
       for (let point = 0; point < width; point++) {
@@ -115,8 +129,7 @@ export class RowProducts {
         const length = Math.sqrt(square);
         for (let i = 0; i < count; i++) {
           const row = start + i;
-          const distance =
-            this.squaredNorms[row]! - 2 * (products[point * height + i]! - meanProduct) + square;
+          const distance = squaredNorms[row]! - 2 * (products[point * height + i]! - meanProduct) + square;
           const error = 2 * productError(dim, this.norms[row]! * length);
           distances[point * this.count + row] = distance <= error ? 0 : distance;
         }
