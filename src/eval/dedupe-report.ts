@@ -21,6 +21,7 @@ import { embedImages } from './embed-images.ts';
 import { evalView } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import type { FeatureRows } from './knn.ts';
+import { checkMemory } from './memory-limit.ts';
 
 export interface DedupeOptions {
   readonly source: Source;
@@ -71,6 +72,7 @@ const QUALITY = 50;
 export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport> {
   const { source, backbone, weights, engine, onProgress } = options;
   const skipped: SkippedImages = [];
+  checkMemory(4 * source.length * backbone.dim, `The features of ${source.length} images of ${source.name}`);
   const values = new Float32Array(source.length * backbone.dim);
   const numbers: number[] = [];
   const batches = embedImages(source, backbone, weights, {

@@ -13,6 +13,7 @@ import { imageFeature } from '../model/backbone.ts';
 import { clsGemDescriptors } from './copies.ts';
 import type { FrozenBackbone, PixelBatch, Weights } from './frozen-backbone.ts';
 import type { FeatureRows } from './knn.ts';
+import { checkMemory } from './memory-limit.ts';
 import { multiScale, RETRIEVAL_SCALES } from './multi-scale.ts';
 
 /** An image, and the number it has where it comes from. */
@@ -91,6 +92,12 @@ export async function describeImages(
   const indices: number[] = [];
   let [waiting, numbers, done] = [[] as { row: number; image: Image }[], 0, 0];
   const flush = async (): Promise<void> => {
+    // In the end all rows are copied below each other.
+    const rowBytes = [...rows.values(), pixels].reduce((sum, [row]) => sum + (row?.byteLength ?? 0), 0);
+    checkMemory(
+      indices.length * rowBytes,
+      `The descriptors of the first ${indices.length} images, put together,`,
+    );
     for (const group of bySize(waiting)) {
       for (let start = 0; start < group.length; start += batch) {
         const part = group.slice(start, start + batch);

@@ -8,6 +8,7 @@ import { normalizationTable, normalize } from '../image/normalize.ts';
 import { resize } from '../image/resize.ts';
 import { evalImages } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
+import { checkMemory } from './memory-limit.ts';
 
 export interface Extracted {
   /** [images, D] for each name of the given weights. */
@@ -57,6 +58,10 @@ export async function extractFeatures(
   const side = Math.min(backbone.size, PIXEL_SIDE);
   const pixelDim = side * side * source.channels;
   const table = normalizationTable(statisticsFor(source.channels));
+  checkMemory(
+    4 * count * (weights.size * dim + pixelDim),
+    `The features of ${count} images of ${source.name}`,
+  );
   const features = new Map([...weights.keys()].map((name) => [name, new Float32Array(count * dim)]));
   const pixels = new Float32Array(count * pixelDim);
   const labels = new Int32Array(count);
