@@ -1,6 +1,7 @@
-/** The figures of a report as files: SVG of charts and scatters, PNG of pictures side by side, and a list of their captions. */
+/** The figures of a report as files: SVG of charts, scatters, bars and matrices, PNG of pictures side by side, and a list of their captions. */
 import sharp from 'sharp';
-import type { TileBlock } from '../report/blocks.ts';
+import { matrixSvg, scoresSvg } from '../report/block-svg.ts';
+import type { Block, TileBlock } from '../report/blocks.ts';
 import { otherCharts, runCharts } from '../report/curves.ts';
 import type { AttentionExample, NeighborQuery, Picture, Report } from '../report/model.ts';
 import { chartSvg, scatterSvg } from '../report/standalone-svg.ts';
@@ -46,11 +47,27 @@ function chartFigures({ curves, accuracy, evaluations = [] }: Report): Figure[] 
     ...evaluations.flatMap(({ title, blocks }) =>
       blocks.flatMap((block) => {
         const name = `${title}: ${'title' in block ? (block.title ?? '') : ''}`;
-        if (block.kind === 'scatter') return [svg(name, block.caption, scatterSvg(block))];
-        return block.kind === 'chart' ? [svg(name, block.caption, chartSvg(block))] : [];
+        const text = blockSvg(block, name);
+        return text === undefined ? [] : [svg(name, 'caption' in block ? block.caption : undefined, text)];
       }),
     ),
   ];
+}
+
+/** A block as a file, where it is a drawing; bars alone do not say what they measure, so that they get the longer name. */
+function blockSvg(block: Block, name: string): string | undefined {
+  switch (block.kind) {
+    case 'chart':
+      return chartSvg(block);
+    case 'scatter':
+      return scatterSvg(block);
+    case 'scores':
+      return scoresSvg({ ...block, title: name });
+    case 'matrix':
+      return matrixSvg(block);
+    default:
+      return undefined;
+  }
 }
 
 async function pictureFigures({ attention, neighbors, evaluations = [] }: Report): Promise<Figure[]> {

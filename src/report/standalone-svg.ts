@@ -29,16 +29,22 @@ const LINE = 16;
 export function chartSvg(chart: LineChart): string {
   const legend =
     chart.series.length > 1 ? chart.series.map(({ name }, i) => ({ name, className: `s${i % 5}` })) : [];
-  return standalone(lineChart(chart), chart.title, chart.caption, legend);
+  return standaloneSvg(lineChart(chart), chart.title, chart.caption, legend);
 }
 
 /** @param block a scatter */
 export function scatterSvg(block: ScatterBlock): string {
   const legend = block.groups.map((name, i) => ({ name, className: `g${i % 10}` }));
-  return standalone(drawBlock(block), block.title ?? '', block.caption, legend);
+  return standaloneSvg(drawBlock(block), block.title ?? '', block.caption, legend);
 }
 
-function standalone(
+/**
+ * A drawing as a file of its own, with what belongs to it in the picture.
+ *
+ * @param figure markup with one `<svg viewBox="0 0 width height">`
+ * @throws Error if there is no drawing in it
+ */
+export function standaloneSvg(
   figure: Markup,
   title: string,
   caption: string | undefined,

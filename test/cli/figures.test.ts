@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { matrixSvg, scoresSvg } from '../../src/report/block-svg.ts';
 import { chartSvg, scatterSvg } from '../../src/report/standalone-svg.ts';
 import { elementNames } from '../report/html-checker.ts';
 import { dino } from './command.ts';
@@ -26,7 +27,12 @@ describe('dino report --figures', () => {
       const { width = 0, height = 0 } = await sharp(join(folder, file)).metadata();
       expect(Math.min(width, height)).toBeGreaterThan(50);
     }
-    for (const part of ['-loss.svg', '-map-of-the-features-t-sne-trained-network.svg', '-neighbours.png'])
+    for (const part of [
+      '-loss.svg',
+      '-map-of-the-features-t-sne-trained-network.svg',
+      '-neighbours.png',
+      '-clusters-nmi.svg',
+    ])
       expect(files.some((file) => file.endsWith(part))).toBe(true);
     expect(files.some((file) => file.includes('clusters-the-groups'))).toBe(true);
   });
@@ -51,6 +57,37 @@ describe('a figure in a file of its own', () => {
     expect(chart.match(/<text x="8"/g)).toHaveLength(2);
     const scatter = scatterSvg({ kind: 'scatter', groups: ['cat'], points: [{ x: 1, y: 2, group: 0 }] });
     expect(scatter).toContain('<circle class="g0"');
+  });
+
+  it('shows bars as long as their scores, and cells as dark as their share of the row', () => {
+    const bars = scoresSvg({
+      kind: 'scores',
+      title: 'Accuracy',
+      unit: ' %',
+      top: 100,
+      rows: [
+        { name: 'trained', value: 50, low: 40, high: 60 },
+        { name: 'none <', value: Number.NaN },
+      ],
+    });
+    expect(elementNames(bars)).toContain('svg');
+    const widths = [...bars.matchAll(/<rect [^>]*width="([\d.]+)" height="10" fill="([^"]+)"/g)];
+    expect(widths.map(([, width, fill]) => [Number(width), fill])).toEqual([
+      [404, '#ecebe6'],
+      [202, '#4b3fae'],
+      [404, '#ecebe6'],
+      [0, '#b9b7b0'],
+    ]);
+    expect(bars).toContain('50.0 % (40.0 to 60.0)');
+    expect(bars).toContain('none &lt;');
+    const matrix = matrixSvg({ kind: 'matrix', labels: ['a', 'b'], counts: [3, 1, 0, 0] });
+    expect(elementNames(matrix)).toContain('svg');
+    expect([...matrix.matchAll(/fill-opacity="([\d.]+)"/g)].map(([, opacity]) => opacity)).toEqual([
+      '0.765',
+      '0.295',
+      '0.060',
+      '0.060',
+    ]);
   });
 
   it('is not made where there is nothing to draw', () => {
