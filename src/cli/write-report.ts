@@ -66,23 +66,10 @@ const MASKED_SCENES = 200;
 export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}): Promise<Report> {
   const extras = keptExtras(folder, given);
   const record = readRecord(folder);
-  const { config } = record;
-  const source = extras.source ?? openRecorded(record);
   const log = folder.readLog();
-  const monitor = await Monitor.create(source, config, ortNode);
-  const backbone = backboneOf(config);
-  const trained = weightsUnder(
-    networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher'),
-    'backbone.',
-  );
-  const untrained = untrainedWeights(backbone, config.globalCropsSize, config.seed);
-  const attention = await attentionSection(folder, monitor, source);
-  const masks =
-    extras.scenesSeed === undefined
-      ? undefined
-      : await objectMasks(monitor, trained, untrained, extras.scenesSeed);
+  const source = extras.source ?? recordedSource(record);
   const report: Report = {
-    title: extras.title ?? `DINO on ${source.name}`,
+    title: extras.title ?? `DINO on ${source?.name ?? record.source.path}`,
     finishedAt: new Date(),
     facts: facts(record, log),
     recipe: record.choices.map(({ name, value, reason }) => ({ name: `--${toFlag(name)}`, value, reason })),
@@ -90,18 +77,51 @@ export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}
     ...accuracy(extras.knn),
     curves: curves(log, record),
     findings: findings(log),
-    neighbors: await neighbourSection(monitor, source, trained, untrained),
-    ...(attention === undefined ? {} : { attention }),
-    ...(masks === undefined ? {} : { objectMasks: masks }),
+    ...(source === undefined ? {} : await pictureSections(folder, record, source, extras.scenesSeed)),
     evaluations: storedSections(folder),
     versions: [
       { name: 'Node', value: process.version },
       { name: 'engine', value: ortNode.name },
     ],
   };
-  await monitor.dispose();
   folder.writeTextAtomic('report.html', renderReport(report));
   return report;
+}
+
+/** The images of the run; a report can do without. */
+function recordedSource(record: RunRecord): Source | undefined {
+  try {
+    return openRecorded(record);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    console.error(`The report goes without attention and neighbours, which need the run's images: ${cause}`);
+    return undefined;
+  }
+}
+
+/** What is shown on images: attention, neighbours, and, where the objects are known, how well attention covers them. */
+async function pictureSections(
+  folder: RunFolder,
+  { config }: RunRecord,
+  source: Source,
+  scenesSeed: number | undefined,
+): Promise<Pick<Report, 'attention' | 'neighbors' | 'objectMasks'>> {
+  const monitor = await Monitor.create(source, config, ortNode);
+  const trained = weightsUnder(
+    networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher'),
+    'backbone.',
+  );
+  const untrained = untrainedWeights(backboneOf(config), config.globalCropsSize, config.seed);
+  const attention = await attentionSection(folder, monitor, source);
+  const neighbors = await neighbourSection(monitor, source, trained, untrained);
+  const masks =
+    scenesSeed === undefined ? undefined : await objectMasks(monitor, trained, untrained, scenesSeed);
+  await monitor.dispose();
+  return {
+    neighbors,
+    ...(attention === undefined ? {} : { attention }),
+    ...(masks === undefined ? {} : { objectMasks: masks }),
+  };
 }
 
 /** The report of weights that were trained elsewhere: what evaluations found. */

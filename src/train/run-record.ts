@@ -2,6 +2,8 @@
  * What `config.json` of a run folder holds: enough to repeat a run, to go on with it, and to notice that the images have
  * changed in between.
  */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { openSource, type Source, scenesSource } from '../data/source.ts';
 import { explainIssue, type TrainConfig, trainConfigSchema } from './config.ts';
@@ -15,7 +17,10 @@ const scenesSchema = z.object({ count: z.number(), seed: z.number(), size: z.num
 const recordSchema = z.object({
   format: z.literal(FORMAT),
   source: z.object({
+    /** As it was given. */
     path: z.string(),
+    /** Where that path starts from: the working directory of the command. */
+    directory: z.string().optional(),
     images: z.number(),
     classes: z.array(z.string()),
     /** See `fingerprint`. */
@@ -47,6 +52,7 @@ export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord
     format: FORMAT,
     source: {
       path: source.name,
+      directory: process.cwd(),
       images: source.length,
       classes: [...source.classes],
       fingerprint: fingerprint(source),
@@ -77,7 +83,8 @@ export function readRecord(folder: RunFolder): RunRecord {
 }
 
 /**
- * Opens the images a run was started with, or the ones at another path.
+ * Opens the images a run was started with, or the ones at another path. A relative path is looked for from here, and then
+ * from where the run was started.
  *
  * @throws Error if there is nothing there
  */
@@ -85,7 +92,10 @@ export function openRecorded({ source, config }: RunRecord, path?: string): Sour
   if (path === undefined && source.scenes !== undefined) {
     return scenesSource({ ...source.scenes, channels: config.channels });
   }
-  return openSource(path ?? source.path, { channels: config.channels });
+  const here = path ?? source.path;
+  const there = resolve(source.directory ?? '.', here);
+  const moved = path === undefined && !existsSync(here) && existsSync(there);
+  return openSource(moved ? there : here, { channels: config.channels });
 }
 
 /** @throws Error if these are not the images the run was started with, as far as their number and names tell */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -35,6 +35,19 @@ describe('dino eval knn', () => {
     expect(said.out).toContain('k = 10');
     expect(said.out).not.toContain('k = 20');
     expect(said.err).toContain('k = 20, 100, 200 left out: the bank has only 12 images');
+  });
+
+  it('keeps its results and a report without the images of the run, when those have gone', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const run = await trainedOn(images);
+    const others = await photos(['a', 'b'], 6, 50);
+    rmSync(images, { recursive: true });
+    const said = await dino('eval', 'knn', run, '--train', others, '--test', others, '--k', '3');
+    expect(said.code).toBe(0);
+    expect(said.err).toContain('The report goes without attention and neighbours');
+    const report = readFileSync(join(run, 'report.html'), 'utf8');
+    expect(report).toContain('Top-1 with 3 neighbours');
+    expect(report).not.toContain('data:image');
   });
 
   it('says what is missing: labels, a class, a source, a checkpoint', async () => {
