@@ -20,11 +20,12 @@ export class ClusterMeans {
     this.#sizes = new Int32Array(k);
   }
 
-  /** Takes over a new assignment; returns how many rows changed. */
-  assign(assignments: Int32Array): number {
+  /** Takes over the new assignment of a range of rows; returns how many of them changed. */
+  assign(assignments: Int32Array, start: number, end: number): number {
     let changed = 0;
-    for (let row = 0; row < assignments.length; row++) {
-      const [from, to] = [this.#clusters[row]!, assignments[row]!];
+    for (let row = start; row < end; row++) {
+      const from = this.#clusters[row]!;
+      const to = assignments[row]!;
       if (from === to) continue;
       if (from >= 0) this.#move(row, from, to);
       else addRow(this.#rows, row, this.#sums, this.#sizes, to, 1);

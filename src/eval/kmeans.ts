@@ -94,25 +94,34 @@ async function lloyd(
   { k, maxIterations = 300, tolerance = 1e-4 }: KMeansOptions,
 ): Promise<Clustering> {
   const { values, dim } = products.rows;
-  const means = new ClusterMeans(products.rows, k);
-  let centres = initial;
   const limit = tolerance * products.variance;
-  let assignments = await nearestCentres(products, centres);
+  const means = new ClusterMeans(products.rows, k);
+  let changed = 0;
+  const assign = (nearest: Int32Array, from: number, to: number): void => {
+    changed += means.assign(nearest, from, to);
+  };
+  let inertia = 0;
+  const addInertia = (nearest: Int32Array, from: number, to: number): void => {
+    for (let row = from; row < to; row++)
+      inertia += squaredDistance(values, row * dim, centres, nearest[row]! * dim, dim);
+  };
+  let centres = initial;
+  let assignments = await nearestCentres(products, centres, assign);
   let iterations = 1;
-  let converged = means.assign(assignments) === 0;
-  while (!converged) {
+  while (changed > 0) {
     const moved = means.centres(centres);
     const shift = squaredDistance(moved, 0, centres, 0, centres.length);
     centres = moved;
-    assignments = await nearestCentres(products, centres);
-    converged = shift <= limit;
-    // This pass only tells where rows belong after the last move.
-    if (converged || iterations >= maxIterations) break;
+    const converged = shift <= limit;
+    if (converged || iterations >= maxIterations) {
+      // Where rows belong after the last move.
+      assignments = await nearestCentres(products, centres, addInertia);
+      return { k, dim, assignments, centres, inertia, iterations, converged };
+    }
+    changed = 0;
+    assignments = await nearestCentres(products, centres, assign);
     iterations++;
-    converged = means.assign(assignments) === 0;
   }
-  let inertia = 0;
-  for (let row = 0; row < products.count; row++)
-    inertia += squaredDistance(values, row * dim, centres, assignments[row]! * dim, dim);
-  return { k, dim, assignments, centres, inertia, iterations, converged };
+  addInertia(assignments, 0, products.count);
+  return { k, dim, assignments, centres, inertia, iterations, converged: true };
 }

@@ -11,57 +11,64 @@ import { squaredDistance } from './squared-distance.ts';
  * |x - c|^2 is smallest where x . d - (m . d + |d|^2 / 2) is largest, with m the mean of the rows and d = c - m.
  *
  * @param centres [k, dim]
+ * @param onRows called with ranges of rows whose centres are known, all of them in turn, while the engine works on the next
  * @returns [rows]
  */
-export async function nearestCentres(products: RowProducts, centres: Float64Array): Promise<Int32Array> {
+export async function nearestCentres(
+  products: RowProducts,
+  centres: Float64Array,
+  onRows?: (nearest: Int32Array, from: number, to: number) => void,
+): Promise<Int32Array> {
   const { values, dim } = products.rows;
   const k = centres.length / dim;
   const { vectors, meanProducts, squares } = products.aboutMean(centres);
   const offsets = Float32Array.from(squares, (square, i) => meanProducts[i]! + square / 2);
   const longest = Math.sqrt(squares.reduce((a, b) => Math.max(a, b), 0));
   const largestOffset = offsets.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-  const kept = Math.min(3, k);
-  const { values: scores, positions } = await products.best(vectors, offsets, kept);
+  // Of each of two scores: the product, the rounded offset, and their difference. The same once more for the comparison.
+  const fixed = 6 * roundingError(largestOffset);
+  const perLength = 2 * productError(dim, longest) + 4 * roundingError(longest);
   const nearest = new Int32Array(products.count);
-  for (let row = 0, at = 0; row < products.count; row++, at += kept) {
-    // Of each of two: the product, the rounded offset, and their difference.
-    const scale = products.norms[row]! * longest;
-    const error = productError(dim, scale) + 2 * roundingError(largestOffset) + roundingError(scale);
-    const sure = scores[at]! - 2 * error;
-    if (kept === 1 || scores[at + 1]! < sure) nearest[row] = Number(positions[at]);
-    else if (kept === 2 || scores[at + 2]! < sure)
-      nearest[row] = nearerOf(
-        values,
-        row * dim,
-        centres,
-        dim,
-        Number(positions[at]),
-        Number(positions[at + 1]),
-      );
-    else nearest[row] = exactlyNearest(values, row * dim, centres, dim);
+  for await (const { start, count, scores, rivals } of products.largest(vectors, offsets, {
+    perLength,
+    fixed,
+  })) {
+    const height = rivals.length / 2;
+    for (let i = 0; i < count; i++) {
+      const row = start + i;
+      if (rivals[i] === 1) nearest[row] = rivals[height + i]!;
+      else {
+        const margin = 2 * (products.norms[row]! * perLength + fixed);
+        nearest[row] = nearestOfSome(
+          values,
+          row * dim,
+          centres,
+          dim,
+          scores.subarray(i * k, (i + 1) * k),
+          margin,
+        );
+      }
+    }
+    onRows?.(nearest, start, start + count);
   }
   return nearest;
 }
 
-/** Most rows that are in doubt are so between two centres: the exact distances of all others are not needed. */
-function nearerOf(
+/** The nearest by exact distance of those centres whose scores are at most `margin` below the largest. */
+function nearestOfSome(
   values: Float32Array,
   at: number,
   centres: Float64Array,
   dim: number,
-  a: number,
-  b: number,
+  scores: Float32Array,
+  margin: number,
 ): number {
-  const toA = squaredDistance(values, at, centres, a * dim, dim);
-  const toB = squaredDistance(values, at, centres, b * dim, dim);
-  return toA < toB || (toA === toB && a < b) ? a : b;
-}
-
-function exactlyNearest(values: Float32Array, at: number, centres: Float64Array, dim: number): number {
+  const threshold = scores.reduce((a, b) => Math.max(a, b)) - margin;
   let [nearest, least] = [0, Number.POSITIVE_INFINITY];
-  for (let start = 0; start < centres.length; start += dim) {
-    const distance = squaredDistance(values, at, centres, start, dim);
-    if (distance < least) [nearest, least] = [start / dim, distance];
+  for (let centre = 0; centre < scores.length; centre++) {
+    if (scores[centre]! < threshold) continue;
+    const distance = squaredDistance(values, at, centres, centre * dim, dim);
+    if (distance < least) [nearest, least] = [centre, distance];
   }
   return nearest;
 }

@@ -6,25 +6,39 @@
  *
  * so that the rounding of the float32 product x . d scales with |x| |d|, and not with the mean, which features have in common.
  */
-import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
-import { type CompiledGraph, compile, gemm, input, sub, type Tensor, topK } from '../graph/index.ts';
+import type { Engine, EngineOptions, Program, Values } from '../engine/engine.ts';
+import {
+  add,
+  type CompiledGraph,
+  cast,
+  compile,
+  constant,
+  gemm,
+  greater,
+  input,
+  max,
+  mul,
+  slice,
+  sub,
+  type Tensor,
+  topK,
+} from '../graph/index.ts';
 import type { FeatureRows } from './knn.ts';
 import { type RowBlock, rowBlocks } from './row-blocks.ts';
 import { squaredDistance } from './squared-distance.ts';
 
 /** Rows of a block; the fastest of those tried. */
-const BLOCK = 8192;
+const BLOCK = 2048;
 
 /** Half a unit in the last place of float32, relative. */
 const ROUNDING = 2 ** -24;
 
-/** The k largest scores of each row. */
-export interface BestScores {
-  /** [rows, k], largest first */
-  readonly values: Float32Array;
-  /** [rows, k] */
-  readonly positions: BigInt64Array;
-}
+/** What an engine found for a block of rows; the arrays are overwritten once the next block is asked for. */
+export type BlockResult<Results> = Results & {
+  /** The block's first row, and how many follow from there. */
+  readonly start: number;
+  readonly count: number;
+};
 
 /** Rows, and what is needed of them again and again. */
 export class RowProducts {
@@ -45,7 +59,8 @@ export class RowProducts {
   constructor(engine: Engine, rows: FeatureRows, options: EngineOptions = {}, block = BLOCK) {
     const { values, dim } = rows;
     this.#engine = engine;
-    this.#options = options;
+    // The caller works on one block while the engine works on the next: nobody should wait actively.
+    this.#options = { spinning: false, ...options };
     this.rows = rows;
     this.count = values.length / dim;
     this.mean = new Float64Array(dim);
@@ -81,28 +96,60 @@ export class RowProducts {
   }
 
   /**
-   * The `k` largest of `row . vector - offset` for every row.
+   * The `k` largest of `row . vector - offset` for every row: `values` (float32) and `positions` (int64), both [rows of the
+   * block, k], the largest first.
    *
    * @param vectors [offsets, dim]
    */
-  async best(vectors: Float32Array, offsets: Float32Array, k: number): Promise<BestScores> {
+  best(
+    vectors: Float32Array,
+    offsets: Float32Array,
+    k: number,
+  ): AsyncGenerator<BlockResult<{ readonly values: Float32Array; readonly positions: BigInt64Array }>> {
     const width = offsets.length;
-    const program = await this.#program(`best ${k} of ${width}`, (rows) => {
-      const product = gemm(rows, input('vectors', [width, rows.dim(1)]), { transB: true });
-      return compile({ ...topK(sub(product, input('offsets', [width])), k) });
-    });
+    const size = this.#height * k;
+    return this.#blockwise(
+      `best ${k} of ${width}`,
+      (rows) => topK(scoresOf(rows, width), k),
+      (block) => ({ rows: block.values, vectors, offsets }),
+      () => ({ values: new Float32Array(size), positions: new BigInt64Array(size) }),
+    );
+  }
+
+  /**
+   * Which scores `row . vector - offset` of a row may be its largest, when each may be wrong by some distance: `scores`
+   * [rows of the block, vectors], and `rivals` [2, rows of the block]: how many scores are within `perLength` times the row's
+   * length plus `fixed` of its largest, and where that one is if there is only one. Faster than `best`.
+   *
+   * @param vectors [offsets, dim]
+   */
+  largest(
+    vectors: Float32Array,
+    offsets: Float32Array,
+    slack: { readonly perLength: number; readonly fixed: number },
+  ): AsyncGenerator<BlockResult<{ readonly scores: Float32Array; readonly rivals: Float32Array }>> {
+    const width = offsets.length;
     const height = this.#height;
-    const found = {
-      values: new Float32Array(this.count * k),
-      positions: new BigInt64Array(this.count * k),
-    };
-    const block = { values: new Float32Array(height * k), positions: new BigInt64Array(height * k) };
-    for (const { start, count, values: rows } of this.#blocks) {
-      await program.run({ rows, vectors, offsets }, block);
-      found.values.set(block.values.subarray(0, count * k), start * k);
-      found.positions.set(block.positions.subarray(0, count * k), start * k);
-    }
-    return found;
+    const lengths = new Float32Array(this.#blocks.length * height); // filled up to whole blocks
+    lengths.set(this.norms);
+    const terms = Float32Array.of(slack.perLength, slack.fixed);
+    return this.#blockwise(
+      `largest of ${width}`,
+      (rows) => {
+        const scores = scoresOf(rows, width);
+        const terms = input('terms', [2]);
+        const margin = add(mul(input('lengths', [height, 1]), slice(terms, 0, 0, 1)), slice(terms, 0, 1, 2));
+        const threshold = sub(max(scores, { axes: [1], keep: true }), margin);
+        const near = cast(greater(scores, threshold), 'f32'); // [rows, width]
+        const positions = Float32Array.from({ length: 2 * width }, (_, i) => (i < width ? 1 : i - width));
+        return { scores, rivals: gemm(constant(positions, [2, width]), near, { transB: true }) };
+      },
+      ({ start, values }) => ({
+        ...{ rows: values, vectors, offsets, terms },
+        lengths: lengths.subarray(start, start + height),
+      }),
+      () => ({ scores: new Float32Array(height * width), rivals: new Float32Array(2 * height) }),
+    );
   }
 
   /**
@@ -163,6 +210,28 @@ export class RowProducts {
     this.#programs.clear();
   }
 
+  /** Runs block after block; the results of one are the caller's while the engine works on the next. */
+  async *#blockwise<Results extends Readonly<Record<string, Values>>>(
+    key: string,
+    graph: (rows: Tensor) => Readonly<Record<string, Tensor>>,
+    inputs: (block: RowBlock) => Readonly<Record<string, Float32Array>>,
+    allocate: () => Results,
+  ): AsyncGenerator<BlockResult<Results>> {
+    const program = await this.#program(key, (rows) => compile(graph(rows)));
+    const results = [allocate(), allocate()] as const;
+    const begin = async (i: number): Promise<Results> => {
+      const [block, into] = [this.#blocks[i], results[i % 2 === 0 ? 0 : 1]];
+      if (block !== undefined) await program.run(inputs(block), into);
+      return into;
+    };
+    let running = begin(0);
+    for (const [i, { start, count }] of this.#blocks.entries()) {
+      const found = await running;
+      running = begin(i + 1);
+      yield { ...found, start, count };
+    }
+  }
+
   #program(key: string, graph: (rows: Tensor) => CompiledGraph): Promise<Program> {
     const program =
       this.#programs.get(key) ??
@@ -170,6 +239,11 @@ export class RowProducts {
     this.#programs.set(key, program);
     return program;
   }
+}
+
+function scoresOf(rows: Tensor, vectors: number): Tensor {
+  const product = gemm(rows, input('vectors', [vectors, rows.dim(1)]), { transB: true });
+  return sub(product, input('offsets', [vectors]));
 }
 
 /**

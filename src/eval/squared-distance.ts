@@ -2,7 +2,7 @@
 export function squaredDistance(
   a: Float32Array | Float64Array,
   startA: number,
-  b: Float64Array,
+  b: Float32Array | Float64Array,
   startB: number,
   dim: number,
 ): number {

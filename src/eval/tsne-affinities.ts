@@ -5,6 +5,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureRows } from './knn.ts';
 import { RowProducts } from './row-products.ts';
+import { squaredDistance } from './squared-distance.ts';
 
 /** A symmetric sparse matrix, row by row, that sums to 1. */
 export interface Affinities {
@@ -43,19 +44,18 @@ export async function nearestRows(engine: Engine, features: FeatureRows, k: numb
   );
   const { vectors, meanProducts, squares } = products.aboutMean(Float64Array.from(values));
   const offsets = Float32Array.from(squares, (square, i) => meanProducts[i]! + square / 2);
-  const { positions } = await products.best(vectors, offsets, k + 1);
-  await products.dispose();
   const found = { k, rows: new Int32Array(count * k), squares: new Float64Array(count * k) };
-  for (let row = 0; row < count; row++) {
-    for (let i = 0, from = row * (k + 1); i < k; from++) {
-      const other = Number(positions[from]);
-      if (other === row) continue; // among equal rows it may not be the first, or not be there
-      found.rows[row * k + i] = other;
-      let square = 0;
-      for (let d = 0; d < dim; d++) square += (values[row * dim + d]! - values[other * dim + d]!) ** 2;
-      found.squares[row * k + i++] = square;
+  for await (const { start, count: rows, positions } of products.best(vectors, offsets, k + 1)) {
+    for (let row = start; row < start + rows; row++) {
+      for (let i = 0, from = (row - start) * (k + 1); i < k; from++) {
+        const other = Number(positions[from]);
+        if (other === row) continue; // among equal rows it may not be the first, or not be there
+        found.rows[row * k + i] = other;
+        found.squares[row * k + i++] = squaredDistance(values, row * dim, values, other * dim, dim);
+      }
     }
   }
+  await products.dispose();
   return found;
 }
 
