@@ -1,105 +1,74 @@
-/** `dino export <run> --to <layout>`: the teacher's network for use elsewhere. */
+/** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { statisticsFor } from '../data/assemble.ts';
 import { openSubject, type Subject } from '../eval/subject.ts';
-import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
-import { serializeTorch } from '../format/torch-save.ts';
-import { input, ParameterSet } from '../graph/index.ts';
-import { imageFeature } from '../model/backbone.ts';
-import { huggingFaceConfig, huggingFacePreprocessor } from '../weights/hugging-face.ts';
-import { huggingFaceVit } from '../weights/layouts.ts';
+import { type ExportedFiles, exportFiles, exportTargets } from '../export/export-files.ts';
 import { modelCard } from '../weights/model-card.ts';
-import { type NamedTensor, toLayout } from '../weights/to-layout.ts';
+import { classifierKinds, readClassifier } from './classifier-file.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
-
-const targets = ['huggingface', 'torch', 'timm', 'safetensors'] as const;
 
 const fields = {
   to: z
-    .enum(targets)
+    .enum(exportTargets)
     .describe(
-      'huggingface: a folder for transformers; torch: a .pth that torch.load reads; timm, safetensors: official names in safetensors',
+      'huggingface: a folder for transformers; transformers.js: one for browsers and Node; onnx: model.onnx; torch: a .pth that torch.load reads; timm, safetensors: official names in safetensors',
     ),
-  output: z.string().describe('where to write; <run>/export/<layout> unless given'),
+  output: z.string().describe('where to write; <run>/export/<target> unless given'),
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
+  checkpointKey: z.string().describe('which network of an official full checkpoint; teacher unless given'),
+  heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
+  classifier: z
+    .enum(classifierKinds)
+    .describe('export a classifier with its labels: the one that dino eval linear or finetune has trained'),
 };
 
-const help = `dino export <run> --to <layout> [flags]
+const help = `dino export <run or weights> --to <target> [flags]
 
+  --attentions       ONNX models give the attention maps of every block too
 ${describeFields(fields).join('\n')}`;
 
 /** @returns the exit code */
 export async function exportCommand(args: readonly string[]): Promise<number> {
-  const { positionals, values, switches } = parseFlags(args, { fields, switches: ['help'] });
+  const { positionals, values, switches } = parseFlags(args, { fields, switches: ['help', 'attentions'] });
   if (switches.has('help')) {
     console.log(help);
     return 0;
   }
   const [run] = positionals;
-  const { to, output, checkpoint = 'last' } = z.object(fields).partial().parse(values);
+  const given = z.object(fields).partial().parse(values);
+  const { to, output, checkpoint = 'last', checkpointKey, heads, classifier: kind } = given;
+  const attentions = switches.has('attentions');
   if (run === undefined || to === undefined)
-    throw new UsageError(`Which run, and where to? dino export <run> --to ${targets.join('|')}`);
-  const subject = openSubject(run, { checkpoint });
-  const target = output ?? subject.folder.file(`export/${to}`);
-  const tensors = backboneTensors(subject);
-  const files = new Map<string, readonly Uint8Array[]>();
-  switch (to) {
-    case 'huggingface': {
-      const { backbone } = subject;
-      if (backbone.kind !== 'vit' || backbone.stem === 'conv') {
-        throw new Error(
-          `Hugging Face's ViT has no place for ${backbone.kind === 'vit' ? 'a convolutional stem' : 'a convolutional network'}: train with --arch vit --stem patch, or export with --to torch.`,
-        );
-      }
-      const stored = toLayout(tensors, huggingFaceVit, backbone.depth);
-      files.set('model.safetensors', serializeSafetensors(stored, { format: 'pt' }));
-      files.set('config.json', json(huggingFaceConfig(backbone)));
-      files.set(
-        'preprocessor_config.json',
-        json(huggingFacePreprocessor(subject.size, statisticsFor(subject.channels))),
-      );
-      files.set('README.md', [new TextEncoder().encode(card(subject))]);
-      break;
-    }
-    case 'torch':
-      files.set('backbone.pth', serializeTorch(stored(tensors)));
-      break;
-    case 'timm':
-    case 'safetensors':
-      files.set('model.safetensors', serializeSafetensors(stored(tensors), { format: 'pt' }));
-      break;
-  }
+    throw new UsageError(`Which run, and where to? dino export <run> --to ${exportTargets.join('|')}`);
+  if (attentions && to !== 'onnx' && to !== 'transformers.js')
+    throw new UsageError(
+      `--attentions is for --to onnx and transformers.js: --to ${to} holds weights alone.`,
+    );
+  const subject = openSubject(run, {
+    checkpoint,
+    ...(checkpointKey === undefined ? {} : { checkpointKey }),
+    ...(heads === undefined ? {} : { heads }),
+  });
+  const classifier = kind === undefined ? undefined : readClassifier(subject, kind);
+  const files = exportFiles(
+    {
+      backbone: subject.backbone,
+      size: subject.size,
+      weights: classifier?.weights ?? subject.trained,
+      ...(classifier === undefined ? {} : { classifier: classifier.head }),
+      card: (target) => card(subject, target),
+    },
+    to,
+    attentions,
+  );
+  const target = output ?? subject.folder.file(`export/${to}${kind === undefined ? '' : `-${kind}`}`);
   write(target, files);
   for (const name of files.keys()) console.log(join(target, name));
   return 0;
 }
 
-/** The teacher's backbone under our names, which are the official ones. */
-function backboneTensors({ backbone, size, trained }: Subject): Map<string, NamedTensor> {
-  const set = new ParameterSet();
-  imageFeature(set.scope, input('images', [1, backbone.channels, size, size]), backbone, 'eval');
-  return new Map(
-    [...set.parameters.values(), ...set.buffers.values()].map(({ name, shape }) => {
-      const values = trained.get(name);
-      if (values === undefined) throw new Error(`the checkpoint lacks ${name}: it is of another network.`);
-      return [name, { shape, values }];
-    }),
-  );
-}
-
-function stored(tensors: ReadonlyMap<string, NamedTensor>): Map<string, StoredTensor> {
-  return new Map(
-    [...tensors].map(([name, { shape, values }]) => [name, { dtype: 'F32', shape, data: values }]),
-  );
-}
-
-function json(value: unknown): Uint8Array[] {
-  return [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)];
-}
-
-function card(subject: Subject): string {
+function card(subject: Subject, target: 'huggingface' | 'transformers.js'): string {
   if (subject.record === undefined) return `# Weights from ${subject.name}\n\nConverted by dino-ts.\n`;
   const { config, source, steps, command } = subject.record;
   const scores = subject.folder.list('eval').flatMap((file) => {
@@ -110,13 +79,17 @@ function card(subject: Subject): string {
     return [{ name: file.slice(0, -'.json'.length), text }];
   });
   return modelCard({
+    target,
     images: source.images,
     source: source.path,
-    network: `ViT of width ${config.dim}, ${config.depth} blocks, ${config.heads} heads, patches of ${config.patchSize}`,
+    network:
+      subject.backbone.kind === 'vit'
+        ? `ViT of width ${config.dim}, ${config.depth} blocks, ${config.heads} heads, patches of ${config.patchSize}`
+        : `Convolutional net, stages of ${config.widths.join(', ')} channels`,
     steps,
     batch: config.batchSizePerGpu,
     size: subject.size,
-    patch: config.patchSize,
+    multiple: subject.backbone.kind === 'vit' ? config.patchSize : 1,
     command,
     scores,
   });
@@ -125,13 +98,16 @@ function card(subject: Subject): string {
 const scoresSchema = z.looseObject({ trained: z.unknown().optional(), untrained: z.unknown().optional() });
 
 /** Writes all files or none. */
-function write(target: string, files: ReadonlyMap<string, readonly Uint8Array[]>): void {
+function write(target: string, files: ExportedFiles): void {
   const status = statSync(target, { throwIfNoEntry: false });
-  if (status !== undefined && (!status.isDirectory() || readdirSync(target).some((name) => !files.has(name))))
+  const own = new Set([...files.keys()].map((name) => name.split('/')[0]));
+  if (status !== undefined && (!status.isDirectory() || readdirSync(target).some((name) => !own.has(name))))
     throw new Error(`${target} exists and holds something else: choose another --output.`);
-  mkdirSync(target, { recursive: true });
   try {
-    for (const [name, parts] of files) writeFileSync(join(target, name), Buffer.concat(parts));
+    for (const [name, parts] of files) {
+      mkdirSync(dirname(join(target, name)), { recursive: true });
+      writeFileSync(join(target, name), Buffer.concat(parts));
+    }
   } catch (error) {
     for (const name of files.keys()) rmSync(join(target, name), { force: true });
     throw new Error(

@@ -1,14 +1,17 @@
 /**
  * The ONNX file format, as far as programs need it: a writer of ModelProto in protobuf's wire format.
- * Field numbers from onnx/onnx.proto (IR version 10).
+ * Field numbers from onnx/onnx.proto.
  */
 import type { DType, OnnxAttribute, Shape } from './tensor.ts';
 
-const IR_VERSION = 10;
-/** Opset 23 brought `Attention`. */
+/** Of the file format: the one that came with opset 23, and the one of the opsets before 19. */
+const [IR_VERSION, OLDER_IR_VERSION] = [10, 8];
+/** Of compiled programs: opset 23 brought `Attention`. */
 const OPSET = 23;
 
 const ELEMENT_TYPE: Readonly<Record<DType, number>> = { f32: 1, i64: 7, bool: 9, f16: 10 };
+
+const UINT8 = 2;
 
 export interface OnnxNode {
   readonly opType: string;
@@ -24,17 +27,25 @@ export interface OnnxValue {
   readonly shape: Shape;
 }
 
+/** A value with sizes that are known only when the model runs: those are names. */
+export interface OnnxOpenValue extends Omit<OnnxValue, 'shape'> {
+  readonly shape: readonly (number | string)[];
+}
+
 export interface OnnxConstant {
   readonly name: string;
   readonly shape: Shape;
-  readonly values: Float32Array | BigInt64Array;
+  /** Uint16Array: the bits of float16 numbers; Uint8Array: bytes. */
+  readonly values: Float32Array | BigInt64Array | Uint16Array | Uint8Array;
 }
 
 export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
   readonly constants: readonly OnnxConstant[];
-  readonly inputs: readonly OnnxValue[];
-  readonly outputs: readonly OnnxValue[];
+  readonly inputs: readonly OnnxOpenValue[];
+  readonly outputs: readonly OnnxOpenValue[];
+  /** Version of the operators; the one programs are written in unless given. */
+  readonly opset?: number;
 }
 
 /** Grows as it is written to; nested messages are written into writers of their own, as their length comes first. */
@@ -122,20 +133,27 @@ function writeNode(to: Writer, node: OnnxNode): void {
   if (node.domain !== '') to.text(7, node.domain);
 }
 
+function elementType(values: OnnxConstant['values']): number {
+  if (values instanceof Float32Array) return ELEMENT_TYPE.f32;
+  if (values instanceof Uint16Array) return ELEMENT_TYPE.f16;
+  return values instanceof Uint8Array ? UINT8 : ELEMENT_TYPE.i64;
+}
+
 function writeConstant(to: Writer, { name, shape, values }: OnnxConstant): void {
   for (const n of shape) to.int(1, n);
-  to.int(2, values instanceof Float32Array ? ELEMENT_TYPE.f32 : ELEMENT_TYPE.i64);
+  to.int(2, elementType(values));
   to.text(8, name);
   to.bytes(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
 }
 
-function writeValue(to: Writer, { name, dtype, shape }: OnnxValue): void {
+function writeValue(to: Writer, { name, dtype, shape }: OnnxOpenValue): void {
   to.text(1, name);
   to.message(2, (type) =>
     type.message(1, (tensor) => {
       tensor.int(1, ELEMENT_TYPE[dtype]);
       tensor.message(2, (dims) => {
-        for (const n of shape) dims.message(1, (dim) => dim.int(1, n));
+        for (const size of shape)
+          dims.message(1, (dim) => (typeof size === 'number' ? dim.int(1, size) : dim.text(2, size)));
       });
     }),
   );
@@ -143,8 +161,9 @@ function writeValue(to: Writer, { name, dtype, shape }: OnnxValue): void {
 
 /** The bytes of a model file. */
 export function encodeOnnx(graph: OnnxGraph): Uint8Array<ArrayBuffer> {
+  const { opset = OPSET } = graph;
   const model = new Writer();
-  model.int(1, IR_VERSION);
+  model.int(1, opset < 19 ? OLDER_IR_VERSION : IR_VERSION);
   model.text(2, 'dino-ts');
   model.message(7, (to) => {
     for (const node of graph.nodes) to.message(1, (inner) => writeNode(inner, node));
@@ -155,10 +174,10 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array<ArrayBuffer> {
   });
   const domains: readonly (readonly [string, number])[] = graph.nodes.some((node) => node.domain !== '')
     ? [
-        ['', OPSET],
+        ['', opset],
         ['com.microsoft', 1],
       ]
-    : [['', OPSET]];
+    : [['', opset]];
   for (const [domain, version] of domains) {
     model.message(8, (to) => {
       to.text(1, domain);

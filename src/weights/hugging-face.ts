@@ -1,4 +1,5 @@
 /** The files beside `model.safetensors` in a Hugging Face folder: what makes transformers build the network and see images alike. */
+import type { ConvNetConfig } from '../model/convnet.ts';
 import type { VitConfig } from '../model/vit.ts';
 
 /** `config.json` of a `ViTModel`. */
@@ -21,6 +22,35 @@ export function huggingFaceConfig(config: VitConfig): Readonly<Record<string, un
     num_channels: config.channels,
     qkv_bias: true,
     torch_dtype: 'float32',
+  };
+}
+
+/**
+ * `config.json` of a convolutional net for transformers.js, which then loads the ONNX model beside it. There is no class of
+ * exactly this network: `resnet` is the nearest, and transformers.js takes nothing of it but how to name results.
+ */
+export function resNetConfig({ channels, widths, blocks }: ConvNetConfig): Readonly<Record<string, unknown>> {
+  return {
+    architectures: ['ResNetModel'],
+    model_type: 'resnet',
+    num_channels: channels,
+    embedding_size: widths[0],
+    hidden_sizes: widths,
+    depths: widths.map(() => blocks),
+    layer_type: 'basic',
+    hidden_act: 'relu',
+  };
+}
+
+/** What a classifier's `config.json` has besides: the class of the model, and names of the classes. */
+export function labelFields(
+  { model_type: type }: Readonly<Record<string, unknown>>,
+  classes: readonly string[],
+): Readonly<Record<string, unknown>> {
+  return {
+    architectures: [type === 'resnet' ? 'ResNetForImageClassification' : 'ViTForImageClassification'],
+    id2label: Object.fromEntries(classes.entries()),
+    label2id: Object.fromEntries([...classes.entries()].map(([id, name]) => [name, id])),
   };
 }
 

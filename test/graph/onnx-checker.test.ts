@@ -1,45 +1,10 @@
-/**
- * Programs pass ONNX's own checker (Debian: `apt install python3-onnx`; or `pip install onnx`). Where Python or the
- * package is missing the test says so and has nothing to hold.
- */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+/** Compiled programs pass ONNX's own checker. */
+import { expect, test } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import * as g from '../../src/graph/index.ts';
 import { type DinoConfig, dino } from '../../src/method/dino.ts';
 import { Trainer } from '../../src/train/trainer.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'onnx-checker-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const script = fileURLToPath(new URL('check_onnx.py', import.meta.url));
-const python = ['python3', '/usr/bin/python3'].find(
-  (command) => spawnSync(command, ['-c', 'import onnx']).status === 0,
-);
-
-/** The checker's verdict on a program; undefined, and a plain word, where there is no checker. */
-function check(
-  name: string,
-  onnx: Uint8Array,
-): { readonly status: number | null; readonly text: string } | undefined {
-  if (python === undefined) {
-    console.warn(`${name}: not checked, as no python3 here has the package onnx (python3-onnx)`);
-    return undefined;
-  }
-  const path = join(folder, `${name}.onnx`);
-  writeFileSync(path, onnx);
-  const { status, stdout, stderr } = spawnSync(python, [script, path], { encoding: 'utf8' });
-  return { status, text: stdout + stderr };
-}
-
-function expectValid(name: string, onnx: Uint8Array): void {
-  const verdict = check(name, onnx);
-  if (verdict !== undefined) expect(verdict, verdict.text).toMatchObject({ status: 0 });
-}
+import { checkOnnx, expectValidOnnx } from './onnx-checker.ts';
 
 const config: DinoConfig = {
   backbone: {
@@ -72,7 +37,7 @@ test.each([
     optimizer: 'adamw',
     seed: 0,
   });
-  expectValid(name.replaceAll(' ', '-'), trainer.graph.onnx);
+  expectValidOnnx(name.replaceAll(' ', '-'), trainer.graph.onnx);
   await trainer.dispose();
 });
 
@@ -80,7 +45,7 @@ test('results that are inputs, pieces and integers are valid ONNX', () => {
   const x = g.input('x', [4, 6]);
   const { values, positions } = g.topK(x, 2);
   const { onnx } = g.compile({ x, rows: g.concat([g.exp(x), g.neg(x)], 0), values, positions });
-  expectValid('border', onnx);
+  expectValidOnnx('border', onnx);
 });
 
 test('the checker refuses a program that reads a value nobody makes', () => {
@@ -91,6 +56,6 @@ test('the checker refuses a program that reads a value nobody makes', () => {
   const made = /([A-Z][a-z]+_\d)/.exec(text)?.[1] ?? '';
   broken[text.lastIndexOf(made)] = 'Z'.charCodeAt(0);
   expect(made).not.toBe('');
-  const verdict = check('broken', broken);
+  const verdict = checkOnnx('broken', broken);
   if (verdict !== undefined) expect(verdict.status, verdict.text).not.toBe(0);
 });

@@ -6,6 +6,7 @@ import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { linearFeature } from '../../eval/linear-features.ts';
 import { linearReport } from '../../eval/linear-report.ts';
 import { serializeSafetensors } from '../../format/safetensors.ts';
+import type { BackboneConfig } from '../../model/backbone.ts';
 import { UsageError } from '../flags.ts';
 import {
   accuracyBlocks,
@@ -104,7 +105,7 @@ export const linear = defineEvaluation({
         ['linear.weight', { dtype: 'F32', shape: [classes.length, feature.dim], data: weight }],
         ['linear.bias', { dtype: 'F32', shape: [classes.length], data: bias }],
       ]),
-      { feature: feature.title },
+      { feature: feature.title, ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens) },
     );
     const file = write('classifier.safetensors', Buffer.concat(tensors));
     write('labels.json', labelsFile(classes));
@@ -163,3 +164,14 @@ export const linear = defineEvaluation({
     };
   },
 });
+
+/** What an exported classifier has to know of the feature; the pooled feature of a convolutional net needs no telling. */
+function probeMetadata(
+  backbone: BackboneConfig,
+  lastBlocks: number,
+  meanPatchToken: boolean,
+): Record<string, string> {
+  if (backbone.kind === 'convnet') return {};
+  const used = { lastBlocks: Math.min(lastBlocks, backbone.depth), meanPatchToken };
+  return { probe: JSON.stringify(used) };
+}

@@ -1,0 +1,48 @@
+/** The classifier that `dino eval linear` or `dino eval finetune` left in a run folder, for export. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { Weights } from '../eval/frozen-backbone.ts';
+import type { Subject } from '../eval/subject.ts';
+import type { ClassifierHead } from '../export/onnx-model.ts';
+import { f32, parseSafetensors } from '../format/safetensors.ts';
+
+export const classifierKinds = ['linear', 'finetune'] as const;
+export type ClassifierKind = (typeof classifierKinds)[number];
+
+const probeSchema = z.object({ lastBlocks: z.number().int().min(1), meanPatchToken: z.boolean() });
+
+/**
+ * @returns the head, and the backbone it stands on: the run's own, or the fine-tuned one
+ * @throws Error if the evaluation was not run, or its files are damaged
+ */
+export function readClassifier(
+  { folder, backbone, trained }: Subject,
+  kind: ClassifierKind,
+): { readonly head: ClassifierHead; readonly weights: Weights } {
+  const name = `eval/${kind}/${kind === 'linear' ? 'classifier' : 'model'}.safetensors`;
+  const file = folder.file(name);
+  if (!folder.has(name) || !folder.has(`eval/${kind}/labels.json`))
+    throw new Error(`${file} does not exist: run dino eval ${kind} first, which trains the classifier.`);
+  const classes = z
+    .array(z.string())
+    .min(1)
+    .parse(JSON.parse(readFileSync(folder.file(`eval/${kind}/labels.json`), 'utf8')));
+  const { tensors, metadata } = parseSafetensors(folder.read(name), file);
+  const take = (tensor: string): Float32Array => {
+    const found = tensors.get(tensor);
+    if (found === undefined) throw new Error(`${file} lacks ${tensor}: run dino eval ${kind} again.`);
+    return f32(found);
+  };
+  const prefix = kind === 'linear' ? 'linear' : 'head';
+  const head = { classes, weight: take(`${prefix}.weight`), bias: take(`${prefix}.bias`) };
+  if (kind === 'finetune') {
+    const weights = [...tensors].flatMap(([tensor, values]) =>
+      tensor.startsWith('backbone.') ? [[tensor.slice('backbone.'.length), f32(values)] as const] : [],
+    );
+    return { head, weights: new Map(weights) };
+  }
+  if (backbone.kind === 'convnet') return { head, weights: trained };
+  if (metadata.probe === undefined)
+    throw new Error(`${file} does not say what it reads of the network: run dino eval linear again.`);
+  return { head: { ...head, feature: probeSchema.parse(JSON.parse(metadata.probe)) }, weights: trained };
+}

@@ -1,0 +1,114 @@
+/**
+ * Smaller versions of an exported model. Both keep float32 inputs and outputs, as transformers.js expects of its `fp16` and
+ * `q8` files.
+ */
+import { halfBits } from '../format/half.ts';
+import type { OnnxConstant, OnnxGraph, OnnxNode } from '../graph/onnx.ts';
+import type { OnnxModel } from './onnx-writer.ts';
+
+const FLOAT32 = 1;
+const FLOAT16 = 10;
+
+/**
+ * Weights and arithmetic in float16; what the model marks as precise (sizes, and positions interpolated by them) stays.
+ *
+ * @throws Error naming a weight that float16 cannot hold
+ */
+export function toHalf({ graph, precise }: OnnxModel): OnnxGraph {
+  const constants = new Map(graph.constants.map((constant) => [constant.name, constant]));
+  const full = new Set(graph.inputs.map(({ name }) => name));
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const nodes: OnnxNode[] = [];
+  const halves = new Map<string, string>();
+  const made: OnnxConstant[] = [];
+  const half = (value: string): string => {
+    const known = halves.get(value);
+    if (known !== undefined) return known;
+    const constant = constants.get(value);
+    let name = value; // of a node that is in float16 already, or of whole numbers
+    if (constant?.values instanceof Float32Array) {
+      name = `${value} f16`;
+      made.push({ name, shape: constant.shape, values: halfBits(constant.values, value) });
+    } else if (full.has(value)) {
+      name = `${value} f16`;
+      nodes.push(node('Cast', [value], [name], { to: { int: FLOAT16 } }));
+    }
+    halves.set(value, name);
+    return name;
+  };
+  for (const each of graph.nodes) {
+    const [result = ''] = each.outputs;
+    if (outputs.has(result))
+      nodes.push(node('Cast', each.inputs.map(half), each.outputs, { to: { int: FLOAT32 } }));
+    else if (precise.has(each)) {
+      nodes.push(each);
+      for (const name of each.outputs) full.add(name);
+    } else nodes.push({ ...each, inputs: each.inputs.map(half) });
+  }
+  const used = new Set(nodes.flatMap((each) => each.inputs));
+  return { ...graph, nodes, constants: [...graph.constants, ...made].filter(({ name }) => used.has(name)) };
+}
+
+/**
+ * Linear layers in 8-bit integers: their inputs are quantised as they come (one scale and zero point for the whole tensor,
+ * ONNX's `DynamicQuantizeLinear`), their weights with one scale for each output. All else stays in float32.
+ */
+export function toQuantized({ graph }: OnnxModel): OnnxGraph {
+  const constants = new Map(graph.constants.map((constant) => [constant.name, constant]));
+  const quantised = new Map<string, readonly [string, string, string]>();
+  const nodes: OnnxNode[] = [];
+  let count = 0;
+  const add = (opType: string, inputs: readonly string[], results = 1): string[] => {
+    const outputs = Array.from({ length: results }, () => `q${count++}`);
+    nodes.push(node(opType, inputs, outputs, opType === 'Cast' ? { to: { int: FLOAT32 } } : {}));
+    return outputs;
+  };
+  const zero = 'zero point of weights';
+  for (const each of graph.nodes) {
+    const [x = '', weight = ''] = each.inputs;
+    const stored = constants.get(weight);
+    if (each.opType !== 'MatMul' || stored === undefined || !(stored.values instanceof Float32Array)) {
+      nodes.push(each);
+      continue;
+    }
+    const { bytes, scales } = quantisedColumns(stored.values, stored.shape[1] ?? 1);
+    constants.delete(weight);
+    constants.set(weight, { name: weight, shape: stored.shape, values: bytes });
+    constants.set(`${weight} scale`, { name: `${weight} scale`, shape: [scales.length], values: scales });
+    constants.set(zero, { name: zero, shape: [], values: Uint8Array.of(ZERO) });
+    const known = quantised.get(x) ?? (add('DynamicQuantizeLinear', [x], 3) as [string, string, string]);
+    quantised.set(x, known);
+    const [values, scale, point] = known;
+    const [product = ''] = add('MatMulInteger', [values, weight, point, zero]);
+    const [scaled = ''] = add('Mul', [scale, `${weight} scale`]);
+    nodes.push(node('Mul', [add('Cast', [product])[0] ?? '', scaled], each.outputs, {}));
+  }
+  return { ...graph, nodes, constants: [...constants.values()] };
+}
+
+/** What stands for 0 among the bytes. */
+const ZERO = 128;
+
+/** @param values [rows, columns] */
+function quantisedColumns(
+  values: Float32Array,
+  columns: number,
+): { readonly bytes: Uint8Array; readonly scales: Float32Array } {
+  const scales = new Float32Array(columns);
+  for (const [i, value] of values.entries())
+    scales[i % columns] = Math.max(scales[i % columns]!, Math.abs(value));
+  for (let c = 0; c < columns; c++) scales[c] = scales[c]! / 127 || 1;
+  return {
+    scales,
+    bytes: Uint8Array.from(values, (value, i) => Math.round(value / scales[i % columns]!) + ZERO),
+  };
+}
+
+function node(
+  opType: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: OnnxNode['attributes'],
+): OnnxNode {
+  return { opType, domain: '', inputs, outputs, attributes };
+}
