@@ -57,11 +57,28 @@ function lastingLine(event: SessionEvent, { folder }: Session): string | undefin
     }
     case 'skipped':
       return `skipped ${event.key}: ${event.reason}`;
+    case 'compared':
+      return comparison(event);
     case 'stopped':
       return `Stopped after step ${event.step}. Go on with: npx dino train --resume ${folder.path}`;
     default:
       return undefined;
   }
+}
+
+const measures = {
+  knn: 'k-NN (%)',
+  linear: 'Linear accuracy (%)',
+  cluster: 'NMI of clusters',
+  rank: 'The effective rank of the features',
+} as const;
+
+function comparison({ measure, before, after, kept }: Extract<SessionEvent, { type: 'compared' }>): string {
+  const digits = measure === 'cluster' ? 3 : 1;
+  const numbers = `${measures[measure]} was ${before.toFixed(digits)} before and is ${after.toFixed(digits)} now`;
+  return kept === 'before'
+    ? `${numbers}: no look during the run was better than the weights it began with, and best.safetensors holds those.`
+    : `${numbers}: best.safetensors holds the best weights of the run.`;
 }
 
 /** Rate and time left, over the latest steps. */

@@ -6,6 +6,7 @@ import { ortNode } from '../engine/ort-node.ts';
 import { toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
 import { examinePlan } from '../train/doctor.ts';
+import { openInitial } from '../train/open-initial.ts';
 import { type Prepared, prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { openRecorded, readRecord } from '../train/run-record.ts';
@@ -18,6 +19,11 @@ import { writeRunReport } from './write-report.ts';
 const ownFields = {
   dataPath: z.string().describe('the images, if they are not given as the first word'),
   outputDir: z.string().describe('the run folder to make; runs/<time> unless given'),
+  init: z
+    .string()
+    .describe(
+      'begin with these weights: a run folder, an official checkpoint.pth, or a backbone in any layout',
+    ),
   resume: z.string().describe('a run folder: go on with it where it was stopped'),
 };
 
@@ -53,7 +59,7 @@ export async function train(args: readonly string[]): Promise<number> {
     return 0;
   }
   for (const note of notes) console.error(note);
-  const { dataPath, outputDir, resume, ...options } = values;
+  const { dataPath, outputDir, resume, init, ...options } = values;
   const json = switches.has('json');
   const dryRun = switches.has('dryRun');
   const words = typeof dataPath === 'string' ? [...positionals, dataPath] : positionals;
@@ -63,6 +69,7 @@ export async function train(args: readonly string[]): Promise<number> {
     const other = Object.keys({
       ...options,
       ...(outputDir === undefined ? {} : { outputDir }),
+      ...(init === undefined ? {} : { init }),
       ...(dryRun ? { dryRun } : {}),
     })[0];
     if (other !== undefined) {
@@ -75,6 +82,7 @@ export async function train(args: readonly string[]): Promise<number> {
   if (path === undefined) throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
   const given = trainOptionsSchema.parse(options);
   checkOptions(given);
+  const initial = typeof init === 'string' ? openInitial(init, given) : undefined;
   const source = openSource(path, given.channels === undefined ? {} : { channels: given.channels });
   const folder = dryRun
     ? undefined
@@ -84,12 +92,14 @@ export async function train(args: readonly string[]): Promise<number> {
     options: given,
     engine: ortNode,
     cores: availableParallelism(),
+    initial,
     measure: dryRun,
   }).catch((error: unknown) => {
     folder?.removeIfEmpty();
     throw error;
   });
   printPrepared(prepared, source.length);
+  if (prepared.begun !== undefined) console.error(prepared.begun.taken);
   if (folder === undefined) return 0;
   const command = `npx dino train ${args.join(' ')}`;
   const session = newSession(prepared, { source, folder, engine: ortNode, command });

@@ -8,7 +8,14 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import type { TrainConfig, TrainOptions } from './config.ts';
-import { checkArchitecture, checkBatch, checkOptions } from './contradictions.ts';
+import { checkArchitecture, checkBatch, checkOptions, OptionError } from './contradictions.ts';
+import {
+  applyInitialState,
+  explainTaken,
+  type InitialState,
+  isBackboneAlone,
+  withInitialState,
+} from './initial-state.ts';
 import { trainLoop } from './loop.ts';
 import { fastestTrainer, microBatchCandidates } from './micro-batch.ts';
 import { Monitor } from './monitor.ts';
@@ -25,6 +32,17 @@ export interface Prepared {
   readonly stepMilliseconds: number | undefined;
   /** What looks at the teacher during the run, where it had to be measured. */
   readonly monitor: Monitor | undefined;
+  /** What the run begins with, if not with nothing. */
+  readonly begun?: Begun;
+}
+
+/** A trainer that has an initial state. */
+export interface Begun {
+  readonly name: string;
+  /** Steps that are done already. */
+  readonly fromStep: number;
+  /** One sentence on what was taken and what is fresh. */
+  readonly taken: string;
 }
 
 export interface PrepareOptions {
@@ -32,6 +50,8 @@ export interface PrepareOptions {
   readonly options: TrainOptions;
   readonly engine: Engine;
   readonly cores: number;
+  /** What the run begins with, if not with nothing. */
+  readonly initial?: InitialState | undefined;
   /** Measure a step even if no budget in minutes asks for it. */
   readonly measure?: boolean;
 }
@@ -78,13 +98,15 @@ export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
  */
 export async function prepare({
   source,
-  options,
+  options: given,
   engine,
   cores,
+  initial,
   measure = false,
 }: PrepareOptions): Promise<Prepared> {
   const started = performance.now();
-  const facts = await lookAt(source, cores);
+  const options = initial === undefined ? given : withInitialState(given, initial);
+  const facts: RunFacts = { ...(await lookAt(source, cores)), begins: beginningOf(initial) };
   checkOptions(options);
   const first = chooseRecipe(options, facts);
   checkArchitecture(options, first.config);
@@ -119,6 +141,7 @@ export async function prepare({
   }
   // Now that the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
   const { config, choices } = chooseRecipe(options, { ...facts, steps });
+  const begun = initial === undefined ? undefined : begin(trainer, initial, steps, perEpoch);
   return {
     config: { ...config, microBatch: trainer.microBatch },
     choices,
@@ -126,6 +149,7 @@ export async function prepare({
     trainer,
     stepMilliseconds,
     monitor,
+    ...(begun === undefined ? {} : { begun }),
   };
 }
 
@@ -135,6 +159,23 @@ async function measureLook(monitor: Monitor, trainer: Trainer): Promise<number> 
   const start = performance.now();
   await monitor.observe(0, trainer.teacherWeights());
   return performance.now() - start;
+}
+
+/** @throws OptionError if the schedule has ended already */
+function begin(trainer: Trainer, initial: InitialState, steps: number, perEpoch: number): Begun {
+  const { name, epoch = 0 } = initial;
+  const fromStep = epoch * perEpoch;
+  if (fromStep >= steps)
+    throw new OptionError(
+      `${name} has done all of its ${epoch} epochs: give --epochs with a larger number to go on with its schedule, or --steps or --minutes for a new one.`,
+    );
+  return { name, fromStep, taken: explainTaken(initial, applyInitialState(trainer, initial)) };
+}
+
+/** A schedule that is gone on with is the file's own; only one that begins anew is to be gentle. */
+function beginningOf(initial: InitialState | undefined): RunFacts['begins'] {
+  if (initial === undefined || initial.epoch !== undefined) return undefined;
+  return isBackboneAlone(initial) ? 'backbone' : 'checkpoint';
 }
 
 /** Steps that fit into `left` milliseconds, with a look every `evalEvery` steps (ten in all unless given) and one at each end. */

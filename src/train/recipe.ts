@@ -14,6 +14,8 @@ export interface RunFacts {
   readonly channels: 1 | 3;
   /** Cores of the machine. */
   readonly cores: number;
+  /** What a run that does not begin from nothing begins with. */
+  readonly begins?: 'checkpoint' | 'backbone' | undefined;
   /** Steps of the run, as far as they are known; undefined while a budget in minutes is still to be measured. */
   readonly steps?: number;
 }
@@ -222,6 +224,20 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     centerMomentum: [0.9, official],
     freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
     ...machine(facts.cores, facts.steps ?? options.steps),
+    ...gentle(facts.begins, steps, convolutional ? 0.006 : 0.004),
+  };
+}
+
+/** What changes for networks that know something already: they are to be led on, not shaken. */
+function gentle(begins: RunFacts['begins'], steps: number, lr: number): Suggestions {
+  if (begins === undefined) return {};
+  if (begins === 'checkpoint')
+    return { lr: [0.3 * lr, 'lower than usual: the networks are trained already'] };
+  return {
+    lr: [0.1 * lr, 'a tenth of the usual: the network is trained already'],
+    momentumTeacher: [Math.max(0.998, momentum(steps)), 'slow, so that the teacher outlasts the fresh head'],
+    warmupSteps: [Math.max(1, Math.round(steps / 5)), 'a fifth of the run: the head has to be learned first'],
+    freezeLastLayerSteps: [Math.round(steps / 10), 'a tenth of the run, as the head is fresh'],
   };
 }
 

@@ -87,13 +87,23 @@ export class RunLog {
     return this.#folder.readLog().some((line) => line.step === step && 'feature_cosine' in line);
   }
 
-  /** The best score of a kind after any step so far; -1 if there was none. */
-  bestScore(name: OnlineEval): number {
-    const key = SCORE_KEYS[name];
-    const values = this.#folder
-      .readLog()
-      .flatMap((line) => (typeof line[key] === 'number' && Number(line.step) > 0 ? [line[key]] : []));
+  /** The best score of a kind after any step from `from` on; -1 if there was none. */
+  bestScore(name: OnlineEval | 'rank', from = 1): number {
+    const values = this.#scores(name).flatMap(([step, value]) => (step >= from ? [value] : []));
     return Math.max(-1, ...values);
+  }
+
+  /** The score of a kind after a step. */
+  score(name: OnlineEval | 'rank', step: number): number | undefined {
+    return this.#scores(name).find(([at]) => at === step)?.[1];
+  }
+
+  #scores(name: OnlineEval | 'rank'): [step: number, value: number][] {
+    const key = name === 'rank' ? 'feature_rank' : SCORE_KEYS[name];
+    return this.#folder.readLog().flatMap((line) => {
+      const value = line[key];
+      return typeof value === 'number' ? [[Number(line.step), value]] : [];
+    });
   }
 
   /** The title of the doctor's latest verdict on the steps. */

@@ -32,6 +32,8 @@ const recordSchema = z.object({
   choices: z.array(z.object({ name: z.string(), value: z.string(), reason: z.string() })),
   steps: z.number().int().min(1),
   stepsPerEpoch: z.number().int().min(1),
+  /** What the run began with, if not with nothing. */
+  init: z.object({ path: z.string(), fromStep: z.number(), taken: z.string() }).optional(),
   command: z.string(),
   created: z.string(),
 });
@@ -43,6 +45,7 @@ export interface RecordFacts {
   readonly choices: readonly Choice[];
   readonly steps: number;
   readonly stepsPerEpoch: number;
+  readonly init?: { readonly path: string; readonly fromStep: number; readonly taken: string };
   readonly command: string;
 }
 

@@ -6,7 +6,7 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
-import { evalsOf } from './config.ts';
+import { evalsOf, type OnlineEval } from './config.ts';
 import { examineFeatures, explainNotFinite } from './doctor.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Monitor, type Observation } from './monitor.ts';
@@ -22,7 +22,18 @@ export { type RunRecord, readRecord } from './run-record.ts';
 export type SessionEvent =
   | TrainEvent
   | { readonly type: 'observed'; readonly observation: Observation }
-  | { readonly type: 'saved'; readonly step: number; readonly file: string };
+  | { readonly type: 'saved'; readonly step: number; readonly file: string }
+  /** The weights that a run began with beside those it ends with; `best.safetensors` holds the better ones. */
+  | {
+      readonly type: 'compared';
+      readonly measure: Measure;
+      readonly before: number;
+      readonly after: number;
+      readonly kept: 'before' | 'during';
+    };
+
+/** By what the best checkpoint of a run is chosen; the rank of the features is for images without labels. */
+export type Measure = OnlineEval | 'rank';
 
 export interface Session {
   readonly folder: RunFolder;
@@ -46,11 +57,19 @@ export function newSession(
   prepared: Prepared,
   { source, folder, engine, command }: { source: Source; folder: RunFolder; engine: Engine; command: string },
 ): Session {
-  const { config, choices, plan, trainer, monitor } = prepared;
+  const { config, choices, plan, trainer, monitor, begun } = prepared;
   const { steps, stepsPerEpoch } = plan;
-  const record = makeRecord({ source, config, choices, steps, stepsPerEpoch, command });
+  const init =
+    begun === undefined ? {} : { init: { path: begun.name, fromStep: begun.fromStep, taken: begun.taken } };
+  const record = makeRecord({ source, config, choices, steps, stepsPerEpoch, command, ...init });
   folder.writeTextAtomic('config.json', `${JSON.stringify(record, null, 2)}\n`);
   const log = new RunLog(folder, config.batchSizePerGpu, steps);
+  const fromStep = begun?.fromStep ?? 0;
+  // What the seed does not give again has to be there for a resume before the first save.
+  if (begun !== undefined) {
+    const header = { step: fromStep, run: JSON.stringify(record), openLine: log.openLine };
+    folder.writeAtomic(LAST, encodeCheckpoint(trainer, header));
+  }
   return {
     folder,
     source,
@@ -59,7 +78,7 @@ export function newSession(
     plan,
     trainer,
     log,
-    fromStep: 0,
+    fromStep,
     ...(monitor === undefined ? {} : { monitor }),
   };
 }
@@ -113,8 +132,11 @@ export async function* runSession(
   const { config } = record;
   const monitor =
     config.evalEvery > 0 ? (session.monitor ?? (await Monitor.create(source, config, engine))) : undefined;
-  const { bestBy } = evalsOf(config);
-  let best = log.bestScore(bestBy);
+  const { bestBy: wanted } = evalsOf(config);
+  // Without labels only a run with something to lose needs a score: the effective rank of its features (RankMe).
+  const bestBy: Measure = record.init !== undefined && source.classes.length < 2 ? 'rank' : wanted;
+  const firstStep = record.init?.fromStep ?? 0;
+  let best = log.bestScore(bestBy, record.init === undefined ? 1 : firstStep);
   let done = fromStep;
   let saved = fromStep;
 
@@ -136,20 +158,26 @@ export async function* runSession(
     const observation = await monitor.observe(step, trainer.teacherWeights());
     log.observation(observation, monitor);
     yield { type: 'observed', observation };
-    const finding = step === 0 ? undefined : examineFeatures(observation.spread, observation.images);
+    const finding = step === firstStep ? undefined : examineFeatures(observation.spread, observation.images);
     if (finding !== undefined) {
       log.diagnosis(step, finding);
       yield { type: 'diagnosis', step, diagnosis: finding };
     }
-    const score = observation[bestBy];
-    if (score !== undefined && step > 0 && score > best) {
+    const score = bestBy === 'rank' ? observation.spread.rank : observation[bestBy];
+    if (score !== undefined && (step > 0 || record.init !== undefined) && score > best) {
       best = score;
       yield save(step, BEST);
     }
   };
+  /** For a run that began with weights: were they better? */
+  const compare = function* (step: number): Generator<SessionEvent> {
+    const [before, after] = [log.score(bestBy, firstStep), log.score(bestBy, step)];
+    if (record.init === undefined || before === undefined || after === undefined) return;
+    yield { type: 'compared', measure: bestBy, before, after, kept: best > before ? 'during' : 'before' };
+  };
 
   try {
-    if (fromStep === 0 && !log.hasObservation(0)) yield* observe(0);
+    if (fromStep === firstStep && !log.hasObservation(firstStep)) yield* observe(firstStep);
     for await (const event of trainLoop({
       trainer,
       source,
@@ -190,6 +218,7 @@ export async function* runSession(
         case 'finished':
           yield* observe(event.step);
           yield save(event.step, LAST);
+          yield* compare(event.step);
           break;
       }
     }

@@ -7,6 +7,7 @@ import { type Source, scenesSource } from '../../src/data/source.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
+import type { InitialState } from '../../src/train/initial-state.ts';
 import { prepare } from '../../src/train/prepare.ts';
 import { RunFolder } from '../../src/train/run-folder-node.ts';
 import {
@@ -64,13 +65,14 @@ export interface RunOptions {
   readonly source?: Source;
   readonly engine?: Engine;
   readonly folder?: RunFolder;
+  readonly initial?: InitialState;
 }
 
 /** A new run, ready for its first step. */
 export async function startRun(options: TrainOptions, parts: RunOptions = {}): Promise<Session> {
   const { source = tinyScenes(), engine = ortNode } = parts;
   const folder = parts.folder ?? RunFolder.create(join(temporaryFolder(), 'run'));
-  const prepared = await prepare({ source, options, engine, cores: 1 });
+  const prepared = await prepare({ source, options, engine, cores: 1, initial: parts.initial });
   onTestFinished(() => prepared.trainer.dispose());
   return newSession(prepared, { source, folder, engine, command: 'a test' });
 }

@@ -1,0 +1,164 @@
+/**
+ * What a training begins with when it does not begin from nothing (`--init`): the networks, head, centre and moments of a
+ * checkpoint, or a backbone alone. What the file does not hold stays as the seed makes it.
+ */
+import { resizeMatrix } from '../model/position.ts';
+import type { TrainOptions } from './config.ts';
+import { OptionError } from './contradictions.ts';
+import type { Trainer } from './trainer.ts';
+
+type Arrays = ReadonlyMap<string, Float32Array>;
+
+export interface InitialState {
+  /** The file or run, for messages and the record of the run. */
+  readonly name: string;
+  /** Options that describe the networks of the file; others given by hand contradict it. */
+  readonly architecture: TrainOptions;
+  /** Options that follow from it unless others are given. */
+  readonly defaults: TrainOptions;
+  /** `backbone.*` and, where there is one, `head.*`, running statistics among them. */
+  readonly student: Arrays;
+  readonly teacher: Arrays;
+  /** By parameter: the optimizer's arrays and how many updates it has had. */
+  readonly moments: ReadonlyMap<string, { readonly slots: Arrays; readonly steps: number }>;
+  readonly centre: Float32Array | undefined;
+  /** Epochs done of a schedule that is to be gone on with; undefined where it begins anew. */
+  readonly epoch: number | undefined;
+}
+
+/** True for a file that is a backbone alone, so that a head has to be learned for it. */
+export function isBackboneAlone({ student }: InitialState): boolean {
+  return ![...student.keys()].some((name) => name.startsWith('head.'));
+}
+
+/**
+ * The options of a run that begins with this state.
+ *
+ * @throws OptionError naming an option that contradicts the file
+ */
+export function withInitialState(
+  given: TrainOptions,
+  { name, architecture, defaults }: InitialState,
+): TrainOptions {
+  const wanted: Record<string, unknown> = given;
+  for (const [key, value] of Object.entries(architecture)) {
+    const other = wanted[key];
+    if (other !== undefined && JSON.stringify(other) !== JSON.stringify(value))
+      throw new OptionError(
+        `--${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} ${String(other)} does not fit ${name}, which has ${String(value)}: leave it out.`,
+      );
+  }
+  const spans = [
+    ['epochs', 'steps', 'minutes'],
+    ['warmupEpochs', 'warmupSteps'],
+    ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
+    ['freezeLastLayer', 'freezeLastLayerSteps'],
+  ];
+  const isOpen = (key: string): boolean =>
+    !spans.some((span) => span.includes(key) && span.some((other) => wanted[other] !== undefined));
+  const open = Object.fromEntries(Object.entries(defaults).filter(([key]) => isOpen(key)));
+  return { ...open, ...given, ...architecture };
+}
+
+/** How far the file went: counts for a sentence. */
+export interface Taken {
+  readonly parameters: number;
+  readonly fresh: readonly string[];
+  readonly moments: number;
+  readonly centre: boolean;
+  /** Position embeddings were interpolated to another image size. */
+  readonly interpolated: boolean;
+}
+
+/**
+ * Puts the state into a trainer that was just made.
+ *
+ * @throws Error naming a tensor of another shape, or one that the file should have
+ */
+export function applyInitialState(trainer: Trainer, state: InitialState): Taken {
+  const fresh: string[] = [];
+  let interpolated = false;
+  let moments = 0;
+  const fitted = (values: Float32Array, name: string, shape: readonly number[]): Float32Array => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    if (values.length === size) return values;
+    if (!name.endsWith('pos_embed'))
+      throw new Error(
+        `${state.name} has ${values.length} numbers for ${name} instead of [${shape.join(', ')}]: it is of another network.`,
+      );
+    interpolated = true;
+    return interpolatedPositions(values, shape);
+  };
+  const backboneAlone = isBackboneAlone(state);
+  for (const { name, shape, trainable } of trainer.parameters) {
+    const [student, teacher] = [state.student.get(name), state.teacher.get(name) ?? state.student.get(name)];
+    if (student === undefined || teacher === undefined) {
+      if (!backboneAlone || name.startsWith('backbone.'))
+        throw new Error(
+          `${state.name} lacks ${name}: give the checkpoint of a whole training, or a whole backbone.`,
+        );
+      fresh.push(name);
+      continue;
+    }
+    trainer.update.student.get(name)?.set(fitted(student, name, shape));
+    trainer.update.teacher.get(name)?.set(fitted(teacher, name, shape));
+    const known = state.moments.get(name);
+    if (!trainable || known === undefined) continue;
+    const slots = trainer.update.slots(name);
+    const fits = [...slots].every(([slot, values]) => known.slots.get(slot)?.length === values.length);
+    if (slots.size === 0 || !fits) continue; // another optimizer, or positions of another image size
+    for (const [slot, values] of slots) values.set(known.slots.get(slot) ?? values);
+    trainer.update.setSteps(name, known.steps);
+    moments++;
+  }
+  for (const [name, values] of trainer.buffers) {
+    const [network = '', key = ''] = [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)];
+    const found = (network === 'student' ? state.student : state.teacher).get(key);
+    if (found?.length === values.length) values.set(found);
+  }
+  const centre = trainer.state.get('center');
+  const takesCentre = centre !== undefined && state.centre?.length === centre.length;
+  if (takesCentre && state.centre !== undefined) centre.set(state.centre);
+  return {
+    parameters: trainer.parameters.length - fresh.length,
+    fresh,
+    moments,
+    centre: takesCentre,
+    interpolated,
+  };
+}
+
+/** Position embeddings for another number of patches, as the official code interpolates them. */
+function interpolatedPositions(values: Float32Array, shape: readonly number[]): Float32Array {
+  const [, tokens = 1, dim = 1] = shape;
+  const [side, wanted] = [Math.sqrt(values.length / dim - 1), Math.sqrt(tokens - 1)];
+  const matrix = resizeMatrix(side, wanted, wanted); // [wanted^2, side^2]
+  const result = new Float32Array(tokens * dim);
+  result.set(values.subarray(0, dim));
+  for (let to = 0; to < wanted * wanted; to++) {
+    for (let from = 0; from < side * side; from++) {
+      const weight = matrix[to * side * side + from]!;
+      if (weight === 0) continue;
+      for (let d = 0; d < dim; d++) result[(to + 1) * dim + d]! += weight * values[(from + 1) * dim + d]!;
+    }
+  }
+  return result;
+}
+
+/** One sentence on what was taken and what begins fresh. */
+export function explainTaken({ name, epoch }: InitialState, taken: Taken): string {
+  const parts = [
+    `${taken.parameters} parameters of student and teacher`,
+    taken.moments > 0 ? `the optimizer's moments of ${taken.moments}` : undefined,
+    taken.centre ? 'the centre' : undefined,
+    epoch === undefined ? undefined : `the schedule after ${epoch} epochs`,
+  ].filter((part) => part !== undefined);
+  const fresh = [
+    taken.fresh.length > 0 ? 'the head' : undefined,
+    taken.moments > 0 ? undefined : 'the optimizer',
+    taken.centre ? undefined : 'the centre',
+    epoch === undefined ? 'the schedule' : undefined,
+  ].filter((part) => part !== undefined);
+  const positions = taken.interpolated ? ' Position embeddings are interpolated to this image size.' : '';
+  return `From ${name}: ${parts.join(', ')}. Fresh: ${fresh.length === 0 ? 'nothing' : fresh.join(', ')}.${positions}`;
+}
