@@ -7,6 +7,7 @@ import { type ExportedFiles, exportFiles, exportTargets } from '../export/export
 import { modelCard } from '../weights/model-card.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { localWeights } from './local-weights.ts';
 
 const fields = {
   to: z
@@ -45,7 +46,7 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
     throw new UsageError(
       `--attentions is for --to onnx and transformers.js: --to ${to} holds weights alone.`,
     );
-  const subject = openSubject(run, {
+  const subject = openSubject(await localWeights(run), {
     checkpoint,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),

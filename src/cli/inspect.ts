@@ -1,16 +1,19 @@
 /** `dino inspect <file>`: what a file of weights holds, which network that is, and every tensor that does not fit. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { openFile } from '../weights/file-source-node.ts';
 import { openStateDict } from '../weights/state-dict.ts';
 import { findVit } from '../weights/vit-weights.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { localWeights } from './local-weights.ts';
 
 const fields = {
   checkpointKey: z.string().describe('which network of a full checkpoint; teacher unless given'),
   heads: z.number().int().min(1).describe('attention heads, where the width does not tell (64 a head)'),
 };
 
-const help = `dino inspect <file> [flags]
+const help = `dino inspect <file or known name> [flags]
 
 A .safetensors or a file of torch.save (.pth, .pt, .bin): nothing in it is executed.
 
@@ -27,7 +30,9 @@ export async function inspect(args: readonly string[]): Promise<number> {
   const [path] = positionals;
   if (path === undefined) throw new UsageError('Which file? dino inspect <file>');
   const { checkpointKey, heads } = z.object(fields).partial().parse(values);
-  const source = openFile(path);
+  const local = await localWeights(path);
+  const folder = join(local, 'model.safetensors');
+  const source = openFile(existsSync(folder) ? folder : local);
   try {
     const dict = openStateDict(source);
     const found = findVit(dict, {

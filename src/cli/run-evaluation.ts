@@ -9,6 +9,7 @@ import { openSubject } from '../eval/subject.ts';
 import { encodeSection } from '../report/stored-section.ts';
 import type { Evaluation } from './evaluations/evaluation.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { localWeights } from './local-weights.ts';
 import { progressLine } from './progress.ts';
 import { writeEvaluationReport, writeRunReport } from './write-report.ts';
 
@@ -46,7 +47,7 @@ export async function runEvaluation(
   if (run === undefined) throw new UsageError(`Which run? ${usage}`);
   const given = z.object(common).partial().parse(values);
   const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
-  const subject = openSubject(run, {
+  const subject = openSubject(await localWeights(run), {
     checkpoint,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),

@@ -12,6 +12,7 @@ import { RunFolder } from '../train/run-folder-node.ts';
 import { openRecorded, readRecord } from '../train/run-record.ts';
 import { newSession, resumeSession } from '../train/session.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { localWeights } from './local-weights.ts';
 import { duration } from './progress.ts';
 import { type Outcome, showSession } from './show-session.ts';
 import { writeRunReport } from './write-report.ts';
@@ -82,7 +83,7 @@ export async function train(args: readonly string[]): Promise<number> {
   if (path === undefined) throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
   const given = trainOptionsSchema.parse(options);
   checkOptions(given);
-  const initial = typeof init === 'string' ? openInitial(init, given) : undefined;
+  const initial = typeof init === 'string' ? openInitial(await localWeights(init), given) : undefined;
   const source = openSource(path, given.channels === undefined ? {} : { channels: given.channels });
   const folder = dryRun
     ? undefined

@@ -20,8 +20,12 @@ import { readRecord } from './run-record.ts';
  */
 export function openInitial(path: string, options: TrainOptions): InitialState {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (status?.isDirectory() && existsSync(join(path, 'checkpoint.safetensors'))) return fromRun(path);
-  if (status?.isFile()) {
+  if (status === undefined)
+    throw new Error(
+      `There is nothing at ${path}: give a run folder, an official checkpoint.pth, a file of weights or the name of published ones.`,
+    );
+  if (status.isDirectory() && existsSync(join(path, 'checkpoint.safetensors'))) return fromRun(path);
+  if (status.isFile()) {
     const source = openFile(path);
     try {
       const full = isTorchFile(source) ? readOfficialCheckpoint(readTorchFile(source)) : undefined;
