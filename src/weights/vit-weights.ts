@@ -204,6 +204,8 @@ function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: 
       `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
     );
   }
+  if (heads !== undefined && dim % heads !== 0)
+    throw new Error(`${name}: ${heads} attention heads do not divide a width of ${dim}: give other --heads.`);
   return {
     imageSize: side * patchSize,
     patchSize,
