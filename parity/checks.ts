@@ -4,6 +4,7 @@ import { cluster } from './cluster.ts';
 import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
 import { davisMeasures } from './davis-measures.ts';
+import { dinov2Positions, huggingFaceDinov2Weights } from './dinov2.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
 import { huggingFaceVit } from './hugging-face.ts';
@@ -52,6 +53,8 @@ export const checks: Readonly<Record<string, Check>> = {
   pca,
   copies,
   hf_vit: huggingFaceVit,
+  hf_dinov2: huggingFaceDinov2Weights,
+  dinov2_pos_interp: dinov2Positions,
 };
 
 export type FileReport =

@@ -7,6 +7,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkFile, type FileReport, passes } from './checks.ts';
+import { checkKeyMap, KEY_MAP } from './key-map.ts';
 import { heading, lines, summary } from './table.ts';
 import { checkTorchFiles, hasTorchFiles } from './torch-files.ts';
 
@@ -37,7 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
   const folders = entries.filter((entry) => entry.isDirectory());
   const torch = folders.filter(({ name }) => hasTorchFiles(join(folder, name)));
   const others = entries.filter(
-    (entry) => entry.name.endsWith('.json') || (entry.isDirectory() && !torch.includes(entry)),
+    (entry) =>
+      (entry.name.endsWith('.json') && entry.name !== KEY_MAP) ||
+      (entry.isDirectory() && !torch.includes(entry)),
   );
   if (files.length === 0 && torch.length === 0) {
     console.error(`${folder} has no ${ENDING} files: give a folder of fixtures.`);
@@ -53,6 +56,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   for (const { name } of torch) {
     const report = checkTorchFiles(join(folder, name));
+    reports.push(report);
+    for (const line of lines(report, width)) console.log(line);
+  }
+  if (entries.some(({ name }) => name === KEY_MAP)) {
+    const report = checkKeyMap(join(folder, KEY_MAP));
     reports.push(report);
     for (const line of lines(report, width)) console.log(line);
   }

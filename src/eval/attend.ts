@@ -4,7 +4,6 @@
  */
 import { statisticsFor } from '../data/assemble.ts';
 import type { Engine } from '../engine/engine.ts';
-import { reshape, slice } from '../graph/index.ts';
 import type { Image } from '../image/image.ts';
 import { vit } from '../model/vit.ts';
 import { enlargeMask, meanHead, type PatchView, patchView } from './attention-maps.ts';
@@ -53,12 +52,8 @@ export async function attend(
   const { height, width } = view.image;
   const batch = { pixels: view.pixels, height, width };
   const { maps, tokens } = await backbone.compute('attend', weights, batch, (scope, x) => {
-    const { attention, patches } = vit(scope, x, config);
-    const count = attention.dim(3);
-    return {
-      maps: reshape(slice(slice(attention, 2, 0, 1), 3, 1, count), [heads, count - 1]),
-      tokens: patches,
-    };
+    const { clsAttention, patches } = vit(scope, x, config);
+    return { maps: clsAttention, tokens: patches };
   });
   const mean = meanHead(maps, heads);
   return {

@@ -3,7 +3,7 @@
  * weights as inputs, so the teacher of a running training is read in place, and many sets of weights share one program.
  */
 import { type Engine, type EngineOptions, evaluate, type Program } from '../engine/engine.ts';
-import { compile, input, ParameterSet, reshape, type Scope, slice, type Tensor } from '../graph/index.ts';
+import { compile, input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
 import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
 import { vit } from '../model/vit.ts';
 import { Random } from '../random/random.ts';
@@ -87,11 +87,9 @@ export class FrozenBackbone {
     const config = this.requireVit('attention maps');
     const batch =
       images instanceof Float32Array ? { pixels: images, height: this.size, width: this.size } : images;
-    const { maps } = await this.compute('attention', weights, batch, (scope, x) => {
-      const { attention } = vit(scope, x, config);
-      const [b, heads, tokens] = [attention.dim(0), attention.dim(1), attention.dim(3)];
-      return { maps: reshape(slice(slice(attention, 2, 0, 1), 3, 1, tokens), [b, heads, tokens - 1]) };
-    });
+    const { maps } = await this.compute('attention', weights, batch, (scope, x) => ({
+      maps: vit(scope, x, config).clsAttention,
+    }));
     return maps;
   }
 

@@ -99,13 +99,15 @@ function fromWeights(
       throw new Error(
         `${file}: the network takes ${channels} channels: only gray and RGB images can be read.`,
       );
-    const untrained = untrainedWeights(backbone, imageSize, 0);
+    // DINOv2's positions are for 518 pixels, and its evaluations use 224.
+    const size = imageSize === 518 ? 224 : imageSize;
+    const untrained = untrainedWeights(backbone, size, 0);
     return {
       name: path,
       folder: RunFolder.at(`${basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '')}-eval`),
       record: undefined,
       backbone,
-      size: imageSize,
+      size,
       channels,
       trained: new Map([...untrained, ...found.weights()]),
       untrained,
@@ -133,8 +135,10 @@ function readHuggingFaceConfig(path: string): { heads?: number; eps?: number } |
   }
   const config = configSchema.safeParse(value).data;
   if (config === undefined) return undefined;
-  if (config.model_type !== 'vit')
-    throw new Error(`${file} describes a ${config.model_type} model: only ViT models can be read.`);
+  if (!['vit', 'dinov2', 'dinov2_with_registers'].includes(config.model_type))
+    throw new Error(
+      `${file} describes a ${config.model_type} model: only ViT and DINOv2 models can be read.`,
+    );
   return {
     ...(config.num_attention_heads === undefined ? {} : { heads: config.num_attention_heads }),
     ...(config.layer_norm_eps === undefined ? {} : { eps: config.layer_norm_eps }),

@@ -12,7 +12,7 @@ import {
   labelFields,
   resNetConfig,
 } from '../weights/hugging-face.ts';
-import { huggingFaceVit } from '../weights/layouts.ts';
+import { huggingFaceDinov2, huggingFaceVit } from '../weights/layouts.ts';
 import { type NamedTensor, toLayout } from '../weights/to-layout.ts';
 import { type ClassifierHead, onnxModel } from './onnx-model.ts';
 import { toHalf, toQuantized } from './onnx-precision.ts';
@@ -83,7 +83,8 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
       `Hugging Face's ViT has no place for ${backbone.kind === 'vit' ? 'a convolutional stem' : 'a convolutional network'}: train with --arch vit --stem patch, or export with --to torch, onnx or transformers.js.`,
     );
   }
-  const tensors = toLayout(backboneTensors(network), huggingFaceVit, backbone.depth);
+  const layout = backbone.layerScale === true ? huggingFaceDinov2 : huggingFaceVit;
+  const tensors = toLayout(backboneTensors(network), layout, backbone.depth);
   if (classifier === undefined) {
     return new Map([
       ['model.safetensors', serializeSafetensors(tensors, { format: 'pt' })],
@@ -91,6 +92,10 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
     ]);
   }
   const { classes, weight, bias } = classifier;
+  if (backbone.layerScale === true)
+    throw new Error(
+      "Hugging Face's classifier of DINOv2 reads the mean patch token too, and ours the class token: export with --to onnx.",
+    );
   if (weight.length !== classes.length * backbone.dim)
     throw new Error(
       "Hugging Face's classifier reads the last class token alone: run dino eval linear with --n_last_blocks 1, or export with --to onnx.",

@@ -42,6 +42,8 @@ export function onnxModel(
 ): OnnxModel {
   if (attentions && backbone.kind !== 'vit')
     throw new Error('A convolutional net has no attention maps: export it without --attentions.');
+  if (backbone.kind === 'vit' && (backbone.layerScale === true || (backbone.registers ?? 0) > 0))
+    throw new Error('A DINOv2 network cannot be exported to ONNX yet: export it with --to huggingface.');
   const to = new OnnxWriter();
   const layers = new OnnxLayers(to, weights);
   const pixels = to.input('pixel_values', ['batch', backbone.channels, 'height', 'width']);

@@ -1,6 +1,7 @@
 /**
  * Position embeddings at other image sizes, exactly as the official `interpolate_pos_encoding`: bicubic with A = -0.75,
- * 0.1 added to the target grid before the scale factor is formed, no antialiasing, taps clamped to the border.
+ * 0.1 added to the target grid before the scale factor is formed, no antialiasing, taps clamped to the border. DINOv2's
+ * networks with registers add nothing and antialias, which is another cubic (A = -0.5) with taps left out at the border.
  */
 import { concat, constant, matmul, slice, type Tensor } from '../graph/index.ts';
 
@@ -9,24 +10,41 @@ export interface PixelSize {
   readonly width: number;
 }
 
+export interface PositionOptions {
+  /** Added to the target grid before the scale factor is formed; 0.1 unless given. */
+  readonly offset?: number;
+  readonly antialias?: boolean;
+}
+
 /**
  * @param embedding [1, n + 1, D] with the class position first and n a square
  * @returns [1, N + 1, D] for an image of this size; the embedding itself where it fits
  */
-export function positions(embedding: Tensor, { height, width }: PixelSize, patchSize: number): Tensor {
+export function positions(
+  embedding: Tensor,
+  { height, width }: PixelSize,
+  patchSize: number,
+  options: PositionOptions = {},
+): Tensor {
   const trained = embedding.dim(1) - 1;
   const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
   // The official test is on the pixels: a non-square image of the trained patch count is resized too.
   if (rows * columns === trained && height === width) return embedding;
-  const resize = resizeMatrix(Math.sqrt(trained), rows, columns);
+  const resize = resizeMatrix(Math.sqrt(trained), rows, columns, options);
   const grid = matmul(constant(resize, [rows * columns, trained]), slice(embedding, 1, 1, trained + 1));
   return concat([slice(embedding, 1, 0, 1), grid], 1);
 }
 
 /** Weights of every trained position for every wanted one: [rows * columns, side * side]. */
-export function resizeMatrix(side: number, rows: number, columns: number): Float32Array {
-  const vertical = axisTaps(side, rows);
-  const horizontal = axisTaps(side, columns);
+export function resizeMatrix(
+  side: number,
+  rows: number,
+  columns: number,
+  { offset = 0.1, antialias = false }: PositionOptions = {},
+): Float32Array {
+  const taps = antialias ? antialiasedTaps : clampedTaps;
+  const vertical = taps(side, rows, (rows + offset) / side);
+  const horizontal = taps(side, columns, (columns + offset) / side);
   const matrix = new Float32Array(rows * columns * side * side);
   vertical.forEach((ys, row) => {
     horizontal.forEach((xs, column) => {
@@ -48,21 +66,35 @@ interface Tap {
 }
 
 /** The four source positions and weights of each target position of one axis. */
-function axisTaps(side: number, count: number): Tap[][] {
-  const factor = (count + 0.1) / side;
+function clampedTaps(side: number, count: number, factor: number): Tap[][] {
   return Array.from({ length: count }, (_, i) => {
     const source = (i + 0.5) / factor - 0.5;
     const first = Math.floor(source);
     return [-1, 0, 1, 2].map((offset) => ({
       position: Math.min(Math.max(first + offset, 0), side - 1),
-      weight: cubic(source - first - offset),
+      weight: cubic(source - first - offset, -0.75),
     }));
   });
 }
 
-/** Keys' cubic convolution kernel with A = -0.75. */
-function cubic(distance: number): number {
-  const a = -0.75;
+/** The same with a filter as wide as the reduction; taps beyond the border are left out and the others weigh more. */
+function antialiasedTaps(side: number, count: number, factor: number): Tap[][] {
+  const width = Math.max(1 / factor, 1);
+  return Array.from({ length: count }, (_, i) => {
+    const centre = (i + 0.5) / factor;
+    const start = Math.max(Math.trunc(centre - 2 * width + 0.5), 0);
+    const end = Math.min(Math.trunc(centre + 2 * width + 0.5), side);
+    const taps = Array.from({ length: end - start }, (_, j) => ({
+      position: start + j,
+      weight: cubic((start + j + 0.5 - centre) / width, -0.5),
+    }));
+    const total = taps.reduce((sum, { weight }) => sum + weight, 0);
+    return taps.map(({ position, weight }) => ({ position, weight: weight / total }));
+  });
+}
+
+/** Keys' cubic convolution kernel. */
+function cubic(distance: number, a: number): number {
   const x = Math.abs(distance);
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;

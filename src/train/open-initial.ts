@@ -164,6 +164,10 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
       throw new Error(`${name} has a stem of stride ${stemStride}: only 2, 4 and 8 can be trained.`);
     return { arch: 'convnet', widths: [...widths], blocks, stemStride };
   }
+  if (backbone.layerScale === true || backbone.swiglu === true || (backbone.registers ?? 0) > 0)
+    throw new Error(
+      `${name} is a DINOv2 network, whose layer scale and registers cannot be trained here yet.`,
+    );
   const { dim, depth, heads, patchSize, channels, mlpRatio, stem = 'patch' } = backbone;
   return { ...vitOptions(name, { dim, depth, heads, patchSize, channels, hidden: dim * mlpRatio }), stem };
 }

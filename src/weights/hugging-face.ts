@@ -2,11 +2,15 @@
 import type { ConvNetConfig } from '../model/convnet.ts';
 import type { VitConfig } from '../model/vit.ts';
 
-/** `config.json` of a `ViTModel`. */
+/** `config.json` of a `ViTModel`, or of a `Dinov2Model` with or without registers. */
 export function huggingFaceConfig(config: VitConfig): Readonly<Record<string, unknown>> {
+  const { layerScale = false, registers = 0, swiglu = false } = config;
+  const second = registers > 0 ? 'dinov2_with_registers' : 'dinov2';
   return {
-    architectures: ['ViTModel'],
-    model_type: 'vit',
+    architectures: [!layerScale ? 'ViTModel' : registers > 0 ? 'Dinov2WithRegistersModel' : 'Dinov2Model'],
+    model_type: layerScale ? second : 'vit',
+    ...(layerScale ? { mlp_ratio: 4, layerscale_value: 1, use_swiglu_ffn: swiglu } : {}),
+    ...(registers > 0 ? { num_register_tokens: registers } : {}),
     hidden_size: config.dim,
     num_hidden_layers: config.depth,
     num_attention_heads: config.heads,
@@ -42,13 +46,19 @@ export function resNetConfig({ channels, widths, blocks }: ConvNetConfig): Reado
   };
 }
 
+const classifierClasses: Readonly<Record<string, string>> = {
+  resnet: 'ResNetForImageClassification',
+  dinov2: 'Dinov2ForImageClassification',
+  dinov2_with_registers: 'Dinov2WithRegistersForImageClassification',
+};
+
 /** What a classifier's `config.json` has besides: the class of the model, and names of the classes. */
 export function labelFields(
   { model_type: type }: Readonly<Record<string, unknown>>,
   classes: readonly string[],
 ): Readonly<Record<string, unknown>> {
   return {
-    architectures: [type === 'resnet' ? 'ResNetForImageClassification' : 'ViTForImageClassification'],
+    architectures: [classifierClasses[String(type)] ?? 'ViTForImageClassification'],
     id2label: Object.fromEntries(classes.entries()),
     label2id: Object.fromEntries([...classes.entries()].map(([id, name]) => [name, id])),
   };

@@ -5,6 +5,8 @@
 
 /** One tensor of a layout; `{i}` is the number of a block. */
 export interface NameRule {
+  /** True where only some networks of the layout have it. */
+  readonly optional?: boolean;
   readonly official: string;
   /** Three names: the official tensor is their rows one after another (query, key, value). */
   readonly foreign: string | readonly [string, string, string];
@@ -68,7 +70,51 @@ export const huggingFaceVit: Layout = {
   extras: [/^pooler\./],
 };
 
-export const layouts: readonly Layout[] = [huggingFaceVit, officialLayout];
+const optionally = (rules: readonly NameRule[]): NameRule[] =>
+  rules.map((rule) => ({ ...rule, optional: true }));
+
+const scales = (foreign: string, gamma: string): NameRule[] =>
+  [1, 2].map((i) => ({ official: `blocks.{i}.ls${i}.gamma`, foreign: `${foreign}${i}.${gamma}` }));
+
+/** facebookresearch/dinov2: the names of DINO and what DINOv2 adds. Numbers of chunks of blocks are left out before. */
+export const officialDinov2: Layout = {
+  name: 'official DINOv2 (facebookresearch/dinov2)',
+  anchor: 'blocks.0.ls1.gamma',
+  rules: [
+    ...officialLayout.rules.filter(({ official }) => !official.includes('.mlp.')),
+    ...scales('blocks.{i}.ls', 'gamma'),
+    ...optionally([
+      { official: 'mask_token', foreign: 'mask_token' },
+      { official: 'register_tokens', foreign: 'register_tokens' },
+      ...['fc1', 'fc2', 'w12', 'w3'].flatMap((part) =>
+        both(`blocks.{i}.mlp.${part}`, `blocks.{i}.mlp.${part}`),
+      ),
+    ]),
+  ],
+  extras: [/^head\./, /^dino_head\./, /^ibot_head\./],
+};
+
+/** Hugging Face `Dinov2Model` and `Dinov2WithRegistersModel` (models/dinov2/convert_dinov2_to_hf.py). */
+export const huggingFaceDinov2: Layout = {
+  name: 'Hugging Face Dinov2Model',
+  anchor: 'encoder.layer.0.layer_scale1.lambda1',
+  rules: [
+    ...huggingFaceVit.rules.filter(({ official }) => !/\.(mlp|norm[12])\./.test(official)),
+    ...['norm1', 'norm2'].flatMap((norm) => both(`blocks.{i}.${norm}`, `encoder.layer.{i}.${norm}`)),
+    ...scales('encoder.layer.{i}.layer_scale', 'lambda1'),
+    ...optionally([
+      { official: 'mask_token', foreign: 'embeddings.mask_token' },
+      { official: 'register_tokens', foreign: 'embeddings.register_tokens' },
+      ...both('blocks.{i}.mlp.fc1', 'encoder.layer.{i}.mlp.fc1'),
+      ...both('blocks.{i}.mlp.fc2', 'encoder.layer.{i}.mlp.fc2'),
+      ...both('blocks.{i}.mlp.w12', 'encoder.layer.{i}.mlp.weights_in'),
+      ...both('blocks.{i}.mlp.w3', 'encoder.layer.{i}.mlp.weights_out'),
+    ]),
+  ],
+  extras: [/^pooler\./],
+};
+
+export const layouts: readonly Layout[] = [huggingFaceDinov2, officialDinov2, huggingFaceVit, officialLayout];
 
 /** A rule for one block. */
 export function forBlock(name: string, block: number): string {

@@ -20,10 +20,11 @@ export function toLayout(
 ): Map<string, StoredTensor> {
   const out = new Map<string, StoredTensor>();
   const used = new Set<string>();
-  for (const { official, foreign } of layout.rules) {
+  for (const { official, foreign, optional = false } of layout.rules) {
     for (let block = 0; block < (official.includes('{i}') ? depth : 1); block++) {
       const name = forBlock(official, block);
       const tensor = weights.get(name);
+      if (tensor === undefined && optional) continue;
       if (tensor === undefined) throw new Error(`the weights lack ${name}, which ${layout.name} needs.`);
       used.add(name);
       const names = (typeof foreign === 'string' ? [foreign] : foreign).map((each) => forBlock(each, block));

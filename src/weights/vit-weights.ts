@@ -36,7 +36,8 @@ export interface FindOptions {
 }
 
 /** @throws Error if the file holds no Vision Transformer of a known layout */
-export function findVit(dict: StateDict, options: FindOptions): FoundVit {
+export function findVit(file: StateDict, options: FindOptions): FoundVit {
+  const dict = withoutChunks(file);
   const { layout, prefix, alternatives } = locate(dict, options);
   const under = new Map(
     [...dict.tensors].flatMap(([name, tensor]) =>
@@ -123,6 +124,14 @@ function locate(
   );
 }
 
+/** DINOv2's training checkpoints put blocks into chunks (`blocks.1.7.norm1`), whose numbers say nothing. */
+function withoutChunks({ format, tensors }: StateDict): StateDict {
+  const plain = [...tensors].map(
+    ([name, tensor]) => [name.replace(/(^|[./])blocks\.\d+\.(?=\d+\.)/, '$1blocks.'), tensor] as const,
+  );
+  return { format, tensors: new Map(plain) };
+}
+
 /** Renames, and puts query, key and value one after another. */
 function toOfficial(
   tensors: ReadonlyMap<string, LazyTensor>,
@@ -190,15 +199,20 @@ function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: 
     return found;
   };
   const [dim = 0, channels = 3, patchSize = 1] = shape('patch_embed.proj.weight', 4);
+  const swiglu = tensors.has('blocks.0.mlp.w12.weight');
+  const layerScale = tensors.has('blocks.0.ls1.gamma');
+  const registers = tensors.has('register_tokens') ? (shape('register_tokens', 3)[1] ?? 0) : 0;
   const positions = shape('pos_embed', 3)[1] ?? 1;
   const side = Math.round(Math.sqrt(positions - 1));
   if (side ** 2 !== positions - 1) {
     throw new Error(
-      `${name}: pos_embed has ${positions} positions, which are not a square and a class token: weights with register or distillation tokens cannot be read yet.`,
+      `${name}: pos_embed has ${positions} positions, which are not a square and a class token: weights with a distillation token, or with positions for patches alone, cannot be read.`,
     );
   }
   const depth = [...tensors.keys()].filter((each) => /^blocks\.\d+\.norm1\.weight$/.test(each)).length;
-  const hidden = shape('blocks.0.mlp.fc1.weight', 2)[0] ?? 4 * dim;
+  const hidden = swiglu
+    ? (shape('blocks.0.mlp.w12.weight', 2)[0] ?? 8 * dim) / 2
+    : (shape('blocks.0.mlp.fc1.weight', 2)[0] ?? 4 * dim);
   if (heads === undefined && dim % 64 !== 0) {
     throw new Error(
       `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
@@ -215,6 +229,11 @@ function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: 
     heads: heads ?? dim / 64,
     mlpRatio: hidden / dim,
     stem: 'patch',
+    ...(layerScale ? { layerScale } : {}),
+    ...(swiglu ? { swiglu } : {}),
+    // As the published networks with registers were trained.
+    ...(registers > 0 ? { registers, positions: { offset: 0, antialias: true } } : {}),
+    ...(tensors.has('mask_token') ? { maskToken: true } : {}),
   };
 }
 

@@ -47,6 +47,12 @@ describe('a check can fail', () => {
     vit_init: [/^out\/.*inter1/],
     vit_backward: [/^grad\/.*norm/, /^gradnorm64/],
     pos_interp: [/^out\//],
+    dinov2_pos_interp: [/^out\/antialias1_offset0\/28/, /^grad\/antialias0/],
+    hf_dinov2: [
+      /^hf\/swiglu\/.*weights_in\.weight/,
+      /^last_hidden_state\/registers/,
+      /^official\/mlp\/.*gamma/,
+    ],
     head: [/loss$/, /grad\/mlp.*weight/, /after\/.*running_var/, /out_eval/],
     loss: [/epoch1\/loss$/, /epoch1\/grad_student$/, /center_before/],
     droppath: [/^vit\/mask/, /^vit\/grad\/.*fc1\.weight/, /^fn\/out/],

@@ -1,0 +1,120 @@
+/** DINOv2 networks in the place of a run, and back to Hugging Face's names. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
+import { openSubject } from '../../src/eval/subject.ts';
+import { parseSafetensors, type StoredTensor, serializeSafetensors } from '../../src/format/safetensors.ts';
+import { openFile } from '../../src/weights/file-source-node.ts';
+import { openStateDict } from '../../src/weights/state-dict.ts';
+import { findVit } from '../../src/weights/vit-weights.ts';
+import { dino } from '../cli/command.ts';
+import { photos } from '../cli/tiny-network.ts';
+import { temporaryFolder } from '../data/fixtures.ts';
+
+const { tensors, metadata } = parseSafetensors(
+  readFileSync(join(import.meta.dirname, '../golden/hf_dinov2.safetensors')),
+  'hf_dinov2',
+);
+const { hf_config: configs } = z
+  .looseObject({ hf_config: z.record(z.string(), z.record(z.string(), z.unknown())) })
+  .parse(JSON.parse(metadata.config ?? ''));
+
+function under(prefix: string): Map<string, StoredTensor> {
+  return new Map(
+    [...tensors].flatMap(([name, tensor]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [],
+    ),
+  );
+}
+
+/** A folder as `save_pretrained` writes it. */
+function folderOf(variant: string): string {
+  const folder = join(temporaryFolder(), 'model');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(configs[variant]));
+  writeFileSync(
+    join(folder, 'model.safetensors'),
+    Buffer.concat(serializeSafetensors(under(`hf/${variant}/`))),
+  );
+  return folder;
+}
+
+describe.each([
+  ['mlp', 'dinov2', 0],
+  ['swiglu', 'dinov2', 0],
+  ['registers', 'dinov2_with_registers', 4],
+] as const)('a DINOv2 network (%s)', (variant, type, registers) => {
+  it('comes back from Hugging Face names bit for bit', async () => {
+    const folder = folderOf(variant);
+    const out = join(temporaryFolder(), 'again');
+    const said = await dino('export', folder, '--to', 'huggingface', '--output', out);
+    expect(said).toMatchObject({ code: 0 });
+    const again = parseSafetensors(readFileSync(join(out, 'model.safetensors')), 'again').tensors;
+    const before = under(`hf/${variant}/`);
+    expect([...again.keys()].sort()).toEqual([...before.keys()].sort());
+    for (const [name, { data, shape }] of before) {
+      expect(again.get(name)?.data, name).toEqual(data);
+      expect(again.get(name)?.shape, name).toEqual(shape);
+    }
+    const config: unknown = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({ ...configs[variant], model_type: type });
+  });
+
+  it('gives attention to patches alone, and their tokens', async () => {
+    const { backbone, trained, size } = openSubject(folderOf(variant));
+    expect(backbone).toMatchObject({ layerScale: true, patchSize: 8, imageSize: 24 });
+    expect(backbone.kind === 'vit' && (backbone.registers ?? 0)).toBe(registers);
+    const frozen = new FrozenBackbone(backbone, size, ortNode, { threads: 1 });
+    const pixels = Float32Array.from({ length: 3 * 24 * 24 }, (_, i) => Math.sin(i));
+    const maps = await frozen.attention(trained, pixels);
+    expect(maps).toHaveLength(2 * 9);
+    for (let head = 0; head < 2; head++) {
+      const mass = maps.subarray(head * 9, (head + 1) * 9).reduce((a, b) => a + b);
+      expect(mass).toBeGreaterThan(0.1);
+      expect(mass).toBeLessThan(1);
+    }
+    const [tokens = new Float32Array()] = await frozen.tokens(trained, { pixels, height: 24, width: 24 });
+    expect(tokens).toHaveLength(10 * 18);
+    expect([...tokens.subarray(0, 18)]).toEqual([...(await frozen.features(trained, pixels))]);
+  });
+});
+
+describe('DINOv2 weights', () => {
+  it('are read under the official names, with blocks in chunks too', () => {
+    const path = join(temporaryFolder(), 'teacher.safetensors');
+    const chunked = new Map(
+      [...under('official/registers/')].map(([name, tensor]) => [
+        `teacher.backbone.${name.replace(/^blocks\.(\d)/, 'blocks.0.$1')}`,
+        tensor,
+      ]),
+    );
+    writeFileSync(path, Buffer.concat(serializeSafetensors(chunked)));
+    const found = findVit(openStateDict(openFile(path)), { name: path, heads: 2 });
+    expect(found).toMatchObject({ missing: [], unexpected: [], misshapen: [], prefix: 'teacher.backbone.' });
+    expect(found.config).toMatchObject({ registers: 4, positions: { offset: 0, antialias: true } });
+  });
+
+  it('classify as any other', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const folder = folderOf('registers');
+    const before = process.cwd();
+    process.chdir(temporaryFolder());
+    try {
+      const said = await dino('eval', 'knn', folder, '--train', images, '--k', '3', '--json', '--no-report');
+      expect(said).toMatchObject({ code: 0 });
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it('say where they cannot go', async () => {
+    const folder = folderOf('mlp');
+    const onnx = await dino('export', folder, '--to', 'onnx');
+    expect(onnx.err).toContain('cannot be exported to ONNX yet');
+    const trained = await dino('train', await photos(['a'], 6), '--init', folder, '--dry_run');
+    expect(trained.err).toContain('cannot be trained here yet');
+  });
+});
