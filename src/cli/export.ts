@@ -2,8 +2,17 @@
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { statisticsFor } from '../data/assemble.ts';
+import { ortNode } from '../engine/ort-node.ts';
 import { openSubject, type Subject } from '../eval/subject.ts';
 import { type ExportedFiles, exportFiles, exportTargets } from '../export/export-files.ts';
+import { trainStepFiles } from '../export/train-step.ts';
+import { methodOf } from '../train/build.ts';
+import { restoreCheckpoint } from '../train/checkpoint.ts';
+import { makePlan } from '../train/plan.ts';
+import { RunFolder } from '../train/run-folder-node.ts';
+import { readRecord } from '../train/run-record.ts';
+import { Trainer } from '../train/trainer.ts';
 import { modelCard } from '../weights/model-card.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
@@ -27,11 +36,15 @@ const fields = {
 const help = `dino export <run or weights> --to <target> [flags]
 
   --attentions       ONNX models give the attention maps of every block too
+  --train_step       instead of --to: the training step of a run as ONNX programs, for any language with ONNX Runtime
 ${describeFields(fields).join('\n')}`;
 
 /** @returns the exit code */
 export async function exportCommand(args: readonly string[]): Promise<number> {
-  const { positionals, values, switches } = parseFlags(args, { fields, switches: ['help', 'attentions'] });
+  const { positionals, values, switches } = parseFlags(args, {
+    fields,
+    switches: ['help', 'attentions', 'trainStep'],
+  });
   if (switches.has('help')) {
     console.log(help);
     return 0;
@@ -40,6 +53,12 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   const given = z.object(fields).partial().parse(values);
   const { to, output, checkpoint = 'last', checkpointKey, heads, classifier: kind } = given;
   const attentions = switches.has('attentions');
+  if (switches.has('trainStep')) {
+    if (run === undefined) throw new UsageError('Which run? dino export <run> --train_step');
+    if (to !== undefined || kind !== undefined)
+      throw new UsageError('--train_step is a target of its own: leave --to and --classifier out.');
+    return exportTrainStep(run, output);
+  }
   if (run === undefined || to === undefined)
     throw new UsageError(`Which run, and where to? dino export <run> --to ${exportTargets.join('|')}`);
   if (attentions && to !== 'onnx' && to !== 'transformers.js')
@@ -67,6 +86,45 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   write(target, files);
   for (const name of files.keys()) console.log(join(target, name));
   return 0;
+}
+
+/** The step that comes next in a run, with the state of its last checkpoint. */
+async function exportTrainStep(run: string, output: string | undefined): Promise<number> {
+  const folder = RunFolder.open(run);
+  const record = readRecord(folder);
+  if (!folder.has('checkpoint.safetensors'))
+    throw new Error(`${folder.file('checkpoint.safetensors')} does not exist: let the run write one first.`);
+  const { optimizer, seed, channels, batchSizePerGpu: batchSize } = record.config;
+  if (record.config.arch !== 'convnet' && record.config.dropPathRate > 0)
+    console.error('Stochastic depth is left out: exported steps have no random numbers besides their crops.');
+  const config = { ...record.config, dropPathRate: 0 };
+  const trainer = await Trainer.create({
+    method: methodOf(config),
+    engine: ortNode,
+    channels,
+    batchSize,
+    optimizer,
+    seed,
+  });
+  try {
+    const file = folder.file('checkpoint.safetensors');
+    const { step } = restoreCheckpoint(trainer, folder.read('checkpoint.safetensors'), file);
+    const plan = makePlan(record.config, record.steps, record.stepsPerEpoch);
+    if (step >= plan.steps)
+      throw new Error(
+        `${run} has done all of its ${step} steps: stop a run before its end to export what is left.`,
+      );
+    const target = output ?? folder.file('export/train-step');
+    const files = trainStepFiles(trainer, {
+      ...{ plan, fromStep: step, optimizer },
+      statistics: statisticsFor(channels),
+    });
+    write(target, files);
+    for (const name of files.keys()) console.log(join(target, name));
+    return 0;
+  } finally {
+    await trainer.dispose();
+  }
 }
 
 function card(subject: Subject, target: 'huggingface' | 'transformers.js'): string {

@@ -1,0 +1,106 @@
+/**
+ * A training step for any language that has ONNX Runtime: two programs (gradients, update), the state they work on, and a
+ * manifest that says which value goes where. `examples/train-step/train.py` drives them.
+ *
+ *     arrays["student/..."], ["teacher/..."], ["state/..."], crops, scalars  -> gradients.onnx -> loss, gradients, next state
+ *     arrays, gradients, scalars                                             -> update.onnx    -> student, teacher, moments
+ */
+import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
+import type { CompiledGraph } from '../graph/index.ts';
+import { ADAM, rules } from '../optim/rules.ts';
+import type { Plan } from '../train/plan.ts';
+import type { Trainer } from '../train/trainer.ts';
+import type { ExportedFiles } from './export-files.ts';
+import { updateProgram } from './update-program.ts';
+
+export interface TrainStepFacts {
+  /** The steps to come: their learning rates and so on are written out. */
+  readonly plan: Plan;
+  /** Steps done. */
+  readonly fromStep: number;
+  readonly optimizer: 'adamw' | 'sgd' | 'lars';
+  /** Per-channel mean and standard deviation that crops are normalised by, of values 0 to 1. */
+  readonly statistics: { readonly mean: readonly number[]; readonly std: readonly number[] };
+}
+
+/** @param trainer whose whole batch is one run of its program, with the state to begin with */
+export function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): ExportedFiles {
+  if (trainer.microBatch !== trainer.batchSize)
+    throw new RangeError('a step is exported in one piece: make the trainer without micro-batches');
+  const { plan, fromStep, optimizer, statistics } = facts;
+  const update = updateProgram(trainer.parameters, rules[optimizer], plan.at(fromStep).clip);
+  const state = stateOf(trainer);
+  const steps = Array.from({ length: plan.steps - fromStep }, (_, i) => plan.at(fromStep + i));
+  const [last] = trainer.parameters.filter(({ name, trainable }) => trainable && name.includes('last_layer'));
+  const [other] = trainer.parameters.filter(
+    ({ name, trainable }) => trainable && !name.includes('last_layer'),
+  );
+  const manifest = {
+    format: 'dino-ts train step 1',
+    batch: trainer.batchSize,
+    crops: trainer.method.views.map(({ size, count }, g) => ({
+      name: `crops/${g}`,
+      views: count,
+      size,
+      about: 'float32 [views x batch, channels, size, size], view after view, normalised',
+    })),
+    statistics,
+    programs: {
+      gradients: { file: 'gradients.onnx', ...borderOf(trainer.graph) },
+      update: { file: 'update.onnx', ...borderOf(update) },
+    },
+    state: {
+      file: 'state.safetensors',
+      about:
+        'arrays by name; a result next/<name> of gradients.onnx takes the place of <name> or state/<name>',
+    },
+    corrections: {
+      about:
+        'correction1 = 1 - beta1^t and correction2 = 1 - beta2^t in the t-th update; the last layer has its own t, which stands still while it is frozen',
+      ...{ beta1: ADAM.beta1, beta2: ADAM.beta2 },
+      updates: other === undefined ? 0 : trainer.update.stepsOf(other.name),
+      lastLayerUpdates: last === undefined ? 0 : trainer.update.stepsOf(last.name),
+    },
+    schedule: {
+      file: 'schedule.json',
+      about: 'scalars of every step to come: scalar/<name> of either program',
+    },
+  };
+  const schedule = steps.map(({ step, lr, weightDecay, teacherMomentum, freezeLastLayer, scalars }) => ({
+    ...{ step, lr, weightDecay, teacherMomentum, freezeLastLayer: freezeLastLayer ? 1 : 0 },
+    ...scalars,
+  }));
+  return new Map<string, readonly Uint8Array[]>([
+    ['manifest.json', text(JSON.stringify(manifest, null, 1))],
+    ['schedule.json', text(`[\n${schedule.map((line) => JSON.stringify(line)).join(',\n')}\n]`)],
+    ['gradients.onnx', [trainer.graph.onnx]],
+    ['update.onnx', [update.onnx]],
+    ['state.safetensors', serializeSafetensors(state)],
+  ]);
+}
+
+/** Every value that crosses the border of a program: `onnx` is its name there, `name` the array, from element `offset` on. */
+function borderOf({ inputViews, outputViews }: CompiledGraph): Record<'inputs' | 'outputs', unknown[]> {
+  const list = (views: CompiledGraph['inputViews']): unknown[] =>
+    views.map(({ onnxName: onnx, name, offset, shape, dtype }) => ({ onnx, name, offset, shape, dtype }));
+  return { inputs: list(inputViews), outputs: list(outputViews) };
+}
+
+function stateOf({ parameters, update, buffers, state, method }: Trainer): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>();
+  const add = (name: string, shape: readonly number[], data: Float32Array | undefined): void => {
+    if (data !== undefined) tensors.set(name, { dtype: 'F32', shape, data });
+  };
+  for (const { name, shape, trainable } of parameters) {
+    add(`student/${name}`, shape, update.student.get(name));
+    add(`teacher/${name}`, shape, update.teacher.get(name));
+    if (trainable) for (const [slot, values] of update.slots(name)) add(`${slot}/${name}`, shape, values);
+  }
+  for (const [name, values] of buffers) add(name, values.length === 1 ? [] : [values.length], values);
+  for (const [name, values] of state) add(`state/${name}`, method.stateShapes[name] ?? [], values);
+  return tensors;
+}
+
+function text(content: string): Uint8Array[] {
+  return [new TextEncoder().encode(`${content}\n`)];
+}
