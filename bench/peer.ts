@@ -23,7 +23,8 @@ export type PeerScript =
   | 'tsne'
   | 'features'
   | 'video'
-  | 'logistic';
+  | 'logistic'
+  | 'load';
 
 /** Modules whose package has another name. */
 const packageNames: Readonly<Record<string, string>> = { PIL: 'pillow', sklearn: 'scikit-learn' };

@@ -4,6 +4,8 @@ export interface ByteSource {
   /** What to call it in errors, such as its path. */
   readonly name: string;
   readonly size: number;
+  /** True when what is read is a copy of the caller's own; otherwise it may be a view of something shared. */
+  readonly copies?: boolean;
   /** @throws Error if the range reaches past the end */
   read(offset: number, length: number): Uint8Array;
 }

@@ -87,7 +87,8 @@ export class TorchTensor extends PickleOther {
     const size = itemSize(dtype);
     if (length === 0) return storedTensorOf(dtype, shape, new Uint8Array());
     const span = 1 + shape.reduce((sum, n, axis) => sum + (n - 1) * this.#strides[axis]!, 0);
-    const bytes = this.#source.read(this.#storage.offset + this.#first * size, span * size).slice();
+    const stored = this.#source.read(this.#storage.offset + this.#first * size, span * size);
+    const bytes = this.#source.copies === true ? stored : stored.slice();
     if (this.#storage.swapped) swapBytes(bytes, size);
     return storedTensorOf(dtype, shape, this.#isContiguous() ? bytes : this.#gather(bytes, size));
   }

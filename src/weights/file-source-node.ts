@@ -23,9 +23,11 @@ export function openFile(path: string): FileSource {
   return {
     name: path,
     size,
+    copies: true,
     read(offset, length) {
       checkRange(path, size, offset, length);
-      const bytes = new Uint8Array(length);
+      // Memory of its own that nobody has to fill with zeros first.
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
       for (let at = 0; at < length; ) {
         const count = readSync(descriptor, bytes, at, length - at, offset + at);
         if (count === 0) throw new Error(`${path} became shorter while it was read.`);
