@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { VitConfig } from '../model/vit.ts';
 import { openFile } from '../weights/file-source-node.ts';
-import { openStateDict } from '../weights/state-dict.ts';
+import { findLinearHead } from '../weights/linear-head.ts';
+import { openStateDict, type StateDict } from '../weights/state-dict.ts';
 import { findVit } from '../weights/vit-weights.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
@@ -35,15 +37,34 @@ export async function inspect(args: readonly string[]): Promise<number> {
   const source = openFile(existsSync(folder) ? folder : local);
   try {
     const dict = openStateDict(source);
+    const head = dict.tensors.size <= 10 ? findLinearHead(dict) : undefined;
+    if (head !== undefined) {
+      const { classes, width } = head;
+      if (switches.has('json'))
+        console.log(JSON.stringify({ format: dict.format, linearHead: { classes, width } }));
+      else
+        console.log(
+          `${path}: ${dict.format}, a linear classifier of ${classes} classes on features of width ${width}`,
+        );
+      return 0;
+    }
     const found = findVit(dict, {
       name: path,
       ...(checkpointKey === undefined ? {} : { checkpointKey }),
       ...(heads === undefined ? {} : { heads }),
     });
     const { layout, prefix, alternatives, config, missing, unexpected, extras, misshapen } = found;
+    const projection = projectionHead(dict, prefix);
     const whole = missing.length + unexpected.length + misshapen.length === 0;
     if (switches.has('json')) {
-      const facts = { format: dict.format, layout: layout.name, prefix, alternatives, config };
+      const facts = {
+        format: dict.format,
+        layout: layout.name,
+        prefix,
+        alternatives,
+        config,
+        head: projection,
+      };
       console.log(JSON.stringify({ ...facts, missing, unexpected, extras, misshapen, whole }));
       return whole ? 0 : 1;
     }
@@ -53,7 +74,12 @@ export async function inspect(args: readonly string[]): Promise<number> {
       ...(alternatives.length === 0
         ? []
         : [`other networks in the file: ${alternatives.join(', ')} (--checkpoint_key)`]),
-      `network: ViT, width ${config.dim}, ${config.depth} blocks, ${config.heads} heads, patches of ${config.patchSize}, images of ${config.imageSize} pixels, ${config.channels} channels`,
+      `network: ViT, width ${config.dim}, ${config.depth} blocks, ${config.heads} heads, patches of ${config.patchSize}, images of ${config.imageSize} pixels, ${config.channels} channels${particulars(config)}`,
+      ...(projection === undefined
+        ? []
+        : [
+            `head: K ${projection.outDim}, hidden ${projection.hiddenDim}, bottleneck ${projection.bottleneckDim}`,
+          ]),
       ...missing.map((name) => `missing: ${name}`),
       ...misshapen.map(({ name, shape, wanted }) => `misshapen: ${name} is ${shape} and should be ${wanted}`),
       ...unexpected.map((name) => `unexpected: ${name}`),
@@ -65,4 +91,26 @@ export async function inspect(args: readonly string[]): Promise<number> {
   } finally {
     source.close();
   }
+}
+
+/** What only some networks have. */
+function particulars({ layerScale, swiglu, registers, maskToken }: VitConfig): string {
+  return [
+    layerScale === true ? ', layer scale' : '',
+    swiglu === true ? ', SwiGLU' : '',
+    registers === undefined ? '' : `, ${registers} registers`,
+    maskToken === true ? ', a mask token' : '',
+  ].join('');
+}
+
+/** Sizes of the projection head beside a backbone of a full checkpoint. */
+function projectionHead(
+  { tensors }: StateDict,
+  prefix: string,
+): { outDim: number; hiddenDim: number; bottleneckDim: number } | undefined {
+  const head = prefix.replace(/backbone\.$/, 'head.');
+  const last = tensors.get(`${head}last_layer.weight_v`)?.shape;
+  const first = tensors.get(`${head}mlp.0.weight`)?.shape ?? tensors.get(`${head}mlp.weight`)?.shape;
+  if (head === prefix || last === undefined || first === undefined) return undefined;
+  return { outDim: last[0] ?? 0, hiddenDim: first[0] ?? 0, bottleneckDim: last[1] ?? 0 };
 }

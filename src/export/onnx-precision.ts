@@ -95,13 +95,13 @@ function quantisedColumns(
   columns: number,
 ): { readonly bytes: Uint8Array; readonly scales: Float32Array } {
   const scales = new Float32Array(columns);
-  for (const [i, value] of values.entries())
-    scales[i % columns] = Math.max(scales[i % columns]!, Math.abs(value));
+  for (let i = 0, c = 0; i < values.length; i++, c = c + 1 === columns ? 0 : c + 1)
+    scales[c] = Math.max(scales[c]!, Math.abs(values[i]!));
   for (let c = 0; c < columns; c++) scales[c] = scales[c]! / 127 || 1;
-  return {
-    scales,
-    bytes: Uint8Array.from(values, (value, i) => Math.round(value / scales[i % columns]!) + ZERO),
-  };
+  const bytes = new Uint8Array(values.length);
+  for (let i = 0, c = 0; i < values.length; i++, c = c + 1 === columns ? 0 : c + 1)
+    bytes[i] = Math.round(values[i]! / scales[c]!) + ZERO;
+  return { scales, bytes };
 }
 
 function node(

@@ -26,6 +26,7 @@ describe('dino inspect', () => {
     const full = await dino('inspect', checkpoint('checkpoint.pth'), '--heads', '2');
     expect(full.code).toBe(0);
     expect(full.out).toContain('under "teacher/backbone."');
+    expect(full.out).toContain('head: K 24, hidden 16, bottleneck 8');
     expect(full.out).toContain('other networks in the file: student/module.backbone.');
     const student = await dino(
       'inspect',

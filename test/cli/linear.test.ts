@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
 import { linearReport } from '../../src/eval/linear-report.ts';
 import { openSubject } from '../../src/eval/subject.ts';
 import { parseSafetensors } from '../../src/format/safetensors.ts';
+import { serializeTorch } from '../../src/format/torch-save.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
@@ -127,5 +128,50 @@ describe('linearReport', () => {
       "check the network's weights",
     );
     await backbone.dispose();
+  });
+});
+
+describe('dino eval linear --head', () => {
+  it('tests a classifier that was trained elsewhere, under the official names, as it was tested there', async () => {
+    const [images, others] = [await photos(['a', 'b', 'c'], 8), await photos(['a', 'b', 'c'], 5, 40)];
+    const run = await trainedOn(images, 'vit');
+    const trained = await dino(
+      'eval',
+      'linear',
+      run,
+      '--train',
+      images,
+      '--test',
+      others,
+      '--epochs',
+      '20',
+      '--json',
+      '--no-report',
+    );
+    expect(trained).toMatchObject({ code: 0 });
+    const { tensors } = parseSafetensors(
+      readFileSync(join(run, 'eval/linear/classifier.safetensors')),
+      'classifier',
+    );
+    const head = join(temporaryFolder(), 'linearweights.pth');
+    const official = new Map([...tensors].map(([name, tensor]) => [`module.${name}`, tensor]));
+    writeFileSync(head, Buffer.concat(serializeTorch(official)));
+    const said = await dino('eval', 'linear', run, '--head', head, '--test', others, '--json', '--no-report');
+    expect(said).toMatchObject({ code: 0 });
+    const top1 = z.looseObject({ trained: z.looseObject({ top1: z.number() }) });
+    expect(top1.parse(JSON.parse(said.out)).trained.top1).toBeCloseTo(
+      top1.parse(JSON.parse(trained.out)).trained.top1,
+      5,
+    );
+    expect((await dino('inspect', head)).out).toContain(
+      'a linear classifier of 3 classes on features of width 32',
+    );
+
+    const wrong = async (...flags: string[]): Promise<string> =>
+      (await dino('eval', 'linear', run, '--head', head, ...flags)).err;
+    expect(await wrong()).toContain('needs --test');
+    expect(await wrong('--test', await photos(['a', 'b'], 3))).toContain('tells 3 classes and');
+    expect(await wrong('--test', others, '--n_last_blocks', '1')).toContain('reads 32 numbers');
+    expect(await wrong('--test', others, '--train', images)).toContain('leave --train out');
   });
 });

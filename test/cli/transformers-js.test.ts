@@ -1,9 +1,17 @@
 /** What `dino export --to transformers.js` writes, read by the library it is for. */
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { AutoModel, env, pipeline, RawImage, Tensor } from '@huggingface/transformers';
+import {
+  AutoModel,
+  AutoModelForImageClassification,
+  env,
+  pipeline,
+  RawImage,
+  Tensor,
+} from '@huggingface/transformers';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { readClassifier } from '../../src/cli/classifier-file.ts';
 import { statisticsFor } from '../../src/data/assemble.ts';
 import { openReader } from '../../src/data/reader.ts';
 import { openSource } from '../../src/data/source.ts';
@@ -102,12 +110,40 @@ describe.each(['vit', 'convnet'] as const)('transformers.js on an exported %s', 
     await extract.dispose();
   });
 
+  it('gives the logits of a fine-tuned network', async () => {
+    const { run, images } = await exported(arch);
+    const flags = ['--train', images, '--epochs', '2', '--no-report'];
+    expect(await dino('eval', 'finetune', run, ...flags)).toMatchObject({ code: 0 });
+    const target = join(temporaryFolder(), 'classifier');
+    const to = ['--to', 'transformers.js', '--classifier', 'finetune', '--output', target];
+    expect(await dino('export', run, ...to)).toMatchObject({ code: 0 });
+    const random = new Random(4, 'pixels');
+    const pixels = Float32Array.from({ length: 3 * 16 * 16 }, () => random.normal());
+    const subject = openSubject(run);
+    const { head, weights } = readClassifier(subject, 'finetune');
+    const feature = await new FrozenBackbone(subject.backbone, 16, ortNode, { threads: 1 }).features(
+      weights,
+      pixels,
+    );
+    const wanted = head.classes.map((_, c) =>
+      feature.reduce((sum, value, d) => sum + value * head.weight[c * feature.length + d]!, head.bias[c]!),
+    );
+    const model = await AutoModelForImageClassification.from_pretrained(named(target), { dtype: 'fp32' });
+    const { logits } = await model({ pixel_values: new Tensor('float32', pixels, [1, 3, 16, 16]) });
+    expect(worst(logits.data, wanted)).toBeLessThan(1e-4);
+    expect(weights.get('cls_token') ?? weights.get('conv1.weight')).not.toEqual(
+      subject.trained.get('cls_token') ?? subject.trained.get('conv1.weight'),
+    );
+    await model.dispose();
+  });
+
   it('names classes as our classifier does', async () => {
     const { run, images } = await exported(arch);
-    expect(await dino('eval', 'linear', run, '--train', images, '--epochs', '30')).toMatchObject({ code: 0 });
+    const flags = ['--train', images, '--epochs', '30', '--no-report'];
+    expect(await dino('eval', 'linear', run, ...flags)).toMatchObject({ code: 0 });
     const target = join(temporaryFolder(), 'classifier');
-    const flags = ['--to', 'transformers.js', '--classifier', 'linear', '--output', target];
-    expect(await dino('export', run, ...flags)).toMatchObject({ code: 0 });
+    const to = ['--to', 'transformers.js', '--classifier', 'linear', '--output', target];
+    expect(await dino('export', run, ...to)).toMatchObject({ code: 0 });
     expect(JSON.parse(readFileSync(join(target, 'config.json'), 'utf8'))).toMatchObject({
       id2label: { 0: 'a', 1: 'b', 2: 'c' },
     });

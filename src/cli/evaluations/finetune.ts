@@ -28,7 +28,7 @@ export const finetune = defineEvaluation({
     lr: z
       .number()
       .gt(0)
-      .describe('learning rate of the head, for a batch of 256; 0.004 unless given, 0.016 for a convnet'),
+      .describe('learning rate of the head, for a batch of 256; 0.004 unless given, 0.03 for a convnet'),
     warmupEpochs: z.number().min(0).describe('epochs of rising learning rate; a tenth of all unless given'),
     layerDecay: z
       .number()

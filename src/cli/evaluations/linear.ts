@@ -4,9 +4,13 @@ import { openSource } from '../../data/source.ts';
 import { ortNode } from '../../engine/ort-node.ts';
 import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { linearFeature } from '../../eval/linear-features.ts';
+import { linearHeadReport } from '../../eval/linear-head-report.ts';
 import { linearReport } from '../../eval/linear-report.ts';
 import { serializeSafetensors } from '../../format/safetensors.ts';
 import type { BackboneConfig } from '../../model/backbone.ts';
+import { openFile } from '../../weights/file-source-node.ts';
+import { findLinearHead } from '../../weights/linear-head.ts';
+import { openStateDict } from '../../weights/state-dict.ts';
 import { UsageError } from '../flags.ts';
 import {
   accuracyBlocks,
@@ -15,7 +19,12 @@ import {
   namedPairs,
   skippedWarning,
 } from './classification-blocks.ts';
-import { defineEvaluation, withInterval } from './evaluation.ts';
+import {
+  defineEvaluation,
+  type EvaluationContext,
+  type EvaluationResult,
+  withInterval,
+} from './evaluation.ts';
 
 const FAST_EPOCHS = 100;
 const AUGMENTED_EPOCHS = 20;
@@ -23,13 +32,18 @@ const AUGMENTED_EPOCHS = 20;
 export const linear = defineEvaluation({
   name: 'linear',
   summary: 'accuracy of a linear classifier on the frozen features',
-  usage: '<run> --train <source> [--test <source>]',
+  usage: '<run> --train <source> [--test <source>] | --head <file> --test <source>',
   fields: {
     train: z.string().describe('images with class folders: what the classifier learns from'),
     test: z
       .string()
       .describe(
         'images with the same class folders; without it a fifth of each class of --train is held back',
+      ),
+    head: z
+      .string()
+      .describe(
+        'a linear classifier that was trained elsewhere (linear.weight, linear.bias): only tested on --test',
       ),
     nLastBlocks: z
       .number()
@@ -57,7 +71,9 @@ export const linear = defineEvaluation({
       .min(0)
       .describe('of initial weights, order, crops and held-back images; 0 unless given'),
   },
-  async run(options, { subject, backbone, onProgress, warn, write }) {
+  async run(options, context) {
+    if (options.head !== undefined) return testHead({ ...options, head: options.head }, context);
+    const { subject, backbone, onProgress, warn, write } = context;
     const {
       train,
       test,
@@ -174,4 +190,64 @@ function probeMetadata(
   if (backbone.kind === 'convnet') return {};
   const used = { lastBlocks: Math.min(lastBlocks, backbone.depth), meanPatchToken };
   return { probe: JSON.stringify(used) };
+}
+
+/** The official released classifiers, and any in their form. */
+async function testHead(
+  options: {
+    readonly head: string;
+    readonly train?: string | undefined;
+    readonly test?: string | undefined;
+    readonly nLastBlocks?: number | undefined;
+    readonly avgpoolPatchtokens?: boolean | undefined;
+  },
+  { subject, backbone, onProgress, warn }: EvaluationContext,
+): Promise<EvaluationResult> {
+  const { head: path, train, test, avgpoolPatchtokens = false } = options;
+  if (test === undefined) throw new UsageError('A classifier that is trained already needs --test.');
+  if (train !== undefined) throw new UsageError('--head is trained already: leave --train out.');
+  const { nLastBlocks = avgpoolPatchtokens ? 1 : 4 } = options;
+  const feature = linearFeature(subject.backbone, {
+    lastBlocks: nLastBlocks,
+    meanPatchToken: avgpoolPatchtokens,
+  });
+  const file = openFile(path);
+  try {
+    const head = findLinearHead(openStateDict(file));
+    if (head === undefined)
+      throw new Error(`${path} holds no linear classifier: it needs linear.weight and linear.bias.`);
+    const source = openSource(test, { channels: subject.channels });
+    const report = await linearHeadReport({
+      ...{ test: source, backbone, trained: subject.trained, head, feature },
+      onProgress,
+    });
+    const warning = skippedWarning(report.skipped);
+    if (warning !== undefined) warn(warning);
+    const { top1, top5, intervals } = report.accuracies;
+    const protocol = `The linear classifier of ${path} (${head.classes} classes) on ${report.scores.samples} test images: ${feature.title} at ${subject.size} pixels`;
+    const name = 'the given classifier';
+    return {
+      protocol,
+      table: [
+        ['% (95 %)', 'top-1', ...(top5 === undefined ? [] : ['top-5'])],
+        [
+          name,
+          withInterval(top1, intervals.top1),
+          ...(top5 === undefined || intervals.top5 === undefined ? [] : [withInterval(top5, intervals.top5)]),
+        ],
+      ],
+      scores: { trained: top5 === undefined ? { top1 } : { top1, top5 } },
+      details: { intervals, protocol: { head: path, feature: feature.title, size: subject.size } },
+      section: {
+        title: 'Linear classification',
+        intro: `${protocol}. It was trained elsewhere; nothing is learned here.`,
+        blocks: [
+          ...accuracyBlocks([{ name, scores: report.accuracies }]),
+          ...confusionBlocks(source.classes, report.confusion),
+        ],
+      },
+    };
+  } finally {
+    file.close();
+  }
 }
