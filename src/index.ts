@@ -159,6 +159,7 @@ export { type LandmarkTruth, parseLandmarkTruth } from './eval/landmark-truth.ts
 export { type LbfgsOptions, lbfgs, type Minimum } from './eval/lbfgs.ts';
 export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
 export { linearFeature, type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
+export { type LinearHeadReport, linearHeadReport } from './eval/linear-head-report.ts';
 export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
 export {
   type Accuracies,
@@ -201,6 +202,8 @@ export {
 } from './eval/retrieval-report.ts';
 export { ridgeProbe } from './eval/ridge-probe.ts';
 export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
+// Weights of other origin, and exports
+export { openSubject, type Subject, type SubjectOptions } from './eval/subject.ts';
 export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 export {
@@ -213,6 +216,17 @@ export {
   type VideoSequence,
 } from './eval/video-report.ts';
 export { type VideoSummary, videoSummary } from './eval/video-summary.ts';
+export {
+  type ExportTarget,
+  exportFiles,
+  exportTargets,
+  type NetworkToExport,
+} from './export/export-files.ts';
+export { type ClassifierHead, type OnnxModelOptions, onnxModel } from './export/onnx-model.ts';
+export { toHalf, toQuantized } from './export/onnx-precision.ts';
+export { trainStepFiles } from './export/train-step.ts';
+export { updateProgram } from './export/update-program.ts';
+export { type ByteSource, bytesSource } from './format/byte-source.ts';
 // File formats, from and to bytes
 export {
   type NpyArray,
@@ -232,6 +246,7 @@ export {
   type TensorOf,
 } from './format/safetensors.ts';
 export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.ts';
+export { encodeOnnx, type OnnxGraph } from './graph/onnx.ts';
 export { blurBy, cropAway, rotate, writeOver } from './image/attacks.ts';
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
@@ -278,8 +293,10 @@ export {
   trainOptionsSchema,
 } from './train/config.ts';
 export { type Diagnosis, examine, examinePlan, type Vitals } from './train/doctor.ts';
+export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export type { Observation } from './train/monitor.ts';
+export { openInitial } from './train/open-initial.ts';
 export { makePlan, type Plan } from './train/plan.ts';
 export { type Prepared, type PrepareOptions, prepare } from './train/prepare.ts';
 export { type Choice, chooseRecipe, type Recipe, type RunFacts } from './train/recipe.ts';
@@ -300,3 +317,10 @@ export {
   Trainer,
   type TrainerOptions,
 } from './train/trainer.ts';
+export { download } from './weights/download-node.ts';
+export { type FileSource, openFile } from './weights/file-source-node.ts';
+export { knownWeights } from './weights/known-weights.ts';
+export { findLinearHead, type LinearHead } from './weights/linear-head.ts';
+export { readOfficialCheckpoint, type TrainingCheckpoint } from './weights/official-checkpoint.ts';
+export { openStateDict, type StateDict } from './weights/state-dict.ts';
+export { checkComplete, type FoundVit, findVit } from './weights/vit-weights.ts';
