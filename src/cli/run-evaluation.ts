@@ -56,6 +56,8 @@ export async function runEvaluation(
   const { folder } = subject;
   const backbone = new FrozenBackbone(subject.backbone, subject.size, ortNode, { threads });
   const line = progressLine(process.stderr);
+  if (subject.allowed.length > 0)
+    line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
   const result = await evaluation.run(values, {
     subject,
     backbone,

@@ -25,6 +25,8 @@ export interface Subject {
   readonly channels: 1 | 3;
   /** The teacher's backbone. */
   readonly trained: Weights;
+  /** Tensors that the file lacks and that were allowed to be missing: they keep the values of a fresh network. */
+  readonly allowed: readonly string[];
   /** What the run's seed started from; for weights of other origin a network of the same shape and seed 0. */
   readonly untrained: Weights;
 }
@@ -73,6 +75,7 @@ function fromRun(path: string, checkpoint: 'last' | 'best'): Subject {
     size: config.globalCropsSize,
     channels: config.channels,
     trained: weightsUnder(teacher, 'backbone.'),
+    allowed: [],
     untrained: untrainedWeights(backbone, config.globalCropsSize, config.seed),
   };
 }
@@ -110,6 +113,7 @@ function fromWeights(
       size,
       channels,
       trained: new Map([...untrained, ...found.weights()]),
+      allowed: found.missing,
       untrained,
     };
   } finally {
