@@ -2,18 +2,27 @@
 import type { FeatureRows } from './knn.ts';
 
 /**
- * How many rows there are, once it is sure that all can be reckoned with.
+ * How many rows there are.
  *
  * @param what the rows, for the message: 'the queries'
- * @throws RangeError when there are none, the last one is cut off, or a value is NaN or infinite
+ * @throws RangeError when there are none, or the last one is cut off
  */
-export function countFiniteRows({ values, dim }: FeatureRows, what: string): number {
+export function countRows({ values, dim }: FeatureRows, what: string): number {
   const count = values.length / dim;
-  if (!Number.isInteger(count) || count < 1) {
-    throw new RangeError(
-      `${what} hold ${values.length} numbers, which are not one or more rows of ${dim}: give whole rows`,
-    );
-  }
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new RangeError(
+    `${what} hold ${values.length} numbers, which are not one or more rows of ${dim}: give whole rows`,
+  );
+}
+
+/**
+ * The same, once it is sure that all can be reckoned with.
+ *
+ * @throws RangeError also when a value is NaN or infinite
+ */
+export function countFiniteRows(rows: FeatureRows, what: string): number {
+  const count = countRows(rows, what);
+  const { values, dim } = rows;
   let check = 0; // NaN once a value is NaN or infinite; the search for it is much slower
   for (let i = 0; i < values.length; i++) check += values[i]! * 0;
   for (let i = 0; check !== 0 && i < values.length; i++) {

@@ -6,7 +6,7 @@
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { Random } from '../random/random.ts';
 import { ClusterMeans } from './cluster-means.ts';
-import { countFiniteRows } from './finite-rows.ts';
+import { countFiniteRows, countRows } from './finite-rows.ts';
 import { kMeansPlusPlus } from './kmeans-plus-plus.ts';
 import type { FeatureRows } from './knn.ts';
 import { nearestCentres } from './nearest-centres.ts';
@@ -56,7 +56,8 @@ export interface Clustering {
  */
 export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansOptions): Promise<Clustering> {
   const { k, restarts = 3, seed = 0, initialCentres, engineOptions } = options;
-  const count = countFiniteRows(rows, 'the features to cluster');
+  const what = 'the features to cluster';
+  const count = countRows(rows, what);
   if (!Number.isInteger(k) || k < 1 || k > count) {
     throw new RangeError(
       `${count} rows cannot be put into ${k} clusters: choose a whole number from 1 to ${count}`,
@@ -71,6 +72,8 @@ export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansO
     throw new RangeError(`k-means cannot run ${restarts} times: choose at least one restart`);
   }
   const products = new RowProducts(engine, rows, engineOptions);
+  // A length tells as much of a row as all its values.
+  if (!products.norms.every(Number.isFinite)) countFiniteRows(rows, what);
   try {
     if (initialCentres !== undefined)
       return await lloyd(products, Float64Array.from(initialCentres), options);
