@@ -16,13 +16,17 @@ const help = `dino: self-distillation with no labels (DINO), in TypeScript
 
   dino train <source> [flags]              train on images
   dino train --resume <run>                go on with a run
+  dino train <source> --init <weights>     begin with weights: of a run, official ones, Hugging Face's
   dino eval <name> <run> [flags]           measure what it learned; dino eval --help lists the evaluations
 ${tools.map(({ name, usage, summary }) => `  ${`dino ${name} ${usage}`.padEnd(39)}  ${summary}\n`).join('')}  dino report <run> [--figures]            the run's report.html again, from all that its folder holds
-  dino export <run> --to <layout>          the network for transformers, PyTorch or timm
+  dino export <run> --to <target>          the network for transformers, transformers.js, ONNX, PyTorch or timm
   dino inspect <file>                      which network a file of weights holds, and what does not fit
   dino quickstart [folder]                 a few minutes on generated scenes or your folder, with a report
 
   dino <command> --help                    all flags of a command
+
+Where a run is asked for, a file of weights, a Hugging Face folder or a known name (dino_vits16, facebook/dino-vits16)
+does as well.
 
 Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 3 the training failed (NaN), 130 stopped and saved.`;
 

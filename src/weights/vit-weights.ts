@@ -94,7 +94,8 @@ function locate(
   const places = layouts.flatMap((layout) =>
     [...dict.tensors.keys()].flatMap((key) => {
       const before = key.slice(0, key.length - layout.anchor.length);
-      const isAnchor = key.endsWith(layout.anchor) && (before === '' || /[./]$/.test(before));
+      const isAnchor =
+        key.endsWith(layout.anchor) && /(^|[./])$/.test(before) && !before.startsWith('optimizer');
       return isAnchor ? [{ layout, prefix: before }] : [];
     }),
   );
