@@ -41,7 +41,7 @@ describe('dino eval finetune', () => {
     const said = await dino('eval', 'finetune', run, '--train', images, '--epochs', '1', '--threads', '1');
     expect(said).toMatchObject({ code: 0 });
     expect(said.out).toContain('with 8 images, 2 images held back');
-    expect(said.out).toContain('0.016 x 8/256');
+    expect(said.out).toContain('0.03 x 8/256');
   });
 
   it('says what is wrong: no labels, one class, an unknown class, shares upside down', async () => {
