@@ -84,18 +84,24 @@ describe('published weights', () => {
       const name = (request.url ?? '').replace('/me/my.model-1/resolve/main/', '');
       response.end(readFileSync(join(run, 'export/huggingface', name)));
     };
-    const said = await dino(
-      'eval',
-      'knn',
-      'me/my.model-1',
-      '--train',
-      images,
-      '--k',
-      '3',
-      '--json',
-      '--no-report',
-    );
-    expect(said).toMatchObject({ code: 0 });
+    const before = process.cwd();
+    process.chdir(temporaryFolder()); // results of such weights go to the working directory
+    try {
+      const said = await dino(
+        'eval',
+        'knn',
+        'me/my.model-1',
+        '--train',
+        images,
+        '--k',
+        '3',
+        '--json',
+        '--no-report',
+      );
+      expect(said).toMatchObject({ code: 0 });
+    } finally {
+      process.chdir(before);
+    }
     expect(server.requests.map(({ url }) => url)).toEqual([
       '/me/my.model-1/resolve/main/config.json',
       '/me/my.model-1/resolve/main/model.safetensors',
