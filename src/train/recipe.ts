@@ -164,7 +164,7 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     seed: [0, 'any number; another one gives another run'],
     arch: [
       arch,
-      'a convolutional net learns faster than a ViT at CPU budgets (better k-NN); it has no attention maps: --arch vit for those',
+      'a convolutional net learns faster than a ViT at CPU budgets (half an hour on Imagenette: k-NN 54.9 %, ViT 45.5); it has no attention maps: --arch vit for those',
     ],
     ...vitShape(arch, patch, `${global / patch} x ${global / patch} patches keep a step short`),
     widths: [[32, 64, 128], 'about 0.3 million parameters: images per second decide at this scale'],
