@@ -14,6 +14,8 @@ export interface FlagSpec {
   readonly fields: Readonly<Record<string, z.ZodType>>;
   /** Flags without a value. */
   readonly switches?: readonly string[];
+  /** Official names of fields that have another one here. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined;
   /** Official flags that are understood and do nothing here, with the reason. */
   readonly ignored?: Readonly<Record<string, string>>;
 }
@@ -30,7 +32,7 @@ export interface ParsedFlags {
 /** @throws UsageError naming the flag, and the nearest valid one if it is unknown */
 export function parseFlags(
   args: readonly string[],
-  { fields, switches = [], ignored = {} }: FlagSpec,
+  { fields, switches = [], aliases = {}, ignored = {} }: FlagSpec,
 ): ParsedFlags {
   const positionals: string[] = [];
   const raw = new Map<string, string[]>();
@@ -43,7 +45,8 @@ export function parseFlags(
       continue;
     }
     const [flag = '', inline] = splitOnce(token.replace(/^-+/, ''), '=');
-    const name = fromFlag(flag);
+    const given = fromFlag(flag);
+    const name = (Object.hasOwn(aliases, given) ? aliases[given] : undefined) ?? given;
     if (switches.includes(name)) {
       if (inline !== undefined)
         throw new UsageError(`--${flag} is a switch and takes no value: leave "=${inline}" out.`);
@@ -132,7 +135,7 @@ function unknownFlag(token: string, flag: string, known: readonly string[]): str
     .map((name) => ({ name, distance: editDistance(name.toLowerCase(), wanted.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const hint =
-    nearest !== undefined && nearest.distance <= 4
+    nearest !== undefined && nearest.distance <= Math.min(4, wanted.length / 2)
       ? ` Did you mean --${toFlag(nearest.name)}?`
       : ' --help lists all flags.';
   return `There is no flag ${token}.${hint}`;

@@ -34,6 +34,7 @@ export async function runEvaluation(
   const fields: Readonly<Record<string, z.ZodType>> = { ...evaluation.fields, ...common };
   const { positionals, values, switches } = parseFlags(args, {
     fields,
+    aliases: evaluation.aliases,
     switches: ['json', 'noReport', 'help'],
   });
   const usage = `${words} ${evaluation.usage} [flags]`;

@@ -141,8 +141,18 @@ export function explainIssue(error: z.ZodError, value: (path: string) => unknown
   if (issue === undefined) return 'the options do not fit';
   const name = issue.path.filter((part) => typeof part !== 'number').join('.');
   const given = value(name);
-  return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${issue.message}`;
+  const wanted = issue.code === 'invalid_type' ? kinds[issue.expected] : undefined;
+  const problem = wanted === undefined ? issue.message : `must be ${wanted}`;
+  return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${problem}`;
 }
+
+/** What the checks call a kind of value, in words. */
+const kinds: Readonly<Partial<Record<string, string>>> = {
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  string: 'a text',
+};
 
 /** localCropsNumber -> local_crops_number */
 export function toFlag(name: string): string {

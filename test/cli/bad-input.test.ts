@@ -97,10 +97,17 @@ describe('flags that do not fit', () => {
       'Did you mean --teacher_temp?',
     );
     expect(await refused(2, 'train', photos(), '--local-crop-number=8')).toContain('--local_crops_number?');
+    // Four letters apart is near for a long name only.
+    expect(await refused(2, 'train', photos(), '--tau', '8')).toContain('no flag --tau. --help lists');
   });
 
   it('a value of the wrong kind is named with what was expected', async () => {
-    expect(await refused(2, 'train', photos(), '--out_dim', 'many')).toContain('--out_dim many');
+    expect(await refused(2, 'train', photos(), '--out_dim', 'many')).toContain(
+      '--out_dim many: must be a number.',
+    );
+    expect(await refused(2, 'train', photos(), '--out_dim', '8.5')).toContain(
+      '--out_dim 8.5: must be a whole number.',
+    );
     expect(await refused(2, 'train', photos(), '--global_crops_scale', '0.9', '0.4')).toContain(
       '--global_crops_scale',
     );

@@ -42,7 +42,7 @@ describe('dino eval knn', () => {
     const run = await trainedOn(images);
     const others = await photos(['a', 'b'], 6, 50);
     rmSync(images, { recursive: true });
-    const said = await dino('eval', 'knn', run, '--train', others, '--test', others, '--k', '3');
+    const said = await dino('eval', 'knn', run, '--train', others, '--test', others, '--nb_knn', '3');
     expect(said.code).toBe(0);
     expect(said.err).toContain('The report goes without attention and neighbours');
     const report = readFileSync(join(run, 'report.html'), 'utf8');

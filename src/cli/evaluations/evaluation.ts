@@ -42,6 +42,8 @@ export interface Evaluation {
   /** What follows the name: `<run> --train <source> --test <source>`. */
   readonly usage: string;
   readonly fields: Readonly<Record<string, z.ZodType>>;
+  /** Official names of fields that have another one here. */
+  readonly aliases?: Readonly<Record<string, string>>;
   run(values: Readonly<Record<string, unknown>>, context: EvaluationContext): Promise<EvaluationResult>;
 }
 

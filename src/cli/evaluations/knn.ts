@@ -18,9 +18,12 @@ export const knn = defineEvaluation({
     test: z
       .string()
       .describe('images with the same class folders: the queries; without it each image asks the others'),
-    k: z.array(z.number().int().min(1)).describe('numbers of neighbours; 10 20 100 200 unless given'),
+    k: z
+      .array(z.number().int().min(1))
+      .describe('numbers of neighbours; 10 20 100 200 unless given (also --nb_knn)'),
     temperature: z.number().gt(0).describe('T of the votes exp(similarity / T); 0.07 unless given'),
   },
+  aliases: { nbKnn: 'k' },
   async run({ train, test, k = [10, 20, 100, 200], temperature = 0.07 }, context) {
     const { subject, backbone, onProgress, warn } = context;
     if (train === undefined)
