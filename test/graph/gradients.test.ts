@@ -170,6 +170,11 @@ describe('gradients agree with central differences', () => {
         g.conv2d(a, w, { stride, padding }),
       ));
   }
+  // The weight's gradient is a product of another order with many results.
+  test('conv2d with more than 32 results', () =>
+    expectGradients([{ shape: [2, 4, 4, 2] }, { shape: [33, 2, 3, 3] }], (a, w) =>
+      g.conv2d(a, w, { stride: 2, padding: 1 }),
+    ));
   test('crossEntropy against a fixed distribution', () =>
     expectGradients([{ shape: [3, 4] }], (a) => g.crossEntropy(a, g.constant([0.1, 0.2, 0.3, 0.4], [4]), 1)));
   for (const queries of [1, 3]) {

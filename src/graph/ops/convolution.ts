@@ -100,16 +100,19 @@ const convolutionOp: Op<ConvolutionAttributes> = {
 /** Products over this many ranges of rows, added up, are a third faster than one product over all of them. */
 const RANGES = 4;
 
+/** Up to this many results, transposing the results' gradients (the smaller operand) is a third faster than transposing the windows. */
+const FEW_RESULTS = 32;
+
 function weightGradient(g: Tensor, weight: Tensor, columns: Tensor): Tensor {
   const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
   const rows = g.size / out;
   const ranges = rows % RANGES === 0 ? RANGES : 1;
-  const products = matmul(
-    reshape(columns, [ranges, rows / ranges, columns.dim(-1)]),
-    reshape(g, [ranges, rows / ranges, out]),
-    { transA: true },
-  ); // [ranges, k k C, O]
-  return transpose(reshape(sum(products, { axes: [0] }), [kernel, kernel, channels, out]), [3, 2, 0, 1]);
+  const inRanges = (x: Tensor): Tensor => reshape(x, [ranges, rows / ranges, x.dim(-1)]);
+  const overRanges = (a: Tensor, b: Tensor): Tensor =>
+    sum(matmul(inRanges(a), inRanges(b), { transA: true }), { axes: [0] });
+  return out <= FEW_RESULTS
+    ? transpose(reshape(overRanges(g, columns), [out, kernel, kernel, channels]), [0, 3, 1, 2])
+    : transpose(reshape(overRanges(columns, g), [kernel, kernel, channels, out]), [3, 2, 0, 1]);
 }
 
 /**
