@@ -25,6 +25,27 @@ export interface WholeRun {
 /** Steps that a rate leaves out. */
 const WARM = 10;
 
+function ownNetworkFlags(network: Size['network']): Record<string, string | number> {
+  if (network.kind === 'convnet')
+    return { arch: 'convnet', widths: network.widths.join(','), blocks: 1, stem_stride: network.stemStride };
+  const { dim, depth, heads, patch } = network;
+  return { arch: 'vit', stem: 'patch', patch_size: patch, dim, depth, heads, drop_path_rate: 0.1 };
+}
+
+function peerNetworkFlags(network: Size['network']): Record<string, string | number> {
+  if (network.kind === 'convnet') {
+    const [width = 0, ...others] = network.widths;
+    return {
+      arch: 'resnet',
+      width,
+      depths: ['1', ...others.map(() => '1')].join(','),
+      'stem-stride': network.stemStride,
+    };
+  }
+  const { dim, depth, heads, patch } = network;
+  return { dim, depth, heads, patch };
+}
+
 /** `dino train`: milliseconds to its first finished step, and those of a step after the first ten, saving included. */
 export async function runOwn({
   images,
@@ -35,13 +56,8 @@ export async function runOwn({
   const folder = mkdtempSync(join(tmpdir(), 'dino-whole-'));
   const flags: Record<string, string | number> = {
     output_dir: join(folder, 'run'),
-    arch: 'vit',
-    stem: 'patch',
-    patch_size: size.patch,
-    dim: size.dim,
-    depth: size.depth,
-    heads: size.heads,
-    drop_path_rate: 0.1,
+    ...ownNetworkFlags(size.network),
+    use_bn_in_head: String(size.headNorm),
     out_dim: size.outputs,
     head_hidden_dim: size.hidden,
     head_bottleneck_dim: size.bottleneck,
@@ -54,7 +70,7 @@ export async function runOwn({
     eval_every: 0,
     save_every: 100,
   };
-  const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const words = Object.entries(flags).map(([name, value]) => `--${name}=${String(value)}`);
   const started = performance.now();
   let [first, warm, last] = [0, 0, 0];
   try {
@@ -81,10 +97,8 @@ export async function runPeer(
   const flags: Record<string, string | number> = {
     train: images,
     out: folder,
-    dim: size.dim,
-    depth: size.depth,
-    heads: size.heads,
-    patch: size.patch,
+    ...peerNetworkFlags(size.network),
+    'bn-in-head': String(size.headNorm),
     outputs: size.outputs,
     hidden: size.hidden,
     bottleneck: size.bottleneck,
@@ -96,7 +110,7 @@ export async function runPeer(
     threads,
     warm: WARM,
   };
-  const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const words = Object.entries(flags).map(([name, value]) => `--${name}=${String(value)}`);
   const started = performance.now();
   let rate = 0;
   try {

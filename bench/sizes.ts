@@ -1,44 +1,61 @@
-/**
- * The networks and crops that the tables measure, by name. The peers hold the same list in `peer/sizes.py`; a table may
- * also send a size field by field.
- */
+/** The networks and crops that the tables measure, by name. The peers hold the same list in `peer/sizes.py`. */
 export interface Size {
+  readonly network: VitSize | ConvNetSize;
+  /** Side of the two global crops and of the local ones, in pixels, and how many local ones. */
+  readonly image: number;
+  readonly local: number;
+  readonly locals: number;
+  /** Outputs of the head (K), its hidden width, its bottleneck, and whether it has batch norm. */
+  readonly outputs: number;
+  readonly hidden: number;
+  readonly bottleneck: number;
+  readonly headNorm: boolean;
+  /** Images in a step. */
+  readonly batch: number;
+}
+
+interface VitSize {
+  readonly kind: 'vit';
   /** Embedding size, blocks, attention heads, side of a patch in pixels. */
   readonly dim: number;
   readonly depth: number;
   readonly heads: number;
   readonly patch: number;
-  /** Side of the two global crops and of the local ones, in pixels, and how many local ones. */
-  readonly image: number;
-  readonly local: number;
-  readonly locals: number;
-  /** Outputs of the head (K), its hidden width and its bottleneck. */
-  readonly outputs: number;
-  readonly hidden: number;
-  readonly bottleneck: number;
-  /** Images in a step. */
-  readonly batch: number;
 }
 
-const head = { hidden: 2048, bottleneck: 256 };
-const large = { ...head, patch: 16, image: 224, local: 96, locals: 8, outputs: 65536, batch: 4 };
+interface ConvNetSize {
+  readonly kind: 'convnet';
+  /** Channels of each stage, of one block each. */
+  readonly widths: readonly number[];
+  /** How much the stem shrinks the image. */
+  readonly stemStride: number;
+}
+
+const head = { hidden: 2048, bottleneck: 256, headNorm: false };
+const large = { ...head, image: 224, local: 96, locals: 8, outputs: 65536, batch: 4 };
 
 export const sizes = {
   /** ViT-S/16, 2 x 224 + 8 x 96. */
-  s: { ...large, dim: 384, depth: 12, heads: 6 },
+  s: { ...large, network: { kind: 'vit', dim: 384, depth: 12, heads: 6, patch: 16 } },
   /** ViT-Ti/16, 2 x 224 + 8 x 96. */
-  ti: { ...large, dim: 192, depth: 12, heads: 3 },
+  ti: { ...large, network: { kind: 'vit', dim: 192, depth: 12, heads: 3, patch: 16 } },
   /** A network for 32 px images, 2 x 32 + 4 x 16. */
   micro: {
     ...head,
-    ...{ dim: 128, depth: 6, heads: 4, patch: 4 },
+    network: { kind: 'vit', dim: 128, depth: 6, heads: 4, patch: 4 },
     ...{ image: 32, local: 16, locals: 4, outputs: 1024, batch: 64 },
   },
   /** A network for 96 px images, 2 x 96 + 4 x 48. */
   mid: {
     ...head,
-    ...{ dim: 192, depth: 6, heads: 3, patch: 8 },
+    network: { kind: 'vit', dim: 192, depth: 6, heads: 3, patch: 8 },
     ...{ image: 96, local: 48, locals: 4, outputs: 1024, batch: 32 },
+  },
+  /** What the automatic recipe trains on 32 px images in half an hour. */
+  convnet: {
+    ...{ hidden: 512, bottleneck: 128, headNorm: true },
+    network: { kind: 'convnet', widths: [32, 64, 128], stemStride: 2 },
+    ...{ image: 32, local: 16, locals: 0, outputs: 1024, batch: 128 },
   },
 } as const satisfies Record<string, Size>;
 
@@ -50,4 +67,5 @@ export const sizeTitles: Readonly<Record<SizeName, string>> = {
   ti: 'ViT-Ti/16 2x224+8x96 K 65536 batch 4',
   micro: 'micro-ViT 2x32+4x16 K 1024 batch 64',
   mid: 'ViT 192x6/8 2x96+4x48 K 1024 batch 32',
+  convnet: 'convnet 32-64-128 2x32 K 1024 batch 128',
 };

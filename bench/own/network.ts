@@ -1,6 +1,7 @@
 /** A trainer of one of the sizes the tables measure, with fixed random crops. */
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dino } from '../../src/method/dino.ts';
+import type { BackboneConfig } from '../../src/model/backbone.ts';
 import { Random } from '../../src/random/random.ts';
 import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
 import { type Size, type SizeName, sizes } from '../sizes.ts';
@@ -24,7 +25,14 @@ export function sizeNamed(name: unknown): Size {
 
 /** Images at a time: what `dino train` finds by measuring on the machine the goals were set on (src/train/micro-batch.ts). */
 export function microBatchOf(size: Size): number {
+  if (size.headNorm) return size.batch; // the statistics are those of the whole batch
   return size.image >= 224 ? 2 : 16;
+}
+
+function backboneOf({ network, image }: Size): BackboneConfig {
+  if (network.kind === 'convnet') return { ...network, channels: 3, blocks: 1 };
+  const { patch, ...shape } = network;
+  return { ...shape, patchSize: patch, imageSize: image, channels: 3, mlpRatio: 4 };
 }
 
 export async function makeTrainer(
@@ -34,22 +42,13 @@ export async function makeTrainer(
   profilePrefix?: string,
 ): Promise<Trainer> {
   const method = dino({
-    backbone: {
-      kind: 'vit',
-      imageSize: size.image,
-      patchSize: size.patch,
-      channels: 3,
-      dim: size.dim,
-      depth: size.depth,
-      heads: size.heads,
-      mlpRatio: 4,
-    },
+    backbone: backboneOf(size),
     head: {
       outDim: size.outputs,
       hiddenDim: size.hidden,
       bottleneckDim: size.bottleneck,
       layers: 3,
-      useBn: false,
+      useBn: size.headNorm,
       normLastLayer: true,
     },
     viewSizes: [size.image, size.image, ...new Array<number>(size.locals).fill(size.local)],

@@ -1,6 +1,6 @@
 """Peer: one whole DINO training step on fixed random crops.
 
-setup: model "s" | "ti" | "micro" or explicit sizes (see sizes.py), batch, mode "eager" | "fused" (eager, with
+setup: model "s" | "ti" | "micro" | "convnet" (see sizes.py), mode "eager" | "fused" (eager, with
 AdamW(fused=True)) | "compile" | "bf16" | "compile-bf16", threads, clip. A repetition is zero_grad, teacher and student forward, loss, centre, backward, clip,
 AdamW, EMA.
 """
@@ -10,7 +10,7 @@ import torch
 
 from dino import Loss, Schedule, make_optimizer, objective, update
 from protocol import serve
-from sizes import build_network, random_crops, resolve
+from sizes import build_network, random_crops, size_named
 
 MODES = ("eager", "fused", "compile", "bf16", "compile-bf16")
 
@@ -21,7 +21,7 @@ def setup(command):
         raise ValueError(f"there is no mode {mode!r}: use {', '.join(MODES)}")
     torch.set_num_threads(command.get("threads", 2))
     torch.manual_seed(0)
-    size = resolve(command)
+    size = size_named(command.get("model"))
     student = build_network(size)
     teacher = copy.deepcopy(student).requires_grad_(False)
     loss = Loss(size["outputs"], 2 + size["locals"])

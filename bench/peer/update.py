@@ -1,6 +1,6 @@
 """Peer: what follows the backward pass, alone: clip each gradient, AdamW, EMA teacher.
 
-setup: model or sizes as in step.py (default "s": ViT-S/16 with 65536 outputs), threads, optimizer "fused" | "foreach" |
+setup: model as in step.py (default "s": ViT-S/16 with 65536 outputs), threads, optimizer "fused" | "foreach" |
 "default". The gradients are there and are not changed: their norms are below the clip limit.
 """
 import copy
@@ -9,13 +9,13 @@ import torch
 
 from dino import Schedule, make_optimizer, parameter_groups, update
 from protocol import serve
-from sizes import build_network, resolve
+from sizes import build_network, size_named
 
 
 def setup(command):
     torch.set_num_threads(command.get("threads", 2))
     torch.manual_seed(0)
-    student = build_network(resolve({"model": "s", **command}))
+    student = build_network(size_named(command.get("model", "s")))
     teacher = copy.deepcopy(student).requires_grad_(False)
     flags = {"fused": {"fused": True}, "foreach": {"foreach": True}, "default": {}}
     kind = command.get("optimizer", "fused")

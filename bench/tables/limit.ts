@@ -9,7 +9,7 @@ import { type SizeName, sizeTitles } from '../sizes.ts';
 export const name = 'limit';
 export const title = 'Limit: products of a step at their rate and at the best rate; what is not a product';
 
-const models: readonly SizeName[] = ['s', 'ti', 'micro'];
+const models: readonly SizeName[] = ['s', 'ti', 'micro', 'convnet'];
 
 export async function run(context: BenchContext): Promise<void> {
   for (const model of models.filter((name) => context.works?.includes(name) ?? true)) {

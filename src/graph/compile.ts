@@ -80,10 +80,15 @@ export function compile(
     const onnxName = lowering.result(tensor, offset === 0 ? own : `${own}@${offset}`);
     return { onnxName, name, offset, shape: tensor.shape, dtype: tensor.dtype };
   });
+  const nodes = withReaders(
+    lowering.nodes,
+    outputViews.map((view) => view.onnxName),
+  );
+  const read = new Set(nodes.flatMap((node) => node.inputs));
   return {
     onnx: encodeOnnx({
-      nodes: lowering.nodes,
-      constants: [...lowering.constants.values()],
+      nodes,
+      constants: [...lowering.constants.values()].filter(({ name }) => read.has(name)),
       inputs: lowering.inputViews.map(asValue),
       outputs: outputViews.map(asValue),
     }),
@@ -92,8 +97,23 @@ export function compile(
     outputs: new Map(roots.map((root, i) => [names[i] ?? '', { shape: root.shape, dtype: root.dtype }])),
     inputViews: lowering.inputViews,
     outputViews,
-    nodes: lowering.nodes.length,
+    nodes: nodes.length,
   };
+}
+
+/**
+ * The nodes that results depend on. What stands in the graph for a derivative's sake only (the windows a convolution keeps,
+ * say) may leave a node that nothing reads; ONNX Runtime would run it last and hold its input in memory until then.
+ */
+function withReaders(nodes: readonly OnnxNode[], results: readonly string[]): OnnxNode[] {
+  const wanted = new Set(results);
+  const kept: OnnxNode[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue;
+    for (const name of node.inputs) wanted.add(name);
+    kept.push(node);
+  }
+  return kept.reverse();
 }
 
 function asValue({ onnxName, dtype, shape }: View): OnnxValue {

@@ -229,4 +229,12 @@ describe('the border of a program', () => {
     expect(got.x).toEqual(got.y);
     expect(new Set(got.x).size).toBe(3);
   });
+
+  test('nothing is computed that no result reads: a convolution is windows and a product', () => {
+    const [x, w] = [g.input('x', [2, 5, 5, 3]), g.input('w', [4, 3, 3, 3])];
+    const columns = g.reshape(g.windows(x, { kernel: 3 }), [-1, 27]);
+    const flat = g.reshape(g.transpose(w, [0, 2, 3, 1]), [4, 27]);
+    const product = g.reshape(g.gemm(columns, flat, { transB: true }), [2, 3, 3, 4]);
+    expect(g.compile({ y: g.conv2d(x, w) }).nodes).toBe(g.compile({ y: product }).nodes);
+  });
 });

@@ -87,73 +87,117 @@ const convolutionOp: Op<ConvolutionAttributes> = {
   gradient: (node, [g]) => {
     if (g === undefined) return [];
     const [x, weight, columns] = [node.input(1), node.input(2), node.input(3)];
+    const phases = collectResults(g, x, weight.dim(2), node.attributes);
     return [
       undefined,
-      inputGradient(g, x, weight, node.attributes),
-      weightGradient(g, weight, columns),
+      inputGradient(phases, x, weight),
+      weightGradient(g, phases, x, weight, columns),
       undefined,
     ];
   },
   lower: (node, to) => [to.name(node.input(0))],
 };
 
-/** Products over this many ranges of rows, added up, are a third faster than one product over all of them. */
-const RANGES = 4;
-
-/** Up to this many results, transposing the results' gradients (the smaller operand) is a third faster than transposing the windows. */
-const FEW_RESULTS = 32;
-
-function weightGradient(g: Tensor, weight: Tensor, columns: Tensor): Tensor {
-  const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
-  const rows = g.size / out;
-  const ranges = rows % RANGES === 0 ? RANGES : 1;
-  const inRanges = (x: Tensor): Tensor => reshape(x, [ranges, rows / ranges, x.dim(-1)]);
-  const overRanges = (a: Tensor, b: Tensor): Tensor =>
-    sum(matmul(inRanges(a), inRanges(b), { transA: true }), { axes: [0] });
-  return out <= FEW_RESULTS
-    ? transpose(reshape(overRanges(g, columns), [out, kernel, kernel, channels]), [0, 3, 1, 2])
-    : transpose(reshape(overRanges(columns, g), [kernel, kernel, channels, out]), [3, 2, 0, 1]);
+/** Pixels of x at one place relative to the stride: the same taps of their windows' results reach them. */
+interface Phase {
+  /** Positions of the pixels in x, row by row. */
+  readonly pixels: readonly number[];
+  /** Taps (ky * kernel + kx) of the windows they are in. */
+  readonly taps: readonly number[];
+  /** The gradients of the results of those windows, [B * pixels, taps * O]. */
+  readonly collected: Tensor;
 }
 
-/**
- * The gradient of x: every pixel collects from the results whose windows it is in. Pixels at the same place relative to the
- * stride are in windows by the same taps, so each of these stride * stride phases is one product.
- */
-function inputGradient(
+/** Every pixel of x collects the gradients of the results whose windows it is in: stride * stride phases. */
+function collectResults(
   g: Tensor,
   x: Tensor,
-  weight: Tensor,
+  kernel: number,
   { stride, padding }: ConvolutionAttributes,
-): Tensor {
-  const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
-  const [b, h, w] = [x.dim(0), x.dim(1), x.dim(2)];
-  const byTap = reshape(transpose(weight, [1, 2, 3, 0]), [channels, kernel * kernel, out]); // [C, k k, O]
-  const phases = Array.from({ length: stride * stride }, (_, i) => ({
-    rows: axisPhase(Math.floor(i / stride), h, g.dim(1), kernel, stride, padding),
-    columns: axisPhase(i % stride, w, g.dim(2), kernel, stride, padding),
-  }));
-  const parts: Tensor[] = [];
-  const order = new Array<number>(h * w).fill(OUTSIDE); // where in `parts` each pixel is
-  let placed = 0;
-  for (const { rows, columns } of phases) {
+): Phase[] {
+  const [b, h, w, out] = [x.dim(0), x.dim(1), x.dim(2), g.dim(3)];
+  const phases: Phase[] = [];
+  for (let i = 0; i < stride * stride; i++) {
+    const rows = axisPhase(Math.floor(i / stride), h, g.dim(1), kernel, stride, padding);
+    const columns = axisPhase(i % stride, w, g.dim(2), kernel, stride, padding);
     const taps = rows.taps.flatMap((ky) => columns.taps.map((kx) => ky * kernel + kx));
-    if (taps.length === 0 || rows.pixels.length * columns.pixels.length === 0) continue;
+    const pixels = rows.pixels.flatMap((y) => columns.pixels.map((z) => y * w + z));
+    if (taps.length === 0 || pixels.length === 0) continue;
     const positions = rows.sources.flatMap((ys) =>
       columns.sources.flatMap((xs) =>
         ys.flatMap((y) => xs.map((z) => (y < 0 || z < 0 ? OUTSIDE : y * g.dim(2) + z))),
       ),
     );
-    const pixels = rows.pixels.length * columns.pixels.length;
-    const collected = reshape(takePixels(g, positions), [b * pixels, taps.length * out]);
-    const all = taps.every((tap, i) => tap === i) && taps.length === kernel * kernel;
-    const chosen = all ? byTap : gather(byTap, indices(taps), 1);
-    const flat = reshape(chosen, [channels, taps.length * out]);
-    parts.push(reshape(gemm(collected, flat, { transB: true }), [b, pixels, channels]));
-    for (const y of rows.pixels) for (const z of columns.pixels) order[y * w + z] = placed++;
+    const collected = reshape(takePixels(g, positions), [b * pixels.length, taps.length * out]);
+    phases.push({ pixels, taps, collected });
   }
+  return phases;
+}
+
+/** The gradient of x: one product for each phase. */
+function inputGradient(phases: readonly Phase[], x: Tensor, weight: Tensor): Tensor {
+  const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
+  const [b, h, w] = [x.dim(0), x.dim(1), x.dim(2)];
+  const byTap = reshape(transpose(weight, [1, 2, 3, 0]), [channels, kernel * kernel, out]); // [C, k k, O]
+  const order = new Array<number>(h * w).fill(OUTSIDE); // where in `parts` each pixel is
+  let placed = 0;
+  const parts = phases.map(({ pixels, taps, collected }) => {
+    const flat = reshape(takeTaps(byTap, 1, taps), [channels, taps.length * out]);
+    for (const pixel of pixels) order[pixel] = placed++;
+    return reshape(gemm(collected, flat, { transB: true }), [b, pixels.length, channels]);
+  });
   const together = concat(parts, 1);
-  if (order.every((position, i) => position === i)) return reshape(together, x.shape);
+  if (inOrder(order)) return reshape(together, x.shape);
   return reshape(takePixels(reshape(together, [b, placed, 1, channels]), order), x.shape);
+}
+
+/**
+ * The gradient of the weight. Where the windows of x are the larger array it comes from the results that the gradient of x
+ * collects anyway, so that the windows need not be kept from the forward pass.
+ */
+function weightGradient(
+  g: Tensor,
+  phases: readonly Phase[],
+  x: Tensor,
+  weight: Tensor,
+  columns: Tensor,
+): Tensor {
+  const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
+  const taps = phases.flatMap((phase) => phase.taps);
+  if (channels < out || taps.length < kernel * kernel) {
+    const flat = correlate(reshape(g, [-1, out]), reshape(columns, [-1, columns.dim(-1)])); // [O, k k C]
+    return transpose(reshape(flat, [out, kernel, kernel, channels]), [0, 3, 1, 2]);
+  }
+  const parts = phases.map((phase) => {
+    const pixels = inOrder(phase.pixels) ? x : takePixels(x, phase.pixels);
+    const flat = correlate(reshape(pixels, [-1, channels]), phase.collected); // [C, taps * O]
+    return reshape(flat, [channels, phase.taps.length, out]);
+  });
+  const places = Array.from(taps, (_, tap) => taps.indexOf(tap));
+  const byTap = takeTaps(concat(parts, 1), 1, places); // [C, k k, O]
+  return transpose(reshape(byTap, [channels, kernel, kernel, out]), [3, 0, 1, 2]);
+}
+
+const inOrder = (positions: readonly number[]): boolean => positions.every((position, i) => position === i);
+
+function takeTaps(x: Tensor, axis: number, taps: readonly number[]): Tensor {
+  return taps.length === x.dim(axis) && inOrder(taps) ? x : gather(x, indices(taps), axis);
+}
+
+/** Products over this many ranges of rows, added up, are a third faster than one product over all of them. */
+const RANGES = 4;
+
+/** Up to this width it is a third faster to transpose the narrow operand, above it a little faster to transpose the wide one. */
+const NARROW = 32;
+
+/** a' b, summed over many rows: [rows, m], [rows, n] with m <= n -> [m, n]. */
+function correlate(a: Tensor, b: Tensor): Tensor {
+  const rows = a.dim(0);
+  const ranges = rows % RANGES === 0 ? RANGES : 1;
+  const inRanges = (x: Tensor): Tensor => reshape(x, [ranges, rows / ranges, x.dim(1)]);
+  const product = (left: Tensor, right: Tensor): Tensor =>
+    sum(matmul(inRanges(left), inRanges(right), { transA: true }), { axes: [0] });
+  return a.dim(1) <= NARROW ? product(a, b) : transpose(product(b, a));
 }
 
 /** Along one axis: the pixels of a phase, the taps that reach them, and for each pixel and tap the result it comes from. */
