@@ -85,6 +85,11 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   const target = output ?? subject.folder.file(`export/${to}${kind === undefined ? '' : `-${kind}`}`);
   write(target, files);
   for (const name of files.keys()) console.log(join(target, name));
+  const { backbone } = subject;
+  if ((to === 'torch' || to === 'timm') && backbone.kind === 'vit' && backbone.heads * 64 !== backbone.dim)
+    console.error(
+      `Whoever loads it has to say that it has ${backbone.heads} attention heads (timm: num_heads=${backbone.heads}): their number does not follow from the width of ${backbone.dim}.`,
+    );
   return 0;
 }
 

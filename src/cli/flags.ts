@@ -56,13 +56,14 @@ export function parseFlags(
     if (!token.startsWith('--'))
       throw new UsageError(unknownFlag(token, flag, [...Object.keys(fields), ...switches]));
     const type = fields[name];
-    const values = inline === undefined ? [] : isList(type) ? inline.split(/[ ,]+/) : [inline];
+    const parts = (text: string): string[] => (isList(type) ? text.split(/[ ,]+/) : [text]);
+    const values = inline === undefined ? [] : parts(inline);
     while (
       inline === undefined &&
       isValue(args[i + 1]) &&
       (values.length === 0 || wantsMore(type, values, args[i + 1]))
     )
-      values.push(args[++i] ?? '');
+      values.push(...parts(args[++i] ?? ''));
     if (Object.hasOwn(ignored, name)) {
       notes.push(`--${flag} has no effect here: ${ignored[name]}.`);
       continue;
@@ -132,7 +133,10 @@ function scalarOf(text: string): string | number | boolean {
 function unknownFlag(token: string, flag: string, known: readonly string[]): string {
   const wanted = fromFlag(flag);
   const [nearest] = known
-    .map((name) => ({ name, distance: editDistance(name.toLowerCase(), wanted.toLowerCase()) }))
+    .map((name) => ({
+      name,
+      distance: name.startsWith(wanted) ? 0 : editDistance(name.toLowerCase(), wanted.toLowerCase()),
+    }))
     .sort((a, b) => a.distance - b.distance);
   const hint =
     nearest !== undefined && nearest.distance <= Math.min(4, wanted.length / 2)
@@ -141,15 +145,19 @@ function unknownFlag(token: string, flag: string, known: readonly string[]): str
   return `There is no flag ${token}.${hint}`;
 }
 
-/** Levenshtein distance. */
+/** How many letters to change, add, leave out or exchange with their neighbour (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const exchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const exchange = exchanged ? (before[j - 2] ?? 0) + 1 : change;
+      next.push(Math.min(change, exchange, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;
@@ -160,6 +168,13 @@ export function describeFields(fields: Readonly<Record<string, z.ZodType>>): str
   const names = Object.keys(fields).map((name) => `--${toFlag(name)}`);
   const width = Math.max(...names.map((name) => name.length));
   return Object.values(fields).map(
-    (type, i) => `  ${(names[i] ?? '').padEnd(width)}  ${type.description ?? ''}`,
+    (type, i) => `  ${(names[i] ?? '').padEnd(width)}  ${descriptionOf(type)}`,
   );
+}
+
+/** A field that may be left out keeps its sentence inside. The words that can be chosen from are added to it. */
+function descriptionOf(type: z.ZodType): string {
+  const inner = unwrap(type);
+  const text = type.description ?? (inner instanceof z.ZodType ? inner.description : undefined) ?? '';
+  return inner instanceof z.ZodEnum ? `${text} (${inner.options.join(', ')})` : text;
 }

@@ -2,7 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { openSubject } from '../eval/subject.ts';
+import type { BackboneConfig } from '../model/backbone.ts';
 import type { VitConfig } from '../model/vit.ts';
+import { backboneOf } from '../train/build.ts';
+import { checkpointRun } from '../train/checkpoint.ts';
+import { parseRecord, type RunRecord } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
 import { findLinearHead } from '../weights/linear-head.ts';
 import { openStateDict, type StateDict } from '../weights/state-dict.ts';
@@ -35,7 +40,23 @@ export async function inspect(args: readonly string[]): Promise<number> {
   const local = await localWeights(path);
   const folder = join(local, 'model.safetensors');
   const source = openFile(existsSync(folder) ? folder : local);
+  const keys = {
+    ...(checkpointKey === undefined ? {} : { checkpointKey }),
+    ...(heads === undefined ? {} : { heads }),
+  };
   try {
+    const own = checkpointRun(source);
+    if (own !== undefined) {
+      const { backbone, size, channels } = openSubject(local, keys);
+      inspectCheckpoint(
+        path,
+        own.step,
+        parseRecord(own.run, path),
+        networkLine(backbone, size, channels),
+        switches.has('json'),
+      );
+      return 0;
+    }
     const dict = openStateDict(source);
     const head = dict.tensors.size <= 10 ? findLinearHead(dict) : undefined;
     if (head !== undefined) {
@@ -48,11 +69,7 @@ export async function inspect(args: readonly string[]): Promise<number> {
         );
       return 0;
     }
-    const found = findVit(dict, {
-      name: path,
-      ...(checkpointKey === undefined ? {} : { checkpointKey }),
-      ...(heads === undefined ? {} : { heads }),
-    });
+    const found = findVit(dict, { name: path, ...keys });
     const { layout, prefix, alternatives, config, missing, unexpected, extras, misshapen } = found;
     const projection = projectionHead(dict, prefix);
     const whole = missing.length + unexpected.length + misshapen.length === 0;
@@ -74,7 +91,7 @@ export async function inspect(args: readonly string[]): Promise<number> {
       ...(alternatives.length === 0
         ? []
         : [`other networks in the file: ${alternatives.join(', ')} (--checkpoint_key)`]),
-      `network: ViT, width ${config.dim}, ${config.depth} blocks, ${config.heads} heads, patches of ${config.patchSize}, images of ${config.imageSize} pixels, ${config.channels} channels${particulars(config)}`,
+      networkLine({ kind: 'vit', ...config }, config.imageSize, config.channels),
       ...(projection === undefined
         ? []
         : [
@@ -91,6 +108,46 @@ export async function inspect(args: readonly string[]): Promise<number> {
   } finally {
     source.close();
   }
+}
+
+/** A checkpoint of `dino train`, which says itself what it is. It was read whole by now, and is as it was written. */
+function inspectCheckpoint(
+  path: string,
+  step: number,
+  record: RunRecord,
+  network: string,
+  json: boolean,
+): void {
+  const { config, steps } = record;
+  const head = {
+    outDim: config.outDim,
+    hiddenDim: config.headHiddenDim,
+    bottleneckDim: config.headBottleneckDim,
+  };
+  if (json) {
+    const facts = {
+      format: 'dino-ts checkpoint',
+      step,
+      steps,
+      config: backboneOf(config),
+      head,
+      whole: true,
+    };
+    console.log(JSON.stringify(facts));
+    return;
+  }
+  console.log(`${path}: checkpoint of dino train, ${step} of ${steps} steps done`);
+  console.log(network);
+  console.log(`head: K ${head.outDim}, hidden ${head.hiddenDim}, bottleneck ${head.bottleneckDim}`);
+  console.log('whole: student, teacher, optimizer and centre, as they were written');
+}
+
+function networkLine(backbone: BackboneConfig, size: number, channels: number): string {
+  const usual = `images of ${size} pixels, ${channels} channels`;
+  if (backbone.kind === 'convnet')
+    return `network: convolutional net, stages of ${backbone.widths.join(', ')} channels, ${usual}`;
+  const { dim, depth, heads, patchSize } = backbone;
+  return `network: ViT, width ${dim}, ${depth} blocks, ${heads} heads, patches of ${patchSize}, ${usual}${particulars(backbone)}`;
 }
 
 /** What only some networks have. */

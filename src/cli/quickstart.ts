@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { openSource, scenesSource } from '../data/source.ts';
+import { scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { type KnnReport, knnReport } from '../eval/knn-report.ts';
@@ -14,6 +14,7 @@ import { prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { newSession } from '../train/session.ts';
 import { parseFlags } from './flags.ts';
+import { openImages } from './open-images.ts';
 import { progressLine } from './progress.ts';
 import { showSession } from './show-session.ts';
 import { printPrepared } from './train.ts';
@@ -58,7 +59,10 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   const { positionals, values } = parseFlags(args, { fields });
   const { minutes = 4.5, outputDir } = z.object(fields).partial().parse(values);
   const [path] = positionals;
-  const source = path === undefined ? scenesSource({ ...SCENES.train, size: SCENES.size }) : openSource(path);
+  const source =
+    path === undefined
+      ? scenesSource({ ...SCENES.train, size: SCENES.size })
+      : openImages(path, {}, console.error);
   console.error(
     path === undefined
       ? `Training on ${SCENES.train.count} generated scenes: 10 classes of textured shapes with known object masks.`

@@ -1,10 +1,16 @@
 /** Shows a running session on a terminal, or as JSON lines. */
 import { runSession, type Session, type SessionEvent } from '../train/session.ts';
+import { whenOutputCloses } from './closed-output.ts';
 import { duration, progressLine } from './progress.ts';
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export type Outcome = 'finished' | 'stopped' | 'failed';
 
-/** Runs a session to its end. Ctrl-C asks it to stop after the step in progress; a second one ends the process. */
+/**
+ * Runs a session to its end. Ctrl-C asks it to stop after the step in progress; a second one ends the process. A terminal
+ * or a reader that goes away stops it too, and the state is saved.
+ */
 export async function showSession(session: Session, { json }: { readonly json: boolean }): Promise<Outcome> {
   const abort = new AbortController();
   const line = progressLine(process.stderr);
@@ -13,8 +19,8 @@ export async function showSession(session: Session, { json }: { readonly json: b
     line.print('Stopping after this step; the state will be saved (Ctrl-C again to quit at once).');
     abort.abort();
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  for (const signal of signals) process.on(signal, interrupt);
+  const closed = whenOutputCloses(() => abort.abort());
   const pace = new Pace(session);
   let outcome: Outcome = 'finished';
   try {
@@ -27,8 +33,8 @@ export async function showSession(session: Session, { json }: { readonly json: b
     }
   } finally {
     line.end();
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    for (const signal of signals) process.off(signal, interrupt);
+    closed();
   }
   return outcome;
 }

@@ -1,7 +1,7 @@
 /** `dino train`: parses, prepares, runs. */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { openSource, type Source } from '../data/source.ts';
+import type { Source } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
@@ -13,6 +13,7 @@ import { openRecorded, readRecord } from '../train/run-record.ts';
 import { newSession, resumeSession } from '../train/session.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
+import { openImages } from './open-images.ts';
 import { duration } from './progress.ts';
 import { type Outcome, showSession } from './show-session.ts';
 import { writeRunReport } from './write-report.ts';
@@ -84,7 +85,11 @@ export async function train(args: readonly string[]): Promise<number> {
   const given = trainOptionsSchema.parse(options);
   checkOptions(given);
   const initial = typeof init === 'string' ? openInitial(await localWeights(init), given) : undefined;
-  const source = openSource(path, given.channels === undefined ? {} : { channels: given.channels });
+  const source = openImages(
+    path,
+    given.channels === undefined ? {} : { channels: given.channels },
+    console.error,
+  );
   const folder = dryRun
     ? undefined
     : RunFolder.create(typeof outputDir === 'string' ? outputDir : defaultFolder());
@@ -160,7 +165,6 @@ export function printPrepared(
     `${plan.steps} steps of ${config.batchSizePerGpu} images (${plan.stepsPerEpoch} in an epoch)${time}.`,
   );
   const facts = {
-    outDim: config.outDim,
     steps: plan.steps,
     stepsPerEpoch: plan.stepsPerEpoch,
     warmupSteps: config.warmupSteps ?? (config.warmupEpochs ?? 0) * plan.stepsPerEpoch,

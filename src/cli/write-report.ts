@@ -325,6 +325,7 @@ async function neighbourSection(
   untrained: Weights,
 ): Promise<NeighborSection> {
   const { bank, queries, bankIndices, queryIndices } = monitor.watched;
+  if (bank.length === 0) return { queries: [] };
   const { dim } = monitor.backbone;
   const shown = queries.slice(0, QUERIES);
   const k = Math.min(NEIGHBOURS, bank.length);

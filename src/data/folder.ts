@@ -3,15 +3,22 @@ import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { comparePaths, hasImageExtension, IMAGE_FORMATS } from './image-paths.ts';
 
+export interface FolderListing {
+  /** In natural order. */
+  readonly images: readonly string[];
+  /** All other files. */
+  readonly others: readonly string[];
+}
+
 /**
- * Relative paths (with `/`) of all images below `root`, in natural order. Hidden files and folders are ignored. Links
+ * Relative paths (with `/`) of all files below `root`. Hidden files and folders are ignored. Links
  * are followed, but not to a folder that is being read already; dangling links are ignored.
  *
  * @throws if the folder is empty or holds no images
  */
-export function listImages(root: string): string[] {
+export function listImages(root: string): FolderListing {
   const images: string[] = [];
-  let others = 0;
+  const others: string[] = [];
   const visit = (directory: string, prefix: string, ancestors: readonly string[]): void => {
     const real = realpathSync(directory);
     if (ancestors.includes(real)) return;
@@ -28,18 +35,18 @@ export function listImages(root: string): string[] {
       }
       if (isDirectory) visit(path, `${prefix}${entry.name}/`, chain);
       else if (isFile && hasImageExtension(entry.name)) images.push(prefix + entry.name);
-      else others++;
+      else others.push(prefix + entry.name);
     }
   };
   visit(root, '', []);
   if (images.length === 0) {
     throw new Error(
-      others === 0
+      others.length === 0
         ? `The folder ${root} is empty: give a folder with ${IMAGE_FORMATS} files.`
-        : `The folder ${root} holds ${others} files but none with the extension of an image: give ${IMAGE_FORMATS} files.`,
+        : `The folder ${root} holds ${others.length} files but none with the extension of an image: give ${IMAGE_FORMATS} files.`,
     );
   }
-  return images.sort(comparePaths);
+  return { images: images.sort(comparePaths), others };
 }
 
 /** @throws Error if there is no folder at the path; `what` says what it should hold */

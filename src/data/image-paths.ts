@@ -18,6 +18,22 @@ export function hasImageExtension(path: string): boolean {
   return dot >= 0 && EXTENSIONS.has(path.slice(dot + 1).toLowerCase());
 }
 
+/** Photos and pictures in formats that are not read. */
+const UNREAD = new Set([
+  ...['heic', 'heif', 'hif', 'bmp', 'jxl', 'jp2', 'psd', 'tga', 'ppm', 'pgm', 'exr', 'hdr'],
+  ...['dng', 'cr2', 'cr3', 'nef', 'arw', 'raf', 'orf', 'rw2'],
+]);
+
+/** How many of the paths end as images do that are not read, by extension. */
+export function countUnread(paths: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const path of paths) {
+    const extension = path.slice(path.lastIndexOf('.') + 1).toLowerCase();
+    if (UNREAD.has(extension)) counts.set(extension, (counts.get(extension) ?? 0) + 1);
+  }
+  return counts;
+}
+
 /** Whether any part of the path is hidden (`.git/x`, `._x.jpg`) or the `__MACOSX` shadow of an archive. */
 export function isHidden(path: string): boolean {
   return path.startsWith('.') || path.includes('/.') || path.startsWith('__MACOSX/');

@@ -79,7 +79,7 @@ export function requireSameShape(
 export function filesByName(folder: string, what: string): Map<string, string> {
   requireFolder(folder, what);
   const files = new Map<string, string>();
-  for (const path of listImages(folder)) {
+  for (const path of listImages(folder).images) {
     const file = join(folder, path);
     const other = files.get(withoutExtension(path));
     if (other !== undefined) {

@@ -9,7 +9,14 @@ import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
 import { findCifar10, isCifar10File, openCifar10 } from './cifar10.ts';
 import { listImages } from './folder.ts';
 import { findIdx, isIdxFile, openIdx } from './idx.ts';
-import { classesOf, comparePaths, hasImageExtension, IMAGE_FORMATS, isHidden } from './image-paths.ts';
+import {
+  classesOf,
+  comparePaths,
+  countUnread,
+  hasImageExtension,
+  IMAGE_FORMATS,
+  isHidden,
+} from './image-paths.ts';
 import type { SourceSpec } from './source-spec.ts';
 import { indexTar } from './tar.ts';
 import { packTexts, textAt } from './text-table.ts';
@@ -28,6 +35,8 @@ export interface Source {
   label(index: number): number | undefined;
   /** The image's path inside the source. */
   key(index: number): string;
+  /** Images beside these whose formats are not read, by extension. */
+  readonly unread?: ReadonlyMap<string, number>;
   /** What a thread needs to read the images; see `openReader`. */
   readonly spec: SourceSpec;
 }
@@ -48,6 +57,15 @@ export function openSource(path: string, options: SourceOptions = {}): Source {
     throw new Error(`There is nothing at ${path}: give the path of a folder of images or of a tar archive.`);
   }
   return status.isDirectory() ? openDirectory(path, options) : openFile(path, options);
+}
+
+/** One sentence on the images that are left out because their formats are not read; undefined if there are none. */
+export function explainUnread({ name, unread = new Map() }: Source): string | undefined {
+  const kinds = [...unread]
+    .sort(([, a], [, b]) => b - a)
+    .map(([extension, count]) => `${count} .${extension}`);
+  if (kinds.length === 0) return undefined;
+  return `${name} also has images in formats that are not read (${kinds.join(', ')}): convert them to JPEG or PNG to use them.`;
 }
 
 /** `count` rendered scenes of `size` x `size` pixels (src/scenes), a pure function of the seed. */
@@ -87,7 +105,7 @@ function openDirectory(path: string, options: SourceOptions): Source {
   }
   const idx = findIdx(names);
   if (idx !== undefined) return openIdx(path, join(path, idx), options.channels ?? 1);
-  const paths = listImages(path);
+  const { images: paths, others } = listImages(path);
   const { classes, labels } = classesOf(paths);
   const table = packTexts(paths);
   const channels = options.channels ?? 3;
@@ -98,6 +116,7 @@ function openDirectory(path: string, options: SourceOptions): Source {
     classes,
     label: (index) => labels[index],
     key: (index) => textAt(table, index),
+    unread: countUnread(others),
     spec: { kind: 'folder', channels, root: path, paths: table },
   };
 }
@@ -143,6 +162,7 @@ function openTar(path: string, channels: 1 | 3): Source {
     classes,
     label: (index) => labels[index],
     key: (index) => textAt(table, index),
+    unread: countUnread(all.flatMap((member) => (isHidden(member.path) ? [] : [member.path]))),
     spec: { kind: 'tar', channels, file: path, paths: table, offsets, sizes },
   };
 }

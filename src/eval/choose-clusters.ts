@@ -50,7 +50,9 @@ export async function chooseClusters(
   }
   if (best === undefined) {
     throw new RangeError(
-      `none of the numbers of clusters ${candidates.join(', ') || '(none given)'} has a silhouette for ${scored.length} rows: try numbers from 2 to ${scored.length - 1}`,
+      scored.length < 3
+        ? `fewer than 3 images (${scored.length}) cannot be grouped: give more`
+        : `none of the numbers of clusters ${candidates.join(', ') || '(none given)'} has a silhouette for ${scored.length} rows: try numbers from 2 to ${scored.length - 1}`,
     );
   }
   return { clustering: best.clustering, tried };

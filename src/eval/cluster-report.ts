@@ -1,6 +1,6 @@
 /** Clusters of features beside those of the contenders, and how well they agree with classes where there are any. */
 import type { Source } from '../data/source.ts';
-import { bootstrap, type Interval } from './bootstrap.ts';
+import { halfSampling, type Interval } from './bootstrap.ts';
 import { chooseClusters } from './choose-clusters.ts';
 import { type ClusterScores, clusterScores } from './cluster-scores.ts';
 import { type CompareOptions, type ContenderName, compareFeatures } from './contenders.ts';
@@ -91,8 +91,9 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
 function score(labels: Int32Array, assignments: Int32Array): ScoredClusters {
   const scores = clusterScores(labels, assignments);
   const names = Object.keys(scores) as ClusterScoreName[];
-  const drawn = bootstrap(
+  const drawn = halfSampling(
     labels.length,
+    names.map((name) => scores[name]),
     (rows) => {
       const of = (values: Int32Array) => Int32Array.from(rows, (row) => values[row]!);
       const again = clusterScores(of(labels), of(assignments));

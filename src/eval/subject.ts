@@ -1,12 +1,13 @@
 /** What an evaluation is of: a trained network, and the same network before its first step beside it. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { backboneOf } from '../train/build.ts';
-import { networkWeights } from '../train/checkpoint.ts';
+import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
+import type { TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { type RunRecord, readRecord } from '../train/run-record.ts';
+import { parseRecord, type RunRecord, readRecord } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
 import { openStateDict } from '../weights/state-dict.ts';
 import { checkComplete, findVit } from '../weights/vit-weights.ts';
@@ -43,13 +44,14 @@ export interface SubjectOptions {
 }
 
 /**
- * Opens a network: a run folder, a Hugging Face folder of a `ViTModel`, or a file of weights (.safetensors, .pth).
+ * Opens a network: a run folder or a checkpoint of one, a Hugging Face folder of a `ViTModel`, or a file of weights
+ * (.safetensors, .pth).
  *
  * @throws Error if there is none, or it is damaged or not whole
  */
 export function openSubject(path: string, options: SubjectOptions = {}): Subject {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (status?.isFile()) return fromWeights(path, path, options, {});
+  if (status?.isFile()) return fromCheckpoint(path, options) ?? fromWeights(path, path, options, {});
   const huggingFace = readHuggingFaceConfig(path);
   if (huggingFace === undefined) return fromRun(path, options.checkpoint ?? 'last');
   return fromWeights(path, join(path, 'model.safetensors'), options, huggingFace);
@@ -62,22 +64,64 @@ function fromRun(path: string, checkpoint: 'last' | 'best'): Subject {
   const file = checkpoint === 'best' ? 'best.safetensors' : 'checkpoint.safetensors';
   if (!folder.has(file)) {
     throw new Error(
-      `${folder.file(file)} does not exist: let the run write one first, or choose another --checkpoint.`,
+      checkpoint === 'best' && folder.has('checkpoint.safetensors')
+        ? `${folder.file(file)} does not exist (a run keeps its best checkpoint where images have labels, or where it began with --init): leave --checkpoint best out.`
+        : `${folder.file(file)} does not exist: let the run write one first, or choose another --checkpoint.`,
     );
   }
-  const backbone = backboneOf(config);
   const teacher = networkWeights(folder.read(file), folder.file(file), 'teacher');
+  return { name: path, folder, record, ...trainedHere(config, weightsUnder(teacher, 'backbone.')) };
+}
+
+/**
+ * A checkpoint of `dino train` by itself; undefined for any other file. In its run folder it is of that run.
+ *
+ * @throws Error if it is damaged
+ */
+function fromCheckpoint(
+  path: string,
+  { checkpointKey = 'teacher', heads }: SubjectOptions,
+): Subject | undefined {
+  const source = openFile(path);
+  try {
+    const { run } = checkpointRun(source) ?? {};
+    if (run === undefined) return undefined;
+    const record = parseRecord(run, path);
+    const { config } = record;
+    if (checkpointKey !== 'teacher' && checkpointKey !== 'student')
+      throw new Error(`${path} holds a student and a teacher: choose one of them by --checkpoint_key.`);
+    if (heads !== undefined && config.arch !== 'convnet' && heads !== config.heads)
+      throw new Error(`--heads ${heads} does not fit ${path}, which has ${config.heads}: leave it out.`);
+    const network = networkWeights(source.read(0, source.size), path, checkpointKey);
+    const ofRun = existsSync(join(dirname(path), 'config.json'));
+    return {
+      name: path,
+      folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path),
+      record: ofRun ? record : undefined,
+      ...trainedHere(config, weightsUnder(network, 'backbone.')),
+    };
+  } finally {
+    source.close();
+  }
+}
+
+/** What the config of a run says about its network. */
+function trainedHere(config: TrainConfig, trained: Weights): Omit<Subject, 'name' | 'folder' | 'record'> {
+  const backbone = backboneOf(config);
+  const { globalCropsSize: size, channels, seed } = config;
   return {
-    name: path,
-    folder,
-    record,
     backbone,
-    size: config.globalCropsSize,
-    channels: config.channels,
-    trained: weightsUnder(teacher, 'backbone.'),
+    size,
+    channels,
+    trained,
     allowed: [],
-    untrained: untrainedWeights(backbone, config.globalCropsSize, config.seed),
+    untrained: untrainedWeights(backbone, size, seed),
   };
+}
+
+/** Where results are kept of weights that are in no run folder. */
+function resultsOf(path: string): RunFolder {
+  return RunFolder.at(`${basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '')}-eval`);
 }
 
 function fromWeights(
@@ -107,7 +151,7 @@ function fromWeights(
     const untrained = untrainedWeights(backbone, size, 0);
     return {
       name: path,
-      folder: RunFolder.at(`${basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '')}-eval`),
+      folder: resultsOf(path),
       record: undefined,
       backbone,
       size,

@@ -69,11 +69,22 @@ export function exportFiles(network: NetworkToExport, to: ExportTarget, attentio
     case 'torch':
       return new Map([['backbone.pth', serializeTorch(stored(backboneTensors(network)))]]);
     case 'timm':
+      if (backbone.kind !== 'vit' || backbone.stem === 'conv')
+        throw new Error(
+          `timm has no ${backbone.kind === 'vit' ? 'ViT with such a stem' : 'such convolutional network'}: train with --arch vit --stem patch, or export with --to safetensors, torch or onnx.`,
+        );
+      return safetensorsFile(network);
     case 'safetensors':
-      return new Map([
-        ['model.safetensors', serializeSafetensors(stored(backboneTensors(network)), { format: 'pt' })],
-      ]);
+      return safetensorsFile(network);
   }
+}
+
+/** One file; it says how many attention heads there are, which tensors do not. */
+function safetensorsFile(network: NetworkToExport): ExportedFiles {
+  const { backbone } = network;
+  const heads = backbone.kind === 'vit' ? { heads: String(backbone.heads) } : {};
+  const parts = serializeSafetensors(stored(backboneTensors(network)), { format: 'pt', ...heads });
+  return new Map([['model.safetensors', parts]]);
 }
 
 function huggingFaceFiles(network: NetworkToExport): ExportedFiles {

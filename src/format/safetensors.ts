@@ -9,6 +9,8 @@
  * which is little-endian on every platform that JavaScript runs on today.
  */
 
+import type { ByteSource } from './byte-source.ts';
+
 /** The array that holds a tensor of each dtype. */
 interface Storage {
   F64: Float64Array;
@@ -76,24 +78,9 @@ interface Entry {
  * @throws Error, one sentence that names the file and the tensor, when anything about the file is not as the format demands
  */
 export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
-  const dataStart = 8 + headerLength(bytes, name);
-  const header = parseHeader(bytes.subarray(8, dataStart), name);
-  const metadata: [string, string][] = [];
-  const entries: Entry[] = [];
-  for (const [key, value] of Object.entries(header)) {
-    if (key !== '__metadata__') {
-      entries.push(parseEntry(key, value, name));
-      continue;
-    }
-    if (!isObject(value))
-      throw new Error(`${name}: __metadata__ is not a map of texts, the file is damaged.`);
-    for (const [field, text] of Object.entries(value)) {
-      if (typeof text !== 'string') {
-        throw new Error(`${name}: the metadata entry ${quote(field)} is not a text, the file is damaged.`);
-      }
-      metadata.push([field, text]);
-    }
-  }
+  const dataStart = 8 + headerLength(bytes, bytes.length, name);
+  const { __metadata__: metadata = {}, ...described } = parseHeader(bytes.subarray(8, dataStart), name);
+  const entries = Object.entries(described).map(([key, value]) => parseEntry(key, value, name));
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkTiling(entries, bytes.length - dataStart, name);
   const tensors = new Map<string, StoredTensor>();
@@ -101,10 +88,32 @@ export function parseSafetensors(bytes: Uint8Array, name: string): Safetensors {
     const slice = bytes.subarray(dataStart + entry.begin, dataStart + entry.end);
     tensors.set(entry.tensor, storedTensor(entry, slice, name));
   }
-  return { tensors, metadata: Object.fromEntries(metadata) };
+  return { tensors, metadata: parseMetadata(metadata, name) };
 }
 
-function headerLength(bytes: Uint8Array, name: string): number {
+/**
+ * Reads what a safetensors file says about itself, and no tensor.
+ *
+ * @throws Error, one sentence that names the file, if its header is damaged
+ */
+export function readMetadata(source: ByteSource): Record<string, string> {
+  const length = headerLength(source.read(0, Math.min(8, source.size)), source.size, source.name);
+  const { __metadata__: metadata = {} } = parseHeader(source.read(8, length), source.name);
+  return parseMetadata(metadata, source.name);
+}
+
+function parseMetadata(value: unknown, name: string): Record<string, string> {
+  if (!isObject(value)) throw new Error(`${name}: __metadata__ is not a map of texts, the file is damaged.`);
+  const entries = Object.entries(value).map(([field, text]): [string, string] => {
+    if (typeof text !== 'string')
+      throw new Error(`${name}: the metadata entry ${quote(field)} is not a text, the file is damaged.`);
+    return [field, text];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** @param size of the whole file */
+function headerLength(bytes: Uint8Array, size: number, name: string): number {
   if (bytes.length < 8) {
     throw new Error(
       `${name}: ${bytes.length} bytes are too few for a safetensors file; was it copied completely?`,
@@ -113,11 +122,13 @@ function headerLength(bytes: Uint8Array, name: string): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   if (length > headerLimit || length < 2) {
-    throw new Error(`${name}: the header length ${length} is impossible, so this is not a safetensors file.`);
-  }
-  if (8 + length > bytes.length) {
     throw new Error(
-      `${name}: the header should be ${length} bytes long but the file ends after ${bytes.length - 8}; was it copied completely?`,
+      `${name}: the header length ${length} is impossible, so this is not a safetensors file: give one, or a file of torch.save (.pth, .pt, .bin).`,
+    );
+  }
+  if (8 + length > size) {
+    throw new Error(
+      `${name}: the header should be ${length} bytes long but the file ends after ${size - 8}; was it copied completely?`,
     );
   }
   return length;

@@ -39,7 +39,8 @@ function rgbToGray(rgb: Uint8Array): Uint8Array {
 /** sharp's reason, shortened to one line. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.split('\n')[0]!.trim();
+  const reason = message.split('\n')[0]!.trim();
+  return reason === 'Unknown error' ? 'it is damaged or cut off' : reason; // libvips does not always tell
 }
 
 /**

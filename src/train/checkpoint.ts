@@ -4,12 +4,15 @@
  * Everything random is a function of (seed, step), so a run that goes on from here is the run that was never stopped.
  * A checksum over numbers and metadata makes a file that was altered on its way known.
  */
+import type { ByteSource } from '../format/byte-source.ts';
 import {
   parseSafetensors,
+  readMetadata,
   type Safetensors,
   type StoredTensor,
   serializeSafetensors,
 } from '../format/safetensors.ts';
+import { isTorchFile } from '../format/torch-file.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface CheckpointHeader {
@@ -104,6 +107,13 @@ function checksum(
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
+/** What a checkpoint says of its run (`CheckpointHeader.run`) and the steps done; undefined for any other file of weights. */
+export function checkpointRun(source: ByteSource): Pick<CheckpointHeader, 'run' | 'step'> | undefined {
+  if (isTorchFile(source)) return undefined;
+  const { format, run = '', step } = readMetadata(source);
+  return format === FORMAT ? { run, step: Number(step) } : undefined;
+}
+
 /** Parses a checkpoint. @throws Error if it is none, or not the one that was written */
 function readCheckpoint(bytes: Uint8Array, file: string): Safetensors {
   const parsed = parseSafetensors(bytes, file);
@@ -114,7 +124,7 @@ function readCheckpoint(bytes: Uint8Array, file: string): Safetensors {
   }
   if (parsed.metadata.checksum !== checksum(parsed.tensors, parsed.metadata)) {
     throw new Error(
-      `${file} was altered after it was written (its checksum differs): restore it from a copy, or put the run's best.safetensors in its place.`,
+      `${file} was altered after it was written (its checksum differs): restore it from a copy (a run with labels also keeps its best.safetensors).`,
     );
   }
   return parsed;

@@ -22,7 +22,7 @@ export type Architecture = (typeof architectures)[number];
 /** What can be measured of the teacher's features during a run, where there are labels. */
 export const onlineEvals = ['knn', 'cluster', 'linear'] as const;
 export type OnlineEval = (typeof onlineEvals)[number];
-const onlineEval = z.enum(onlineEvals, `expected ${onlineEvals.join(', ')}`);
+const onlineEval = z.enum(onlineEvals);
 
 export const trainSchema = z.strictObject({
   recipe: z
@@ -30,7 +30,7 @@ export const trainSchema = z.strictObject({
     .describe(
       'auto fits every value that is not given to the data and the budget; paper takes the official defaults',
     ),
-  seed: countOrZero('names all random numbers of the run'),
+  seed: z.number().int().min(0).max(0xffffffff).describe('names all random numbers of the run'),
 
   arch: z
     .enum(architectures)
@@ -47,7 +47,7 @@ export const trainSchema = z.strictObject({
   widths: z.array(z.number().int().min(1)).min(1).describe("channels of the convnet's stages"),
   blocks: count('residual blocks in each stage of the convnet'),
   stemStride: z
-    .union([z.literal(2), z.literal(4), z.literal(8)], 'expected 2, 4 or 8')
+    .union([z.literal(2), z.literal(4), z.literal(8)], 'must be 2, 4 or 8')
     .describe("how much the convnet's stem shrinks the image"),
   dropPathRate: share('stochastic depth of the student (ViT)'),
 
@@ -58,7 +58,7 @@ export const trainSchema = z.strictObject({
   normLastLayer: z.boolean().describe("keep the prototypes' lengths at 1"),
   useBnInHead: z.boolean().describe('batch norm in the projection head'),
 
-  channels: z.union([z.literal(1), z.literal(3)], 'expected 1 or 3').describe('3 = RGB, 1 = gray'),
+  channels: z.union([z.literal(1), z.literal(3)], 'must be 1 or 3').describe('3 = RGB, 1 = gray'),
   globalCropsSize: count('side of the global crops, pixels'),
   localCropsSize: count('side of the local crops, pixels'),
   localCropsNumber: countOrZero('local crops of each image'),
@@ -135,15 +135,54 @@ export function evalsOf({ evals = ['knn'], bestBy }: Pick<TrainConfig, 'evals' |
   return { evals, bestBy: bestBy ?? evals[0] ?? 'knn' };
 }
 
+/** Ways to say one thing, of which one is enough. */
+const spans = [
+  ['epochs', 'steps', 'minutes'],
+  ['warmupEpochs', 'warmupSteps'],
+  ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
+  ['freezeLastLayer', 'freezeLastLayerSteps'],
+] as const satisfies readonly (readonly (keyof TrainOptions)[])[];
+
+/** The options among those given that say the same thing as another one, by groups. */
+export function givenSpans(given: Readonly<Record<string, unknown>>): string[][] {
+  return spans.map((span) => span.filter((name) => given[name] !== undefined));
+}
+
+/** Whether something is given that says what this option says. */
+export function spanIsGiven(name: string, given: Readonly<Record<string, unknown>>): boolean {
+  return spans.some(
+    (span) => span.some((each) => each === name) && span.some((each) => given[each] !== undefined),
+  );
+}
+
 /** One sentence for a failed check: the option, the value and what was expected. */
 export function explainIssue(error: z.ZodError, value: (path: string) => unknown): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'the options do not fit';
   const name = issue.path.filter((part) => typeof part !== 'number').join('.');
   const given = value(name);
-  const wanted = issue.code === 'invalid_type' ? kinds[issue.expected] : undefined;
-  const problem = wanted === undefined ? issue.message : `must be ${wanted}`;
-  return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${problem}`;
+  return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${problemOf(issue)}`;
+}
+
+/** What is wrong with a value, in words. */
+function problemOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') {
+    const wanted = kinds[issue.expected];
+    return wanted === undefined ? issue.message : `must be ${wanted}`;
+  }
+  if (issue.code === 'too_small' || issue.code === 'too_big') {
+    const [low, limit] =
+      issue.code === 'too_small' ? [true, Number(issue.minimum)] : [false, Number(issue.maximum)];
+    if (issue.origin === 'array')
+      return `must be ${issue.inclusive === true ? limit : `more than ${limit}`} ${limit === 1 ? 'value' : 'values'}, with a space between`;
+    if (issue.inclusive === true) return `must be ${limit} or ${low ? 'more' : 'less'}`;
+    return `must be ${low ? 'more' : 'less'} than ${limit}`;
+  }
+  if (issue.code === 'invalid_value') {
+    const [last, ...others] = issue.values.map(String).reverse();
+    return `must be ${[others.reverse().join(', '), last].filter((words) => words !== '').join(' or ')}`;
+  }
+  return issue.message;
 }
 
 /** What the checks call a kind of value, in words. */

@@ -1,18 +1,10 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
-import { evalsOf, type TrainConfig, type TrainOptions, toFlag } from './config.ts';
+import { evalsOf, givenSpans, type TrainConfig, type TrainOptions, toFlag } from './config.ts';
 
 /** A mistake in what was asked for, not in data or machine. */
 export class OptionError extends Error {
   override name = 'OptionError';
 }
-
-/** Two ways to say one thing. */
-const alternatives = [
-  ['epochs', 'steps', 'minutes'],
-  ['warmupEpochs', 'warmupSteps'],
-  ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
-  ['freezeLastLayer', 'freezeLastLayerSteps'],
-] as const;
 
 const vitOnly = ['patchSize', 'dim', 'depth', 'heads', 'stem', 'dropPathRate'] as const;
 const convnetOnly = ['widths', 'blocks', 'stemStride'] as const;
@@ -20,8 +12,7 @@ const shape = ['dim', 'depth', 'heads'] as const;
 
 /** @throws OptionError if two options exclude each other */
 export function checkOptions(options: TrainOptions): void {
-  for (const names of alternatives) {
-    const [first, second] = names.filter((name) => options[name] !== undefined);
+  for (const [first, second] of givenSpans(options)) {
     if (second !== undefined && first !== undefined) {
       throw new OptionError(
         `--${toFlag(first)} and --${toFlag(second)} contradict each other: give one of them.`,

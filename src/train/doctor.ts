@@ -23,15 +23,14 @@ export interface Diagnosis {
   readonly advice?: string;
 }
 
-export interface DoctorFacts {
-  readonly outDim: number;
+export interface PlanFacts {
   readonly steps: number;
   readonly warmupSteps: number;
   readonly stepsPerEpoch: number;
 }
 
 /** What can be said before the first step. */
-export function examinePlan({ steps, warmupSteps, stepsPerEpoch }: DoctorFacts): Diagnosis[] {
+export function examinePlan({ steps, warmupSteps, stepsPerEpoch }: PlanFacts): Diagnosis[] {
   const findings: Diagnosis[] = [];
   if (warmupSteps >= steps) {
     findings.push({
@@ -52,7 +51,7 @@ export function examinePlan({ steps, warmupSteps, stepsPerEpoch }: DoctorFacts):
 }
 
 /** Judges the latest steps of a run, oldest first. */
-export function examine(vitals: readonly Vitals[], { outDim }: DoctorFacts): Diagnosis[] {
+export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim: number }): Diagnosis[] {
   const recent = vitals.slice(-50);
   if (recent.length < 10) return [];
   const uniform = Math.log(outDim);

@@ -3,7 +3,7 @@
  * checkpoint, or a backbone alone. What the file does not hold stays as the seed makes it.
  */
 import { resizeMatrix } from '../model/position.ts';
-import type { TrainOptions } from './config.ts';
+import { spanIsGiven, type TrainOptions, toFlag } from './config.ts';
 import { OptionError } from './contradictions.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -45,18 +45,10 @@ export function withInitialState(
     const other = wanted[key];
     if (other !== undefined && JSON.stringify(other) !== JSON.stringify(value))
       throw new OptionError(
-        `--${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} ${String(other)} does not fit ${name}, which has ${String(value)}: leave it out.`,
+        `--${toFlag(key)} ${String(other)} does not fit ${name}, which has ${String(value)}: leave it out.`,
       );
   }
-  const spans = [
-    ['epochs', 'steps', 'minutes'],
-    ['warmupEpochs', 'warmupSteps'],
-    ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
-    ['freezeLastLayer', 'freezeLastLayerSteps'],
-  ];
-  const isOpen = (key: string): boolean =>
-    !spans.some((span) => span.includes(key) && span.some((other) => wanted[other] !== undefined));
-  const open = Object.fromEntries(Object.entries(defaults).filter(([key]) => isOpen(key)));
+  const open = Object.fromEntries(Object.entries(defaults).filter(([key]) => !spanIsGiven(key, wanted)));
   return { ...open, ...given, ...architecture };
 }
 

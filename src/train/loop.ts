@@ -53,11 +53,13 @@ export interface LoopOptions {
   readonly fromStep?: number;
   /** Title of the doctor's verdict on the steps that are done; it is told again only when it changes. */
   readonly lastVerdict?: string;
+  /** The steps that are done and that the doctor has not looked at. */
+  readonly recent?: readonly Vitals[];
   readonly signal?: AbortSignal;
 }
 
 /** How often the doctor looks, in steps. */
-const EXAMINATION = 50;
+export const EXAMINATION = 50;
 
 /** Trains from `fromStep` to the end of the plan. */
 export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEvent, void, undefined> {
@@ -65,14 +67,18 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
   const recipe = cropRecipeOf(config);
   const assembler = new CropAssembler({ channels: config.channels, viewSizes: viewSizes(recipe) });
   const firstViews = firstViewOf(trainer);
-  const vitals: Vitals[] = [];
-  const facts = {
-    outDim: config.outDim,
-    steps: plan.steps,
-    stepsPerEpoch: plan.stepsPerEpoch,
-    warmupSteps: 0,
-  };
+  const vitals: Vitals[] = [...(options.recent ?? [])];
   let { lastVerdict = '' } = options;
+  /** The doctor's verdict on the latest steps, if it is another one than before. */
+  const verdict = (step: number): TrainEvent[] => {
+    if (step % EXAMINATION !== 0) return [];
+    const [diagnosis] = examine(vitals.splice(0), config);
+    if (diagnosis === undefined || diagnosis.title === lastVerdict) return [];
+    lastVerdict = diagnosis.title;
+    return [{ type: 'diagnosis', step, diagnosis }];
+  };
+  // A run may have been stopped after its step was saved and before the doctor looked.
+  yield* verdict(fromStep);
   let started = performance.now();
   const batches = loadBatches(source, {
     recipe,
@@ -123,13 +129,7 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
       waited,
     };
     vitals.push({ step, loss, teacherEntropy, lr: settings.lr, gradientNorm });
-    if (step % EXAMINATION === 0) {
-      const [diagnosis] = examine(vitals.splice(0), facts);
-      if (diagnosis !== undefined && diagnosis.title !== lastVerdict) {
-        lastVerdict = diagnosis.title;
-        yield { type: 'diagnosis', step, diagnosis };
-      }
-    }
+    yield* verdict(step);
     if (signal?.aborted === true && step < plan.steps) {
       yield { type: 'stopped', step };
       return;

@@ -1,4 +1,4 @@
-/** Opens what `--init` names: a run folder, an official full checkpoint, or a backbone in any layout. */
+/** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSubject } from '../eval/subject.ts';
@@ -7,12 +7,12 @@ import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { openFile } from '../weights/file-source-node.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
-import { networkWeights } from './checkpoint.ts';
-import { fromFlag, type TrainOptions, trainOptionsSchema } from './config.ts';
+import { checkpointRun, networkWeights } from './checkpoint.ts';
+import { fromFlag, type TrainConfig, type TrainOptions, trainOptionsSchema } from './config.ts';
 import { isForeign } from './contradictions.ts';
 import type { InitialState } from './initial-state.ts';
 import { RunFolder } from './run-folder-node.ts';
-import { readRecord } from './run-record.ts';
+import { parseRecord, readRecord } from './run-record.ts';
 
 /**
  * @param options what was given besides: `heads`, where weights do not tell, and the budget
@@ -24,10 +24,17 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
     throw new Error(
       `There is nothing at ${path}: give a run folder, an official checkpoint.pth, a file of weights or the name of published ones.`,
     );
-  if (status.isDirectory() && existsSync(join(path, 'checkpoint.safetensors'))) return fromRun(path);
+  if (status.isDirectory() && existsSync(join(path, 'checkpoint.safetensors'))) {
+    const folder = RunFolder.open(path);
+    const file = 'checkpoint.safetensors';
+    return fromCheckpoint(path, folder.read(file), folder.file(file), readRecord(folder).config);
+  }
   if (status.isFile()) {
     const source = openFile(path);
     try {
+      const { run } = checkpointRun(source) ?? {};
+      if (run !== undefined)
+        return fromCheckpoint(path, source.read(0, source.size), path, parseRecord(run, path).config);
       const full = isTorchFile(source) ? readOfficialCheckpoint(readTorchFile(source)) : undefined;
       if (full !== undefined) return fromOfficial(path, full, options);
     } finally {
@@ -42,11 +49,8 @@ const NETWORK_OPTIONS = [
   ...['outDim', 'headHiddenDim', 'headBottleneckDim', 'headLayers', 'normLastLayer', 'useBnInHead'],
 ] as const;
 
-function fromRun(path: string): InitialState {
-  const folder = RunFolder.open(path);
-  const { config } = readRecord(folder);
-  const file = folder.file('checkpoint.safetensors');
-  const bytes = folder.read('checkpoint.safetensors');
+/** @param name as it was given @param file where the checkpoint is, for errors */
+function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: TrainConfig): InitialState {
   const networks = {
     student: networkWeights(bytes, file, 'student'),
     teacher: networkWeights(bytes, file, 'teacher'),
@@ -54,19 +58,19 @@ function fromRun(path: string): InitialState {
   const { tensors, metadata } = parseSafetensors(bytes, file);
   const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
   const moments = new Map(
-    Object.entries(steps ?? {}).map(([name, count]) => {
+    Object.entries(steps ?? {}).map(([parameter, count]) => {
       const slots = new Map<string, Float32Array>();
       for (const [key, tensor] of tensors) {
         const [, slot, of] = /^optimizer\.([^.]+)\.(.+)$/.exec(key) ?? [];
-        if (slot !== undefined && of === name) slots.set(slot, f32(tensor));
+        if (slot !== undefined && of === parameter) slots.set(slot, f32(tensor));
       }
-      return [name, { slots, steps: Number(count) }] as const;
+      return [parameter, { slots, steps: Number(count) }] as const;
     }),
   );
   const centre = tensors.get('method.center');
   const known: Record<string, unknown> = config;
   return {
-    name: path,
+    name,
     architecture: Object.fromEntries(
       NETWORK_OPTIONS.filter((key) => !isForeign(key, config.arch)).map((key) => [key, known[key]]),
     ),

@@ -109,7 +109,7 @@ export async function prepare({
   const facts: RunFacts = { ...(await lookAt(source, cores)), begins: beginningOf(initial) };
   checkOptions(options);
   const first = chooseRecipe(options, facts);
-  checkArchitecture(options, first.config);
+  checkArchitecture(given, first.config);
   const method = methodOf(first.config);
   checkBatch(first.config, source.length, method.couplesBatch);
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);

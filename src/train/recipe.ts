@@ -2,7 +2,7 @@
  * Recipes: the values a user does not give. `paper` is the official `main_dino.py`. `auto` fits them to the images and the
  * budget, and says why in a line each; the reasons rest on the measurements in docs/recipes.md.
  */
-import { type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
+import { spanIsGiven, type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
 import { isForeign } from './contradictions.ts';
 
 /** What a recipe looks at. */
@@ -57,17 +57,6 @@ export function chooseRecipe(options: TrainOptions, facts: RunFacts): Recipe {
         reason,
       })),
   };
-}
-
-/** A span given in epochs is not to be chosen in steps, and the other way round. */
-function spanIsGiven(name: string, given: Readonly<Record<string, unknown>>): boolean {
-  const spans = [
-    ['warmupEpochs', 'warmupSteps'],
-    ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
-    ['freezeLastLayer', 'freezeLastLayerSteps'],
-    ['epochs', 'steps', 'minutes'],
-  ];
-  return spans.some((span) => span.includes(name) && span.some((other) => other in given));
 }
 
 /** How often a run looks at its teacher unless told otherwise. */
@@ -151,7 +140,7 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
   const arch = options.arch ?? 'convnet';
   const convolutional = arch === 'convnet';
   const largest = convolutional ? largestCrop(options.minutes) : 224;
-  const global = options.globalCropsSize ?? globalSize(facts.imageSide, convolutional ? 8 : 32, largest);
+  const global = options.globalCropsSize ?? globalSize(facts.imageSide, largest);
   const patch = options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8)));
   const unit = convolutional ? 8 : patch;
   const local = Math.max(unit, Math.round(global / 2 / unit) * unit);
@@ -241,10 +230,10 @@ function gentle(begins: RunFacts['begins'], steps: number, lr: number): Suggesti
   };
 }
 
-/** Largest of a few sizes that the images fill. */
-function globalSize(side: number, least: number, largest: number): number {
+/** Largest of a few sizes that the images fill; smaller images (28 pixels, say) are taken as they are. */
+function globalSize(side: number, largest: number): number {
   const sizes = [224, 160, 128, 96, 64, 48, 32].filter((size) => size <= largest);
-  return Math.max(least, sizes.find((size) => size <= side) ?? least);
+  return sizes.find((size) => size <= side) ?? Math.max(8, 4 * Math.floor(side / 4));
 }
 
 /** The side of crops that a budget of minutes pays for, on a CPU. */

@@ -15,6 +15,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -35,7 +36,12 @@ export class RunFolder {
 
   /** @throws Error if the folder exists and holds anything, or cannot be made */
   static create(path: string): RunFolder {
-    const status = statSync(path, { throwIfNoEntry: false });
+    let status: Stats | undefined;
+    try {
+      status = statSync(path, { throwIfNoEntry: false });
+    } catch (error) {
+      throw new Error(`${path} cannot be made (${reasonOf(error)}): choose another --output_dir.`);
+    }
     if (status !== undefined && !status.isDirectory())
       throw new Error(`${path} is a file: choose another --output_dir.`);
     if (status !== undefined && readdirSync(path).length > 0) {

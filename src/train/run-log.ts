@@ -7,8 +7,8 @@
 import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
 import { type OnlineEval, onlineEvals } from './config.ts';
-import { ALIKE_TITLE, type Diagnosis } from './doctor.ts';
-import type { StepEvent } from './loop.ts';
+import { ALIKE_TITLE, type Diagnosis, type Vitals } from './doctor.ts';
+import { EXAMINATION, type StepEvent } from './loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
 import type { RunFolder } from './run-folder-node.ts';
 
@@ -31,6 +31,17 @@ const openLineSchema = z.object({
   milliseconds: z.number(),
   waited: z.number(),
 });
+
+const vitalsSchema = z.object({
+  step: z.number(),
+  loss: z.number(),
+  teacherEntropy: z.number(),
+  lr: z.number(),
+  gradientNorm: z.number(),
+});
+/** What goes into a checkpoint; those of older versions have no `recent`. */
+const openSchema = openLineSchema.extend({ recent: z.array(vitalsSchema).default([]) });
+
 /** Sums over the steps since the last line. */
 type OpenLine = z.infer<typeof openLineSchema>;
 
@@ -50,6 +61,7 @@ export class RunLog {
   readonly #lastStep: number;
   readonly #skipped: Set<string>;
   #line: OpenLine = EMPTY;
+  #recent: readonly Vitals[] = [];
 
   /** @param lastStep the step that ends the run */
   constructor(folder: RunFolder, batchSize: number, lastStep: number) {
@@ -61,9 +73,22 @@ export class RunLog {
     );
   }
 
-  /** The line that is being summed up, for the checkpoint. */
+  /** The line that is being summed up and what the doctor will look at next, for the checkpoint. */
   get openLine(): string {
-    return JSON.stringify(this.#line);
+    return JSON.stringify({ ...this.#line, recent: this.#recent });
+  }
+
+  /** The steps since the doctor last looked. */
+  get recent(): readonly Vitals[] {
+    return this.#recent;
+  }
+
+  /** The last step that a line of the training tells of; 0 if there is none. */
+  lastTrained(): number {
+    return Math.max(
+      0,
+      ...this.#folder.readLog().map((line) => ('train_loss' in line ? Number(line.step) : 0)),
+    );
   }
 
   /**
@@ -73,12 +98,15 @@ export class RunLog {
    * @param openLine as it was there; undefined at the start of a run
    */
   rewind(step: number, openLine: string | undefined): void {
-    this.#line = openLine === undefined ? EMPTY : openLineSchema.parse(JSON.parse(openLine));
+    const { recent, ...line } =
+      openLine === undefined ? { ...EMPTY, recent: [] } : openSchema.parse(JSON.parse(openLine));
+    this.#line = line;
+    this.#recent = recent;
     const closed = step - this.#line.steps;
-    this.#folder.filterLog((line) => {
+    this.#folder.filterLog((logged) => {
       if (openLine === undefined) return false;
-      if (line.severity === 'error') return Number(line.step) < step; // it will fail again, or it will not
-      return Number(line.step) <= ('train_loss' in line ? closed : step);
+      if (logged.severity === 'error') return Number(logged.step) < step; // it will fail again, or it will not
+      return Number(logged.step) <= ('train_loss' in logged ? closed : step);
     });
   }
 
@@ -127,7 +155,10 @@ export class RunLog {
       milliseconds: line.milliseconds + event.milliseconds,
       waited: line.waited + event.waited,
     };
-    if (event.step % LOG_EVERY === 0 || event.step === this.#lastStep) this.#close(event);
+    const { step, loss, teacherEntropy, gradientNorm, settings } = event;
+    const vitals = { step, loss, teacherEntropy, lr: settings.lr, gradientNorm };
+    this.#recent = (step - 1) % EXAMINATION === 0 ? [vitals] : [...this.#recent, vitals];
+    if (step % LOG_EVERY === 0 || step === this.#lastStep) this.#close(event);
   }
 
   /** Writes the line, under the official names where there are such. */

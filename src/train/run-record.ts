@@ -69,10 +69,14 @@ export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord
 
 /** Reads a run's record. @throws Error if the file is damaged or of another version */
 export function readRecord(folder: RunFolder): RunRecord {
-  const file = folder.file('config.json');
+  return parseRecord(folder.readText('config.json'), folder.file('config.json'));
+}
+
+/** @param file where the text stands, for errors @throws Error if it is no record of a run of this version */
+export function parseRecord(text: string, file: string): RunRecord {
   let value: unknown;
   try {
-    value = JSON.parse(folder.readText('config.json'));
+    value = JSON.parse(text);
   } catch {
     throw new Error(`${file} is not valid JSON: restore it, or start a new run.`);
   }

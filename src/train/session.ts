@@ -107,6 +107,10 @@ export async function resumeSession(folder: RunFolder, source: Source, engine: E
     : undefined;
   const fromStep = header?.step ?? 0;
   const log = new RunLog(folder, config.batchSizePerGpu, steps);
+  if (header === undefined && log.lastTrained() > config.saveEvery)
+    throw new Error(
+      `${folder.file(LAST)} is missing, though ${folder.file('log.txt')} tells of step ${log.lastTrained()}: restore it${folder.has(BEST) ? ` (or a copy of ${BEST} in its place)` : ''}, or start a new run.`,
+    );
   log.rewind(fromStep, header?.openLine);
   return {
     folder,
@@ -185,6 +189,7 @@ export async function* runSession(
       plan,
       fromStep,
       lastVerdict: log.lastVerdict(),
+      recent: log.recent,
       ...(signal === undefined ? {} : { signal }),
     })) {
       yield event;

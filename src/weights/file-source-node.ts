@@ -12,7 +12,12 @@ export function openFile(path: string): FileSource {
   try {
     descriptor = openSync(path, 'r');
   } catch (error) {
-    throw new Error(`${path} cannot be opened (${error instanceof Error ? error.message : error}).`);
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw new Error(
+      missing
+        ? `There is no file at ${path}: give the path of one that is there.`
+        : `${path} cannot be opened (${error instanceof Error ? error.message : error}): give a file that can be read.`,
+    );
   }
   const status = fstatSync(descriptor);
   if (!status.isFile()) {

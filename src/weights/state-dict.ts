@@ -14,6 +14,8 @@ export interface StateDict {
   readonly format: string;
   /** By name; where tensors are nested (`checkpoint['teacher']['cls_token']`), by the path with `/` between. */
   readonly tensors: ReadonlyMap<string, LazyTensor>;
+  /** Attention heads, where the file says so (ours does). */
+  readonly heads?: number;
 }
 
 /**
@@ -25,9 +27,11 @@ export function openStateDict(source: ByteSource): StateDict {
   if (isTorchFile(source)) {
     return { format: 'torch.save', tensors: namedTensors(readTorchFile(source).root) };
   }
-  const { tensors } = parseSafetensors(source.read(0, source.size), source.name);
+  const { tensors, metadata } = parseSafetensors(source.read(0, source.size), source.name);
+  const heads = Number(metadata.heads ?? Number.NaN);
   return {
     format: 'safetensors',
+    ...(Number.isInteger(heads) && heads > 0 ? { heads } : {}),
     tensors: new Map(
       [...tensors].map(([name, tensor]) => [
         name,

@@ -31,7 +31,7 @@ export interface FindOptions {
   readonly name: string;
   /** Which network of a full checkpoint. Default `teacher`. */
   readonly checkpointKey?: string;
-  /** Attention heads, which weights do not tell. Default: one for every 64 of the width, as all published ViTs have. */
+  /** Attention heads. Default: what the file says, or one for every 64 of the width, as all published ViTs have. */
   readonly heads?: number;
 }
 
@@ -45,7 +45,10 @@ export function findVit(file: StateDict, options: FindOptions): FoundVit {
     ),
   );
   const named = toOfficial(under, layout);
-  const config = inferConfig(named.tensors, options);
+  const config = inferConfig(
+    named.tensors,
+    file.heads === undefined ? options : { heads: file.heads, ...options },
+  );
   const wanted = expectedShapes(config);
   const extras = named.rest.filter((name) => layout.extras.some((pattern) => pattern.test(name)));
   return {

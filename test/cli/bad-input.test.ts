@@ -1,8 +1,8 @@
 /** Mistakes a user makes: each ends in one sentence with the cause, the value and the way out, and leaves nothing behind. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
+import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 
 let pictures: Record<string, Buffer> = {};
@@ -65,6 +65,28 @@ describe('images that cannot be used', () => {
     expect(said.err).toMatch(/skipped even\/cut\.png: /);
     const skipped = readFileSync(join(run, 'skipped.txt'), 'utf8').trim().split('\n').sort();
     expect(skipped.map((line) => line.split('\t')[0])).toEqual(['even/cut.png', 'odd/not.jpg']);
+  });
+
+  it('of formats that are not read are counted and named, in a folder and in a tar', async () => {
+    const folder = photos();
+    writeFiles(folder, { 'a.HEIC': 'x', 'even/b.heic': 'x', 'c.bmp': 'x', 'notes.txt': 'x', '.d.bmp': 'x' });
+    const archive = join(temporaryFolder(), 'photos.tar');
+    const members = Object.entries({ 'c.bmp': Buffer.from('x'), ...pictures });
+    writeFileSync(archive, tarArchive(members.map(([name, data]) => tarMember({ name, data }))));
+    const said = await dino('train', folder, ...tiny, '--dry_run');
+    expect(said.err).toContain(
+      `${folder} also has images in formats that are not read (2 .heic, 1 .bmp): convert them`,
+    );
+    expect((await dino('train', archive, ...tiny, '--dry_run')).err).toContain('(1 .bmp)');
+  });
+
+  it('a single image trains and has a report', async () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { 'photos/1.png': pictures['even/0.png'] ?? Buffer.alloc(0) });
+    const run = join(folder, 'run');
+    const flags = [...tiny, '--batch_size_per_gpu', '1', '--output_dir', run];
+    expect((await dino('train', join(folder, 'photos'), ...flags)).code).toBe(0);
+    expect(existsSync(join(run, 'report.html'))).toBe(true);
   });
 
   it('more than half of them unreadable stops the run', async () => {
@@ -178,5 +200,46 @@ describe('a dry run', () => {
     expect(said.err).toMatch(/--momentum_teacher +0\.\d+ +\S+/);
     expect(said.err).toMatch(/million parameters, \d+ MiB of training state/);
     expect(said.err).toMatch(/4 steps of 8 images .*\d+ ms a step, about/);
+  });
+});
+
+describe('the help', () => {
+  it('has a sentence for every flag', async () => {
+    for (const words of [
+      ['train'],
+      ['eval', 'knn'],
+      ['eval', 'finetune'],
+      ['embed'],
+      ['export'],
+      ['inspect'],
+    ]) {
+      const { code, out } = await dino(...words, '--help');
+      expect(code).toBe(0);
+      const lines = out.split('\n').filter((line) => line.startsWith('  --'));
+      expect(lines.length).toBeGreaterThan(1);
+      for (const line of lines) expect(line).toMatch(/^ {2}--[a-z_-]+ {2,}\S+ \S+/);
+    }
+  });
+});
+
+describe('a mistake in a flag', () => {
+  it.each([
+    ['--stpes', '4', 'There is no flag --stpes. Did you mean --steps?'],
+    ['--batch', '4', 'Did you mean --batch_size_per_gpu?'],
+    ['--epochs', '0', '--epochs 0: must be more than 0.'],
+    ['--momentum_teacher', '2', '--momentum_teacher 2: must be 1 or less.'],
+    ['--arch', 'vt', '--arch vt: must be vit_tiny, vit_small, vit_base, vit or convnet.'],
+    ['--seed', '99999999999', '--seed 99999999999: must be 4294967295 or less.'],
+    ['--global_crops_scale', '0.3', '--global_crops_scale 0.3: must be 2 values, with a space between.'],
+  ])('%s %s', async (flag, value, message) => {
+    const said = await dino('train', 'photos', flag, value);
+    expect(said.code).toBe(2);
+    expect(said.err).toContain(message);
+  });
+
+  it('is not a list with commas', async () => {
+    const output = join(temporaryFolder(), 'run');
+    const flags = [...tiny, '--global_crops_scale', '0.3,1', '--widths', '8,16', '--output_dir', output];
+    expect((await dino('train', photos(), ...flags, '--dry_run')).code).toBe(0);
   });
 });

@@ -71,7 +71,7 @@ describe('dino inspect', () => {
     expect(await error(checkpoint('hostile_zip.pth'))).toContain('posix.system, which no checkpoint needs');
     expect(await error(checkpoint('backbone.pth'))).toContain('a width of 16 does not tell');
     expect(await error(checkpoint('odd_tensors.pth'))).toContain('no Vision Transformer of a known layout');
-    expect(await error(join(golden, 'nothing.pth'))).toContain('cannot be opened');
+    expect(await error(join(golden, 'nothing.pth'))).toContain('There is no file at');
     expect(await error(golden)).toContain('is not a file');
     expect(await error(checkpoint('truncated_zip.pth'))).toContain('was it copied completely?');
   });

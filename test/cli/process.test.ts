@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { checkpointRun } from '../../src/train/checkpoint.ts';
 import { RunFolder } from '../../src/train/run-folder-node.ts';
+import { openFile } from '../../src/weights/file-source-node.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 
 const entry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -45,6 +47,11 @@ async function signalled(child: ChildProcess, step: number, signal: NodeJS.Signa
   return { code, said };
 }
 
+/** Steps done at the checkpoint of a run. */
+function savedStep(run: string): number {
+  return checkpointRun(openFile(join(run, 'checkpoint.safetensors')))?.step ?? Number.NaN;
+}
+
 const ended = (child: ChildProcess) => signalled(child, -1, 'SIGTERM');
 
 describe('a run in a process of its own', () => {
@@ -82,5 +89,24 @@ describe('a run in a process of its own', () => {
     const resumed = await ended(dino('train', '--resume', run, '--json'));
     expect(resumed.said).toContain(`at step ${step} of 40`);
     expect(resumed.code).toBe(0);
+  });
+
+  it.skipIf(process.platform === 'win32')('saves when its terminal goes away', async () => {
+    const run = join(temporaryFolder(), 'run');
+    const child = dino('train', await photos(), ...flags, '--output_dir', run);
+    expect((await signalled(child, 9, 'SIGHUP')).code).toBe(130);
+    expect(savedStep(run)).toBeGreaterThanOrEqual(9);
+    expect(savedStep(run)).toBeLessThan(40);
+  });
+
+  it('saves when nobody reads its output any more', async () => {
+    const run = join(temporaryFolder(), 'run');
+    const child = dino('train', await photos(), ...flags, '--steps', '4000', '--output_dir', run);
+    child.stderr?.destroy();
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(code).toBe(130);
+    expect(savedStep(run)).toBeGreaterThan(0);
+    expect(savedStep(run)).toBeLessThan(4000);
   });
 });

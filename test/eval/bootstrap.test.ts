@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrap, bootstrapMeans } from '../../src/eval/bootstrap.ts';
+import { bootstrap, bootstrapMeans, halfSampling } from '../../src/eval/bootstrap.ts';
+import { clusterScores } from '../../src/eval/cluster-scores.ts';
 import { Random } from '../../src/random/random.ts';
 
 describe('bootstrap', () => {
@@ -51,5 +52,37 @@ describe('bootstrap', () => {
     expect(again!.low).toBeCloseTo(means!.low, 9);
     expect(again!.high).toBeCloseTo(means!.high, 9);
     expect(largest).toEqual({ low: 10, high: 10 });
+  });
+});
+
+describe('random halves', () => {
+  it('are as wide as the normal approximation for a share of many, for an odd number too', () => {
+    for (const count of [2000, 2001]) {
+      const hits = Float64Array.from({ length: count }, (_, i) => (i % 4 === 0 ? 1 : 0));
+      const share = (rows: Uint32Array): number[] => [
+        rows.reduce((sum, row) => sum + hits[row]!, 0) / rows.length,
+      ];
+      const [interval] = halfSampling(count, [0.25], share);
+      const deviation = Math.sqrt((0.25 * 0.75) / count);
+      expect(interval!.low).toBeCloseTo(0.25 - 1.96 * deviation, 2);
+      expect(interval!.high).toBeCloseTo(0.25 + 1.96 * deviation, 2);
+    }
+  });
+
+  it('hold the score where samples drawn twice would not: mutual information of unrelated labels', () => {
+    const random = new Random(1, 'labels');
+    const draw = (): Int32Array => Int32Array.from({ length: 200 }, () => random.integer(10));
+    const [labels, clusters] = [draw(), draw()];
+    const nmi = (rows: Uint32Array): number[] => [
+      clusterScores(
+        Int32Array.from(rows, (row) => labels[row]!),
+        Int32Array.from(rows, (row) => clusters[row]!),
+      ).nmi,
+    ];
+    const [score = 0] = nmi(Uint32Array.from(labels, (_, i) => i));
+    const [halves] = halfSampling(200, [score], nmi);
+    expect(halves!.low).toBeLessThan(score);
+    expect(halves!.high).toBeGreaterThan(score);
+    expect(bootstrap(200, nmi)[0]!.low).toBeGreaterThan(score);
   });
 });

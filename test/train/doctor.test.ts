@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random/random.ts';
-import {
-  type DoctorFacts,
-  examine,
-  examineFeatures,
-  examinePlan,
-  featureSpread,
-  type Vitals,
-} from '../../src/train/doctor.ts';
+import { examine, examineFeatures, examinePlan, featureSpread, type Vitals } from '../../src/train/doctor.ts';
 
-const facts: DoctorFacts = { outDim: 1024, steps: 1000, warmupSteps: 100, stepsPerEpoch: 50 };
+const facts = { steps: 1000, warmupSteps: 100, stepsPerEpoch: 50 };
 const uniform = Math.log(1024);
 
 function vitals(values: Partial<Vitals>): Vitals[] {
@@ -24,7 +17,7 @@ function vitals(values: Partial<Vitals>): Vitals[] {
 }
 
 const titles = (values: Partial<Vitals>): string[] =>
-  examine(vitals(values), facts).map(({ title }) => title);
+  examine(vitals(values), { outDim: 1024 }).map(({ title }) => title);
 
 describe('the doctor', () => {
   it('finds nothing wrong with a run between the collapses', () => {

@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { FrozenBackbone, untrainedWeights, weightsUnder } from '../../src/eval/frozen-backbone.ts';
+import { openSubject } from '../../src/eval/subject.ts';
 import { f32, parseSafetensors, serializeSafetensors } from '../../src/format/safetensors.ts';
 import { readTorchFile } from '../../src/format/torch-file.ts';
 import { backboneOf } from '../../src/train/build.ts';
@@ -118,6 +119,58 @@ describe.each([
     expect(second.fromStep).toBe(0);
     expect((await follow(second)).some(({ type }) => type === 'finished')).toBe(true);
   });
+
+  it('gives the same by the file of its checkpoint, wherever that is', async () => {
+    const run = await startRun({ ...options, steps: 2 });
+    await follow(run);
+    const [inside, outside] = [
+      run.folder.file('checkpoint.safetensors'),
+      join(temporaryFolder(), 'copy.safetensors'),
+    ];
+    copyFileSync(inside, outside);
+    const { name: _, ...whole } = openInitial(run.folder.path, {});
+    for (const file of [inside, outside]) expect(openInitial(file, {})).toEqual({ ...whole, name: file });
+    const subjects = [run.folder.path, inside, outside].map((path) => openSubject(path));
+    for (const subject of subjects) {
+      expect(subject.backbone).toEqual(backboneOf(run.record.config)); // also the number of heads
+      expect(subject.trained).toEqual(subjects[0]?.trained);
+      expect(subject.untrained).toEqual(subjects[0]?.untrained);
+    }
+    expect(subjects.map(({ folder }) => folder.path)).toEqual([
+      run.folder.path,
+      run.folder.path,
+      'copy-eval',
+    ]);
+    const student = openSubject(outside, { checkpointKey: 'student' }).trained;
+    expect(student).toEqual(
+      weightsUnder(networkWeights(readFileSync(inside), inside, 'student'), 'backbone.'),
+    );
+    expect(student).not.toEqual(subjects[0]?.trained);
+    expect(() => openSubject(outside, { checkpointKey: 'both' })).toThrow('--checkpoint_key');
+  });
+});
+
+it('a run of an official architecture is begun with, without saying its shape again', async () => {
+  const first = await startRun({
+    ...tinyConvnet,
+    arch: 'vit_tiny',
+    widths: undefined,
+    blocks: undefined,
+    patchSize: 8,
+    steps: 1,
+  });
+  await follow(first);
+  const initial = openInitial(first.folder.path, {});
+  const options = { ...budget, heads: undefined, batchSizePerGpu: 4, steps: 1 };
+  const second = await startRun(options, { initial });
+  expect(second.record.config).toMatchObject({
+    arch: 'vit_tiny',
+    dim: 192,
+    depth: 12,
+    heads: 3,
+    patchSize: 8,
+  });
+  expect(stateOf(second.trainer)).toEqual(stateOf(first.trainer));
 });
 
 describe('a backbone alone', () => {

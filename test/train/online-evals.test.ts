@@ -96,7 +96,7 @@ describe('evaluations during a run', () => {
     const unknown = await train('--evals', 'knn', 'linear', '--best_by', 'cluster');
     expect(unknown).toMatchObject({ code: 2 });
     expect(unknown.err).toContain('--best_by cluster is not measured by --evals knn linear');
-    expect((await train('--evals', 'knm')).err).toContain('--evals knm: expected knn, cluster, linear');
+    expect((await train('--evals', 'knm')).err).toContain('--evals knm: must be knn, cluster or linear');
     const said = await train('--evals', 'cluster', 'linear');
     expect(said).toMatchObject({ code: 0 });
     expect(said.err + said.out).toMatch(/clusters NMI \d\.\d+, linear \d+\.\d %/);

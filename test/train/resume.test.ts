@@ -1,10 +1,13 @@
+import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
+import type { Session } from '../../src/train/session.ts';
 import {
   follow,
   killAfter,
+  killAfterSave,
   lossesOf,
   resumeRun,
   startRun,
@@ -84,6 +87,36 @@ describe('a run that is stopped and resumed', () => {
       0, 4, 8, 10, 12, 16, 20, 20, 24, 24,
     ]);
     expect(rest.folder.list('snapshots')).toEqual(whole.folder.list('snapshots'));
+  });
+
+  it('has the verdicts of the doctor, which looks every 50 steps', async () => {
+    const options = { ...tinyVit, steps: 60, saveEvery: 50 };
+    const whole = await startRun(options);
+    await follow(whole);
+    const verdicts = timelessLog(whole.folder).filter((line) => JSON.stringify(line).includes('severity'));
+    expect(verdicts.length).toBe(1);
+    // Inside a stretch of 50 steps; and between the checkpoint of step 50 and the verdict on it.
+    for (const stop of [
+      async (session: Session) => void (await follow(session, 31)),
+      (session: Session) => killAfterSave(50, session),
+    ]) {
+      const first = await startRun(options);
+      await stop(first);
+      const rest = await resumeRun(first);
+      await follow(rest);
+      expect(timelessLog(rest.folder)).toEqual(timelessLog(whole.folder));
+    }
+  });
+
+  it('is not begun anew, and keeps its log, when its checkpoint has been taken away', async () => {
+    const session = await startRun({ ...tinyVit, saveEvery: 5 });
+    await follow(session);
+    const before = timelessLog(session.folder);
+    rmSync(session.folder.file('checkpoint.safetensors'));
+    await expect(resumeRun(session)).rejects.toThrow(
+      /checkpoint\.safetensors is missing, though .*log\.txt tells of step 12: restore it/,
+    );
+    expect(timelessLog(session.folder)).toEqual(before);
   });
 
   it('starts again when it was killed before its first checkpoint', async () => {

@@ -103,6 +103,13 @@ export async function killAfter(step: number, session: Session): Promise<void> {
   }
 }
 
+/** The same, right after the checkpoint of a step. */
+export async function killAfterSave(step: number, session: Session): Promise<void> {
+  for await (const event of runSession(session)) {
+    if (event.type === 'saved' && event.step === step) return;
+  }
+}
+
 export function lossesOf(events: readonly SessionEvent[]): Map<number, number> {
   return new Map(events.flatMap((event) => (event.type === 'step' ? [[event.step, event.loss]] : [])));
 }

@@ -1,11 +1,11 @@
 /** `dino eval cluster`: groups that k-means finds in the features, without labels, and how well they agree with classes. */
 import { z } from 'zod';
-import { openSource } from '../../data/source.ts';
 import { ortNode } from '../../engine/ort-node.ts';
 import { type ClusterScoreName, clusterReport } from '../../eval/cluster-report.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 import { thumbnails } from './thumbnails.ts';
 
@@ -34,9 +34,9 @@ export const cluster = defineEvaluation({
     restarts: z.number().int().min(1).describe('runs of k-means, the best is kept; 3 unless given'),
     seed: z.number().int().min(0).describe('of the random starts; 0 unless given'),
   },
-  async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, onProgress }) {
+  async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, onProgress, warn }) {
     if (images === undefined) throw new UsageError('Clustering needs --images.');
-    const source = openSource(images, { channels: subject.channels });
+    const source = openImages(images, { channels: subject.channels }, warn);
     const report = await clusterReport({
       source,
       ...(k === undefined ? {} : { k }),

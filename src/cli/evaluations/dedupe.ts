@@ -1,12 +1,13 @@
 /** `dino dedupe`: near duplicates in a folder. It only says what it finds: no file is touched. */
 import { z } from 'zod';
-import { openSource, type Source } from '../../data/source.ts';
+import type { Source } from '../../data/source.ts';
 import { ortNode } from '../../engine/ort-node.ts';
 import { type DedupeReport, dedupeReport } from '../../eval/dedupe-report.ts';
 import type { SimilarPair } from '../../eval/duplicates.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { capitalised, defineEvaluation } from './evaluation.ts';
 import { thumbnails } from './thumbnails.ts';
 
@@ -37,7 +38,7 @@ export const dedupe = defineEvaluation({
   async run({ threshold, seed = 0 }, { subject, backbone, paths, onProgress, warn, write }) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino dedupe ${usage}`);
-    const source = openSource(path, { channels: subject.channels });
+    const source = openImages(path, { channels: subject.channels }, warn);
     const report = await dedupeReport({
       source,
       backbone,

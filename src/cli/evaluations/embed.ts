@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FeatureBankWriter, networkFingerprint } from '../../data/feature-bank.ts';
-import { openSource } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 const usage = '<run> <source>';
@@ -23,10 +23,12 @@ export const embed = defineEvaluation({
   async run({ output, format = 'both', normalize = false }, { subject, backbone, paths, onProgress, warn }) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino embed ${usage}`);
-    const source = openSource(path, { channels: subject.channels });
+    const source = openImages(path, { channels: subject.channels }, warn);
     const folder = output ?? subject.folder.file('eval/embed');
     if (existsSync(folder) && !statSync(folder).isDirectory())
       throw new Error(`${folder} is a file: give a folder as --output.`);
+    if (existsSync(join(folder, 'config.json')))
+      throw new Error(`${folder} is a run folder: give another --output, or none for its eval/embed.`);
     mkdirSync(folder, { recursive: true });
     const formats = format === 'both' ? (['npy', 'parquet'] as const) : ([format] as const);
     const needed = source.length * backbone.dim * 4 * formats.length;

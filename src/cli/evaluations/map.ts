@@ -1,7 +1,6 @@
 /** `dino map`: a map of images by their features, to walk through in a browser. */
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { openSource } from '../../data/source.ts';
 import { ortNode } from '../../engine/ort-node.ts';
 import {
   type FeatureMaps,
@@ -13,6 +12,7 @@ import {
 import type { Block } from '../../report/blocks.ts';
 import { renderMapPage } from '../../report/map-page.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { makeAtlas } from './atlas.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
@@ -46,7 +46,7 @@ export const map = defineEvaluation({
     if (path === undefined) throw new UsageError('Which images? dino map <run> <source>');
     if (surplus !== undefined)
       throw new UsageError(`One source makes a map, and "${surplus}" is a second one: leave it out.`);
-    const source = openSource(path, { channels: subject.channels });
+    const source = openImages(path, { channels: subject.channels }, warn);
     const found = await featureMaps({
       source,
       backbone,

@@ -21,6 +21,7 @@ import type { Image } from '../../image/image.ts';
 import { normalizationTable, normalize } from '../../image/normalize.ts';
 import type { Tile } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { capitalised, defineEvaluation, type EvaluationContext } from './evaluation.ts';
 import { thumbnail, thumbnails } from './thumbnails.ts';
 
@@ -147,12 +148,9 @@ function requireSameNetwork(
 
 /** Images whose features are computed while they are searched. */
 function live(path: string, { subject, backbone, onProgress, warn }: EvaluationContext): Searched {
-  const source = openSource(path, { channels: subject.channels });
+  const source = openImages(path, { channels: subject.channels }, warn);
   const numbers: number[] = [];
-  let skipped = 0;
-  const onSkip = (key: string): void => {
-    if (skipped++ === 0) warn(`${key} cannot be read and is left out, as are others like it.`);
-  };
+  const onSkip = (_: string, reason: string): void => warn(`skipped: ${reason}`);
   async function* blocks(): AsyncGenerator<SearchBlock> {
     for await (const { indices, rows } of embedImages(source, backbone, subject.trained, { onSkip })) {
       const start = numbers.length;

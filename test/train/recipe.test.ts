@@ -1,0 +1,68 @@
+/** What the recipes choose: the official defaults, and values that fit the images and the budget. */
+import { describe, expect, it } from 'vitest';
+import type { TrainOptions } from '../../src/train/config.ts';
+import { chooseRecipe, type RunFacts } from '../../src/train/recipe.ts';
+
+const photos: RunFacts = { images: 5000, imageSide: 375, channels: 3, cores: 2, steps: 4000 };
+
+const chosen = (options: TrainOptions, facts: Partial<RunFacts> = {}) =>
+  chooseRecipe(options, { ...photos, ...facts });
+
+describe('the automatic recipe', () => {
+  it.each([
+    [28, 'convnet', 28],
+    [28, 'vit', 28],
+    [31, 'convnet', 28],
+    [32, 'convnet', 32],
+    [45, 'convnet', 32],
+    [96, 'convnet', 64],
+    [96, 'vit', 96],
+    [375, 'vit', 224],
+    [5, 'convnet', 8],
+  ] as const)('crops images of %i pixels for a %s to %i', (imageSide, arch, side) => {
+    const { config } = chosen({ arch }, { imageSide });
+    expect(config.globalCropsSize).toBe(side);
+    if (arch === 'vit') {
+      expect(side % config.patchSize).toBe(0);
+      expect(config.localCropsSize % config.patchSize).toBe(0);
+    }
+    expect(config.localCropsSize).toBeGreaterThanOrEqual(Math.min(side, side / 2 - 4));
+  });
+
+  it('takes larger crops where the budget pays for them', () => {
+    const sides = [30, 120, 600].map((minutes) => chosen({ minutes }).config.globalCropsSize);
+    expect(sides).toEqual([64, 96, 160]);
+  });
+
+  it('gives a reason for every value that was not given, and for no other', () => {
+    const { choices, config } = chosen({ lr: 0.001, warmupEpochs: 2 });
+    const names = choices.map(({ name }) => name);
+    expect(names).not.toContain('lr');
+    expect(names).not.toContain('warmupSteps');
+    expect(config.warmupSteps).toBeUndefined();
+    expect(names).toContain('momentumTeacher');
+    expect(names).not.toContain('patchSize'); // no word on ViTs for a convolutional net
+    expect(new Set(names).size).toBe(names.length);
+    for (const { reason } of choices) expect(reason).not.toBe('');
+  });
+
+  it('never asks for a batch of more images than there are', () => {
+    expect(chosen({}, { images: 40 }).config.batchSizePerGpu).toBe(40);
+  });
+
+  it('lets the teacher average over a twentieth of the run', () => {
+    const momenta = [200, 2000, 100_000].map((steps) => chosen({}, { steps }).config.momentumTeacher);
+    expect(momenta).toEqual([0.98, 0.99, 0.996]);
+  });
+});
+
+it('the paper recipe is the official main_dino.py', () => {
+  expect(chosen({ recipe: 'paper' }).config).toMatchObject({
+    ...{ arch: 'vit_small', patchSize: 16, outDim: 65536, normLastLayer: true, momentumTeacher: 0.996 },
+    ...{ useBnInHead: false, warmupTeacherTemp: 0.04, teacherTemp: 0.04, warmupTeacherTempEpochs: 0 },
+    ...{ weightDecay: 0.04, weightDecayEnd: 0.4, clipGrad: 3, batchSizePerGpu: 64, epochs: 100 },
+    ...{ freezeLastLayer: 1, lr: 0.0005, warmupEpochs: 10, minLr: 1e-6, optimizer: 'adamw' },
+    ...{ dropPathRate: 0.1, globalCropsScale: [0.4, 1], localCropsNumber: 8, localCropsScale: [0.05, 0.4] },
+    ...{ dim: 384, depth: 12, heads: 6, globalCropsSize: 224, localCropsSize: 96 },
+  });
+});
