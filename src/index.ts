@@ -76,11 +76,21 @@ export {
   objectScores,
 } from './eval/attention-masks.ts';
 export {
+  type BootstrapOptions,
+  bootstrap,
+  bootstrapMeans,
+  halfSampling,
+  type Interval,
+} from './eval/bootstrap.ts';
+export { chooseClusters } from './eval/choose-clusters.ts';
+export {
   type ClassificationScores,
   type Confusion,
   confusionMatrix,
   mostConfused,
 } from './eval/classification-scores.ts';
+export { type ClusterReport, type ClusterReportOptions, clusterReport } from './eval/cluster-report.ts';
+export { type ClusterScores, clusterScores } from './eval/cluster-scores.ts';
 export { type Attack, attacked, attackedImages, copyAttacks, type Jpeg } from './eval/copy-attacks.ts';
 export { type CopyReport, type CopyReportOptions, copyReport, copySize } from './eval/copy-report.ts';
 export {
@@ -127,6 +137,7 @@ export type { FineTuned, FineTuneOptions, ImageSet } from './eval/fine-tune-opti
 export { type FineTuneReport, type FineTuneReportOptions, fineTuneReport } from './eval/fine-tune-report.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
 export { type Grouping, imageGroups } from './eval/image-groups.ts';
+export { type Clustering, kMeans } from './eval/kmeans.ts';
 export {
   type FeatureRows,
   type KnnResult,
@@ -195,6 +206,7 @@ export {
   maskReport,
 } from './eval/mask-report.ts';
 export { type LabelledObjects, objectsOf } from './eval/object-labels.ts';
+export { fitPca, type Pca, projectPca } from './eval/pca.ts';
 export {
   type RetrievalReport,
   type RetrievalReportOptions,
@@ -202,6 +214,7 @@ export {
 } from './eval/retrieval-report.ts';
 export { ridgeProbe } from './eval/ridge-probe.ts';
 export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
+export { silhouette } from './eval/silhouette.ts';
 // Weights of other origin, and exports
 export { openSubject, type Subject, type SubjectOptions } from './eval/subject.ts';
 export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';

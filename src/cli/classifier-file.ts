@@ -1,6 +1,7 @@
 /** The classifier that `dino eval linear` or `dino eval finetune` left in a run folder, for export. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { networkFingerprint } from '../data/feature-bank.ts';
 import type { Weights } from '../eval/frozen-backbone.ts';
 import type { Subject } from '../eval/subject.ts';
 import type { ClassifierHead } from '../export/onnx-model.ts';
@@ -23,10 +24,7 @@ export function readClassifier(
   const file = folder.file(name);
   if (!folder.has(name) || !folder.has(`eval/${kind}/labels.json`))
     throw new Error(`${file} does not exist: run dino eval ${kind} first, which trains the classifier.`);
-  const classes = z
-    .array(z.string())
-    .min(1)
-    .parse(JSON.parse(readFileSync(folder.file(`eval/${kind}/labels.json`), 'utf8')));
+  const classes = readLabels(folder.file(`eval/${kind}/labels.json`), kind);
   const { tensors, metadata } = parseSafetensors(folder.read(name), file);
   const take = (tensor: string): Float32Array => {
     const found = tensors.get(tensor);
@@ -41,8 +39,23 @@ export function readClassifier(
     );
     return { head, weights: new Map(weights) };
   }
+  if (metadata.network !== networkFingerprint(trained))
+    throw new Error(
+      `${file} was trained on other weights than these (another --checkpoint, or the run went on since): run dino eval linear again.`,
+    );
   if (backbone.kind === 'convnet') return { head, weights: trained };
   if (metadata.probe === undefined)
     throw new Error(`${file} does not say what it reads of the network: run dino eval linear again.`);
   return { head: { ...head, feature: probeSchema.parse(JSON.parse(metadata.probe)) }, weights: trained };
+}
+
+function readLabels(file: string, kind: ClassifierKind): string[] {
+  try {
+    return z
+      .array(z.string())
+      .min(1)
+      .parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new Error(`${file} is damaged: run dino eval ${kind} again.`, { cause: error });
+  }
 }

@@ -1,5 +1,5 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { statisticsFor } from '../data/assemble.ts';
@@ -26,7 +26,9 @@ const fields = {
     ),
   output: z.string().describe('where to write; <run>/export/<target> unless given'),
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
-  checkpointKey: z.string().describe('which network of an official full checkpoint; teacher unless given'),
+  checkpointKey: z
+    .string()
+    .describe('which network of a checkpoint: teacher or student; teacher unless given'),
   heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
   classifier: z
     .enum(classifierKinds)
@@ -49,7 +51,8 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  const [run] = positionals;
+  const [run, surplus] = positionals;
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one run.`);
   const given = z.object(fields).partial().parse(values);
   const { to, output, checkpoint = 'last', checkpointKey, heads, classifier: kind } = given;
   const attentions = switches.has('attentions');
@@ -89,6 +92,10 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   if ((to === 'torch' || to === 'timm') && backbone.kind === 'vit' && backbone.heads * 64 !== backbone.dim)
     console.error(
       `Whoever loads it has to say that it has ${backbone.heads} attention heads (timm: num_heads=${backbone.heads}): their number does not follow from the width of ${backbone.dim}.`,
+    );
+  if ((to === 'huggingface' || to === 'transformers.js') && subject.channels === 1)
+    console.error(
+      'It takes gray images: others have to be made gray before (RawImage.grayscale(), PIL convert("L")).',
     );
   return 0;
 }
@@ -161,19 +168,21 @@ function card(subject: Subject, target: 'huggingface' | 'transformers.js'): stri
 
 const scoresSchema = z.looseObject({ trained: z.unknown().optional(), untrained: z.unknown().optional() });
 
-/** Writes all files or none. */
+/** Writes all files or none: under other names first, so that files of an export before this one stay until all is there. */
 function write(target: string, files: ExportedFiles): void {
   const status = statSync(target, { throwIfNoEntry: false });
   const own = new Set([...files.keys()].map((name) => name.split('/')[0]));
   if (status !== undefined && (!status.isDirectory() || readdirSync(target).some((name) => !own.has(name))))
     throw new Error(`${target} exists and holds something else: choose another --output.`);
+  const temporary = (name: string): string => `${join(target, name)}.${process.pid}.writing`;
   try {
     for (const [name, parts] of files) {
       mkdirSync(dirname(join(target, name)), { recursive: true });
-      writeFileSync(join(target, name), Buffer.concat(parts));
+      writeFileSync(temporary(name), Buffer.concat(parts));
     }
+    for (const name of files.keys()) renameSync(temporary(name), join(target, name));
   } catch (error) {
-    for (const name of files.keys()) rmSync(join(target, name), { force: true });
+    for (const name of files.keys()) rmSync(temporary(name), { force: true });
     throw new Error(
       `${target} could not be written (${error instanceof Error ? error.message : error}): make room or access.`,
     );

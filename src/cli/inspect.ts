@@ -34,7 +34,8 @@ export async function inspect(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  const [path] = positionals;
+  const [path, surplus] = positionals;
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one file.`);
   if (path === undefined) throw new UsageError('Which file? dino inspect <file>');
   const { checkpointKey, heads } = z.object(fields).partial().parse(values);
   const local = await localWeights(path);

@@ -13,9 +13,10 @@ import type { TrainOptions } from '../train/config.ts';
 import { prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { newSession } from '../train/session.ts';
-import { parseFlags } from './flags.ts';
+import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { openImages } from './open-images.ts';
 import { progressLine } from './progress.ts';
+import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
 import { printPrepared } from './train.ts';
 import { writeRunReport } from './write-report.ts';
@@ -24,6 +25,12 @@ const fields = {
   minutes: z.number().gt(0).describe('minutes of training; 4.5 unless given'),
   outputDir: z.string().describe('the run folder to make; runs/quickstart-<time> unless given'),
 };
+
+const help = `dino quickstart [folder] [flags]
+
+A small ViT for a few minutes, and a report: on generated scenes, whose classes and masks are known, or on a folder of images.
+
+${describeFields(fields).join('\n')}`;
 
 /** Scenes to train on; the bank and the test set of the k-NN measurement are made from other seeds. */
 const SCENES = {
@@ -56,9 +63,14 @@ const options: TrainOptions = {
 
 /** @returns the exit code */
 export async function quickstart(args: readonly string[]): Promise<number> {
-  const { positionals, values } = parseFlags(args, { fields });
+  const { positionals, values, switches } = parseFlags(args, { fields, switches: ['help'] });
+  if (switches.has('help')) {
+    console.log(help);
+    return 0;
+  }
   const { minutes = 4.5, outputDir } = z.object(fields).partial().parse(values);
-  const [path] = positionals;
+  const [path, surplus] = positionals;
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one folder.`);
   const source =
     path === undefined
       ? scenesSource({ ...SCENES.train, size: SCENES.size })
@@ -76,17 +88,21 @@ export async function quickstart(args: readonly string[]): Promise<number> {
     options: { ...options, minutes },
     engine: ortNode,
     cores: availableParallelism(),
+  }).catch((error: unknown) => {
+    folder.removeIfEmpty();
+    throw error;
   });
   printPrepared(prepared, source.length);
   const session = newSession(prepared, {
     source,
     folder,
     engine: ortNode,
-    command: `npm run quickstart${args.length > 0 ? ` -- ${args.join(' ')}` : ''}`,
+    command: `npm run quickstart${args.length > 0 ? ` -- ${shellWords(args)}` : ''}`,
   });
   const outcome = await showSession(session, { json: false });
   if (outcome === 'stopped') return 130;
-  const knn = path === undefined ? await measureScenes(folder) : undefined;
+  const isThere = folder.has('checkpoint.safetensors'); // a run may fail before its first one
+  const knn = path === undefined && isThere ? await measureScenes(folder) : undefined;
   if (knn !== undefined) {
     const percent = (accuracy: KnnReport['trained']): string => `${(accuracy.top1[K] ?? 0).toFixed(1)} %`;
     console.log(

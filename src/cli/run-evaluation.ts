@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { openSubject } from '../eval/subject.ts';
@@ -15,7 +16,9 @@ import { writeEvaluationReport, writeRunReport } from './write-report.ts';
 
 const common = {
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
-  checkpointKey: z.string().describe('which network of an official full checkpoint; teacher unless given'),
+  checkpointKey: z
+    .string()
+    .describe('which network of a checkpoint: teacher or student; teacher unless given'),
   heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
   allowMissing: z.string().describe('names of tensors that a file of weights may lack, with commas between'),
   threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
@@ -46,6 +49,9 @@ export async function runEvaluation(
   }
   const [run, ...paths] = positionals;
   if (run === undefined) throw new UsageError(`Which run? ${usage}`);
+  const surplus = paths[evaluation.words ?? 0];
+  if (surplus !== undefined)
+    throw new UsageError(`"${surplus}" is one word too many (a pattern with * becomes several): ${usage}`);
   const given = z.object(common).partial().parse(values);
   const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
   const subject = openSubject(await localWeights(run), {
@@ -55,13 +61,15 @@ export async function runEvaluation(
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
   });
   const { folder } = subject;
-  const backbone = new FrozenBackbone(subject.backbone, subject.size, ortNode, { threads });
+  const engine = withThreads(ortNode, threads);
+  const backbone = new FrozenBackbone(subject.backbone, subject.size, engine, { threads });
   const line = progressLine(process.stderr);
   if (subject.allowed.length > 0)
     line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
-  const result = await evaluation.run(values, {
+  const measured = evaluation.run(values, {
     subject,
     backbone,
+    engine,
     threads,
     paths,
     onProgress: (what, done, total) => line.show(`${what}: ${done} of ${total}`),
@@ -73,9 +81,12 @@ export async function runEvaluation(
       return folder.file(name);
     },
   });
-  line.end();
-  await backbone.dispose();
-  const record = { ...result.scores, checkpoint, ...result.details };
+  const result = await measured.finally(async () => {
+    line.end();
+    await backbone.dispose();
+  });
+  const of = subject.record === undefined ? {} : { checkpoint };
+  const record = { ...result.scores, ...of, ...result.details };
   folder.writeTextAtomic(`eval/${evaluation.name}.json`, `${JSON.stringify(record, null, 2)}\n`);
   if (switches.has('json')) console.log(JSON.stringify(result.scores));
   else {
@@ -91,6 +102,11 @@ export async function runEvaluation(
     }
   }
   return 0;
+}
+
+/** The engine with another default for its threads. */
+function withThreads(engine: Engine, threads: number): Engine {
+  return { name: engine.name, load: (graph, options) => engine.load(graph, { threads, ...options }) };
 }
 
 /** Rows of cells in columns: the first to the left, the others to the right. */

@@ -76,7 +76,7 @@ const measures = {
   knn: 'k-NN (%)',
   linear: 'Linear accuracy (%)',
   cluster: 'NMI of clusters',
-  rank: 'The effective rank of the features',
+  rank: 'The rank of the features (their participation ratio)',
 } as const;
 
 function comparison({ measure, before, after, kept }: Extract<SessionEvent, { type: 'compared' }>): string {

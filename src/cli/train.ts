@@ -15,6 +15,7 @@ import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
 import { openImages } from './open-images.ts';
 import { duration } from './progress.ts';
+import { shellWords } from './shell-words.ts';
 import { type Outcome, showSession } from './show-session.ts';
 import { writeRunReport } from './write-report.ts';
 
@@ -107,7 +108,7 @@ export async function train(args: readonly string[]): Promise<number> {
   printPrepared(prepared, source.length);
   if (prepared.begun !== undefined) console.error(prepared.begun.taken);
   if (folder === undefined) return 0;
-  const command = `npx dino train ${args.join(' ')}`;
+  const command = `npx dino train ${shellWords(args)}`;
   const session = newSession(prepared, { source, folder, engine: ortNode, command });
   const outcome = await showSession(session, { json });
   await finish(folder, outcome, source);

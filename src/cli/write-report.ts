@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Source, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { attentionMasks, bestHeadJaccard } from '../eval/attention-masks.ts';
+import { attentionMasks, bestHeadJaccard, MASK_SHARE } from '../eval/attention-masks.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { untrainedWeights, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
 import { l2NormalizedRows, nearestNeighbours } from '../eval/knn.ts';
@@ -56,7 +56,6 @@ export interface ReportExtras {
   readonly scenesSeed?: number | undefined;
 }
 
-const MASK_SHARE = 0.6;
 const THUMBNAIL = 96;
 const QUERIES = 6;
 const NEIGHBOURS = 6;
@@ -77,7 +76,9 @@ export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}
     ...accuracy(extras.knn),
     curves: curves(log, record),
     findings: findings(log),
-    ...(source === undefined ? {} : await pictureSections(folder, record, source, extras.scenesSeed)),
+    ...(source === undefined || !folder.has('checkpoint.safetensors')
+      ? {}
+      : await pictureSections(folder, record, source, extras.scenesSeed)),
     evaluations: storedSections(folder),
     versions: [
       { name: 'Node', value: process.version },
@@ -135,8 +136,21 @@ const EXTRAS = 'report-extras.json';
 /** Kept in the folder, so that a report that is written later shows them too. */
 function keptExtras(folder: RunFolder, { source, ...given }: ReportExtras): ReportExtras {
   if (Object.keys(given).length > 0) folder.writeTextAtomic(EXTRAS, `${JSON.stringify(given, null, 2)}\n`);
-  const kept = folder.has(EXTRAS) ? extrasSchema.parse(JSON.parse(folder.readText(EXTRAS))) : {};
+  const kept = folder.has(EXTRAS) ? readExtras(folder) : {};
   return { ...kept, ...given, ...(source === undefined ? {} : { source }) };
+}
+
+function readExtras(folder: RunFolder): z.infer<typeof extrasSchema> {
+  try {
+    return extrasSchema.parse(JSON.parse(folder.readText(EXTRAS)));
+  } catch (error) {
+    throw new Error(
+      `${folder.file(EXTRAS)} is damaged: delete it, and the report goes without what it held.`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Sections of the evaluations that were run, in the order of the commands. */
@@ -329,20 +343,23 @@ async function neighbourSection(
   const { dim } = monitor.backbone;
   const shown = queries.slice(0, QUERIES);
   const k = Math.min(NEIGHBOURS, bank.length);
-  const find = async (weights: Weights) =>
-    nearestNeighbours(
-      ortNode,
-      l2NormalizedRows({ values: await monitor.features(weights, bank), dim }),
-      l2NormalizedRows({ values: await monitor.features(weights, shown), dim }),
-      { k },
-    );
+  const features = async (weights: Weights) => ({
+    bank: l2NormalizedRows({ values: await monitor.features(weights, bank), dim }),
+    queries: l2NormalizedRows({ values: await monitor.features(weights, shown), dim }),
+  });
+  const [now, then] = [await features(trained), await features(untrained)];
+  // A broken network has no neighbours to show.
+  if (![now.bank, now.queries].every(({ values }) => values.every(Number.isFinite))) return { queries: [] };
   const show = async (image: Image | undefined, index: number, similarity?: number) => ({
     picture: await picture(enlarged(image ?? { width: 1, height: 1, channels: 1, data: new Uint8Array(1) })),
     name: source.key(index),
     ...labelOf(source, index),
     ...(similarity === undefined ? {} : { similarity }),
   });
-  const [after, before] = [await find(trained), await find(untrained)];
+  const [after, before] = [
+    await nearestNeighbours(ortNode, now.bank, now.queries, { k }),
+    await nearestNeighbours(ortNode, then.bank, then.queries, { k }),
+  ];
   const row = (found: typeof after, query: number) =>
     Promise.all(
       Array.from({ length: k }, (_, i) => {

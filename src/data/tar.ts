@@ -102,6 +102,11 @@ export function indexTar(file: string): TarMember[] {
   }
 }
 
+/** An archive that was added to (`tar rf`) may hold a name several times; unpacked, the last one stands. */
+function lastOfEach(members: readonly TarMember[]): TarMember[] {
+  return [...new Map(members.map((member) => [member.path, member])).values()];
+}
+
 function readIndex(file: string, descriptor: number, fileSize: number): TarMember[] {
   const window = new Window(descriptor);
   const members: TarMember[] = [];
@@ -125,7 +130,7 @@ function readIndex(file: string, descriptor: number, fileSize: number): TarMembe
         members.length === 0 ? 'at its start' : `after ${members.length} files, before its end mark`,
       );
     }
-    if (header[0] === 0 && header.every((byte) => byte === 0)) return members;
+    if (header[0] === 0 && header.every((byte) => byte === 0)) return lastOfEach(members);
     if (!checksumHolds(header)) {
       throw new Error(
         position === 0

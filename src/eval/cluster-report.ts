@@ -4,6 +4,7 @@ import { halfSampling, type Interval } from './bootstrap.ts';
 import { chooseClusters } from './choose-clusters.ts';
 import { type ClusterScores, clusterScores } from './cluster-scores.ts';
 import { type CompareOptions, type ContenderName, compareFeatures } from './contenders.ts';
+import type { Extracted } from './extract.ts';
 import { type Clustering, kMeans } from './kmeans.ts';
 import { type FeatureRows, l2NormalizedRows } from './knn.ts';
 
@@ -20,6 +21,8 @@ export interface ClusterReport {
   readonly k: number;
   /** Where k was chosen: the numbers that were tried and their silhouettes. */
   readonly tried?: readonly { readonly k: number; readonly silhouette: number }[];
+  /** Images that could not be read. */
+  readonly skipped: Extracted['skipped'];
   /** Of the trained network's features, L2-normalised. */
   readonly clustering: Clustering;
   /** Number of every row's image in the source. */
@@ -48,7 +51,7 @@ const DRAWS = 200;
 export async function clusterReport(options: ClusterReportOptions): Promise<ClusterReport> {
   const { source, engine, onProgress, restarts = 3, seed = 0 } = options;
   const { sets, contenders } = await compareFeatures([source], options);
-  const { labels, indices } = sets[0]!;
+  const { labels, indices, skipped } = sets[0]!;
   const classes = source.classes.length;
   const rowsOf = (name: ContenderName): FeatureRows =>
     l2NormalizedRows(contenders.find((contender) => contender.name === name)!.sets[0]!);
@@ -67,6 +70,7 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
   const report = {
     k: clustering.k,
     ...(tried === undefined ? {} : { tried: tried.map(({ k, silhouette }) => ({ k, silhouette })) }),
+    skipped,
     clustering,
     indices,
     members: nearestFirst(trained, clustering),

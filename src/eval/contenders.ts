@@ -120,9 +120,9 @@ export async function featureSets(
   };
 }
 
-/** @throws Error unless the source has at least two classes */
-export function requireClasses(source: Source, evaluation: string): void {
-  if (source.classes.length >= 2) return;
+/** @throws Error unless the source has as many classes: two to tell apart, or one to be asked about */
+export function requireClasses(source: Source, evaluation: string, least: 1 | 2 = 2): void {
+  if (source.classes.length >= least) return;
   const found = source.classes.length === 1 ? `only one class ("${source.classes[0]}")` : 'no class folders';
   throw new Error(
     `${source.name} has ${found}, and ${evaluation} needs labels: put the images of each class into a folder of their own.`,

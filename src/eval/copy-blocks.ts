@@ -26,12 +26,20 @@ export function attackBlocks(attacks: readonly Attack[]): QueryBlocks {
  * originals' (official `eval_copy_detection.py`). Elsewhere names are the surer sign: where a block has names of originals,
  * they decide, and images of other names have no original.
  *
- * @throws Error if a block fits the originals neither by name nor by number
+ * @throws Error if two originals have one name, or a block fits them neither by name nor by number
  */
 export function queryBlocks(queries: Source, originals: Source): QueryBlocks {
   const keys = Array.from({ length: queries.length }, (_, i) => queries.key(i));
   const originalFiles = Array.from({ length: originals.length }, (_, i) => fileOf(originals.key(i)));
-  const byStem = new Map(originalFiles.map((file, i) => [stemOf(file), i]));
+  const byStem = new Map<string, number>();
+  for (const [i, file] of originalFiles.entries()) {
+    const other = byStem.get(stemOf(file));
+    if (other !== undefined)
+      throw new Error(
+        `${originals.name} has two originals called ${stemOf(file)} (${originals.key(other)}, ${originals.key(i)}): give each another name.`,
+      );
+    byStem.set(stemOf(file), i);
+  }
   const members = new Map<string, number[]>();
   for (const [i, key] of keys.entries()) {
     const name = key.includes('/') ? key.slice(0, key.lastIndexOf('/')) : 'queries';

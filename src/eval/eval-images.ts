@@ -8,12 +8,12 @@ import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
-import { centerCrop, resizeShortSide } from '../image/resize.ts';
+import { resizedCentre } from '../image/resize.ts';
 
 /** @param size side of the network's input, pixels */
 export function evalView(image: Image, size: number): Image {
   if (image.width === size && image.height === size) return image;
-  return centerCrop(resizeShortSide(image, Math.round((size * 8) / 7), 'bicubic'), size, size);
+  return resizedCentre(image, Math.round((size * 8) / 7), size, 'bicubic');
 }
 
 export interface EvalBatch {

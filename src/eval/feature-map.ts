@@ -6,7 +6,7 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { Random } from '../random/random.ts';
 import { bootstrapMeans, type Interval } from './bootstrap.ts';
-import { extractFeatures } from './extract.ts';
+import { type Extracted, extractFeatures } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { type FeatureRows, l2NormalizedRows } from './knn.ts';
 import { fitPca, projectPca } from './pca.ts';
@@ -23,6 +23,8 @@ export interface PlaneMap {
 }
 
 export interface FeatureMaps {
+  /** Images that could not be read. */
+  readonly skipped: Extracted['skipped'];
   /** Numbers of the images in the source. */
   readonly indices: Int32Array;
   /** -1 where there are no classes. */
@@ -77,7 +79,7 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
     (done, total) => onProgress?.(`features of ${source.name}`, done, total),
     chosen === undefined ? {} : { indices: Array.from(chosen) },
   );
-  const { labels, indices } = extracted;
+  const { labels, indices, skipped } = extracted;
   const network = async (name: MappedNetwork) => {
     const rows = l2NormalizedRows({
       values: extracted.features.get(name) ?? new Float32Array(),
@@ -103,6 +105,7 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
   const trained = await network('trained');
   const untrained = await network('untrained');
   return {
+    skipped,
     indices,
     labels,
     maps: { trained: trained.maps, untrained: untrained.maps },

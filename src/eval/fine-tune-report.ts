@@ -80,7 +80,8 @@ function imageSets(
   test: Source | undefined,
   seed: number,
 ): { train: ImageSet; test: ImageSet } {
-  for (const source of test === undefined ? [train] : [train, test]) requireClasses(source, 'fine-tuning');
+  requireClasses(train, 'fine-tuning');
+  if (test !== undefined) requireClasses(test, 'fine-tuning', 1);
   const all = (source: Source): number[] => Array.from({ length: source.length }, (_, i) => i);
   const label = (index: number): number => train.label(index) ?? -1;
   if (test !== undefined) {

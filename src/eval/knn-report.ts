@@ -8,6 +8,7 @@ import {
   matchClasses,
   requireClasses,
 } from './contenders.ts';
+import type { Extracted } from './extract.ts';
 import { knn } from './knn.ts';
 
 /** Percent correct by k. */
@@ -21,6 +22,8 @@ export interface KnnReport extends Readonly<Record<ContenderName, Accuracy>> {
   readonly intervals: Readonly<Record<ContenderName, Readonly<Record<string, Interval>>>>;
   readonly bankImages: number;
   readonly testImages: number;
+  /** Images that could not be read. */
+  readonly skipped: Extracted['skipped'];
   /** True where the bank was its own test set, each image without itself. */
   readonly leaveOneOut: boolean;
 }
@@ -36,7 +39,8 @@ export interface KnnReportOptions extends CompareOptions {
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const { train, test, ks, temperature, engine, onProgress } = options;
-  for (const source of test === undefined ? [train] : [train, test]) requireClasses(source, 'k-NN');
+  requireClasses(train, 'k-NN');
+  if (test !== undefined) requireClasses(test, 'k-NN', 1);
   const toBank = test === undefined ? undefined : matchClasses(train, test);
   const { sets, contenders } = await compareFeatures(test === undefined ? [train] : [train, test], options);
   const leaveOneOut = test === undefined;
@@ -83,6 +87,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   return {
     ...pick(({ accuracy }) => accuracy),
     intervals: pick(({ intervals }) => intervals),
+    skipped: sets.flatMap((set) => set.skipped),
     bankImages: bankLabels.length,
     testImages: queryLabels.length,
     leaveOneOut,

@@ -9,6 +9,7 @@
  */
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { compile, gemm, input, topK } from '../graph/index.ts';
+import { countFiniteRows } from './finite-rows.ts';
 
 /** Feature vectors, one a row. */
 export interface FeatureRows {
@@ -60,7 +61,7 @@ export function l2NormalizedRows({ values, dim }: FeatureRows): FeatureRows {
  *
  * @param bank L2-normalised rows
  * @param queries L2-normalised rows of the same width
- * @throws RangeError when the bank has fewer than k rows (other than the query), or the widths differ
+ * @throws RangeError when the bank has fewer than k rows (other than the query), the widths differ, or a value is NaN or infinite
  */
 export async function nearestNeighbours(
   engine: Engine,
@@ -70,13 +71,13 @@ export async function nearestNeighbours(
 ): Promise<Neighbours> {
   const { k, leaveOneOut = false, queryBlock = QUERY_BLOCK, bankBlock = BANK_BLOCK, engineOptions } = options;
   const { dim } = bank;
-  const count = queries.values.length / dim;
-  const bankRows = bank.values.length / dim;
   if (queries.dim !== dim) {
     throw new RangeError(
       `the queries have ${queries.dim} numbers a row and the bank has ${dim}: take both from the same network`,
     );
   }
+  const bankRows = countFiniteRows(bank, 'the bank');
+  const count = countFiniteRows(queries, 'the queries');
   const wanted = leaveOneOut ? k + 1 : k;
   if (!Number.isInteger(k) || k < 1 || wanted > bankRows) {
     throw new RangeError(

@@ -48,7 +48,7 @@ export async function labelledImages(
 ): Promise<LabelledImages> {
   const { train, test, seed = 0 } = options;
   const sources = test === undefined ? [train] : [train, test];
-  for (const source of sources) requireClasses(source, evaluation);
+  for (const [i, source] of sources.entries()) requireClasses(source, evaluation, i === 0 ? 2 : 1);
   const known = test === undefined ? undefined : matchClasses(train, test);
   const { sets, contenders, pca } = await compareFeatures(sources, options);
   const [{ labels, indices }, tested] = [sets[0]!, sets[1]];

@@ -17,6 +17,7 @@ import {
   readImages,
 } from './describe-images.ts';
 import { describedContenders, whiteningDim } from './described-contenders.ts';
+import type { Extracted } from './extract.ts';
 import { findImages, type LandmarkTruth } from './landmark-truth.ts';
 import { type RetrievalLevel, rankDatabase, retrievalScores, truthAtLevel } from './retrieval.ts';
 import type { RetrievalExample } from './retrieval-report.ts';
@@ -35,6 +36,8 @@ export type LandmarkLevels = Readonly<Record<RetrievalLevel, LandmarkScores>>;
 export interface LandmarkReport extends Readonly<Record<ContenderName, LandmarkLevels>> {
   readonly queries: number;
   readonly database: number;
+  /** Images to whiten with that could not be read. */
+  readonly skipped: Extracted['skipped'];
   readonly whitening?: { readonly images: number; readonly dim: number };
   /** Of the trained network, medium; junk is left out of what was found. */
   readonly examples: readonly RetrievalExample[];
@@ -71,6 +74,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     ['trained', options.trained],
     ['untrained', options.untrained],
   ]);
+  const skipped: { key: string; reason: string }[] = [];
   const boxes = truth.gnd.values(); // of the queries, in the order in which they are read
   const describe = (
     source: Source,
@@ -79,7 +83,9 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
   ): Promise<DescribedImages> =>
     describeImages(
       readImages(source, {
-        ...(indices === undefined ? {} : { indices, onSkip: refuse(source) }),
+        ...(indices === undefined
+          ? { onSkip: (key: string, reason: string) => void skipped.push({ key, reason }) }
+          : { indices, onSkip: refuse(source) }),
       }),
       {
         weights,
@@ -150,6 +156,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     ...(Object.fromEntries(scored) as Record<ContenderName, LandmarkLevels>),
     queries: queries.length,
     database: database.length,
+    skipped,
     ...(whitening === undefined
       ? {}
       : { whitening: { images: whitening.indices.length, dim: whiteningDim(whitening) } }),

@@ -5,7 +5,8 @@
  *
  *     mean over samples of -log softmax(W x + b)[class]  +  |W|^2 / (2 C samples)
  *
- * Two classes have two rows of weights here, where scikit-learn has one: its C is half of this one then.
+ * Two classes have two rows of weights here, w and -w, where scikit-learn has one, 2 w: half the penalty for each row twice
+ * over makes C the same.
  *
  * Value and gradient are one compiled program, which sees the samples block by block; L-BFGS around it is plain arithmetic.
  */
@@ -98,7 +99,7 @@ export class LogisticRegression {
       weight: new Float32Array(classes * dim),
       bias: new Float32Array(classes),
     };
-    const penalty = 1 / (c * rows);
+    const penalty = (classes === 2 ? 2 : 1) / (c * rows);
     return async (x) => {
       const weight = Float32Array.from(x.subarray(0, classes * dim));
       const bias = Float32Array.from(x.subarray(classes * dim));

@@ -1,6 +1,6 @@
 /** What an evaluation is of: a trained network, and the same network before its first step beside it. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { backboneOf } from '../train/build.ts';
@@ -50,14 +50,20 @@ export interface SubjectOptions {
  * @throws Error if there is none, or it is damaged or not whole
  */
 export function openSubject(path: string, options: SubjectOptions = {}): Subject {
-  const status = statSync(path, { throwIfNoEntry: false });
-  if (status?.isFile()) return fromCheckpoint(path, options) ?? fromWeights(path, path, options, {});
-  const huggingFace = readHuggingFaceConfig(path);
-  if (huggingFace === undefined) return fromRun(path, options.checkpoint ?? 'last');
-  return fromWeights(path, join(path, 'model.safetensors'), options, huggingFace);
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  const huggingFace = isFile ? undefined : readHuggingFaceConfig(path);
+  if (!isFile && huggingFace === undefined) return fromRun(path, options);
+  if (options.checkpoint === 'best')
+    throw new Error(
+      `${path} is no run folder, which alone has a best checkpoint: leave --checkpoint best out.`,
+    );
+  if (huggingFace !== undefined)
+    return fromWeights(path, join(path, 'model.safetensors'), options, huggingFace);
+  return fromCheckpoint(path, options) ?? fromWeights(path, path, options, {});
 }
 
-function fromRun(path: string, checkpoint: 'last' | 'best'): Subject {
+function fromRun(path: string, options: SubjectOptions): Subject {
+  const { checkpoint = 'last' } = options;
   const folder = RunFolder.open(path);
   const record = readRecord(folder);
   const { config } = record;
@@ -69,8 +75,9 @@ function fromRun(path: string, checkpoint: 'last' | 'best'): Subject {
         : `${folder.file(file)} does not exist: let the run write one first, or choose another --checkpoint.`,
     );
   }
-  const teacher = networkWeights(folder.read(file), folder.file(file), 'teacher');
-  return { name: path, folder, record, ...trainedHere(config, weightsUnder(teacher, 'backbone.')) };
+  const network = networkOf(folder.file(file), config, options);
+  const weights = networkWeights(folder.read(file), folder.file(file), network);
+  return { name: path, folder, record, ...trainedHere(config, weightsUnder(weights, 'backbone.')) };
 }
 
 /**
@@ -78,21 +85,14 @@ function fromRun(path: string, checkpoint: 'last' | 'best'): Subject {
  *
  * @throws Error if it is damaged
  */
-function fromCheckpoint(
-  path: string,
-  { checkpointKey = 'teacher', heads }: SubjectOptions,
-): Subject | undefined {
+function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefined {
   const source = openFile(path);
   try {
     const { run } = checkpointRun(source) ?? {};
     if (run === undefined) return undefined;
     const record = parseRecord(run, path);
     const { config } = record;
-    if (checkpointKey !== 'teacher' && checkpointKey !== 'student')
-      throw new Error(`${path} holds a student and a teacher: choose one of them by --checkpoint_key.`);
-    if (heads !== undefined && config.arch !== 'convnet' && heads !== config.heads)
-      throw new Error(`--heads ${heads} does not fit ${path}, which has ${config.heads}: leave it out.`);
-    const network = networkWeights(source.read(0, source.size), path, checkpointKey);
+    const network = networkWeights(source.read(0, source.size), path, networkOf(path, config, options));
     const ofRun = existsSync(join(dirname(path), 'config.json'));
     return {
       name: path,
@@ -103,6 +103,24 @@ function fromCheckpoint(
   } finally {
     source.close();
   }
+}
+
+/** @throws Error if what was said does not fit a checkpoint that says itself what it holds */
+function networkOf(
+  file: string,
+  config: TrainConfig,
+  { checkpointKey = 'teacher', heads, allowMissing = [] }: SubjectOptions,
+): 'student' | 'teacher' {
+  if (heads !== undefined && (config.arch === 'convnet' || heads !== config.heads))
+    throw new Error(
+      `--heads ${heads} does not fit ${file}, which has ${config.arch === 'convnet' ? 'no attention' : config.heads}: leave it out.`,
+    );
+  if (allowMissing.length > 0)
+    throw new Error(`${file} is whole: leave --allow_missing out, which is for weights from elsewhere.`);
+  if (checkpointKey === 'teacher' || checkpointKey === 'student') return checkpointKey;
+  throw new Error(
+    `${file} holds a teacher and a student, and no ${checkpointKey}: choose one of them by --checkpoint_key.`,
+  );
 }
 
 /** What the config of a run says about its network. */
@@ -119,9 +137,14 @@ function trainedHere(config: TrainConfig, trained: Weights): Omit<Subject, 'name
   };
 }
 
-/** Where results are kept of weights that are in no run folder. */
+/** Names that many files of weights have: the folder's name tells them apart. */
+const GENERIC = /^(checkpoint|best|model|pytorch_model|backbone|weights|teacher|student)$/;
+
+/** Where results are kept of weights that are in no run folder: `<name>-eval` in the working directory. */
 function resultsOf(path: string): RunFolder {
-  return RunFolder.at(`${basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '')}-eval`);
+  const name = basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '');
+  const around = basename(dirname(resolve(path)));
+  return RunFolder.at(`${GENERIC.test(name) && around !== '' ? `${around}-${name}` : name}-eval`);
 }
 
 function fromWeights(

@@ -25,6 +25,8 @@ export interface UnpickleOptions {
 
 const MARK = Symbol('mark');
 const LIMIT = 50_000_000;
+/** Values of lists that dicts and sets are made from, together: a few bytes of a file can ask for a copy of a long list. */
+const COPY_LIMIT = 1_000_000;
 
 /**
  * Reads one pickle.
@@ -43,6 +45,7 @@ class Unpickler {
   readonly #options: UnpickleOptions;
   readonly #stack: (PickleValue | typeof MARK)[] = [];
   readonly #memo = new Map<number, PickleValue>();
+  #copied = 0;
 
   constructor(reader: PickleReader, options: UnpickleOptions) {
     this.#reader = reader;
@@ -257,18 +260,23 @@ class Unpickler {
     const { path } = type;
     if (path === 'collections.OrderedDict' || path === 'builtins.dict' || path === '__builtin__.dict') {
       const map = new Map<PickleValue, PickleValue>();
-      const [items] = args;
-      if (Array.isArray(items)) {
-        for (const pair of items)
-          if (Array.isArray(pair) && pair.length === 2) map.set(pair[0] ?? null, pair[1] ?? null);
+      for (const pair of this.#items(args)) {
+        if (Array.isArray(pair) && pair.length === 2) map.set(pair[0] ?? null, pair[1] ?? null);
       }
       return map;
     }
     if (path.endsWith('builtins.set') || path === '__builtin__.set' || path.endsWith('.frozenset')) {
-      const [items] = args;
-      return new Set(Array.isArray(items) ? items : []);
+      return new Set(this.#items(args));
     }
     return this.#options.build?.(type, args) ?? new PickleObject(type, args);
+  }
+
+  /** The list that a dict or set is made from. It may be a list that the file uses again and again. */
+  #items([items]: readonly PickleValue[]): readonly PickleValue[] {
+    if (!Array.isArray(items)) return [];
+    this.#copied += items.length;
+    if (this.#copied > COPY_LIMIT) throw this.#damaged('it copies more values than any checkpoint does');
+    return items;
   }
 
   #global(module: string, name: string): PickleGlobal {

@@ -4,8 +4,8 @@
  * colours; so the file's palette is exchanged for one that shows each index as its own gray level, and a gray file
  * of up to 8 bits is declared an indexed one.
  */
-import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
+import { crc32 } from '../format/crc32.ts';
 import { decode } from './decode-node.ts';
 import type { Mask } from './mask.ts';
 
@@ -68,6 +68,7 @@ function withIdentityPalette(file: Buffer, name: string): { bytes: Uint8Array; i
     throw new Error(`${name} has 16 bits a pixel: save the mask with 8.`);
   }
   if (colorType !== GRAY && colorType !== INDEXED) return asIs;
+  if (![1, 2, 4, 8].includes(depth)) return asIs; // no PNG has that: the decoder says so
   const header = Buffer.from(file.subarray(16, 29));
   header[9] = INDEXED;
   const palette = Buffer.alloc(3 * 2 ** depth, 0);

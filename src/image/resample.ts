@@ -10,6 +10,12 @@ export type Interpolation = 'bilinear' | 'bicubic' | 'lanczos';
 /** Fractional bits of a weight. */
 const PRECISION = 22;
 
+/** Some of an axis's output samples, from one on. */
+export interface AxisPart {
+  readonly from: number;
+  readonly count: number;
+}
+
 /** How one axis is resampled: output sample i is the sum of `taps` inputs from `first[i]` on, times its weights. */
 export interface AxisWeights {
   readonly inSize: number;
@@ -51,7 +57,8 @@ const filters = {
 
 /**
  * The weights that bring the stretch `start .. start + length` of an axis with `inSize` samples to `outSize` samples.
- * The filter may reach out of the stretch, but not out of the axis. Equal sizes give the identity.
+ * The filter may reach out of the stretch, but not out of the axis. Equal sizes give the identity. Of the output samples,
+ * `part` are computed.
  */
 export function axisWeights(
   inSize: number,
@@ -59,28 +66,30 @@ export function axisWeights(
   interpolation: Interpolation,
   start = 0,
   length = inSize,
+  part: AxisPart = { from: 0, count: outSize },
 ): AxisWeights {
   const { support, value } = filters[interpolation];
   const scale = length / outSize;
   const wide = Math.max(scale, 1);
   const reach = support * wide;
   const perWide = 1 / wide;
-  const first = new Int32Array(outSize);
-  const counts = new Int32Array(outSize);
+  const first = new Int32Array(part.count);
+  const counts = new Int32Array(part.count);
+  const centreOf = (i: number): number => start + (part.from + i + 0.5) * scale;
   let taps = 0;
-  for (let i = 0; i < outSize; i++) {
-    const centre = start + (i + 0.5) * scale;
+  for (let i = 0; i < part.count; i++) {
+    const centre = centreOf(i);
     const from = Math.max(0, Math.trunc(centre - reach + 0.5));
     const count = Math.min(inSize, Math.trunc(centre + reach + 0.5)) - from;
     first[i] = from;
     counts[i] = count;
     if (count > taps) taps = count;
   }
-  const weights = new Int32Array(outSize * taps);
+  const weights = new Int32Array(part.count * taps);
   const raw = new Float64Array(taps);
-  for (let i = 0; i < outSize; i++) {
+  for (let i = 0; i < part.count; i++) {
     const count = counts[i]!;
-    const offset = first[i]! - (start + (i + 0.5) * scale) + 0.5;
+    const offset = first[i]! - centreOf(i) + 0.5;
     let sum = 0;
     for (let k = 0; k < count; k++) {
       const weight = value((k + offset) * perWide);
@@ -92,7 +101,7 @@ export function axisWeights(
       weights[i * taps + k] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
-  return { inSize, outSize, taps, first, weights };
+  return { inSize, outSize: part.count, taps, first, weights };
 }
 
 function clip8(value: number): number {

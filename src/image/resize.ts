@@ -4,7 +4,7 @@
  */
 import { roundHalfEven } from './crop-box.ts';
 import type { Box, Image } from './image.ts';
-import { axisWeights, type Interpolation } from './resample.ts';
+import { type AxisWeights, axisWeights, type Interpolation } from './resample.ts';
 import { workbench } from './workbench.ts';
 
 /** Cuts the box out, then resizes it; the filter sees nothing outside the box (RandomResizedCrop after its draw). */
@@ -35,6 +35,56 @@ export function resizeShortSide(image: Image, size: number, interpolation: Inter
   return height <= width
     ? resize(image, size, long, interpolation)
     : resize(image, long, size, interpolation);
+}
+
+/**
+ * `resizeShortSide` to `short`, then `centerCrop` to `size` x `size`, to the byte; only what the crop keeps is computed, so
+ * that a very wide image costs no more than another.
+ */
+export function resizedCentre(
+  image: Image,
+  short: number,
+  size: number,
+  interpolation: Interpolation,
+): Image {
+  const { width, height } = image;
+  if (size > short) return centerCrop(resizeShortSide(image, short, interpolation), size, size);
+  const long = Math.trunc((short * Math.max(width, height)) / Math.min(width, height));
+  const axis = (inSize: number, outSize: number): { weights: AxisWeights; start: number } => {
+    const part = { from: roundHalfEven((outSize - size) / 2), count: size };
+    return stretchOf(axisWeights(inSize, outSize, interpolation, 0, inSize, part));
+  };
+  const [across, down] =
+    height <= width ? [axis(width, long), axis(height, short)] : [axis(width, short), axis(height, long)];
+  const bench = workbench();
+  bench.load(
+    cut(image, {
+      left: across.start,
+      top: down.start,
+      width: across.weights.inSize,
+      height: down.weights.inSize,
+    }),
+  );
+  bench.resample(across.weights, down.weights);
+  return bench.view();
+}
+
+/** The same weights on the stretch of the axis that they read. */
+function stretchOf(weights: AxisWeights): { weights: AxisWeights; start: number } {
+  const { inSize, outSize, taps, first } = weights;
+  const start = first[0] ?? 0;
+  const end = Math.min(inSize, (first[outSize - 1] ?? 0) + taps);
+  return { weights: { ...weights, inSize: end - start, first: first.map((at) => at - start) }, start };
+}
+
+function cut({ width, channels, data }: Image, box: Box): Image {
+  const out = new Uint8Array(box.width * box.height * channels);
+  const rowBytes = box.width * channels;
+  for (let y = 0; y < box.height; y++) {
+    const from = ((box.top + y) * width + box.left) * channels;
+    out.set(data.subarray(from, from + rowBytes), y * rowBytes);
+  }
+  return { width: box.width, height: box.height, channels, data: out };
 }
 
 /** Cuts out the middle; where the image is smaller, zeros surround it (torchvision's CenterCrop). */

@@ -21,8 +21,11 @@ const MAX_BLUR_K = 63;
 
 /** The next address after `bytes` bytes and slack, aligned to vectors. */
 function after(address: number, bytes: number): number {
-  return (address + bytes + SLACK + 15) & ~15;
+  return 16 * Math.ceil((address + bytes + SLACK) / 16);
 }
+
+/** Addresses of 32-bit words are computed as signed numbers. */
+const LARGEST_MEMORY = 2 ** 31 - PAGE;
 
 export class Workbench {
   readonly #kernels = instantiate();
@@ -35,6 +38,11 @@ export class Workbench {
   #view = 0;
   #width = 0;
   #height = 0;
+
+  /** Memory that is held, bytes. */
+  get bytes(): number {
+    return this.#bytes.length;
+  }
 
   /** Takes in the image that views are cut from; the image before it and its view are gone. */
   load(image: Image): void {
@@ -211,6 +219,12 @@ export class Workbench {
 
   /** Grows the memory so that it reaches up to `end`. */
   #reserve(end: number): void {
+    if (end > LARGEST_MEMORY) {
+      const { width, height } = this.#source;
+      throw new RangeError(
+        `An image of ${width} x ${height} pixels needs ${Math.ceil(end / 2 ** 20)} MiB to be resized like this: make it smaller, or cut it into less lengthy ones.`,
+      );
+    }
     const { memory } = this.#kernels;
     const missing = end - memory.buffer.byteLength;
     if (missing <= 0) return;
@@ -221,10 +235,14 @@ export class Workbench {
   }
 }
 
+/** Memory that is not worth keeping, bytes. */
+const HUGE = 2 ** 28;
+
 let shared: Workbench | undefined;
 
 /** The workbench of this thread; whoever uses it loads an image first and reads the view before anyone else can run. */
 export function workbench(): Workbench {
-  shared ??= new Workbench();
+  // Memory of WebAssembly never shrinks: after a huge image a new bench is cheaper than what the old one holds.
+  if (shared === undefined || shared.bytes > HUGE) shared = new Workbench();
   return shared;
 }

@@ -2,6 +2,7 @@
  * PNG encoding (ISO/IEC 15948) of 8-bit gray and RGB images and of indexed masks, in Node and in browsers: rows are filtered here, the platform's
  * `CompressionStream` deflates them (its 'deflate' is the zlib format that IDAT wants).
  */
+import { crc32 } from '../format/crc32.ts';
 import type { Image } from '../image/image.ts';
 import type { Mask } from '../image/mask.ts';
 
@@ -107,18 +108,4 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   bytes.set(data, 8);
   view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
   return bytes;
-}
-
-const crcTable = new Uint32Array(256);
-for (let byte = 0; byte < 256; byte++) {
-  let remainder = byte;
-  for (let bit = 0; bit < 8; bit++)
-    remainder = remainder & 1 ? (remainder >>> 1) ^ 0xedb88320 : remainder >>> 1;
-  crcTable[byte] = remainder;
-}
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) crc = crcTable[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8);
-  return ~crc >>> 0;
 }

@@ -19,7 +19,8 @@ const rules = [
   'path{fill:none}.grid{stroke:#ecebe6}.base,.tick{stroke:#b9b7b0}path.reference{stroke:#5d606a;stroke-dasharray:4 4}',
   '.line{stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.faint{stroke-width:1;opacity:.35}',
   'circle{stroke:#fff;stroke-width:.6}circle.g{fill:#b9b7b0}.hover{opacity:0}',
-  ...seriesColors.map((color, i) => `.line.s${i}{stroke:${color}}circle.s${i}{fill:${color}}`),
+  ...seriesColors.map((color, i) => `.line.s${i}{stroke:${color}}circle.s${i},.band.s${i}{fill:${color}}`),
+  '.band{fill-opacity:.15;stroke:none}',
   ...groupColors.map((color, i) => `circle.g${i}{fill:${color};fill-opacity:.8}`),
 ].join('');
 
@@ -27,8 +28,8 @@ const LINE = 16;
 
 /** @throws Error if no series has a finite value */
 export function chartSvg(chart: LineChart): string {
-  const legend =
-    chart.series.length > 1 ? chart.series.map(({ name }, i) => ({ name, className: `s${i % 5}` })) : [];
+  const drawn = chart.series.filter(({ y }) => Array.from(y).some(Number.isFinite)); // as the chart does
+  const legend = drawn.length > 1 ? drawn.map(({ name }, i) => ({ name, className: `s${i % 5}` })) : [];
   return standaloneSvg(lineChart(chart), chart.title, chart.caption, legend);
 }
 

@@ -149,7 +149,7 @@ export class Monitor {
     return features;
   }
 
-  /** What was asked for; features that are not finite have k-NN only. */
+  /** What was asked for; nothing can be said of features that are not finite. */
   async #scores(values: Float32Array, weights: Weights): Promise<Partial<Record<OnlineEval, number>>> {
     const { dim } = this.backbone;
     const queries = { values, dim };
@@ -158,9 +158,10 @@ export class Monitor {
     const bank = { values: usesBank ? await this.features(weights, this.watched.bank) : values, dim };
     const sound = values.every(Number.isFinite) && bank.values.every(Number.isFinite);
     for (const name of this.#evals) {
+      if (!sound) continue;
       if (name === 'knn') scores.knn = await this.#accuracy(bank, queries);
-      else if (sound && name === 'cluster') scores.cluster = await this.#agreement(queries);
-      else if (sound && name === 'linear') scores.linear = await this.#separability(bank, queries);
+      else if (name === 'cluster') scores.cluster = await this.#agreement(queries);
+      else if (name === 'linear') scores.linear = await this.#separability(bank, queries);
     }
     return scores;
   }

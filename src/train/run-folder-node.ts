@@ -22,6 +22,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { encodeScalars, encodeVersion, eventFileName } from '../format/tfevents.ts';
+import { isAlive } from '../weights/alive-node.ts';
 
 /** One line of `log.txt`. */
 export type LogLine = Readonly<Record<string, number | string>>;
@@ -98,7 +99,7 @@ export class RunFolder {
   /** Writes a file so that either the old or the new content is there, whatever happens. */
   writeAtomic(name: string, parts: readonly Uint8Array[]): void {
     const final = this.file(name);
-    const temporary = `${final}.writing`;
+    const temporary = `${final}.${process.pid}.writing`; // two commands may write into one run
     let descriptor: number | undefined;
     try {
       mkdirSync(join(final, '..'), { recursive: true });
@@ -114,6 +115,14 @@ export class RunFolder {
       if (descriptor !== undefined) closeSync(descriptor);
       rmSync(temporary, { force: true });
       throw this.#unwritable(name, error, ' and is as it was before');
+    }
+  }
+
+  /** Takes away what commands that were killed left half written. */
+  removeLeftovers(): void {
+    for (const name of readdirSync(this.path)) {
+      const [, pid] = /\.(\d+)\.writing$/.exec(name) ?? [];
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(this.file(name), { force: true });
     }
   }
 
@@ -135,7 +144,7 @@ export class RunFolder {
 
   #unwritable(name: string, error: unknown, state: string): Error {
     return new Error(
-      `${this.file(name)} could not be written (${reasonOf(error)})${state}: make room or access, then go on with --resume ${this.path}.`,
+      `${this.file(name)} could not be written (${reasonOf(error)})${state}: make room or access, then ${this.has('config.json') ? `go on with --resume ${this.path}, or run the evaluation again` : 'run the command again'}.`,
     );
   }
 

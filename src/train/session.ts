@@ -89,6 +89,7 @@ export function newSession(
  * @throws Error if the images have changed, or the checkpoint is damaged or of another model
  */
 export async function resumeSession(folder: RunFolder, source: Source, engine: Engine): Promise<Session> {
+  folder.removeLeftovers();
   const record = readRecord(folder);
   checkSameImages(record, source);
   const { config, steps, stepsPerEpoch } = record;
@@ -137,7 +138,7 @@ export async function* runSession(
   const monitor =
     config.evalEvery > 0 ? (session.monitor ?? (await Monitor.create(source, config, engine))) : undefined;
   const { bestBy: wanted } = evalsOf(config);
-  // Without labels only a run with something to lose needs a score: the effective rank of its features (RankMe).
+  // Without labels only a run with something to lose needs a score: in how many directions its features differ.
   const bestBy: Measure = record.init !== undefined && source.classes.length < 2 ? 'rank' : wanted;
   const firstStep = record.init?.fromStep ?? 0;
   let best = log.bestScore(bestBy, record.init === undefined ? 1 : firstStep);

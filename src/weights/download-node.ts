@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { isAlive } from './alive-node.ts';
 
 export interface DownloadOptions {
   /** Bytes that are there and bytes in all, undefined where the server does not tell. */
@@ -42,6 +43,37 @@ export async function download(
 ): Promise<void> {
   if (await isWhole(path, url)) return;
   mkdirSync(dirname(path), { recursive: true });
+  const unlock = lock(`${path}.lock`, url);
+  try {
+    await receiveInto(path, url, onProgress);
+  } finally {
+    unlock();
+  }
+}
+
+/** @throws Error if another process fetches the file; the lock of one that is gone does not count */
+function lock(file: string, url: string): () => void {
+  for (;;) {
+    try {
+      writeFileSync(file, String(process.pid), { flag: 'wx' });
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    const holder = Number(readFileSync(file, 'utf8'));
+    if (holder !== process.pid && isAlive(holder))
+      throw new Error(
+        `${url} is being downloaded by another process (${holder}): wait for it, or delete ${file}.`,
+      );
+    rmSync(file, { force: true });
+  }
+}
+
+async function receiveInto(
+  path: string,
+  url: string,
+  onProgress: DownloadOptions['onProgress'],
+): Promise<void> {
   const part = `${path}.part`;
   const version = `${path}.part.json`;
   const before = partOf(part, version, url);

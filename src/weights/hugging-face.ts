@@ -64,14 +64,15 @@ export function labelFields(
   };
 }
 
-/** `preprocessor_config.json`: short side to 8/7 of the input, bicubic, then the centre, as our evaluations see images. */
+/** `preprocessor_config.json`: short side to 8/7 of the input, bicubic, then the centre, as our evaluations see images. For a gray
+ * network images have to be gray already: no processor makes them so. */
 export function huggingFacePreprocessor(
   size: number,
   statistics: { readonly mean: readonly number[]; readonly std: readonly number[] },
 ): Readonly<Record<string, unknown>> {
   return {
     image_processor_type: 'BitImageProcessor',
-    do_convert_rgb: true,
+    do_convert_rgb: statistics.mean.length === 3,
     do_resize: true,
     size: { shortest_edge: Math.round((size * 8) / 7) },
     resample: 3,

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { shellWords } from '../../src/cli/shell-words.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 
@@ -242,4 +243,48 @@ describe('a mistake in a flag', () => {
     const flags = [...tiny, '--global_crops_scale', '0.3,1', '--widths', '8,16', '--output_dir', output];
     expect((await dino('train', photos(), ...flags, '--dry_run')).code).toBe(0);
   });
+});
+
+describe('words and flags that would be passed over', () => {
+  it('are refused', async () => {
+    for (const words of [
+      ['eval', 'cluster', 'run', '--images', 'photos/cat', 'photos/dog'],
+      ['embed', 'run', 'photos', 'more'],
+      ['search', 'run', 'a.jpg', 'b.jpg', '--bank', 'photos'],
+      ['map', 'run', 'photos', 'more'],
+      ['inspect', 'a.pth', 'b.pth'],
+      ['export', 'run', 'other', '--to', 'onnx'],
+      ['report', 'run', 'other'],
+      ['quickstart', 'photos', 'more'],
+    ]) {
+      const said = await dino(...words);
+      expect(said.code, words.join(' ')).toBe(2);
+      expect(said.err).toContain('is one word too many');
+    }
+  });
+
+  it('where they contradict a run', async () => {
+    const run = join(temporaryFolder(), 'run');
+    expect((await dino('train', photos(), ...tiny, '--output_dir', run)).code).toBe(0);
+    const refused_ = async (...flags: string[]) => (await dino('embed', run, photos(), ...flags)).err;
+    expect(await refused_('--heads', '3')).toContain('which has no attention');
+    expect(await refused_('--allow_missing', 'norm.bias')).toContain('leave --allow_missing out');
+    expect(await refused_('--checkpoint_key', 'pupil')).toContain('and no pupil');
+    expect(await refused_('--checkpoint', 'best')).toContain('leave --checkpoint best out');
+    const file = join(run, 'checkpoint.safetensors');
+    expect((await dino('embed', file, photos(), '--checkpoint', 'best')).err).toContain('is no run folder');
+    expect((await dino('embed', run, photos(), '--output', run)).err).toContain('is a run folder');
+  });
+
+  it('quickstart has a help', async () => {
+    const said = await dino('quickstart', '--help');
+    expect(said.code).toBe(0);
+    expect(said.out).toContain('--minutes');
+  });
+});
+
+it('the command of a run can be pasted into a shell', async () => {
+  expect(shellWords(['my photos', '--lr=0.1', "it's", '$HOME', 'plain/path.tar'])).toBe(
+    String.raw`'my photos' --lr=0.1 'it'\''s' '$HOME' plain/path.tar`,
+  );
 });

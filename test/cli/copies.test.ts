@@ -97,6 +97,13 @@ describe('blocks of queries', () => {
     expect([0, 1, 2, 3].map((query) => blocks.blockOf(query))).toEqual([0, 1, 1, 2]);
   });
 
+  it('cannot tell two originals of one name apart', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, { 'original/a/1.jpg': 'x', 'original/b/1.png': 'x', 'queries/blur/1.jpg': 'x' });
+    const [queries, original] = [openSource(join(folder, 'queries')), openSource(join(folder, 'original'))];
+    expect(() => queryBlocks(queries, original)).toThrow('two originals called 1 (a/1.jpg, b/1.png)');
+  });
+
   it('are squares of 320 pixels for a network of 224', () => {
     expect(copySize(224, 16)).toBe(320);
     expect(copySize(224, 8)).toBe(320);

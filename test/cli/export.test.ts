@@ -83,13 +83,13 @@ describe('weights in place of a run', () => {
         ['timm', 'model.safetensors'],
       ] as const) {
         await dino('export', run, '--to', layout);
-        // Two heads of 8: only Hugging Face's config tells.
-        const heads = layout === 'huggingface' ? [] : ['--heads', '2'];
+        // Two heads of 8: Hugging Face's config tells, and our safetensors.
+        const heads = layout === 'torch' ? ['--heads', '2'] : [];
         const said = await dino('eval', 'knn', join(run, 'export', layout, path), ...flags, ...heads);
         expect(said, said.err).toMatchObject({ code: 0 });
         expect(trained(said)).toEqual(wanted);
       }
-      expect(readFileSync('backbone-eval/report.html', 'utf8')).toContain('k-NN classification');
+      expect(readFileSync('torch-backbone-eval/report.html', 'utf8')).toContain('k-NN classification');
       expect(readFileSync('huggingface-eval/eval/knn.json', 'utf8')).toContain('"trained"');
       const cut = await dino('eval', 'knn', join(run, 'export/torch/backbone.pth'), '--train', images);
       expect(cut.err).toContain('a width of 16 does not tell how many attention heads');

@@ -90,6 +90,23 @@ describe('a figure in a file of its own', () => {
     ]);
   });
 
+  it('shades bands, and gives a line and its name one colour where another line has nothing to draw', () => {
+    const chart = chartSvg({
+      title: 'k',
+      xName: 'step',
+      series: [
+        { name: 'none', x: [1, 2], y: [Number.NaN, Number.NaN] },
+        { name: 'first', x: [1, 2], y: [1, 2], low: [0, 1], high: [2, 3] },
+        { name: 'second', x: [1, 2], y: [2, 1] },
+      ],
+    });
+    expect(chart).toContain('.band.s0{fill:#4b3fae}');
+    expect(chart).toContain('<path class="band s0"');
+    expect(chart).toMatch(/<circle class="s0"[^>]*\/><text [^>]*>first<\/text>/);
+    expect(chart).toMatch(/<circle class="s1"[^>]*\/><text [^>]*>second<\/text>/);
+    expect(chart).not.toContain('>none<');
+  });
+
   it('is not made where there is nothing to draw', () => {
     const nothing = { title: 'k', xName: 'step', series: [{ name: 'k', x: [1], y: [Number.NaN] }] };
     expect(() => chartSvg(nothing)).toThrow('"k" has no finite value to draw');

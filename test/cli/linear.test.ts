@@ -98,6 +98,38 @@ describe('dino eval linear', () => {
     expect((await eval_('--train', await photos(['a', 'b'], 1))).err).toContain('no class has two');
   });
 
+  it('is exported with the weights it was trained on, and with no others', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const run = await trainedOn(images);
+    expect(await dino('eval', 'linear', run, '--train', images, ...short)).toMatchObject({ code: 0 });
+    const target = (name: string) => [
+      '--to',
+      'onnx',
+      '--classifier',
+      'linear',
+      '--output',
+      join(temporaryFolder(), name),
+    ];
+    expect(await dino('export', run, ...target('first'))).toMatchObject({ code: 0 });
+    const other = await dino('export', run, '--checkpoint_key', 'student', ...target('other'));
+    expect(other).toMatchObject({ code: 1 });
+    expect(other.err).toContain('was trained on other weights than these');
+  });
+
+  it('tests on one class alone, and names an image that cannot be read', async () => {
+    const images = await photos(['a', 'b'], 6);
+    writeFiles(images, { 'a/broken.png': 'no image' });
+    const run = await trainedOn(images);
+    const flags = ['--train', images, '--test', await photos(['b'], 3), '--no-report'];
+    for (const name of ['linear', 'knn']) {
+      const said = await dino('eval', name, run, ...flags, ...(name === 'linear' ? short : ['--k', '5']));
+      expect(said).toMatchObject({ code: 0 });
+      expect(said.err).toContain('1 image was left out because they could not be read, a/broken.png');
+    }
+    const clusters = await dino('eval', 'cluster', run, '--images', images, '--no-report');
+    expect(clusters.err).toContain('a/broken.png');
+  });
+
   it('allows a class that the test set lacks', async () => {
     const images = await photos(['a', 'b', 'c'], 6);
     const run = await trainedOn(images);

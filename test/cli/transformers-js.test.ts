@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import {
   AutoModel,
   AutoModelForImageClassification,
+  AutoProcessor,
   env,
   pipeline,
   RawImage,
@@ -16,12 +17,14 @@ import { statisticsFor } from '../../src/data/assemble.ts';
 import { openReader } from '../../src/data/reader.ts';
 import { openSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
+import { evalView } from '../../src/eval/eval-images.ts';
 import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
 import { openSubject } from '../../src/eval/subject.ts';
 import { normalizationTable, normalize } from '../../src/image/normalize.ts';
 import { centerCrop } from '../../src/image/resize.ts';
 import { Random } from '../../src/random/random.ts';
-import { temporaryFolder } from '../data/fixtures.ts';
+import { huggingFacePreprocessor } from '../../src/weights/hugging-face.ts';
+import { temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -161,4 +164,24 @@ describe.each(['vit', 'convnet'] as const)('transformers.js on an exported %s', 
     expect(right / source.length).toBeGreaterThan(0.8);
     await classify.dispose();
   });
+});
+
+it('prepares gray images for a gray network', async () => {
+  const folder = temporaryFolder();
+  const processor = huggingFacePreprocessor(16, statisticsFor(1));
+  writeFiles(folder, { 'preprocessor_config.json': JSON.stringify(processor) });
+  const prepare = await AutoProcessor.from_pretrained(named(folder));
+  const gray = new RawImage(
+    Uint8Array.from({ length: 400 }, (_, i) => 6 * ((i % 20) + Math.floor(i / 20))),
+    20,
+    20,
+    1,
+  );
+  const { pixel_values: wanted } = await prepare(gray);
+  expect(wanted.dims).toEqual([1, 1, 16, 16]);
+  const table = normalizationTable(statisticsFor(1));
+  const pixels = new Float32Array(16 * 16);
+  const image = { width: 20, height: 20, channels: 1, data: Uint8Array.from(gray.data) } as const;
+  normalize(evalView(image, 16), table, pixels);
+  expect(worst(wanted.data, pixels)).toBeLessThan(0.05);
 });

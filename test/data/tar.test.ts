@@ -26,6 +26,18 @@ describe('indexTar', () => {
     expect(archive.subarray(members[1]!.offset, members[1]!.offset + 5).toString()).toBe('hello');
   });
 
+  it('takes the last of several files of one name, as unpacking does', () => {
+    const twice = tarArchive([
+      tarMember({ name: 'a/1.jpg', data: 'old' }),
+      tarMember({ name: 'a/2.jpg', data: 'x' }),
+      tarMember({ name: './a/1.jpg', data: 'newer' }),
+    ]);
+    expect(indexTar(written(twice)).map(({ path, size }) => [path, size])).toEqual([
+      ['a/1.jpg', 5],
+      ['a/2.jpg', 1],
+    ]);
+  });
+
   it('reads ustar prefixes, GNU long names and pax paths', () => {
     const long = `${'deep/'.repeat(40)}image.png`;
     const archive = tarArchive([

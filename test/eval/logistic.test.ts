@@ -60,11 +60,12 @@ describe('logistic regression', () => {
   });
 
   it('is what the two-sample case gives by hand, for features of any offset and scale', async () => {
-    // By symmetry the standardised weights are -a and a, and the objective is log(1 + exp(-2 a)) + a^2 / (2 C).
+    // By symmetry the standardised weights are -a and a. scikit-learn's one row is then 2 a, and its objective with C = 1
+    // log(1 + exp(-2 a)) + (2 a)^2 / (2 C samples) = log(1 + exp(-2 a)) + a^2.
     let [low, high] = [0, 2];
     for (let i = 0; i < 60; i++) {
       const a = (low + high) / 2;
-      if (2 / (1 + Math.exp(2 * a)) > a) low = a;
+      if (2 / (1 + Math.exp(2 * a)) > 2 * a) low = a;
       else high = a;
     }
     const regression = new LogisticRegression(ortNode, { threads: 1 });
@@ -74,7 +75,7 @@ describe('logistic regression', () => {
     expect(fit.weight[0]).toBeCloseTo(-low / 2, 5);
     expect(fit.weight[1]).toBeCloseTo(low / 2, 5);
     expect(fit.bias[1]).toBeCloseTo((-low / 2) * 7, 4);
-    expect(fit.value).toBeCloseTo(Math.log1p(Math.exp(-2 * low)) + low ** 2 / 2, 6);
+    expect(fit.value).toBeCloseTo(Math.log1p(Math.exp(-2 * low)) + low ** 2, 6);
     await regression.dispose();
   });
 

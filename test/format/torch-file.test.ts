@@ -131,6 +131,10 @@ describe('a pickle', () => {
     const inert = load("cpathlib\nPosixPath\n(S'/tmp'\ntR.");
     expect(inert).toBeInstanceOf(PickleObject);
     expect(inert instanceof PickleObject && inert.args).toEqual(['/tmp']);
+    // A list of 60,000 that is made a set of again and again, for seven bytes each.
+    const list = ['(l', ...Array.from({ length: 60_000 }, () => 'Na'), 'p0\n', '0'];
+    const sets = Array.from({ length: 20 }, () => 'cbuiltins\nset\n(g0\ntR0');
+    expect(() => load(...list, ...sets, 'N.')).toThrow('copies more values');
     expect(load('cos\nsystem\n.')).toEqual(new PickleGlobal('os', 'system')); // a name alone does nothing
     expect(load("cbuiltins\nset\n((lS'x'\natR.")).toBeInstanceOf(Set);
   });

@@ -15,7 +15,14 @@ import { adjustHue } from '../../src/image/hue.ts';
 import type { Image } from '../../src/image/image.ts';
 import { imagenetStatistics, normalizationTable, normalize } from '../../src/image/normalize.ts';
 import { axisWeights, resamplePlain } from '../../src/image/resample.ts';
-import { centerCrop, resize, resizedCrop, resizeShortSide, thumbnail } from '../../src/image/resize.ts';
+import {
+  centerCrop,
+  resize,
+  resizedCentre,
+  resizedCrop,
+  resizeShortSide,
+  thumbnail,
+} from '../../src/image/resize.ts';
 import { Workbench } from '../../src/image/workbench.ts';
 import { boxSchema, difference, imageOf, numbersOf, readFixture } from './fixtures.ts';
 
@@ -99,6 +106,8 @@ describe('the official transforms, byte for byte', () => {
       const resized = resizeShortSide(imageOf(tensors, c.image), c.size, c.interpolation);
       expect(difference(resized, imageOf(tensors, `${c.out}/resized`)), `${c.out}/resized`).toBe(0);
       expect(difference(centerCrop(resized, c.crop, c.crop), imageOf(tensors, c.out)), c.out).toBe(0);
+      const atOnce = resizedCentre(imageOf(tensors, c.image), c.size, c.crop, c.interpolation);
+      expect(difference(atOnce, imageOf(tensors, c.out)), `${c.out} at once`).toBe(0);
     }
   });
 

@@ -24,6 +24,11 @@ describe('reading masks', () => {
     expect(await of(8, 0, [0, 255, 3, 4])).toEqual([0, 255, 3, 4]);
   });
 
+  it('leaves a depth that no PNG has to the decoder, which names the file', async () => {
+    for (const depth of [3, 60, 200])
+      await expect(decodeMask(pngOf(4, 1, depth, 0, [0, 0]), 'm.png')).rejects.toThrow(/^m\.png /);
+  });
+
   it('takes RGB files whose channels agree, and refuses what numbers no objects, naming the file', async () => {
     const rgb = (data: readonly number[]) =>
       sharp(Buffer.from(data), { raw: { width: 2, height: 1, channels: 3 } });

@@ -12,7 +12,8 @@ import { gaussianBlur } from '../../src/image/gaussian-blur.ts';
 import { adjustHue } from '../../src/image/hue.ts';
 import type { Image } from '../../src/image/image.ts';
 import { axisWeights, type Interpolation, resamplePlain } from '../../src/image/resample.ts';
-import { Workbench } from '../../src/image/workbench.ts';
+import { centerCrop, resizedCentre, resizeShortSide } from '../../src/image/resize.ts';
+import { Workbench, workbench } from '../../src/image/workbench.ts';
 import { Random } from '../../src/random/random.ts';
 import { difference } from './fixtures.ts';
 
@@ -203,6 +204,38 @@ describe('a workbench', () => {
     bench.load(noise(10, 10, 3, 3));
     expect(() => bench.resizedCrop({ top: 4, left: 0, height: 7, width: 10 }, 8, 8, 'bicubic')).toThrow(
       'A box of 7 x 10 at (4, 0) leaves the image of 10 x 10: keep it inside.',
+    );
+  });
+});
+
+describe('the centre of a resized image', () => {
+  it('is that of the whole resized image, to the byte, in any shape', () => {
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        channels,
+        fc.integer({ min: 1, max: 40 }),
+        fc.nat(),
+        (width, height, c, size, seed) => {
+          const image = noise(width, height, c, seed);
+          for (const short of [size, Math.round((size * 8) / 7), Math.max(1, size - 3)]) {
+            const whole = centerCrop(resizeShortSide(image, short, 'bicubic'), size, size);
+            expect(resizedCentre(image, short, size, 'bicubic')).toEqual(whole);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('costs little for an image that is all width, which as a whole is refused in a sentence', () => {
+    const line = noise(200_000, 2, 3, 1);
+    const before = workbench().bytes;
+    expect(resizedCentre(line, 73, 64, 'bicubic')).toMatchObject({ width: 64, height: 64 });
+    expect(workbench().bytes - before).toBeLessThan(2 ** 24);
+    expect(() => resizeShortSide(line, 256, 'bicubic')).toThrow(
+      /An image of 200000 x 2 pixels needs \d+ MiB/,
     );
   });
 });

@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { openReader } from '../../data/reader.ts';
 import type { Source } from '../../data/source.ts';
-import { centerCrop, resizeShortSide } from '../../image/resize.ts';
+import { resizedCentre } from '../../image/resize.ts';
 import type { Picture } from '../../report/model.ts';
 
 export interface Atlas {
@@ -24,7 +24,7 @@ export async function makeAtlas(source: Source, indices: ArrayLike<number>): Pro
   try {
     for (let i = 0; i < indices.length; i++) {
       const image = await reader.read(indices[i]!);
-      const square = centerCrop(resizeShortSide(image, SIDE, 'bicubic'), SIDE, SIDE);
+      const square = resizedCentre(image, SIDE, SIDE, 'bicubic');
       const corner = Math.floor(i / columns) * SIDE * width + (i % columns) * SIDE;
       for (let y = 0; y < SIDE; y++) {
         for (let x = 0; x < SIDE; x++) {

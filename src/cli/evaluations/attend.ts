@@ -6,7 +6,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { hasFfmpeg, joinFrames } from '../../data/video-file.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../eval/attend.ts';
 import { bootstrapMeans } from '../../eval/bootstrap.ts';
 import type { Image } from '../../image/image.ts';
@@ -26,6 +25,7 @@ export const attend = defineEvaluation({
   name: 'attend',
   summary: 'attention maps, masks and patch colours of images',
   usage: '<run> <image, folder or video>',
+  words: 1,
   fields: {
     threshold: z.number().gt(0).max(1).describe('share of the attention a mask holds; 0.6 unless given'),
     imageSize: z
@@ -46,7 +46,7 @@ export const attend = defineEvaluation({
     output: z.string().describe('a folder to write to; eval/attend of the run unless given'),
   },
   async run({ threshold = 0.6, imageSize, patchQuery, video = false, fps = 25, output }, context) {
-    const { subject, backbone, paths, onProgress, warn } = context;
+    const { subject, backbone, engine, paths, onProgress, warn } = context;
     const [path] = paths;
     if (path === undefined || paths.length > 1)
       throw new UsageError('Attention needs one image, folder or video: dino attend <run> <path>.');
@@ -94,7 +94,7 @@ export const attend = defineEvaluation({
         const { grid } = attended.view;
         const query = patchQuery === undefined ? undefined : patchAt(attended.view, image, ...patchQuery);
         const isShown = shown.has(index);
-        const pictures = isShown || !asVideo ? await attendedPictures(ortNode, attended, query) : undefined;
+        const pictures = isShown || !asVideo ? await attendedPictures(engine, attended, query) : undefined;
         if (asVideo) {
           if (written === 0) top = brightestValue([attended.mean]); // one scale, so that nothing flickers
           const number = String(written).padStart(5, '0');
@@ -108,7 +108,7 @@ export const attend = defineEvaluation({
         }
         written++;
         if (!isShown || pictures === undefined) continue;
-        const untrained = await attendedPictures(ortNode, before, query);
+        const untrained = await attendedPictures(engine, before, query);
         const { height, width } = pictures.input;
         const tile = async (image: Image, caption: string, pixelated = true) => ({
           picture: pixelated ? await picture(image) : await smallPicture(image),

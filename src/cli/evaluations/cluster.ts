@@ -1,11 +1,11 @@
 /** `dino eval cluster`: groups that k-means finds in the features, without labels, and how well they agree with classes. */
 import { z } from 'zod';
-import { ortNode } from '../../engine/ort-node.ts';
 import { type ClusterScoreName, clusterReport } from '../../eval/cluster-report.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { skippedWarning } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 import { thumbnails } from './thumbnails.ts';
 
@@ -34,7 +34,7 @@ export const cluster = defineEvaluation({
     restarts: z.number().int().min(1).describe('runs of k-means, the best is kept; 3 unless given'),
     seed: z.number().int().min(0).describe('of the random starts; 0 unless given'),
   },
-  async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, onProgress, warn }) {
+  async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, engine, onProgress, warn }) {
     if (images === undefined) throw new UsageError('Clustering needs --images.');
     const source = openImages(images, { channels: subject.channels }, warn);
     const report = await clusterReport({
@@ -45,10 +45,12 @@ export const cluster = defineEvaluation({
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
-      engine: ortNode,
+      engine,
       onProgress,
     });
     const { scored, tried, members, majorities, indices } = report;
+    const warning = skippedWarning(report.skipped);
+    if (warning !== undefined) warn(warning);
     const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalised features at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
     const groups = [];
     for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {

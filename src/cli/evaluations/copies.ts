@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { openReader } from '../../data/reader.ts';
 import { openSource, type Source } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { contenderTitles } from '../../eval/contenders.ts';
 import { type Attack, attacked, copyAttacks } from '../../eval/copy-attacks.ts';
 import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copy-report.ts';
@@ -36,7 +35,7 @@ export const copies = defineEvaluation({
       .min(8)
       .describe("side of the squares; 320/224 of the network's size unless given, as in the official script"),
   },
-  async run(options, { subject, backbone, onProgress, warn }) {
+  async run(options, { subject, backbone, engine, onProgress, warn }) {
     const { images, queries, count = COUNT, seed = 0 } = options;
     if (
       (images === undefined) === (options.originals === undefined) ||
@@ -67,7 +66,7 @@ export const copies = defineEvaluation({
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
-      engine: ortNode,
+      engine,
       onProgress,
     });
     const { blocks, whitening, skipped } = report;

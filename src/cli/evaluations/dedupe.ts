@@ -1,7 +1,6 @@
 /** `dino dedupe`: near duplicates in a folder. It only says what it finds: no file is touched. */
 import { z } from 'zod';
 import type { Source } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { type DedupeReport, dedupeReport } from '../../eval/dedupe-report.ts';
 import type { SimilarPair } from '../../eval/duplicates.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
@@ -25,6 +24,7 @@ export const dedupe = defineEvaluation({
   name: 'dedupe',
   summary: 'near duplicates in a folder: pairs and groups; no file is touched',
   usage,
+  words: 1,
   fields: {
     threshold: z
       .number()
@@ -35,7 +35,7 @@ export const dedupe = defineEvaluation({
       ),
     seed: z.number().int().min(0).describe('of those copies; 0 unless given'),
   },
-  async run({ threshold, seed = 0 }, { subject, backbone, paths, onProgress, warn, write }) {
+  async run({ threshold, seed = 0 }, { subject, backbone, engine, paths, onProgress, warn, write }) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino dedupe ${usage}`);
     const source = openImages(path, { channels: subject.channels }, warn);
@@ -43,7 +43,7 @@ export const dedupe = defineEvaluation({
       source,
       backbone,
       weights: subject.trained,
-      engine: ortNode,
+      engine,
       threshold,
       jpeg: jpegCopy,
       seed,

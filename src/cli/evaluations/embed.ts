@@ -15,6 +15,7 @@ export const embed = defineEvaluation({
   name: 'embed',
   summary: 'the features of images as files: NumPy and Parquet',
   usage,
+  words: 1,
   fields: {
     output: z.string().describe('folder of the files; eval/embed of the run unless given'),
     format: z.enum(['npy', 'parquet', 'both']).describe('npy, parquet or both; both unless given'),

@@ -3,6 +3,7 @@
  * network, prints and keeps the result; an evaluation only computes. One file each beside this one.
  */
 import type { z } from 'zod';
+import type { Engine } from '../../engine/engine.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
 import type { Subject } from '../../eval/subject.ts';
 import type { EvaluationSection } from '../../report/blocks.ts';
@@ -11,6 +12,8 @@ export interface EvaluationContext {
   readonly subject: Subject;
   /** The subject's network; disposed of by the runner. */
   readonly backbone: FrozenBackbone;
+  /** Computes with the threads that were asked for. */
+  readonly engine: Engine;
   /** Threads of the engine. */
   readonly threads: number;
   /** Words of the command line after the run. */
@@ -41,6 +44,8 @@ export interface Evaluation {
   readonly summary: string;
   /** What follows the name: `<run> --train <source> --test <source>`. */
   readonly usage: string;
+  /** Words it takes after the run, at most. Default 0. */
+  readonly words?: number;
   readonly fields: Readonly<Record<string, z.ZodType>>;
   /** Official names of fields that have another one here. */
   readonly aliases?: Readonly<Record<string, string>>;

@@ -1,7 +1,6 @@
 /** `dino eval finetune`: transfer, the whole network learning to classify from trained and from untrained weights. */
 import { z } from 'zod';
 import { openSource } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { contenderTitles } from '../../eval/contenders.ts';
 import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/fine-tune-report.ts';
@@ -47,7 +46,7 @@ export const finetune = defineEvaluation({
       .describe('smallest and largest share of an image that is shown; 0.35 1 unless given'),
     seed: z.number().int().min(0).describe('of the head, order, crops and held-back images; 0 unless given'),
   },
-  async run(options, { subject, backbone, threads, onProgress, warn, write }) {
+  async run(options, { subject, backbone, engine, threads, onProgress, warn, write }) {
     const {
       train,
       test,
@@ -88,7 +87,7 @@ export const finetune = defineEvaluation({
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
-      engine: ortNode,
+      engine,
       engineOptions: { threads },
       batchSize: batchSizePerGpu,
       seed,

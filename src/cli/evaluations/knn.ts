@@ -1,10 +1,10 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
 import { openSource } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { knnReport } from '../../eval/knn-report.ts';
 import { UsageError } from '../flags.ts';
+import { skippedWarning } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
@@ -25,7 +25,7 @@ export const knn = defineEvaluation({
   },
   aliases: { nbKnn: 'k' },
   async run({ train, test, k = [10, 20, 100, 200], temperature = 0.07 }, context) {
-    const { subject, backbone, onProgress, warn } = context;
+    const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
       throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
     const open = (path: string) => openSource(path, { channels: subject.channels });
@@ -37,10 +37,12 @@ export const knn = defineEvaluation({
       untrained: subject.untrained,
       ks: k,
       temperature,
-      engine: ortNode,
+      engine,
       onProgress,
     });
-    const { intervals, bankImages, testImages, leaveOneOut, ...accuracies } = report;
+    const { intervals, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
+    const warning = skippedWarning(skipped);
+    if (warning !== undefined) warn(warning);
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);

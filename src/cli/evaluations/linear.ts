@@ -1,7 +1,7 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
+import { networkFingerprint } from '../../data/feature-bank.ts';
 import { openSource } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { linearFeature } from '../../eval/linear-features.ts';
 import { linearHeadReport } from '../../eval/linear-head-report.ts';
@@ -73,7 +73,7 @@ export const linear = defineEvaluation({
   },
   async run(options, context) {
     if (options.head !== undefined) return testHead({ ...options, head: options.head }, context);
-    const { subject, backbone, onProgress, warn, write } = context;
+    const { subject, backbone, engine, onProgress, warn, write } = context;
     const {
       train,
       test,
@@ -103,7 +103,7 @@ export const linear = defineEvaluation({
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
-      engine: ortNode,
+      engine,
       feature,
       epochs,
       batchSize: batchSizePerGpu,
@@ -121,7 +121,11 @@ export const linear = defineEvaluation({
         ['linear.weight', { dtype: 'F32', shape: [classes.length, feature.dim], data: weight }],
         ['linear.bias', { dtype: 'F32', shape: [classes.length], data: bias }],
       ]),
-      { feature: feature.title, ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens) },
+      {
+        network: networkFingerprint(subject.trained),
+        feature: feature.title,
+        ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens),
+      },
     );
     const file = write('classifier.safetensors', Buffer.concat(tensors));
     write('labels.json', labelsFile(classes));

@@ -1,7 +1,6 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
 import { openSource } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/low-shot.ts';
 import { UsageError } from '../flags.ts';
@@ -35,7 +34,7 @@ export const logistic = defineEvaluation({
     c: z.number().gt(0).describe("scikit-learn's C, smaller ones penalise weights more; 1 unless given"),
     seed: z.number().int().min(0).describe('of the draws; 0 unless given'),
   },
-  async run(options, { subject, backbone, onProgress, warn }) {
+  async run(options, { subject, backbone, engine, onProgress, warn }) {
     const { train, test, shots = [], shares = [], draws = 5, c = 1, seed = 0 } = options;
     if (train === undefined)
       throw new UsageError(
@@ -53,7 +52,7 @@ export const logistic = defineEvaluation({
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
-      engine: ortNode,
+      engine,
       draws,
       c,
       seed,

@@ -1,7 +1,6 @@
 /** `dino map`: a map of images by their features, to walk through in a browser. */
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { ortNode } from '../../engine/ort-node.ts';
 import {
   type FeatureMaps,
   featureMaps,
@@ -14,6 +13,7 @@ import { renderMapPage } from '../../report/map-page.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { makeAtlas } from './atlas.ts';
+import { skippedWarning } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
 const networks: readonly (readonly [MappedNetwork, string])[] = [
@@ -33,6 +33,7 @@ export const map = defineEvaluation({
   name: 'map',
   summary: 'a map of images by their features (t-SNE, PCA), as a page to walk through',
   usage: '<run> <source>',
+  words: 1,
   fields: {
     perplexity: z.number().min(1).describe('about how many neighbours t-SNE keeps together; 20 unless given'),
     components: z.number().int().min(2).describe('principal components that t-SNE sees; 30 unless given'),
@@ -41,18 +42,16 @@ export const map = defineEvaluation({
     seed: z.number().int().min(0).describe('of that choice; 0 unless given'),
   },
   async run({ perplexity = 20, components = 30, iterations = 1000, limit = 5000, seed = 0 }, context) {
-    const { subject, backbone, paths, onProgress, warn, write } = context;
-    const [path, surplus] = paths;
+    const { subject, backbone, engine, paths, onProgress, warn, write } = context;
+    const [path] = paths;
     if (path === undefined) throw new UsageError('Which images? dino map <run> <source>');
-    if (surplus !== undefined)
-      throw new UsageError(`One source makes a map, and "${surplus}" is a second one: leave it out.`);
     const source = openImages(path, { channels: subject.channels }, warn);
     const found = await featureMaps({
       source,
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
-      engine: ortNode,
+      engine,
       perplexity,
       components,
       iterations,
@@ -61,6 +60,8 @@ export const map = defineEvaluation({
       onProgress,
     });
     const { indices, labels, maps } = found;
+    const warning = skippedWarning(found.skipped);
+    if (warning !== undefined) warn(warning);
     if (found.perplexity < perplexity) {
       warn(
         `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbours to keep.`,

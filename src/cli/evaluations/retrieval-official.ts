@@ -1,10 +1,10 @@
 /** Revisited Oxford and Paris, the part of `dino eval retrieval` with official ground truth. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Source } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { landmarkReport } from '../../eval/landmark-report.ts';
 import { parseLandmarkTruth } from '../../eval/landmark-truth.ts';
+import { skippedWarning } from './classification-blocks.ts';
 import { capitalised, type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
 
@@ -24,7 +24,7 @@ export interface OfficialRetrieval {
 
 export async function officialRetrieval(
   { groundTruth, ...settings }: OfficialRetrieval,
-  { subject, backbone, onProgress }: EvaluationContext,
+  { subject, backbone, engine, onProgress, warn }: EvaluationContext,
 ): Promise<EvaluationResult> {
   if (!existsSync(groundTruth))
     throw new Error(`There is nothing at ${groundTruth}: give the ground truth as a JSON file.`);
@@ -35,9 +35,11 @@ export async function officialRetrieval(
     backbone,
     trained: subject.trained,
     untrained: subject.untrained,
-    engine: ortNode,
+    engine,
     onProgress,
   });
+  const warning = skippedWarning(report.skipped);
+  if (warning !== undefined) warn(warning);
   const { database, queries, cropQueries, size, multiScale } = settings;
   const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(size, multiScale, report.whitening, ' on the longer side')}`;
   return {

@@ -1,7 +1,6 @@
 /** `dino eval retrieval`: do the nearest images show the same thing? On class folders, by file names, or on revisited Oxford and Paris. */
 import { z } from 'zod';
 import { openSource, type Source } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import type { Grouping } from '../../eval/image-groups.ts';
 import { type RetrievalReport, retrievalReport } from '../../eval/retrieval-report.ts';
@@ -87,7 +86,7 @@ export const retrieval = defineEvaluation({
       backbone: context.backbone,
       trained: context.subject.trained,
       untrained: context.subject.untrained,
-      engine: ortNode,
+      engine: context.engine,
       onProgress: context.onProgress,
     });
     return folderResult(report, { source, test, grouping, size, multiScale }, context);

@@ -11,7 +11,6 @@ import {
   openFeatureBank,
 } from '../../data/feature-bank.ts';
 import { openSource, type Source } from '../../data/source.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import { evalView } from '../../eval/eval-images.ts';
 import { type SearchBlock, searchBlocks } from '../../eval/search.ts';
@@ -43,12 +42,13 @@ export const search = defineEvaluation({
   name: 'search',
   summary: 'the images most similar to one, among a folder or what embed wrote',
   usage,
+  words: 1,
   fields: {
     bank: z.string().describe('images to look among, or a folder that dino embed wrote'),
     k: z.number().int().min(1).describe('how many images; 20 unless given'),
   },
   async run({ bank, k = 20 }, context) {
-    const { subject, backbone, paths } = context;
+    const { subject, backbone, engine, paths } = context;
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which image? dino search ${usage}`);
     if (bank === undefined)
@@ -62,7 +62,7 @@ export const search = defineEvaluation({
       ? embedded(openFeatureBank(bank), bank, context)
       : live(bank, context);
     const query = await backbone.features(subject.trained, pixelsOf(image, subject.size));
-    const found = await searchBlocks(ortNode, query, searched.blocks, k);
+    const found = await searchBlocks(engine, query, searched.blocks, k);
     const protocol = `the ${found.length} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: class token or pooled feature at ${subject.size} pixels`;
     const shown = searched.images(found.map(({ row }) => row));
     const pictures = shown === undefined ? [] : await thumbnails(shown.source, shown.indices);

@@ -1,7 +1,6 @@
 /** `dino eval video`: DAVIS label propagation (official `eval_video_segmentation.py`) on anyone's frames, scored here. */
 import { z } from 'zod';
 import { findSequences, openSequences } from '../../data/sequences.ts';
-import { ortNode } from '../../engine/ort-node.ts';
 import {
   type SegmentedFrame,
   type SequenceScores,
@@ -40,6 +39,7 @@ export const video = defineEvaluation({
   name: 'video',
   summary: 'the first mask of a video carried on by patch features: J and F of DAVIS',
   usage: '<run> (--frames <folder> --masks <folder> | <folder of clips>)',
+  words: 1,
   fields: {
     frames: z.string().describe('a folder of frames, or of a folder of frames for each clip'),
     masks: z
@@ -52,7 +52,7 @@ export const video = defineEvaluation({
     topk: whole.min(1).describe('sources of each patch; 5 unless given'),
     imageSize: whole.min(64).describe('short side at which frames are read; 480 unless given'),
   },
-  async run(options, { subject, backbone, paths, onProgress, warn, write }) {
+  async run(options, { subject, backbone, engine, paths, onProgress, warn, write }) {
     const { nLastFrames = 7, sizeMaskNeighborhood = 12, topk = 5, imageSize = 480 } = options;
     backbone.requireVit('patch tokens to carry masks with');
     const sequences = chooseSequences(paths, options.frames, options.masks);
@@ -79,7 +79,7 @@ export const video = defineEvaluation({
           const name = `${titles[contender]}, frame ${frame.name}`;
           strip.push({ picture: await smallPicture(overlay), name, caption: `frame ${frame.name}` });
         };
-        scores[contender] = await segmentVideo(sequence, backbone, maker, ortNode, settings, onFrame);
+        scores[contender] = await segmentVideo(sequence, backbone, maker, engine, settings, onFrame);
         strips[contender] = strip;
       }
       const { trained, untrained, kept } = scores;
