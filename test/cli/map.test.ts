@@ -72,7 +72,7 @@ describe('dino map', () => {
     const images = await photos(['a', 'b'], 6);
     const run = await trainedOn(images);
     expect(await dino('map', run)).toMatchObject({ code: 2 });
-    expect((await dino('map', run, images, 'more')).err).toContain('"more" is a second one');
+    expect((await dino('map', run, images, 'more')).err).toContain('"more" is one word too many');
     expect((await dino('map', run, images, '--perplexity', '0')).err).toContain('--perplexity 0');
     expect(await dino('map', run, join(images, 'none'))).toMatchObject({ code: 1 });
   });

@@ -86,13 +86,15 @@ describe('a tar archive', () => {
 
   it('of 50,000 images opens, and each of them has its place in it', () => {
     const archive = join(temporaryFolder(), 'large.tar');
-    const member = tarMember({ name: 'class/00000.jpg', data: Buffer.alloc(900) });
-    writeFileSync(archive, tarArchive(new Array<Buffer>(50_000).fill(member)));
+    const data = Buffer.alloc(900);
+    const members = Array.from({ length: 50_000 }, (_, i) => tarMember({ name: `class/${i}.jpg`, data }));
+    writeFileSync(archive, tarArchive(members));
     const { length, spec } = openSource(archive);
     expect(length).toBe(50_000);
-    // A header and two blocks of data each, in any order since the names are equal.
-    const offsets = spec.kind === 'tar' ? Array.from(spec.offsets).sort((a, b) => a - b) : [];
-    expect(offsets).toEqual(Array.from({ length: 50_000 }, (_, i) => 1536 * i + 512));
+    // A header and two blocks of data each; the natural order of the names is that of the archive.
+    expect(spec.kind === 'tar' ? Array.from(spec.offsets) : []).toEqual(
+      Array.from({ length: 50_000 }, (_, i) => 1536 * i + 512),
+    );
   });
 });
 
