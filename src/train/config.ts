@@ -95,7 +95,12 @@ export const trainSchema = z.strictObject({
   freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),
   freezeLastLayerSteps: countOrZero('the same in steps'),
 
-  numWorkers: countOrZero('threads that decode and augment; 0 = the main thread'),
+  numWorkers: z
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .describe('threads that decode and augment; 0 = the main thread'),
   threads: count('threads of the compute engine'),
   evalEvery: countOrZero('steps between looks at the teacher during the run; 0 = never'),
   evals: z
