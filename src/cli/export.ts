@@ -1,6 +1,6 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { statisticsFor } from '../data/assemble.ts';
 import { ortNode } from '../engine/ort-node.ts';
@@ -146,13 +146,13 @@ function card(subject: Subject, target: 'huggingface' | 'transformers.js'): stri
     if (!file.endsWith('.json') || file.endsWith('.section.json')) return [];
     const { trained, untrained } = scoresSchema.parse(JSON.parse(subject.folder.readText(`eval/${file}`)));
     if (trained === undefined) return [];
-    const text = `${JSON.stringify(trained)}${untrained === undefined ? '' : `, untrained ${JSON.stringify(untrained)}`}`;
+    const text = `${JSON.stringify(trained, rounded)}${untrained === undefined ? '' : `, untrained ${JSON.stringify(untrained, rounded)}`}`;
     return [{ name: file.slice(0, -'.json'.length), text }];
   });
   return modelCard({
     target,
     images: source.images,
-    source: source.path,
+    source: basename(source.path),
     network:
       subject.backbone.kind === 'vit'
         ? `ViT of width ${config.dim}, ${config.depth} blocks, ${config.heads} heads, patches of ${config.patchSize}`
@@ -161,10 +161,18 @@ function card(subject: Subject, target: 'huggingface' | 'transformers.js'): stri
     batch: config.batchSizePerGpu,
     size: subject.size,
     multiple: subject.backbone.kind === 'vit' ? config.patchSize : 1,
-    command,
+    command: withoutFolders(command),
     scores,
   });
 }
+
+/** Four digits are more than the intervals allow. */
+const rounded = (_: string, value: unknown): unknown =>
+  typeof value === 'number' ? Number(value.toPrecision(4)) : value;
+
+/** The card is published: it names files, not where they lie on this machine. */
+const withoutFolders = (text: string): string =>
+  text.replaceAll(/(?<=^|[\s'=])(?:\/|[A-Za-z]:\\)\S*[/\\](?=\S)/g, '');
 
 const scoresSchema = z.looseObject({ trained: z.unknown().optional(), untrained: z.unknown().optional() });
 

@@ -1,8 +1,8 @@
 /** `dino inspect <file>`: what a file of weights holds, which network that is, and every tensor that does not fit. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { openSubject } from '../eval/subject.ts';
+import { openSubject, readHuggingFaceConfig } from '../eval/subject.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import type { VitConfig } from '../model/vit.ts';
 import { backboneOf } from '../train/build.ts';
@@ -39,16 +39,20 @@ export async function inspect(args: readonly string[]): Promise<number> {
   if (path === undefined) throw new UsageError('Which file? dino inspect <file>');
   const { checkpointKey, heads } = z.object(fields).partial().parse(values);
   const local = await localWeights(path);
-  const folder = join(local, 'model.safetensors');
-  const source = openFile(existsSync(folder) ? folder : local);
+  const inside = ['model.safetensors', 'checkpoint.safetensors'].map((name) => join(local, name));
+  const file = inside.find((each) => existsSync(each)) ?? local;
+  const source = openFile(file);
+  const told =
+    basename(file) === 'model.safetensors' ? readHuggingFaceConfig(dirname(file))?.heads : undefined;
+  const known = heads ?? told;
   const keys = {
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
-    ...(heads === undefined ? {} : { heads }),
+    ...(known === undefined ? {} : { heads: known }),
   };
   try {
     const own = checkpointRun(source);
     if (own !== undefined) {
-      const { backbone, size, channels } = openSubject(local, keys);
+      const { backbone, size, channels } = openSubject(file, keys);
       inspectCheckpoint(
         path,
         own.step,

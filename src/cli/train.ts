@@ -134,7 +134,8 @@ async function resumeRun(path: string, dataPath: string | undefined, json: boole
 async function finish(folder: RunFolder, outcome: Outcome, source: Source): Promise<void> {
   if (outcome === 'stopped' || !folder.has('checkpoint.safetensors')) return;
   await writeRunReport(folder, { source });
-  console.error(`${folder.path}: report.html, checkpoint.safetensors, log.txt`);
+  const best = folder.has('best.safetensors') ? ', best.safetensors' : '';
+  console.error(`${folder.path}: report.html, checkpoint.safetensors${best}, log.txt`);
 }
 
 function defaultFolder(): string {

@@ -1,6 +1,7 @@
 /**
  * Principal components: the directions in which rows vary most. The covariance is a product in an engine, block by block; its
- * eigenvectors come from a library where it is small, and from subspace iteration where only the first of many are wanted.
+ * eigenvectors come from a library where it is small, from the rows' own products where there are fewer rows than columns, and
+ * from subspace iteration where only the first of many are wanted.
  */
 import { Matrix, QrDecomposition } from 'ml-matrix';
 import type { Engine } from '../engine/engine.ts';
@@ -28,12 +29,17 @@ const ITERATIONS = 30;
 
 /**
  * @param rows [n, dim]
- * @param count components; at most dim and n are found
+ * @param count components; at most dim and n are found, and no more than the rows vary along
  */
 export async function fitPca(engine: Engine, rows: FeatureRows, count: number): Promise<Pca> {
   const { values, dim } = rows;
-  const wanted = Math.min(count, dim, values.length / dim);
+  const found = values.length / dim;
+  const wanted = Math.min(count, dim, found);
   const mean = columnMeans(rows);
+  if (dim > SMALL && found > 1 && found <= SMALL) {
+    const spectrum = await spectrumOfRows(engine, rows, mean, wanted);
+    if (spectrum !== undefined) return { dim, mean, ...spectrum };
+  }
   const covariance = await secondMoment(engine, rows, mean);
   const { vectors, eigenvalues } =
     dim <= SMALL
@@ -45,6 +51,41 @@ export async function fitPca(engine: Engine, rows: FeatureRows, count: number): 
     components: Float32Array.from(vectors.subarray(0, wanted * dim)),
     variances: eigenvalues.subarray(0, wanted),
   };
+}
+
+/**
+ * Few rows: the products of the centred rows X X' have the eigenvalues of the covariance, and v X / |v X| its eigenvectors.
+ *
+ * @returns undefined where all rows are the same
+ */
+async function spectrumOfRows(
+  engine: Engine,
+  { values, dim }: FeatureRows,
+  mean: Float32Array,
+  wanted: number,
+): Promise<Pick<Pca, 'components' | 'variances'> | undefined> {
+  const count = values.length / dim;
+  const centred = Float32Array.from(values, (value, i) => value - mean[i % dim]!);
+  const x = input('x', [count, dim]);
+  const products = await engine.load(compile({ y: gemm(x, x, { transB: true, alpha: 1 / count }) }));
+  const y = new Float32Array(count * count);
+  await products.run({ x: centred }, { y });
+  await products.dispose();
+  const { vectors, eigenvalues } = symmetricSpectrum(y, count);
+  const largest = eigenvalues[0] ?? 0;
+  const varying = eigenvalues.filter((value) => value > 1e-7 * largest).length;
+  if (!(largest > 0) || varying === 0) return undefined;
+  const kept = Math.min(wanted, varying);
+  const components = new Float32Array(kept * dim);
+  const back = await engine.load(compile({ y: gemm(input('v', [kept, count]), x) }));
+  await back.run({ v: Float32Array.from(vectors.subarray(0, kept * count)), x: centred }, { y: components });
+  await back.dispose();
+  for (let i = 0; i < kept; i++) {
+    const row = components.subarray(i * dim, (i + 1) * dim);
+    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+    for (let d = 0; d < dim; d++) row[d]! /= length;
+  }
+  return { components, variances: eigenvalues.subarray(0, kept) };
 }
 
 /** Coordinates of rows along the components: [n, count]. */

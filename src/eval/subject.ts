@@ -1,7 +1,9 @@
 /** What an evaluation is of: a trained network, and the same network before its first step beside it. */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { networkFingerprint } from '../data/feature-bank.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
@@ -16,7 +18,7 @@ import { untrainedWeights, type Weights, weightsUnder } from './frozen-backbone.
 export interface Subject {
   /** The path as it was given. */
   readonly name: string;
-  /** Where results are kept: the run folder, or `<name>-eval` beside the working directory for weights of other origin. */
+  /** Where results are kept: the run folder, or `<name>-<hash>-eval` of the working directory for weights of other origin. */
   readonly folder: RunFolder;
   /** How it was trained here; undefined for weights of other origin. */
   readonly record: RunRecord | undefined;
@@ -59,7 +61,8 @@ export function openSubject(path: string, options: SubjectOptions = {}): Subject
     );
   if (huggingFace !== undefined)
     return fromWeights(path, join(path, 'model.safetensors'), options, huggingFace);
-  return fromCheckpoint(path, options) ?? fromWeights(path, path, options, {});
+  const beside = basename(path) === 'model.safetensors' ? readHuggingFaceConfig(dirname(path)) : undefined;
+  return fromCheckpoint(path, options) ?? fromWeights(path, path, options, beside ?? {});
 }
 
 function fromRun(path: string, options: SubjectOptions): Subject {
@@ -94,11 +97,12 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
     const { config } = record;
     const network = networkWeights(source.read(0, source.size), path, networkOf(path, config, options));
     const ofRun = existsSync(join(dirname(path), 'config.json'));
+    const here = trainedHere(config, weightsUnder(network, 'backbone.'));
     return {
       name: path,
-      folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path),
+      folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path, here.backbone, here.trained),
       record: ofRun ? record : undefined,
-      ...trainedHere(config, weightsUnder(network, 'backbone.')),
+      ...here,
     };
   } finally {
     source.close();
@@ -137,14 +141,14 @@ function trainedHere(config: TrainConfig, trained: Weights): Omit<Subject, 'name
   };
 }
 
-/** Names that many files of weights have: the folder's name tells them apart. */
-const GENERIC = /^(checkpoint|best|model|pytorch_model|backbone|weights|teacher|student)$/;
-
-/** Where results are kept of weights that are in no run folder: `<name>-eval` in the working directory. */
-function resultsOf(path: string): RunFolder {
+/**
+ * Where results are kept of weights that are in no run folder: `<name>-<their hash>-eval` in the working directory, so that
+ * networks of one name do not mix.
+ */
+function resultsOf(path: string, backbone: BackboneConfig, trained: Weights): RunFolder {
   const name = basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '');
-  const around = basename(dirname(resolve(path)));
-  return RunFolder.at(`${GENERIC.test(name) && around !== '' ? `${around}-${name}` : name}-eval`);
+  const hash = createHash('sha256').update(networkFingerprint(trained)).update(JSON.stringify(backbone));
+  return RunFolder.at(`${name}-${hash.digest('hex').slice(0, 6)}-eval`);
 }
 
 function fromWeights(
@@ -172,14 +176,15 @@ function fromWeights(
     // DINOv2's positions are for 518 pixels, and its evaluations use 224.
     const size = imageSize === 518 ? 224 : imageSize;
     const untrained = untrainedWeights(backbone, size, 0);
+    const trained = new Map([...untrained, ...found.weights()]);
     return {
       name: path,
-      folder: resultsOf(path),
+      folder: resultsOf(path, backbone, trained),
       record: undefined,
       backbone,
       size,
       channels,
-      trained: new Map([...untrained, ...found.weights()]),
+      trained,
       allowed: found.missing,
       untrained,
     };
@@ -195,7 +200,7 @@ const configSchema = z.looseObject({
 });
 
 /** What a Hugging Face folder says about its network; undefined for any other folder. */
-function readHuggingFaceConfig(path: string): { heads?: number; eps?: number } | undefined {
+export function readHuggingFaceConfig(path: string): { heads?: number; eps?: number } | undefined {
   const file = join(path, 'config.json');
   if (!existsSync(file) || !existsSync(join(path, 'model.safetensors'))) return undefined;
   let value: unknown;

@@ -98,7 +98,7 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
   const tensors = toLayout(backboneTensors(network), layout, backbone.depth);
   if (classifier === undefined) {
     return new Map([
-      ['model.safetensors', serializeSafetensors(tensors, { format: 'pt' })],
+      ['model.safetensors', serializeSafetensors(tensors, { format: 'pt', heads: String(backbone.heads) })],
       ...descriptions(network, 'huggingface'),
     ]);
   }
@@ -115,7 +115,7 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
   all.set('classifier.weight', { dtype: 'F32', shape: [classes.length, backbone.dim], data: weight });
   all.set('classifier.bias', { dtype: 'F32', shape: [classes.length], data: bias });
   return new Map([
-    ['model.safetensors', serializeSafetensors(all, { format: 'pt' })],
+    ['model.safetensors', serializeSafetensors(all, { format: 'pt', heads: String(backbone.heads) })],
     ...descriptions(network, 'huggingface'),
   ]);
 }

@@ -22,7 +22,7 @@ export function runCharts(curves: Curves, accuracy: KnnAccuracy | undefined): Li
   });
   add(curves.knn && percent(curves.knn), 'k-NN top-1', {
     title: 'k-NN accuracy, %',
-    caption: 'It should rise above both lines. If it falls again, an earlier checkpoint is the better one.',
+    caption: `It should rise${accuracy === undefined ? '' : ' above both lines'}. If it falls again, an earlier checkpoint is the better one.`,
     references: [
       { name: 'untrained', value: 100 * (accuracy?.untrained ?? Number.NaN) },
       { name: 'raw pixels', value: 100 * (accuracy?.rawPixels ?? Number.NaN) },

@@ -32,7 +32,7 @@ export interface PlanFacts {
 /** What can be said before the first step. */
 export function examinePlan({ steps, warmupSteps, stepsPerEpoch }: PlanFacts): Diagnosis[] {
   const findings: Diagnosis[] = [];
-  if (warmupSteps >= steps) {
+  if (warmupSteps >= steps && steps >= 10) {
     findings.push({
       severity: 'warning',
       title: 'The run ends inside its warm-up',

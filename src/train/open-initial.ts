@@ -7,6 +7,7 @@ import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { openFile } from '../weights/file-source-node.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
+import { PUBLISHED_WIDTHS } from '../weights/vit-weights.ts';
 import { checkpointRun, networkWeights } from './checkpoint.ts';
 import { fromFlag, type TrainConfig, type TrainOptions, trainOptionsSchema } from './config.ts';
 import { isForeign } from './contradictions.ts';
@@ -191,7 +192,7 @@ function vitOptions(
 }
 
 function headsOf(name: string, dim: number): number {
-  if (dim % 64 === 0) return dim / 64;
+  if (PUBLISHED_WIDTHS.includes(dim)) return dim / 64;
   throw new Error(
     `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
   );

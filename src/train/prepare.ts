@@ -130,6 +130,7 @@ export async function prepare({
   let stepMilliseconds: number | undefined;
   let monitor: Monitor | undefined;
   let steps = known;
+  let looks = LOOKS;
   if (steps === undefined || measure) {
     stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch);
   }
@@ -137,10 +138,11 @@ export async function prepare({
     monitor = options.evalEvery === 0 ? undefined : await Monitor.create(source, first.config, engine);
     const look = monitor === undefined ? 0 : await measureLook(monitor, trainer);
     const left = (first.config.minutes ?? 1) * 60_000 - (performance.now() - started);
-    steps = affordableSteps(left, stepMilliseconds ?? 1, look, options.evalEvery);
+    looks = affordableLooks(left, look);
+    steps = affordableSteps(left, stepMilliseconds ?? 1, look, options.evalEvery, looks);
   }
   // Now that the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
-  const { config, choices } = chooseRecipe(options, { ...facts, steps });
+  const { config, choices } = chooseRecipe(options, { ...facts, steps, looks });
   const begun = initial === undefined ? undefined : begin(trainer, initial, steps, perEpoch);
   return {
     config: { ...config, microBatch: trainer.microBatch },
@@ -178,17 +180,23 @@ function beginningOf(initial: InitialState | undefined): RunFacts['begins'] {
   return isBackboneAlone(initial) ? 'backbone' : 'checkpoint';
 }
 
-/** Steps that fit into `left` milliseconds, with a look every `evalEvery` steps (ten in all unless given) and one at each end. */
+/** How many looks during a run, besides one at each end, take no more than half of `left` milliseconds; ten at most. */
+export function affordableLooks(left: number, look: number): number {
+  return look <= 0 ? LOOKS : Math.min(LOOKS, Math.max(1, Math.floor(left / (2 * look)) - 1));
+}
+
+/** Steps that fit into `left` milliseconds, with a look every `evalEvery` steps (`looks` in all unless given) and one at each end. */
 export function affordableSteps(
   left: number,
   step: number,
   look: number,
   evalEvery: number | undefined,
+  looks = LOOKS,
 ): number {
   const ends = 2 * look;
   const steps =
     evalEvery === undefined || evalEvery === 0
-      ? (left - ends - (LOOKS - 1) * look) / step
+      ? (left - ends - (looks - 1) * look) / step
       : (left - ends) / (step + look / evalEvery);
   return Math.max(1, Math.round(steps));
 }

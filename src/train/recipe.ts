@@ -18,6 +18,8 @@ export interface RunFacts {
   readonly begins?: 'checkpoint' | 'backbone' | undefined;
   /** Steps of the run, as far as they are known; undefined while a budget in minutes is still to be measured. */
   readonly steps?: number;
+  /** How often there is time to look at the teacher; `LOOKS` unless it was measured to be less. */
+  readonly looks?: number;
 }
 
 /** A value that the recipe chose, and why. */
@@ -65,7 +67,7 @@ export const LOOKS = 10;
 const official = 'official default';
 
 /** main_dino.py's defaults; ViT-S/16 unless another architecture is asked for. */
-function paper(options: TrainOptions, { channels, cores, steps }: RunFacts): Suggestions {
+function paper(options: TrainOptions, { channels, cores, steps, looks }: RunFacts): Suggestions {
   return {
     ...vitShape(options.arch ?? 'vit_small', options.patchSize ?? 16, official),
     seed: [0, official],
@@ -106,17 +108,19 @@ function paper(options: TrainOptions, { channels, cores, steps }: RunFacts): Sug
     studentTemp: [0.1, official],
     centerMomentum: [0.9, official],
     freezeLastLayer: [1, official],
-    ...machine(cores, steps),
+    ...machine(cores, steps, looks),
   };
 }
 
-function machine(cores: number, steps: number | undefined): Suggestions {
+function machine(cores: number, steps: number | undefined, looks = LOOKS): Suggestions {
   return {
     numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
     threads: [cores, 'one for each core'],
     evalEvery: [
-      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / LOOKS)),
-      'ten looks at the teacher during the run',
+      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / looks)),
+      looks === LOOKS
+        ? 'ten looks at the teacher during the run'
+        : 'few looks at the teacher: more would take over half of the time',
     ],
     saveEvery: [200, 'a stop costs at most this many steps'],
   };
@@ -212,7 +216,7 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     studentTemp: [0.1, official],
     centerMomentum: [0.9, official],
     freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
-    ...machine(facts.cores, facts.steps ?? options.steps),
+    ...machine(facts.cores, facts.steps ?? options.steps, facts.looks),
     ...gentle(facts.begins, steps, convolutional ? 0.006 : 0.004),
   };
 }

@@ -83,7 +83,9 @@ export function parseRecord(text: string, file: string): RunRecord {
   const result = recordSchema.safeParse(value);
   if (result.success) return result.data;
   if (typeof value !== 'object' || value === null || !('format' in value) || value.format !== FORMAT)
-    throw new Error(`${file} is not a run record of this version: start a new run.`);
+    throw new Error(
+      `${file} is not a run record of this version: give a run folder of this version, a Hugging Face folder with its model.safetensors, or a file of weights.`,
+    );
   throw new Error(
     `${file} is damaged (${explainIssue(result.error, () => undefined).slice(2)}): restore it, or start a new run.`,
   );

@@ -31,7 +31,7 @@ export interface FindOptions {
   readonly name: string;
   /** Which network of a full checkpoint. Default `teacher`. */
   readonly checkpointKey?: string;
-  /** Attention heads. Default: what the file says, or one for every 64 of the width, as all published ViTs have. */
+  /** Attention heads. Default: what the file says, or, at the widths of DINO's and DINOv2's networks, one for every 64. */
   readonly heads?: number;
 }
 
@@ -191,6 +191,9 @@ function rowsTogether(parts: readonly LazyTensor[]): LazyTensor {
   };
 }
 
+/** Of DINO's and DINOv2's networks, which all have a head for every 64 of the width. */
+export const PUBLISHED_WIDTHS = [192, 384, 768, 1024, 1536];
+
 /** The network that shapes describe. */
 function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: FindOptions): VitConfig {
   const shape = (of: string, axes: number): readonly number[] => {
@@ -217,7 +220,7 @@ function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: 
   const hidden = swiglu
     ? (shape('blocks.0.mlp.w12.weight', 2)[0] ?? 8 * dim) / 2
     : (shape('blocks.0.mlp.fc1.weight', 2)[0] ?? 4 * dim);
-  if (heads === undefined && dim % 64 !== 0) {
+  if (heads === undefined && !PUBLISHED_WIDTHS.includes(dim)) {
     throw new Error(
       `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
     );

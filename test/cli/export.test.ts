@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -89,8 +89,16 @@ describe('weights in place of a run', () => {
         expect(said, said.err).toMatchObject({ code: 0 });
         expect(trained(said)).toEqual(wanted);
       }
-      expect(readFileSync('torch-backbone-eval/report.html', 'utf8')).toContain('k-NN classification');
-      expect(readFileSync('huggingface-eval/eval/knn.json', 'utf8')).toContain('"trained"');
+      // A folder for each name and network: the files of one network have one, whatever their layout.
+      const folders = readdirSync('.').sort();
+      expect(folders.map((name) => name.replace(/-[0-9a-f]{6}-eval$/, ''))).toEqual([
+        'backbone',
+        'huggingface',
+        'model',
+      ]);
+      const [backbone = '', huggingFace = ''] = folders;
+      expect(readFileSync(join(backbone, 'report.html'), 'utf8')).toContain('k-NN classification');
+      expect(readFileSync(join(huggingFace, 'eval/knn.json'), 'utf8')).toContain('"trained"');
       const cut = await dino('eval', 'knn', join(run, 'export/torch/backbone.pth'), '--train', images);
       expect(cut.err).toContain('a width of 16 does not tell how many attention heads');
     } finally {

@@ -61,6 +61,35 @@ describe('principal components', () => {
       expect(distance(projected, 3, a, b)).toBeCloseTo(distance(values, dim, a, b), 3);
   });
 
+  it('of few rows are those that iteration finds: orthonormal, with the same variances', async () => {
+    const dim = 700;
+    const { values, directions } = rows(60, dim, [5, 3, 1]);
+    const noise = new Random(8, 'noise');
+    const noisy = values.map((value) => value + 0.01 * noise.normal());
+    const pca = await fitPca(ortNode, { values: noisy, dim }, 20);
+    expect(pca.components.length).toBe(20 * dim);
+    const dot = (i: number, j: number): number =>
+      pca.components
+        .subarray(i * dim, (i + 1) * dim)
+        .reduce((sum, x, d) => sum + x * pca.components[j * dim + d]!, 0);
+    for (let i = 0; i < 20; i++)
+      for (let j = 0; j <= i; j++) expect(dot(i, j)).toBeCloseTo(i === j ? 1 : 0, 3);
+    // Against the definition: the variance of the rows along each component.
+    for (let i = 0; i < 20; i++) {
+      const along = Array.from({ length: 60 }, (_, row) =>
+        pca.components
+          .subarray(i * dim, (i + 1) * dim)
+          .reduce((sum, x, d) => sum + x * (noisy[row * dim + d]! - pca.mean[d]!), 0),
+      );
+      const variance = along.reduce((sum, x) => sum + x * x, 0) / 60;
+      expect(variance / pca.variances[i]!).toBeCloseTo(1, 3);
+    }
+    const first = pca.components.subarray(0, dim);
+    expect(Math.abs(first.reduce((sum, x, d) => sum + x * directions[0]![d]!, 0))).toBeGreaterThan(0.98);
+    // No more than the rows vary along; of equal rows there is one, of no variance.
+    expect((await fitPca(ortNode, { values, dim }, 20)).components.length).toBe(3 * dim);
+  });
+
   it('are no more than there are rows or columns', async () => {
     const values = Float32Array.of(1, 0, 0, 0, 2, 1);
     const pca = await fitPca(ortNode, { values, dim: 3 }, 10);

@@ -4,7 +4,7 @@ import { Random } from '../../src/random/random.ts';
 import { methodOf } from '../../src/train/build.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import { fastestTrainer, microBatchCandidates } from '../../src/train/micro-batch.ts';
-import { affordableSteps, prepare } from '../../src/train/prepare.ts';
+import { affordableLooks, affordableSteps, prepare } from '../../src/train/prepare.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import {
   follow,
@@ -179,6 +179,10 @@ describe('a budget in minutes', () => {
     expect(affordableSteps(60_000, 100, 1000, 50)).toBe(483);
     expect(affordableSteps(60_000, 100, 0, 0)).toBe(600);
     expect(affordableSteps(-5, 100, 1000, undefined)).toBe(1);
+    // Looks that are long for the budget are few, and leave half of it to the training.
+    expect([60_000, 12_000, 6000, 500].map((left) => affordableLooks(left, 1000))).toEqual([10, 5, 2, 1]);
+    expect(affordableLooks(1000, 0)).toBe(10);
+    expect(affordableSteps(12_000, 100, 1000, undefined, 5)).toBe(60);
   });
 });
 

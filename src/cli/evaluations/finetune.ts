@@ -99,7 +99,11 @@ export const finetune = defineEvaluation({
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape, values }] of results.trained.weights)
       tensors.set(name, { dtype: 'F32', shape, data: values });
-    const metadata = { backbone: JSON.stringify(subject.backbone), size: String(subject.size) };
+    const metadata = {
+      backbone: JSON.stringify(subject.backbone),
+      size: String(subject.size),
+      ...(subject.backbone.kind === 'vit' ? { heads: String(subject.backbone.heads) } : {}),
+    };
     const file = write('model.safetensors', Buffer.concat(serializeSafetensors(tensors, metadata)));
     write('labels.json', labelsFile(classes));
     warn(`The fine-tuned network: ${file}`);

@@ -1,4 +1,5 @@
 /** `dino eval video`: DAVIS label propagation (official `eval_video_segmentation.py`) on anyone's frames, scored here. */
+import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { findSequences, openSequences } from '../../data/sequences.ts';
 import {
@@ -58,6 +59,9 @@ export const video = defineEvaluation({
     const sequences = chooseSequences(paths, options.frames, options.masks);
     const settings = { lastFrames: nLastFrames, neighbourhood: sizeMaskNeighborhood, topk, short: imageSize };
     const clips: Clip[] = [];
+    // Frames of another clip that was asked about before are not to stand among these.
+    for (const part of ['masks', 'overlays'])
+      rmSync(subject.folder.file(`eval/video/${part}`), { recursive: true, force: true });
     for (const sequence of sequences) {
       const folder = sequences.length === 1 ? '' : `${sequence.name}/`;
       const strips: Partial<Record<Contender, Tile[]>> = {};
