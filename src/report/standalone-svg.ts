@@ -56,7 +56,7 @@ export function standaloneSvg(
   if (drawing === undefined) throw new Error(`"${title}" has no finite value to draw: leave it out.`);
   const characters = Math.floor(Number(width) / 6.7);
   const lines = caption === undefined ? [] : wrapped(caption, characters);
-  const [first = '', ...further] = wrapped(title, Math.floor(Number(width) / 8.4));
+  const [first = '', ...further] = wrapped(title, Math.floor(Number(width) / 9));
   let y = 22;
   const head = [html`<text class="title" x="8" y="${y}">${first}</text>`];
   for (const line of further) {
