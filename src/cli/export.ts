@@ -44,6 +44,7 @@ ${describeFields(fields).join('\n')}`;
 /** @returns the exit code */
 export async function exportCommand(args: readonly string[]): Promise<number> {
   const { positionals, values, switches } = parseFlags(args, {
+    words: 1,
     fields,
     switches: ['help', 'attentions', 'trainStep'],
   });
@@ -51,8 +52,7 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  const [run, surplus] = positionals;
-  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one run.`);
+  const [run] = positionals;
   const given = z.object(fields).partial().parse(values);
   const { to, output, checkpoint = 'last', checkpointKey, heads, classifier: kind } = given;
   const attentions = switches.has('attentions');

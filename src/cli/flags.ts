@@ -12,6 +12,8 @@ export class UsageError extends Error {
 export interface FlagSpec {
   /** Fields with values, in camel case. */
   readonly fields: Readonly<Record<string, z.ZodType>>;
+  /** Words that are no flags, at most; any number unless given. */
+  readonly words?: number;
   /** Flags without a value. */
   readonly switches?: readonly string[];
   /** Official names of fields that have another one here. */
@@ -29,10 +31,10 @@ export interface ParsedFlags {
   readonly notes: readonly string[];
 }
 
-/** @throws UsageError naming the flag, and the nearest valid one if it is unknown */
+/** @throws UsageError naming the flag, and the nearest valid one if it is unknown, or a word too many */
 export function parseFlags(
   args: readonly string[],
-  { fields, switches = [], aliases = {}, ignored = {} }: FlagSpec,
+  { fields, words = Number.POSITIVE_INFINITY, switches = [], aliases = {}, ignored = {} }: FlagSpec,
 ): ParsedFlags {
   const positionals: string[] = [];
   const raw = new Map<string, string[]>();
@@ -73,6 +75,11 @@ export function parseFlags(
     if (values.length === 0) throw new UsageError(`--${toFlag(name)} needs a value.`);
     raw.set(name, values);
   }
+  const surplus = positionals[words];
+  if (surplus !== undefined)
+    throw new UsageError(
+      `"${surplus}" is one word too many (a pattern with * becomes several words): leave it out.`,
+    );
   const values: Record<string, unknown> = {};
   for (const [name, texts] of raw) values[name] = convert(name, texts, fields[name]);
   return { positionals, values, switches: on, notes };

@@ -29,13 +29,16 @@ ${describeFields(fields).join('\n')}`;
 
 /** @returns the exit code: 0 if the weights are whole, 1 if something is missing, unexpected or of another shape */
 export async function inspect(args: readonly string[]): Promise<number> {
-  const { positionals, values, switches } = parseFlags(args, { fields, switches: ['json', 'help'] });
+  const { positionals, values, switches } = parseFlags(args, {
+    fields,
+    words: 1,
+    switches: ['json', 'help'],
+  });
   if (switches.has('help')) {
     console.log(help);
     return 0;
   }
-  const [path, surplus] = positionals;
-  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one file.`);
+  const [path] = positionals;
   if (path === undefined) throw new UsageError('Which file? dino inspect <file>');
   const { checkpointKey, heads } = z.object(fields).partial().parse(values);
   const local = await localWeights(path);

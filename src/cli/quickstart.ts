@@ -13,7 +13,7 @@ import type { TrainOptions } from '../train/config.ts';
 import { prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { newSession } from '../train/session.ts';
-import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { describeFields, parseFlags } from './flags.ts';
 import { openImages } from './open-images.ts';
 import { progressLine } from './progress.ts';
 import { shellWords } from './shell-words.ts';
@@ -63,14 +63,13 @@ const options: TrainOptions = {
 
 /** @returns the exit code */
 export async function quickstart(args: readonly string[]): Promise<number> {
-  const { positionals, values, switches } = parseFlags(args, { fields, switches: ['help'] });
+  const { positionals, values, switches } = parseFlags(args, { fields, words: 1, switches: ['help'] });
   if (switches.has('help')) {
     console.log(help);
     return 0;
   }
   const { minutes = 4.5, outputDir } = z.object(fields).partial().parse(values);
-  const [path, surplus] = positionals;
-  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one folder.`);
+  const [path] = positionals;
   const source =
     path === undefined
       ? scenesSource({ ...SCENES.train, size: SCENES.size })

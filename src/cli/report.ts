@@ -12,9 +12,8 @@ Writes report.html anew: curves, the doctor's findings, attention over time, nei
 
 /** @returns the exit code */
 export async function report(args: readonly string[]): Promise<number> {
-  const { positionals, switches } = parseFlags(args, { fields: {}, switches: ['figures', 'help'] });
-  const [run, surplus] = positionals;
-  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one run.`);
+  const { positionals, switches } = parseFlags(args, { fields: {}, words: 1, switches: ['figures', 'help'] });
+  const [run] = positionals;
   if (switches.has('help')) {
     console.log(help);
     return 0;

@@ -37,6 +37,7 @@ export async function runEvaluation(
   const fields: Readonly<Record<string, z.ZodType>> = { ...evaluation.fields, ...common };
   const { positionals, values, switches } = parseFlags(args, {
     fields,
+    words: 1 + (evaluation.words ?? 0),
     aliases: evaluation.aliases,
     switches: ['json', 'noReport', 'help'],
   });
@@ -49,9 +50,6 @@ export async function runEvaluation(
   }
   const [run, ...paths] = positionals;
   if (run === undefined) throw new UsageError(`Which run? ${usage}`);
-  const surplus = paths[evaluation.words ?? 0];
-  if (surplus !== undefined)
-    throw new UsageError(`"${surplus}" is one word too many (a pattern with * becomes several): ${usage}`);
   const given = z.object(common).partial().parse(values);
   const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
   const subject = openSubject(await localWeights(run), {

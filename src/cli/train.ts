@@ -54,6 +54,7 @@ export async function train(args: readonly string[]): Promise<number> {
   const fields = { ...ownFields, ...trainOptionsSchema.shape };
   const { positionals, values, switches, notes } = parseFlags(args, {
     fields,
+    words: 1,
     switches: ['dryRun', 'json', 'help'],
     ignored,
   });
@@ -65,9 +66,10 @@ export async function train(args: readonly string[]): Promise<number> {
   const { dataPath, outputDir, resume, init, ...options } = values;
   const json = switches.has('json');
   const dryRun = switches.has('dryRun');
-  const words = typeof dataPath === 'string' ? [...positionals, dataPath] : positionals;
-  const [path, surplus] = words;
-  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many: give one source.`);
+  const [word] = positionals;
+  if (word !== undefined && typeof dataPath === 'string')
+    throw new UsageError(`"${word}" and --data_path ${dataPath} name two sources: give one of them.`);
+  const path = word ?? (typeof dataPath === 'string' ? dataPath : undefined);
   if (typeof resume === 'string') {
     const other = Object.keys({
       ...options,

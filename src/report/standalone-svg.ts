@@ -14,7 +14,7 @@ const groupColors = [
 const rules = [
   'text{font:11.5px system-ui,"Helvetica Neue",Arial,sans-serif;fill:#5d606a}',
   'text.x{text-anchor:middle}text.y{text-anchor:end;dominant-baseline:central}text.name{text-anchor:end}',
-  'text.reference{text-anchor:end;fill:#1b1c20;font-weight:560}',
+  'text.reference{text-anchor:end;fill:#1b1c20;font-weight:560;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}',
   'text.title{font-size:15px;font-weight:620;fill:#1b1c20}',
   'path{fill:none}.grid{stroke:#ecebe6}.base,.tick{stroke:#b9b7b0}path.reference{stroke:#5d606a;stroke-dasharray:4 4}',
   '.line{stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.faint{stroke-width:1;opacity:.35}',

@@ -22,7 +22,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { encodeScalars, encodeVersion, eventFileName } from '../format/tfevents.ts';
-import { isAlive } from '../weights/alive-node.ts';
+import { isAlive } from '../weights/system-node.ts';
 
 /** One line of `log.txt`. */
 export type LogLine = Readonly<Record<string, number | string>>;

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { isAlive } from './alive-node.ts';
+import { hasCode, isAlive } from './system-node.ts';
 
 export interface DownloadOptions {
   /** Bytes that are there and bytes in all, undefined where the server does not tell. */
@@ -58,7 +58,7 @@ function lock(file: string, url: string): () => void {
       writeFileSync(file, String(process.pid), { flag: 'wx' });
       return () => rmSync(file, { force: true });
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (!hasCode(error, 'EEXIST')) throw error;
     }
     const holder = Number(readFileSync(file, 'utf8'));
     if (holder !== process.pid && isAlive(holder))

@@ -1,6 +1,7 @@
 /** A file as a source of bytes, read where it is wanted. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type ByteSource, checkRange } from '../format/byte-source.ts';
+import { hasCode } from './system-node.ts';
 
 export interface FileSource extends ByteSource {
   close(): void;
@@ -12,9 +13,8 @@ export function openFile(path: string): FileSource {
   try {
     descriptor = openSync(path, 'r');
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     throw new Error(
-      missing
+      hasCode(error, 'ENOENT')
         ? `There is no file at ${path}: give the path of one that is there.`
         : `${path} cannot be opened (${error instanceof Error ? error.message : error}): give a file that can be read.`,
     );

@@ -48,7 +48,7 @@ export const attend = defineEvaluation({
   async run({ threshold = 0.6, imageSize, patchQuery, video = false, fps = 25, output }, context) {
     const { subject, backbone, engine, paths, onProgress, warn } = context;
     const [path] = paths;
-    if (path === undefined || paths.length > 1)
+    if (path === undefined)
       throw new UsageError('Attention needs one image, folder or video: dino attend <run> <path>.');
     backbone.requireVit('attention maps');
     const write = (file: string, bytes: Uint8Array): string => {

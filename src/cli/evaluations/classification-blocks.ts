@@ -70,12 +70,16 @@ export function labelsFile(classes: readonly string[]): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(classes, null, 2)}\n`);
 }
 
-/** What to say of images that could not be read; undefined where there were none. */
-export function skippedWarning(
+/** Says how many images could not be read, if any. */
+export function warnOfSkipped(
   skipped: readonly { readonly key: string; readonly reason: string }[],
-): string | undefined {
+  warn: (text: string) => void,
+): void {
   const [first] = skipped;
-  if (first === undefined) return undefined;
-  const many = skipped.length === 1 ? '1 image was' : `${skipped.length} images were`;
-  return `${many} left out because they could not be read, ${first.key} among them: ${first.reason}`;
+  if (first === undefined) return;
+  warn(
+    skipped.length === 1
+      ? `1 image was left out because it could not be read: ${first.key}, ${first.reason}`
+      : `${skipped.length} images were left out because they could not be read, ${first.key} among them: ${first.reason}`,
+  );
 }

@@ -5,7 +5,7 @@ import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { skippedWarning } from './classification-blocks.ts';
+import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 import { thumbnails } from './thumbnails.ts';
 
@@ -49,8 +49,7 @@ export const cluster = defineEvaluation({
       onProgress,
     });
     const { scored, tried, members, majorities, indices } = report;
-    const warning = skippedWarning(report.skipped);
-    if (warning !== undefined) warn(warning);
+    warnOfSkipped(report.skipped, warn);
     const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalised features at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
     const groups = [];
     for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {

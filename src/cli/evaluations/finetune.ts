@@ -6,7 +6,7 @@ import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/fine-tune-options.ts'
 import { fineTuneReport } from '../../eval/fine-tune-report.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { UsageError } from '../flags.ts';
-import { accuracyBlocks, confusionBlocks, labelsFile, skippedWarning } from './classification-blocks.ts';
+import { accuracyBlocks, confusionBlocks, labelsFile, warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
 const starts = ['trained', 'untrained'] as const;
@@ -94,8 +94,7 @@ export const finetune = defineEvaluation({
       onProgress,
     });
     const { classes, results, confusion, batchSize, trainImages, testImages, heldBack } = report;
-    const warning = skippedWarning(results.trained.skipped);
-    if (warning !== undefined) warn(warning);
+    warnOfSkipped(results.trained.skipped, warn);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape, values }] of results.trained.weights)
       tensors.set(name, { dtype: 'F32', shape, data: values });

@@ -4,7 +4,7 @@ import { openSource } from '../../data/source.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { knnReport } from '../../eval/knn-report.ts';
 import { UsageError } from '../flags.ts';
-import { skippedWarning } from './classification-blocks.ts';
+import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
@@ -41,8 +41,7 @@ export const knn = defineEvaluation({
       onProgress,
     });
     const { intervals, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
-    const warning = skippedWarning(skipped);
-    if (warning !== undefined) warn(warning);
+    warnOfSkipped(skipped, warn);
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);

@@ -17,7 +17,7 @@ import {
   confusionBlocks,
   labelsFile,
   namedPairs,
-  skippedWarning,
+  warnOfSkipped,
 } from './classification-blocks.ts';
 import {
   defineEvaluation,
@@ -113,8 +113,7 @@ export const linear = defineEvaluation({
       onProgress,
     });
     const { classes, scores, results, trainImages, testImages, heldBack } = report;
-    const warning = skippedWarning(report.skipped);
-    if (warning !== undefined) warn(warning);
+    warnOfSkipped(report.skipped, warn);
     const { weight, bias } = results.trained.classifier;
     const tensors = serializeSafetensors(
       new Map([
@@ -225,8 +224,7 @@ async function testHead(
       ...{ test: source, backbone, trained: subject.trained, head, feature },
       onProgress,
     });
-    const warning = skippedWarning(report.skipped);
-    if (warning !== undefined) warn(warning);
+    warnOfSkipped(report.skipped, warn);
     const { top1, top5, intervals } = report.accuracies;
     const protocol = `The linear classifier of ${path} (${head.classes} classes) on ${report.scores.samples} test images: ${feature.title} at ${subject.size} pixels`;
     const name = 'the given classifier';

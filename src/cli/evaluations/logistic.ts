@@ -4,7 +4,7 @@ import { openSource } from '../../data/source.ts';
 import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/low-shot.ts';
 import { UsageError } from '../flags.ts';
-import { skippedWarning } from './classification-blocks.ts';
+import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 export const logistic = defineEvaluation({
@@ -59,8 +59,7 @@ export const logistic = defineEvaluation({
       onProgress,
     });
     const { classes, curves, trainImages, testImages, heldBack } = report;
-    const warning = skippedWarning(report.skipped);
-    if (warning !== undefined) warn(warning);
+    warnOfSkipped(report.skipped, warn);
     if (report.unfinished > 0)
       warn(`${report.unfinished} fits ended before the gradient was small: a smaller --c helps.`);
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;

@@ -13,7 +13,7 @@ import { renderMapPage } from '../../report/map-page.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { makeAtlas } from './atlas.ts';
-import { skippedWarning } from './classification-blocks.ts';
+import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
 const networks: readonly (readonly [MappedNetwork, string])[] = [
@@ -60,8 +60,7 @@ export const map = defineEvaluation({
       onProgress,
     });
     const { indices, labels, maps } = found;
-    const warning = skippedWarning(found.skipped);
-    if (warning !== undefined) warn(warning);
+    warnOfSkipped(found.skipped, warn);
     if (found.perplexity < perplexity) {
       warn(
         `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbours to keep.`,

@@ -4,7 +4,7 @@ import type { Source } from '../../data/source.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { landmarkReport } from '../../eval/landmark-report.ts';
 import { parseLandmarkTruth } from '../../eval/landmark-truth.ts';
-import { skippedWarning } from './classification-blocks.ts';
+import { warnOfSkipped } from './classification-blocks.ts';
 import { capitalised, type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
 
@@ -38,8 +38,7 @@ export async function officialRetrieval(
     engine,
     onProgress,
   });
-  const warning = skippedWarning(report.skipped);
-  if (warning !== undefined) warn(warning);
+  warnOfSkipped(report.skipped, warn);
   const { database, queries, cropQueries, size, multiScale } = settings;
   const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(size, multiScale, report.whitening, ' on the longer side')}`;
   return {

@@ -214,9 +214,8 @@ function overlayOf({ image, mask }: SegmentedFrame) {
 }
 
 function chooseSequences(paths: readonly string[], frames?: string, masks?: string): VideoSequence[] {
-  const [folder, ...others] = paths;
-  if (folder !== undefined && others.length === 0 && frames === undefined && masks === undefined)
-    return findSequences(folder);
+  const [folder] = paths;
+  if (folder !== undefined && frames === undefined && masks === undefined) return findSequences(folder);
   if (folder === undefined && frames !== undefined && masks !== undefined)
     return openSequences(frames, masks);
   throw new UsageError(

@@ -142,7 +142,7 @@ function inputGradient(phases: readonly Phase[], x: Tensor, weight: Tensor): Ten
   const order = new Array<number>(h * w).fill(OUTSIDE); // where in `parts` each pixel is
   let placed = 0;
   const parts = phases.map(({ pixels, taps, collected }) => {
-    const flat = reshape(takeTaps(byTap, 1, taps), [channels, taps.length * out]);
+    const flat = reshape(takeTaps(byTap, taps), [channels, taps.length * out]);
     for (const pixel of pixels) order[pixel] = placed++;
     return reshape(gemm(collected, flat, { transB: true }), [b, pixels.length, channels]);
   });
@@ -174,14 +174,15 @@ function weightGradient(
     return reshape(flat, [channels, phase.taps.length, out]);
   });
   const places = Array.from(taps, (_, tap) => taps.indexOf(tap));
-  const byTap = takeTaps(concat(parts, 1), 1, places); // [C, k k, O]
+  const byTap = takeTaps(concat(parts, 1), places); // [C, k k, O]
   return transpose(reshape(byTap, [channels, kernel, kernel, out]), [3, 0, 1, 2]);
 }
 
 const inOrder = (positions: readonly number[]): boolean => positions.every((position, i) => position === i);
 
-function takeTaps(x: Tensor, axis: number, taps: readonly number[]): Tensor {
-  return taps.length === x.dim(axis) && inOrder(taps) ? x : gather(x, indices(taps), axis);
+/** Some taps of [C, taps, O], in their order. */
+function takeTaps(x: Tensor, taps: readonly number[]): Tensor {
+  return taps.length === x.dim(1) && inOrder(taps) ? x : gather(x, indices(taps), 1);
 }
 
 /** Products over this many ranges of rows, added up, are a third faster than one product over all of them. */
