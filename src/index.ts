@@ -310,7 +310,7 @@ export { applyInitialState, type InitialState, type Taken } from './train/initia
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export type { Observation } from './train/monitor.ts';
 export { openInitial } from './train/open-initial.ts';
-export { makePlan, type Plan } from './train/plan.ts';
+export { type Pace, Plan } from './train/plan.ts';
 export { type Prepared, type PrepareOptions, prepare } from './train/prepare.ts';
 export { type Choice, chooseRecipe, type Recipe, type RunFacts } from './train/recipe.ts';
 export { type LogLine, RunFolder } from './train/run-folder-node.ts';

@@ -9,7 +9,7 @@ import { type ExportedFiles, exportFiles, exportTargets } from '../export/export
 import { trainStepFiles } from '../export/train-step.ts';
 import { methodOf } from '../train/build.ts';
 import { restoreCheckpoint } from '../train/checkpoint.ts';
-import { makePlan } from '../train/plan.ts';
+import { Plan } from '../train/plan.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { readRecord } from '../train/run-record.ts';
 import { Trainer } from '../train/trainer.ts';
@@ -121,7 +121,7 @@ async function exportTrainStep(run: string, output: string | undefined): Promise
   try {
     const file = folder.file('checkpoint.safetensors');
     const { step } = restoreCheckpoint(trainer, folder.read('checkpoint.safetensors'), file);
-    const plan = makePlan(record.config, record.steps, record.stepsPerEpoch);
+    const plan = new Plan(record.config, record.steps, record.stepsPerEpoch);
     if (step >= plan.steps)
       throw new Error(
         `${run} has done all of its ${step} steps: stop a run before its end to export what is left.`,

@@ -90,12 +90,12 @@ function comparison({ measure, before, after, kept }: Extract<SessionEvent, { ty
 /** Rate and time left, over the latest steps. */
 class Pace {
   readonly #batch: number;
-  readonly #steps: number;
+  readonly #plan: Session['plan'];
   readonly #latest: number[] = [];
 
   constructor({ record, plan }: Session) {
     this.#batch = record.config.batchSizePerGpu;
-    this.#steps = plan.steps;
+    this.#plan = plan;
   }
 
   line(event: Extract<SessionEvent, { type: 'step' }>): string {
@@ -103,10 +103,10 @@ class Pace {
     if (this.#latest.length > 50) this.#latest.shift();
     const mean = this.#latest.reduce((a, b) => a + b, 0) / this.#latest.length;
     return [
-      `step ${event.step}/${this.#steps}`,
+      `step ${event.step}/${this.#plan.steps}`,
       `epoch ${event.epoch}`,
       `${((this.#batch * 1000) / mean).toFixed(0)} images/s`,
-      `${duration(((this.#steps - event.step) * mean) / 1000)} left`,
+      `${duration(((this.#plan.steps - event.step) * mean) / 1000)} left`,
       `loss ${event.loss.toFixed(4)}`,
       `teacher entropy ${event.teacherEntropy.toFixed(3)}`,
       `lr ${event.settings.lr.toExponential(2)}`,

@@ -10,7 +10,7 @@ import { allocateCache, DecodedCache } from './decoded-cache.ts';
 import { type FillerParts, fillPlaces, NO_SAMPLE, searchLength } from './fill.ts';
 import { SampleOrder } from './order.ts';
 import { WorkerPool } from './pool-node.ts';
-import { openReader } from './reader.ts';
+import { type ImageReader, openReader } from './reader.ts';
 import { allocateRing, isFilled, isFree, type Ring, releaseSlot, slotOf } from './ring.ts';
 import type { Source } from './source.ts';
 
@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly workers?: number;
   /** Batches prepared ahead, besides the one in the caller's hands. Default 3. */
   readonly prefetch?: number;
+  /** Short side to which larger images are shrunk when they are read, pixels; 0, the default, reads them whole. */
+  readonly loadSize?: number;
   /** Memory for decoded images, in bytes; default 256 MiB. */
   readonly cacheBytes?: number;
 }
@@ -69,13 +71,13 @@ const LARGEST_PIECE = 16;
  * @throws at once if an option makes no sense; while it runs, if a worker fails or more than half of the files are bad
  */
 export function loadBatches(source: Source, options: LoadOptions): AsyncGenerator<Batch, void, undefined> {
-  const { recipe, batchSize, seed, fromStep = 0, toStep, workers = 2, prefetch = 3 } = options;
+  const { recipe, batchSize, seed, fromStep = 0, toStep, workers = 2, prefetch = 3, loadSize = 0 } = options;
   if (recipe.channels !== source.channels) {
     throw new Error(
       `The crops have ${recipe.channels} channels, but ${source.name} was opened with ${source.channels}: open it with { channels: ${recipe.channels} }.`,
     );
   }
-  for (const [name, value] of Object.entries({ fromStep, toStep, workers, prefetch })) {
+  for (const [name, value] of Object.entries({ fromStep, toStep, workers, prefetch, loadSize })) {
     if (!Number.isInteger(value) || value < 0) {
       throw new Error(`The loader's ${name} is ${value}: give a whole number, 0 or more.`);
     }
@@ -95,9 +97,9 @@ export function loadBatches(source: Source, options: LoadOptions): AsyncGenerato
   const onBad = (index: number, reason: string): void => bad.explain(index, reason);
   if (workers === 0) {
     const parts = { cache: new DecodedCache(cache), order, recipe, imageBytes, onBad };
-    return loadHere(source, ring, parts, bad);
+    return loadHere(openReader(source.spec, loadSize), ring, parts, bad);
   }
-  const task = { spec: source.spec, length: source.length, seed, recipe, imageBytes, ring, cache };
+  const task = { spec: source.spec, loadSize, length: source.length, seed, recipe, imageBytes, ring, cache };
   return loadInWorkers(ring, () => new WorkerPool(workers, task, onBad), order, bad);
 }
 
@@ -124,12 +126,11 @@ async function* loadInWorkers(
 }
 
 async function* loadHere(
-  source: Source,
+  reader: ImageReader,
   ring: Ring,
   parts: Omit<FillerParts, 'reader'>,
   bad: BadFiles,
 ): AsyncGenerator<Batch, void, undefined> {
-  const reader = openReader(source.spec);
   try {
     for (let step = ring.fromStep; step < ring.toStep; step++) {
       refuseHeldSlot(ring, step);

@@ -10,6 +10,7 @@ import type { SourceSpec } from './source-spec.ts';
 /** All a worker is given. */
 export interface WorkerTask {
   readonly spec: SourceSpec;
+  readonly loadSize: number;
   /** Images in the source. */
   readonly length: number;
   readonly seed: number;

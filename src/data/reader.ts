@@ -21,13 +21,17 @@ export interface ImageReader {
   close(): void;
 }
 
-/** Opens the files a source needs. Folders are opened file by file as they are read. */
-export function openReader(spec: SourceSpec): ImageReader {
+/**
+ * Opens the files a source needs. Folders are opened file by file as they are read.
+ *
+ * @param loadSize image files with a larger short side are shrunk to it, in pixels; 0 = never
+ */
+export function openReader(spec: SourceSpec, loadSize = 0): ImageReader {
   switch (spec.kind) {
     case 'folder':
-      return folderReader(spec);
+      return folderReader(spec, loadSize);
     case 'tar':
-      return tarReader(spec);
+      return tarReader(spec, loadSize);
     case 'cifar10':
       return cifar10Reader(spec);
     case 'idx':
@@ -49,22 +53,22 @@ function readAt(descriptor: number, file: string, position: number, length: numb
   return bytes;
 }
 
-function folderReader(spec: FolderSpec): ImageReader {
+function folderReader(spec: FolderSpec, loadSize: number): ImageReader {
   return {
     async read(index) {
       const path = join(spec.root, textAt(spec.paths, index));
-      return decode(readFileSync(path), path, spec.channels);
+      return decode(readFileSync(path), path, spec.channels, loadSize);
     },
     close() {},
   };
 }
 
-function tarReader(spec: TarSpec): ImageReader {
+function tarReader(spec: TarSpec, loadSize: number): ImageReader {
   const descriptor = openSync(spec.file, 'r');
   return {
     async read(index) {
       const bytes = readAt(descriptor, spec.file, spec.offsets[index]!, spec.sizes[index]!);
-      return decode(bytes, `${spec.file}:${textAt(spec.paths, index)}`, spec.channels);
+      return decode(bytes, `${spec.file}:${textAt(spec.paths, index)}`, spec.channels, loadSize);
     },
     close: () => closeSync(descriptor),
   };

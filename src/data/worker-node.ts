@@ -7,13 +7,13 @@ import type { WorkerMessage, WorkerTask } from './pool-node.ts';
 import { openReader } from './reader.ts';
 import { awaitTurn, finishPiece, isStopped, takePiece } from './ring.ts';
 
-const { spec, length, seed, recipe, imageBytes, ring, cache }: WorkerTask = workerData;
+const { spec, loadSize, length, seed, recipe, imageBytes, ring, cache }: WorkerTask = workerData;
 
 function tell(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
-const reader = openReader(spec);
+const reader = openReader(spec, loadSize);
 const parts = {
   reader,
   cache: new DecodedCache(cache),

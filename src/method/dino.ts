@@ -1,6 +1,6 @@
 /**
  * DINO (Caron et al. 2021, Algorithm 1): the student's distribution for every view is matched with the teacher's
- * distribution for every other global view. The teacher is centred and sharpened, so that neither one prototype nor the
+ * distribution for every other global view. The teacher is centered and sharpened, so that neither one prototype nor the
  * uniform distribution wins; it is a moving average of the student (`optim/`), and gets no gradient.
  */
 import {
@@ -25,6 +25,7 @@ import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from
 import { drawDropPath } from '../model/drop-path.ts';
 import { type HeadConfig, projectionHead } from '../model/head.ts';
 import { groupViews, type Method, type NoiseInput, type Objective, type ObjectiveInputs } from './method.ts';
+import { logSinkhornKnopp } from './sinkhorn.ts';
 
 export interface DinoConfig {
   readonly backbone: BackboneConfig;
@@ -32,13 +33,16 @@ export interface DinoConfig {
   /** Side of each view in pixels; the first two are the global ones, which the teacher sees. */
   readonly viewSizes: readonly number[];
   readonly studentTemp: number;
+  /** How no prototype wins: a moving center is taken off (DINO, the default), or all are used equally (Sinkhorn-Knopp). */
+  readonly centering?: 'center' | 'sinkhorn';
   readonly centerMomentum: number;
   readonly dropPathRate: number;
 }
 
 export function dino(config: DinoConfig): Method {
   const views = groupViews(config.viewSizes);
-  const coupled = usesBatchNorm(config.backbone) || (config.head.useBn && config.head.layers > 1);
+  const normsBatch = usesBatchNorm(config.backbone) || (config.head.useBn && config.head.layers > 1);
+  const coupled = normsBatch || config.centering === 'sinkhorn';
   return {
     name: 'dino',
     views,
@@ -70,13 +74,17 @@ export function selfDistillation(
   gt: Tensor,
   gs: Tensor,
   inputs: Pick<ObjectiveInputs, 'images' | 'batch' | 'scalar' | 'state'>,
-  config: Pick<DinoConfig, 'viewSizes' | 'studentTemp' | 'centerMomentum'>,
+  config: Pick<DinoConfig, 'viewSizes' | 'studentTemp' | 'centering' | 'centerMomentum'>,
 ): Objective {
   const { images, batch } = inputs;
   const views = config.viewSizes.length;
 
   // t = softmax((gt - C) / tpt)
-  const logT = logSoftmax(div(sub(gt, inputs.state('center')), inputs.scalar('teacherTemp')));
+  const tpt = inputs.scalar('teacherTemp');
+  const logT =
+    config.centering === 'sinkhorn'
+      ? logSinkhornKnopp(gt, tpt)
+      : logSoftmax(div(sub(gt, inputs.state('center')), tpt));
   const t = exp(logT);
   const [t1, t2] = [slice(t, 0, 0, images), slice(t, 0, images, 2 * images)];
 

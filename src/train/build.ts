@@ -66,6 +66,7 @@ export function methodOf(config: TrainConfig): Method {
     },
     viewSizes: viewSizes(cropRecipeOf(config)),
     studentTemp: config.studentTemp,
+    centering: config.centering,
     centerMomentum: config.centerMomentum,
     dropPathRate: config.arch === 'convnet' ? 0 : config.dropPathRate,
   });

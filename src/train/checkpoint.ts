@@ -22,6 +22,8 @@ export interface CheckpointHeader {
   readonly run: string;
   /** The line of the log that is still open (`run-log.ts`). JSON. */
   readonly openLine: string;
+  /** Milliseconds that the run has taken; 0 in checkpoints of older versions. */
+  readonly elapsed: number;
 }
 
 const FORMAT = 'dino-ts checkpoint 1';
@@ -76,6 +78,7 @@ export function encodeCheckpoint(trainer: Trainer, header: CheckpointHeader): Ui
     step: String(header.step),
     run: header.run,
     open_line: header.openLine,
+    elapsed: String(Math.round(header.elapsed)),
     optimizer_steps: JSON.stringify(steps),
   };
   const tensors = new Map<string, StoredTensor>(
@@ -163,7 +166,12 @@ export function restoreCheckpoint(trainer: Trainer, bytes: Uint8Array, file: str
   }
   const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
   for (const [name, count] of Object.entries(steps ?? {})) trainer.update.setSteps(name, Number(count));
-  return { step: Number(metadata.step), run: metadata.run ?? '', openLine: metadata.open_line ?? '' };
+  return {
+    step: Number(metadata.step),
+    run: metadata.run ?? '',
+    openLine: metadata.open_line ?? '',
+    elapsed: Number(metadata.elapsed ?? 0),
+  };
 }
 
 /** The weights of one network of a checkpoint, names relative to it (`backbone.norm.weight`). */

@@ -59,6 +59,9 @@ export const trainSchema = z.strictObject({
   useBnInHead: z.boolean().describe('batch norm in the projection head'),
 
   channels: z.union([z.literal(1), z.literal(3)], 'must be 1 or 3').describe('3 = RGB, 1 = gray'),
+  loadSize: countOrZero(
+    'short side to which larger images are shrunk when they are read for training, pixels; 0 = never',
+  ),
   globalCropsSize: count('side of the global crops, pixels'),
   localCropsSize: count('side of the local crops, pixels'),
   localCropsNumber: countOrZero('local crops of each image'),
@@ -91,7 +94,12 @@ export const trainSchema = z.strictObject({
   warmupTeacherTempEpochs: countOrZero('epochs of warm-up of the temperature, epoch by epoch'),
   warmupTeacherTempSteps: countOrZero('the same in steps, step by step'),
   studentTemp: positive('temperature of the student'),
-  centerMomentum: share('momentum of the centre'),
+  centering: z
+    .enum(['center', 'sinkhorn'])
+    .describe(
+      'what keeps one prototype from winning: a moving center (DINO), or targets that use all equally (Sinkhorn-Knopp, as DINOv2)',
+    ),
+  centerMomentum: share('momentum of the center'),
   freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),
   freezeLastLayerSteps: countOrZero('the same in steps'),
 
@@ -103,6 +111,7 @@ export const trainSchema = z.strictObject({
     .describe('threads that decode and augment; 0 = the main thread'),
   threads: count('threads of the compute engine'),
   evalEvery: countOrZero('steps between looks at the teacher during the run; 0 = never'),
+  evalImages: count('images that these looks see, at most'),
   evals: z
     .array(onlineEval)
     .min(1)
@@ -116,20 +125,27 @@ export const trainOptionsSchema = trainSchema.partial();
 export type TrainOptions = z.infer<typeof trainOptionsSchema>;
 
 /** What a run has once the recipe has filled it in. A span is counted in steps or in epochs; steps win. */
-export const trainConfigSchema = trainSchema.partial({
-  microBatch: true,
-  epochs: true,
-  steps: true,
-  minutes: true,
-  warmupEpochs: true,
-  warmupSteps: true,
-  warmupTeacherTempEpochs: true,
-  warmupTeacherTempSteps: true,
-  freezeLastLayer: true,
-  freezeLastLayerSteps: true,
-  evals: true,
-  bestBy: true,
-});
+export const trainConfigSchema = trainSchema
+  .extend({
+    // Runs of earlier versions do not have these.
+    loadSize: trainSchema.shape.loadSize.default(0),
+    centering: trainSchema.shape.centering.default('center'),
+    evalImages: trainSchema.shape.evalImages.default(5000),
+  })
+  .partial({
+    microBatch: true,
+    epochs: true,
+    steps: true,
+    minutes: true,
+    warmupEpochs: true,
+    warmupSteps: true,
+    warmupTeacherTempEpochs: true,
+    warmupTeacherTempSteps: true,
+    freezeLastLayer: true,
+    freezeLastLayerSteps: true,
+    evals: true,
+    bestBy: true,
+  });
 export type TrainConfig = z.infer<typeof trainConfigSchema>;
 
 /** What a run measures, and by which score it keeps its best checkpoint. */

@@ -85,8 +85,10 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     batchSize: config.batchSizePerGpu,
     seed: config.seed,
     fromStep,
-    toStep: plan.steps,
+    // A budget in minutes may turn out to hold more steps than were planned.
+    toStep: config.minutes === undefined ? plan.steps : Number.MAX_SAFE_INTEGER,
     workers: config.numWorkers,
+    loadSize: config.loadSize,
   });
   for await (const batch of batches) {
     const waited = performance.now() - started;
@@ -134,6 +136,7 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
       yield { type: 'stopped', step };
       return;
     }
+    if (step >= plan.steps) break;
     started = performance.now();
   }
   yield { type: 'finished', step: plan.steps };

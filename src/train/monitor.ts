@@ -84,6 +84,7 @@ export class Monitor {
   static async create(source: Source, config: TrainConfig, engine: Engine): Promise<Monitor> {
     const size = config.globalCropsSize;
     const fits = Math.min(
+      config.evalImages,
       Math.floor(MEMORY / (size * size * source.channels)),
       Math.floor(OPERATIONS / forwardOperations(backboneOf(config), size)),
     );

@@ -1,23 +1,89 @@
 /**
  * The numbers of every step of a run: schedules resolved from a config. A span may be counted in epochs (the official way;
  * the teacher's temperature and the frozen last layer then change epoch by epoch) or in steps.
+ *
+ * A budget in minutes is turned into steps by a measurement, which may be wrong: other work ran beside it, or ends. The run
+ * then changes its *pace*: the same schedule is gone through in more or in fewer steps. Every change is recorded with the
+ * step it was made at, so that what a step does is a function of stored settings alone.
  */
 import { cosineSchedule, warmupSchedule } from '../optim/schedules.ts';
 import type { TrainConfig } from './config.ts';
 import type { StepSettings } from './trainer.ts';
 
-export interface Plan {
+/** From this step on the rest of the schedule takes as many steps as are left to `steps`. */
+export interface Pace {
+  readonly step: number;
+  /** Place on the schedule at that step, in steps of the schedule as it was first made. */
+  readonly position: number;
+  /** Steps of the whole run. */
   readonly steps: number;
-  readonly stepsPerEpoch: number;
-  /** The settings of step i, counted from 0. */
-  at(step: number): StepSettings;
 }
 
-/**
- * @param steps length of the run
- * @param stepsPerEpoch whole batches in the data
- */
-export function makePlan(config: TrainConfig, steps: number, stepsPerEpoch: number): Plan {
+export class Plan {
+  readonly stepsPerEpoch: number;
+  /** Steps of the schedule as it was first made. */
+  readonly scheduleSteps: number;
+  readonly #paces: Pace[];
+  readonly #settings: (position: number, step: number) => StepSettings;
+
+  /**
+   * @param scheduleSteps length of the schedule
+   * @param stepsPerEpoch whole batches in the data
+   * @param paces changes of pace, oldest first
+   */
+  constructor(
+    config: TrainConfig,
+    scheduleSteps: number,
+    stepsPerEpoch: number,
+    paces: readonly Pace[] = [],
+  ) {
+    this.scheduleSteps = scheduleSteps;
+    this.stepsPerEpoch = stepsPerEpoch;
+    this.#paces = [{ step: 0, position: 0, steps: scheduleSteps }, ...paces];
+    this.#settings = schedules(config, scheduleSteps, stepsPerEpoch);
+  }
+
+  /** Steps of the whole run. */
+  get steps(): number {
+    return this.#paceAt(Number.POSITIVE_INFINITY).steps;
+  }
+
+  /** The place of step i on the schedule: i itself as long as the pace was never changed. */
+  position(step: number): number {
+    const pace = this.#paceAt(step);
+    const left = pace.steps - pace.step;
+    return pace.position + ((step - pace.step) * (this.scheduleSteps - pace.position)) / left;
+  }
+
+  /** The settings of step i, counted from 0. */
+  at(step: number): StepSettings {
+    if (!(step < this.steps)) throw new RangeError(`step ${step} is beyond the ${this.steps} of the run`);
+    return this.#settings(this.position(step), step);
+  }
+
+  /** Makes the run that has done `step` steps end after `steps`. @returns what is to be recorded */
+  change(step: number, steps: number): Pace {
+    const pace = { step, position: this.position(step), steps: Math.max(steps, step + 1) };
+    this.#paces.push(pace);
+    return pace;
+  }
+
+  /** Whether the pace was changed at this step or later. */
+  isChangedFrom(step: number): boolean {
+    return this.#paces.some((pace) => pace.step > 0 && pace.step >= step);
+  }
+
+  #paceAt(step: number): Pace {
+    return this.#paces.findLast((pace) => pace.step <= step) ?? { step: 0, position: 0, steps: 0 };
+  }
+}
+
+/** The settings at a place of the schedule; between two entries of a table they are interpolated. */
+function schedules(
+  config: TrainConfig,
+  steps: number,
+  stepsPerEpoch: number,
+): (position: number, step: number) => StepSettings {
   const warmupSteps = config.warmupSteps ?? Math.round((config.warmupEpochs ?? 0) * stepsPerEpoch);
   const lr = cosineSchedule({
     base: (config.lr * config.batchSizePerGpu) / 256,
@@ -29,34 +95,36 @@ export function makePlan(config: TrainConfig, steps: number, stepsPerEpoch: numb
   const momentum = cosineSchedule({ base: config.momentumTeacher, final: 1, steps });
   const temperature = temperatures(config, steps, stepsPerEpoch);
   const frozenSteps = config.freezeLastLayerSteps ?? (config.freezeLastLayer ?? 0) * stepsPerEpoch;
-  return {
-    steps,
-    stepsPerEpoch,
-    at: (step) => ({
-      step,
-      lr: entry(lr, step),
-      weightDecay: entry(weightDecay, step),
-      clip: config.clipGrad,
-      teacherMomentum: entry(momentum, step),
-      freezeLastLayer: step < frozenSteps,
-      scalars: { teacherTemp: temperature(step) },
-    }),
-  };
+  return (position, step) => ({
+    step,
+    lr: entry(lr, position),
+    weightDecay: entry(weightDecay, position),
+    clip: config.clipGrad,
+    teacherMomentum: entry(momentum, position),
+    freezeLastLayer: position < frozenSteps,
+    scalars: { teacherTemp: temperature(position) },
+  });
 }
 
-function temperatures(config: TrainConfig, steps: number, stepsPerEpoch: number): (step: number) => number {
+function temperatures(
+  config: TrainConfig,
+  steps: number,
+  stepsPerEpoch: number,
+): (position: number) => number {
   const [start, base] = [config.warmupTeacherTemp, config.teacherTemp];
   if (config.warmupTeacherTempSteps !== undefined) {
     const values = warmupSchedule({ start, base, warmup: config.warmupTeacherTempSteps, count: steps });
-    return (step) => entry(values, step);
+    return (position) => entry(values, position);
   }
   const count = Math.ceil(steps / stepsPerEpoch);
   const values = warmupSchedule({ start, base, warmup: config.warmupTeacherTempEpochs ?? 0, count });
-  return (step) => entry(values, Math.floor(step / stepsPerEpoch));
+  return (position) => entry(values, Math.floor(position / stepsPerEpoch));
 }
 
-function entry(values: Float64Array, i: number): number {
-  const value = values[i];
-  if (value === undefined) throw new RangeError(`step ${i} is beyond the ${values.length} of the run`);
-  return value;
+/** The value at a place between two entries; the last one stays beyond the end. */
+function entry(values: Float64Array, position: number): number {
+  const before = Math.min(Math.floor(position), values.length - 1);
+  const after = Math.min(before + 1, values.length - 1);
+  const value = values[before]!;
+  return value + (values[after]! - value) * (position - before);
 }

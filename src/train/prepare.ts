@@ -16,11 +16,11 @@ import {
   isBackboneAlone,
   withInitialState,
 } from './initial-state.ts';
+import { affordableSteps, type LookPlan, lookMilliseconds, planLooks } from './look-plan.ts';
 import { trainLoop } from './loop.ts';
 import { fastestTrainer, microBatchCandidates } from './micro-batch.ts';
-import { Monitor } from './monitor.ts';
-import { makePlan, type Plan } from './plan.ts';
-import { type Choice, chooseRecipe, LOOKS, type RunFacts } from './recipe.ts';
+import { Plan } from './plan.ts';
+import { type Choice, chooseRecipe, type RunFacts } from './recipe.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface Prepared {
@@ -30,8 +30,8 @@ export interface Prepared {
   readonly trainer: Trainer;
   /** Milliseconds of a step, where it was measured. */
   readonly stepMilliseconds: number | undefined;
-  /** What looks at the teacher during the run, where it had to be measured. */
-  readonly monitor: Monitor | undefined;
+  /** Milliseconds that this preparation took: a budget in minutes pays for it. */
+  readonly elapsed: number;
   /** What the run begins with, if not with nothing. */
   readonly begun?: Begun;
 }
@@ -63,6 +63,7 @@ const PROBES = 24;
 export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
   const reader = openReader(source.spec);
   const sides: number[] = [];
+  const started = performance.now();
   try {
     for (let i = 0; i < Math.min(PROBES, source.length); i++) {
       try {
@@ -88,6 +89,7 @@ export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
     imageSide: sides[sides.length >> 1] ?? 0,
     channels: source.channels,
     cores,
+    readMilliseconds: (performance.now() - started) / sides.length,
   };
 }
 
@@ -113,7 +115,6 @@ export async function prepare({
   const method = methodOf(first.config);
   checkBatch(first.config, source.length, method.couplesBatch);
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
-  const known = knownSteps(first.config, perEpoch);
   const { microBatch } = first.config;
   const trainer = await fastestTrainer(
     {
@@ -127,19 +128,17 @@ export async function prepare({
     },
     microBatch === undefined ? microBatchCandidates(first.config, method.couplesBatch) : [microBatch],
   );
+  let steps = knownSteps(first.config, perEpoch);
+  let looks: LookPlan | undefined;
   let stepMilliseconds: number | undefined;
-  let monitor: Monitor | undefined;
-  let steps = known;
-  let looks = LOOKS;
-  if (steps === undefined || measure) {
-    stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch);
-  }
-  if (steps === undefined) {
-    monitor = options.evalEvery === 0 ? undefined : await Monitor.create(source, first.config, engine);
-    const look = monitor === undefined ? 0 : await measureLook(monitor, trainer);
-    const left = (first.config.minutes ?? 1) * 60_000 - (performance.now() - started);
-    looks = affordableLooks(left, look);
-    steps = affordableSteps(left, stepMilliseconds ?? 1, look, options.evalEvery, looks);
+  if (first.config.minutes !== undefined) {
+    const budget = first.config.minutes * 60_000;
+    stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch, budget);
+    const left = budget - (performance.now() - started);
+    looks = planLooks(left, lookMilliseconds(first.config, stepMilliseconds), facts.readMilliseconds);
+    steps = affordableSteps(left, stepMilliseconds, looks, options.evalEvery);
+  } else if (measure) {
+    stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch, Number.POSITIVE_INFINITY);
   }
   // Now that the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
   const { config, choices } = chooseRecipe(options, { ...facts, steps, looks });
@@ -147,20 +146,12 @@ export async function prepare({
   return {
     config: { ...config, microBatch: trainer.microBatch },
     choices,
-    plan: makePlan(config, steps, perEpoch),
+    plan: new Plan(config, steps, perEpoch),
     trainer,
     stepMilliseconds,
-    monitor,
+    elapsed: performance.now() - started,
     ...(begun === undefined ? {} : { begun }),
   };
-}
-
-/** Milliseconds of one look at the teacher; the first one compiles. */
-async function measureLook(monitor: Monitor, trainer: Trainer): Promise<number> {
-  await monitor.observe(0, trainer.teacherWeights());
-  const start = performance.now();
-  await monitor.observe(0, trainer.teacherWeights());
-  return performance.now() - start;
 }
 
 /** @throws OptionError if the schedule has ended already */
@@ -180,42 +171,31 @@ function beginningOf(initial: InitialState | undefined): RunFacts['begins'] {
   return isBackboneAlone(initial) ? 'backbone' : 'checkpoint';
 }
 
-/** How many looks during a run, besides one at each end, take no more than half of `left` milliseconds; ten at most. */
-export function affordableLooks(left: number, look: number): number {
-  return look <= 0 ? LOOKS : Math.min(LOOKS, Math.max(1, Math.floor(left / (2 * look)) - 1));
-}
-
-/** Steps that fit into `left` milliseconds, with a look every `evalEvery` steps (`looks` in all unless given) and one at each end. */
-export function affordableSteps(
-  left: number,
-  step: number,
-  look: number,
-  evalEvery: number | undefined,
-  looks = LOOKS,
-): number {
-  const ends = 2 * look;
-  const steps =
-    evalEvery === undefined || evalEvery === 0
-      ? (left - ends - (looks - 1) * look) / step
-      : (left - ends) / (step + look / evalEvery);
-  return Math.max(1, Math.round(steps));
-}
-
-function knownSteps(config: TrainConfig, perEpoch: number): number | undefined {
+/** Steps of a budget in steps or epochs. */
+function knownSteps(config: TrainConfig, perEpoch: number): number {
   if (config.steps !== undefined) return config.steps;
-  if (config.minutes !== undefined) return undefined;
   return Math.max(1, Math.round((config.epochs ?? 1) * perEpoch));
 }
 
-/** Runs a few steps on real batches and puts the trainer back to step 0. @returns median milliseconds */
+/** The share of a budget that a measurement may take. */
+const SHARE = 0.02;
+
+/**
+ * Runs a few steps on real batches and puts the trainer back to step 0. A rough figure will do where a budget is to be kept:
+ * the pace changes while the run goes on.
+ *
+ * @param budget milliseconds of the whole run
+ * @returns median milliseconds
+ */
 async function measureStep(
   trainer: Trainer,
   source: Source,
   config: TrainConfig,
   perEpoch: number,
+  budget: number,
 ): Promise<number> {
   const times: number[] = [];
-  const plan = makePlan(config, 64, perEpoch);
+  const plan = new Plan(config, 64, perEpoch);
   const started = performance.now();
   for await (const event of trainLoop({ trainer, source, config, plan })) {
     if (event.type === 'step') times.push(event.milliseconds);
@@ -224,8 +204,9 @@ async function measureStep(
         `the measurement of a step ended early: ${event.diagnosis.title}; lower --lr, or set --clip_grad 1.`,
       );
     // The first steps fault pages in and wait for the loader.
-    if (times.length >= 8 && performance.now() - started > 4000) break;
-    if (performance.now() - started > 30_000 && times.length >= 3) break;
+    const spent = performance.now() - started;
+    if (times.length >= 8 && spent > Math.min(4000, SHARE * budget)) break;
+    if (times.length >= 3 && spent > Math.min(30_000, 2 * SHARE * budget)) break;
   }
   trainer.reset();
   const settled = times.slice(Math.min(3, times.length - 1)).sort((a, b) => a - b);

@@ -4,6 +4,7 @@
  */
 import { spanIsGiven, type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
 import { isForeign } from './contradictions.ts';
+import { LOOK_IMAGES, LOOKS, type LookPlan } from './look-plan.ts';
 
 /** What a recipe looks at. */
 export interface RunFacts {
@@ -18,8 +19,10 @@ export interface RunFacts {
   readonly begins?: 'checkpoint' | 'backbone' | undefined;
   /** Steps of the run, as far as they are known; undefined while a budget in minutes is still to be measured. */
   readonly steps?: number;
-  /** How often there is time to look at the teacher; `LOOKS` unless it was measured to be less. */
-  readonly looks?: number;
+  /** Milliseconds to read one of them. */
+  readonly readMilliseconds: number;
+  /** How a budget in minutes is shared between steps and looks at the teacher. */
+  readonly looks?: LookPlan | undefined;
 }
 
 /** A value that the recipe chose, and why. */
@@ -61,9 +64,6 @@ export function chooseRecipe(options: TrainOptions, facts: RunFacts): Recipe {
   };
 }
 
-/** How often a run looks at its teacher unless told otherwise. */
-export const LOOKS = 10;
-
 const official = 'official default';
 
 /** main_dino.py's defaults; ViT-S/16 unless another architecture is asked for. */
@@ -84,6 +84,7 @@ function paper(options: TrainOptions, { channels, cores, steps, looks }: RunFact
     normLastLayer: [true, official],
     useBnInHead: [false, official],
     channels: [channels, 'as the images are'],
+    loadSize: [0, official],
     globalCropsSize: [224, official],
     localCropsSize: [96, official],
     localCropsNumber: [8, official],
@@ -106,21 +107,29 @@ function paper(options: TrainOptions, { channels, cores, steps, looks }: RunFact
     warmupTeacherTemp: [0.04, official],
     warmupTeacherTempEpochs: [0, official],
     studentTemp: [0.1, official],
+    centering: ['center', official],
     centerMomentum: [0.9, official],
     freezeLastLayer: [1, official],
     ...machine(cores, steps, looks),
   };
 }
 
-function machine(cores: number, steps: number | undefined, looks = LOOKS): Suggestions {
+function machine(cores: number, steps: number | undefined, looks: LookPlan | undefined): Suggestions {
+  const { count = LOOKS, images = LOOK_IMAGES } = looks ?? {};
   return {
     numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
     threads: [cores, 'one for each core'],
     evalEvery: [
-      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / looks)),
-      looks === LOOKS
+      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / count)),
+      count === LOOKS
         ? 'ten looks at the teacher during the run'
-        : 'few looks at the teacher: more would take over half of the time',
+        : 'few looks at the teacher: the time is for training',
+    ],
+    evalImages: [
+      images,
+      images === LOOK_IMAGES
+        ? 'enough to follow the training'
+        : 'as many as can be looked at in a twelfth of the time',
     ],
     saveEvery: [200, 'a stop costs at most this many steps'],
   };
@@ -138,6 +147,9 @@ function vitShape(arch: string, patchSize: number, reason: string): Suggestions 
     heads: [heads, reason],
   };
 }
+
+/** Images are read at up to so many times the side of a global crop: the smallest crop is still shrunk, not enlarged. */
+const LOAD_FACTOR = 3;
 
 /** Fitted to small data and short budgets on a CPU; what is not small or short approaches the paper. */
 function auto(options: TrainOptions, facts: RunFacts): Suggestions {
@@ -180,6 +192,13 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
         : 'micro-batches need images that do not depend on each other',
     ],
     channels: [facts.channels, 'as the images are'],
+    loadSize:
+      facts.imageSide > 1.5 * LOAD_FACTOR * global
+        ? [
+            LOAD_FACTOR * global,
+            `crops of ${global} pixels need no more, and large photos are read several times faster`,
+          ]
+        : [0, 'images are small enough to be read whole'],
     globalCropsSize: [
       global,
       global < facts.imageSide && global === largest
@@ -214,6 +233,7 @@ function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     warmupTeacherTemp: [convolutional ? 0.02 : 0.04, convolutional ? 'the same from the start' : official],
     warmupTeacherTempSteps: [0, official],
     studentTemp: [0.1, official],
+    centering: ['center', official],
     centerMomentum: [0.9, official],
     freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
     ...machine(facts.cores, facts.steps ?? options.steps, facts.looks),

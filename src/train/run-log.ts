@@ -58,16 +58,16 @@ const EMPTY: OpenLine = {
 export class RunLog {
   readonly #folder: RunFolder;
   readonly #batchSize: number;
-  readonly #lastStep: number;
+  readonly #run: { readonly steps: number };
   readonly #skipped: Set<string>;
   #line: OpenLine = EMPTY;
   #recent: readonly Vitals[] = [];
 
-  /** @param lastStep the step that ends the run */
-  constructor(folder: RunFolder, batchSize: number, lastStep: number) {
+  /** @param run how many steps it has; the last one ends a line */
+  constructor(folder: RunFolder, batchSize: number, run: { readonly steps: number }) {
     this.#folder = folder;
     this.#batchSize = batchSize;
-    this.#lastStep = lastStep;
+    this.#run = run;
     this.#skipped = new Set(
       folder.has('skipped.txt') ? folder.readText('skipped.txt').split('\n').map(keyOf) : [],
     );
@@ -158,7 +158,7 @@ export class RunLog {
     const { step, loss, teacherEntropy, gradientNorm, settings } = event;
     const vitals = { step, loss, teacherEntropy, lr: settings.lr, gradientNorm };
     this.#recent = (step - 1) % EXAMINATION === 0 ? [vitals] : [...this.#recent, vitals];
-    if (step % LOG_EVERY === 0 || step === this.#lastStep) this.#close(event);
+    if (step % LOG_EVERY === 0 || step === this.#run.steps) this.#close(event);
   }
 
   /** Writes the line, under the official names where there are such. */

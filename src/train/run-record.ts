@@ -30,8 +30,11 @@ const recordSchema = z.object({
   }),
   config: trainConfigSchema,
   choices: z.array(z.object({ name: z.string(), value: z.string(), reason: z.string() })),
+  /** Of the schedule, see `plan.ts`. */
   steps: z.number().int().min(1),
   stepsPerEpoch: z.number().int().min(1),
+  /** How a budget in minutes was kept. */
+  paces: z.array(z.object({ step: z.number(), position: z.number(), steps: z.number() })).default([]),
   /** What the run began with, if not with nothing. */
   init: z.object({ path: z.string(), fromStep: z.number(), taken: z.string() }).optional(),
   command: z.string(),
@@ -63,6 +66,7 @@ export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord
     },
     ...rest,
     choices: [...choices],
+    paces: [],
     created: new Date().toISOString(),
   };
 }

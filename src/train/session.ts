@@ -10,11 +10,12 @@ import { evalsOf, type OnlineEval } from './config.ts';
 import { examineFeatures, explainNotFinite } from './doctor.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Monitor, type Observation } from './monitor.ts';
-import { makePlan, type Plan } from './plan.ts';
+import { Plan } from './plan.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import { RunLog } from './run-log.ts';
 import { checkSameImages, makeRecord, type RunRecord, readRecord } from './run-record.ts';
+import { TimeBudget } from './time-budget.ts';
 import { Trainer } from './trainer.ts';
 
 export { type RunRecord, readRecord } from './run-record.ts';
@@ -23,6 +24,8 @@ export type SessionEvent =
   | TrainEvent
   | { readonly type: 'observed'; readonly observation: Observation }
   | { readonly type: 'saved'; readonly step: number; readonly file: string }
+  /** A budget in minutes: the run will have this many steps. */
+  | { readonly type: 'paced'; readonly step: number; readonly steps: number }
   /** The weights that a run began with beside those it ends with; `best.safetensors` holds the better ones. */
   | {
       readonly type: 'compared';
@@ -43,10 +46,10 @@ export interface Session {
   readonly plan: Plan;
   readonly trainer: Trainer;
   readonly log: RunLog;
-  /** Looks at the teacher; made when it is needed unless it is there already. The session disposes of it. */
-  readonly monitor?: Monitor;
   /** Steps that are done already. */
   readonly fromStep: number;
+  /** Milliseconds that the run has taken so far, its preparation included. */
+  readonly elapsed: number;
 }
 
 const LAST = 'checkpoint.safetensors';
@@ -57,17 +60,22 @@ export function newSession(
   prepared: Prepared,
   { source, folder, engine, command }: { source: Source; folder: RunFolder; engine: Engine; command: string },
 ): Session {
-  const { config, choices, plan, trainer, monitor, begun } = prepared;
+  const { config, choices, plan, trainer, begun } = prepared;
   const { steps, stepsPerEpoch } = plan;
   const init =
     begun === undefined ? {} : { init: { path: begun.name, fromStep: begun.fromStep, taken: begun.taken } };
   const record = makeRecord({ source, config, choices, steps, stepsPerEpoch, command, ...init });
-  folder.writeTextAtomic('config.json', `${JSON.stringify(record, null, 2)}\n`);
-  const log = new RunLog(folder, config.batchSizePerGpu, steps);
+  writeRecord(folder, record);
+  const log = new RunLog(folder, config.batchSizePerGpu, plan);
   const fromStep = begun?.fromStep ?? 0;
   // What the seed does not give again has to be there for a resume before the first save.
   if (begun !== undefined) {
-    const header = { step: fromStep, run: JSON.stringify(record), openLine: log.openLine };
+    const header = {
+      step: fromStep,
+      run: JSON.stringify(record),
+      openLine: log.openLine,
+      elapsed: prepared.elapsed,
+    };
     folder.writeAtomic(LAST, encodeCheckpoint(trainer, header));
   }
   return {
@@ -79,8 +87,12 @@ export function newSession(
     trainer,
     log,
     fromStep,
-    ...(monitor === undefined ? {} : { monitor }),
+    elapsed: prepared.elapsed,
   };
+}
+
+function writeRecord(folder: RunFolder, record: RunRecord): void {
+  folder.writeTextAtomic('config.json', `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /**
@@ -92,7 +104,7 @@ export async function resumeSession(folder: RunFolder, source: Source, engine: E
   folder.removeLeftovers();
   const record = readRecord(folder);
   checkSameImages(record, source);
-  const { config, steps, stepsPerEpoch } = record;
+  const { config, steps, stepsPerEpoch, paces } = record;
   const trainer = await Trainer.create({
     method: methodOf(config),
     engine,
@@ -107,7 +119,8 @@ export async function resumeSession(folder: RunFolder, source: Source, engine: E
     ? restoreCheckpoint(trainer, folder.read(LAST), folder.file(LAST))
     : undefined;
   const fromStep = header?.step ?? 0;
-  const log = new RunLog(folder, config.batchSizePerGpu, steps);
+  const plan = new Plan(config, steps, stepsPerEpoch, paces);
+  const log = new RunLog(folder, config.batchSizePerGpu, plan);
   if (header === undefined && log.lastTrained() > config.saveEvery)
     throw new Error(
       `${folder.file(LAST)} is missing, though ${folder.file('log.txt')} tells of step ${log.lastTrained()}: restore it${folder.has(BEST) ? ` (or a copy of ${BEST} in its place)` : ''}, or start a new run.`,
@@ -118,10 +131,11 @@ export async function resumeSession(folder: RunFolder, source: Source, engine: E
     source,
     engine,
     record,
-    plan: makePlan(config, steps, stepsPerEpoch),
+    plan,
     trainer,
     log,
     fromStep,
+    elapsed: header?.elapsed ?? 0,
   };
 }
 
@@ -135,8 +149,9 @@ export async function* runSession(
 ): AsyncGenerator<SessionEvent, void, undefined> {
   const { folder, source, engine, trainer, plan, record, fromStep, log } = session;
   const { config } = record;
-  const monitor =
-    config.evalEvery > 0 ? (session.monitor ?? (await Monitor.create(source, config, engine))) : undefined;
+  const started = performance.now();
+  const elapsed = (): number => session.elapsed + performance.now() - started;
+  const monitor = config.evalEvery > 0 ? await Monitor.create(source, config, engine) : undefined;
   const { bestBy: wanted } = evalsOf(config);
   // Without labels only a run with something to lose needs a score: in how many directions its features differ.
   const bestBy: Measure = record.init !== undefined && source.classes.length < 2 ? 'rank' : wanted;
@@ -153,14 +168,16 @@ export async function* runSession(
       log.diagnosis(step, diagnosis);
       return { type: 'failed', step, diagnosis, finite: false };
     }
-    const header = { step, run: JSON.stringify(record), openLine: log.openLine };
+    const header = { step, run: JSON.stringify(record), openLine: log.openLine, elapsed: elapsed() };
     folder.writeAtomic(file, encodeCheckpoint(trainer, header));
     if (file === LAST) saved = step;
     return { type: 'saved', step, file };
   };
   const observe = async function* (step: number): AsyncGenerator<SessionEvent> {
     if (monitor === undefined) return;
+    const asked = performance.now();
     const observation = await monitor.observe(step, trainer.teacherWeights());
+    budget?.look(performance.now() - asked);
     log.observation(observation, monitor);
     yield { type: 'observed', observation };
     const finding = step === firstStep ? undefined : examineFeatures(observation.spread, observation.images);
@@ -173,6 +190,26 @@ export async function* runSession(
       best = score;
       yield save(step, BEST);
     }
+  };
+  const looks = config.evalEvery > 0 ? plan.scheduleSteps / config.evalEvery : 0;
+  const budget =
+    config.minutes === undefined
+      ? undefined
+      : new TimeBudget({ plan, milliseconds: config.minutes * 60_000 - session.elapsed, looks });
+  /** Changes the pace where time has turned out to be more or less than planned; a resumed run repeats the changes that were made. */
+  const keepTime = (step: number): SessionEvent[] => {
+    if (budget === undefined || plan.isChangedFrom(step)) return [];
+    const steps = budget.revisedSteps(step);
+    if (steps === undefined) return [];
+    record.paces.push(plan.change(step, steps));
+    writeRecord(folder, record);
+    return [{ type: 'paced', step, steps: plan.steps }];
+  };
+  /** Looks are spread over the schedule, whatever its pace. */
+  const isLook = (step: number): boolean => {
+    if (config.evalEvery === 0) return false;
+    const count = (at: number): number => Math.floor(plan.position(at) / config.evalEvery);
+    return count(step) > count(step - 1);
   };
   /** For a run that began with weights: were they better? */
   const compare = function* (step: number): Generator<SessionEvent> {
@@ -198,9 +235,11 @@ export async function* runSession(
         case 'step': {
           done = event.step;
           log.step(event);
+          budget?.step(event.milliseconds);
           if (event.step === plan.steps) break; // see 'finished'
           // Looking comes first: what a checkpoint says was done is in the log.
-          if (config.evalEvery > 0 && event.step % config.evalEvery === 0) yield* observe(event.step);
+          if (isLook(event.step)) yield* observe(event.step);
+          yield* keepTime(event.step);
           if (event.step % config.saveEvery === 0) {
             const result = save(event.step, LAST);
             yield result;

@@ -230,7 +230,7 @@ describe('threads', () => {
     const source = scenesSource({ count: 20, size: 16 });
     const ring = allocateRing({ fromStep: 0, toStep: 8, batchSize: 4, pieceSize: 2, imageBytes, slots: 4 });
     const cache = allocateCache(20, 1e6, 3);
-    const task = { spec: source.spec, length: 20, seed: 0, recipe, imageBytes, ring, cache };
+    const task = { spec: source.spec, loadSize: 0, length: 20, seed: 0, recipe, imageBytes, ring, cache };
     const pool = new WorkerPool(2, task, () => {});
     await pool.until(() => [0, 1, 2, 3].every((step) => isFilled(ring, step)));
     for (const step of [0, 1, 2, 3]) releaseSlot(ring, step);
@@ -246,7 +246,7 @@ describe('threads', () => {
     const source = scenesSource({ count: 20, size: 16 });
     const ring = allocateRing({ fromStep: 0, toStep: 8, batchSize: 4, pieceSize: 2, imageBytes, slots: 4 });
     const cache = allocateCache(20, 0, 3);
-    const task = { spec: source.spec, length: 20, seed: 0, recipe, imageBytes, ring, cache };
+    const task = { spec: source.spec, loadSize: 0, length: 20, seed: 0, recipe, imageBytes, ring, cache };
     const run = async (code: string): Promise<void> => {
       const pool = new WorkerPool(
         1,

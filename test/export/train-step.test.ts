@@ -11,7 +11,7 @@ import { f32, parseSafetensors } from '../../src/format/safetensors.ts';
 import { Random } from '../../src/random/random.ts';
 import { methodOf } from '../../src/train/build.ts';
 import { restoreCheckpoint } from '../../src/train/checkpoint.ts';
-import { makePlan } from '../../src/train/plan.ts';
+import { Plan } from '../../src/train/plan.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { dino } from '../cli/command.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
@@ -77,7 +77,7 @@ describe.each([
     onTestFinished(() => trainer.dispose());
     const checkpoint = session.folder.read('checkpoint.safetensors');
     const { step: done } = restoreCheckpoint(trainer, checkpoint, 'checkpoint');
-    const plan = makePlan(config, steps, stepsPerEpoch);
+    const plan = new Plan(config, steps, stepsPerEpoch);
     const losses: number[] = [];
     for (const groups of crops) {
       const { loss } = await trainer.step(

@@ -4,7 +4,7 @@ import { Random } from '../../src/random/random.ts';
 import { methodOf } from '../../src/train/build.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import { fastestTrainer, microBatchCandidates } from '../../src/train/micro-batch.ts';
-import { affordableLooks, affordableSteps, prepare } from '../../src/train/prepare.ts';
+import { prepare } from '../../src/train/prepare.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import {
   follow,
@@ -170,19 +170,6 @@ describe('the training state', () => {
     expect(measured.plan.steps).toBeGreaterThan(whole / 2);
     const fresh = await prepared(tinyConvnet);
     expect(stateOf(measured.trainer)).toEqual(stateOf(fresh.trainer));
-  });
-});
-
-describe('a budget in minutes', () => {
-  it('pays for the looks at the teacher, ten in the run unless given and one at each end', () => {
-    expect(affordableSteps(60_000, 100, 1000, undefined)).toBe(490);
-    expect(affordableSteps(60_000, 100, 1000, 50)).toBe(483);
-    expect(affordableSteps(60_000, 100, 0, 0)).toBe(600);
-    expect(affordableSteps(-5, 100, 1000, undefined)).toBe(1);
-    // Looks that are long for the budget are few, and leave half of it to the training.
-    expect([60_000, 12_000, 6000, 500].map((left) => affordableLooks(left, 1000))).toEqual([10, 5, 2, 1]);
-    expect(affordableLooks(1000, 0)).toBe(10);
-    expect(affordableSteps(12_000, 100, 1000, undefined, 5)).toBe(60);
   });
 });
 

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import type { TrainOptions } from '../../src/train/config.ts';
 import { chooseRecipe, type RunFacts } from '../../src/train/recipe.ts';
 
-const photos: RunFacts = { images: 5000, imageSide: 375, channels: 3, cores: 2, steps: 4000 };
+const photos: RunFacts = {
+  images: 5000,
+  imageSide: 375,
+  channels: 3,
+  cores: 2,
+  steps: 4000,
+  readMilliseconds: 5,
+};
 
 const chosen = (options: TrainOptions, facts: Partial<RunFacts> = {}) =>
   chooseRecipe(options, { ...photos, ...facts });

@@ -2,7 +2,7 @@
 import { GraphError } from '../errors.ts';
 import { Node, type Op, type Tensor } from '../tensor.ts';
 import { add, div, maximum, mul, scale, shift, sqrt, square, stopGradient, sub } from './elementwise.ts';
-import { reshape } from './layout.ts';
+import { expand, reshape } from './layout.ts';
 import { scalar } from './leaf.ts';
 import { gemm } from './product.ts';
 import { mean, sum, sumOfSquares, sumTo } from './reduce.ts';
@@ -66,42 +66,69 @@ export interface BatchStatistics {
 
 type BatchNormAttributes = { eps: number };
 
+/**
+ * Elements of a row in which channels are repeated before they are scaled: engines broadcast long rows at the speed of
+ * memory and short ones (32 channels) at a third of it.
+ */
+const WIDE = 1024;
+
+/** How many rows of channels make one wide row: the largest divisor of the rows that keeps it within `WIDE`. */
+function rowsTogether(rows: number, channels: number): number {
+  let together = Math.max(1, Math.floor(WIDE / channels));
+  while (rows % together !== 0) together--;
+  return together;
+}
+
 const batchNormOp: Op<BatchNormAttributes> = {
   name: 'batchNorm',
   infer: ([x, weight, bias]) => {
-    const channels = x?.shape[1];
-    if (x?.shape.length !== 2 || weight?.shape[0] !== channels || bias?.shape[0] !== channels) {
+    const channels = weight?.shape[0] ?? 0;
+    if (x?.shape.length !== 2 || (x.shape[1] ?? 0) % channels !== 0 || bias?.shape[0] !== channels) {
       throw new GraphError(`wants rows of channels, a weight and a bias, got [${x?.shape.join(', ')}]`);
     }
-    const statistic = { dtype: x.dtype, shape: [channels ?? 0] };
+    const statistic = { dtype: x.dtype, shape: [channels] };
     return [x, statistic, statistic, x]; // y, mean, biased variance, x - mean
   },
   // With c = x - mean, s = 1 / sd: dx = w s (g - mean(g)) - w s^3 mean(g c) c, one pass less than through xhat.
   gradient: (node, [g]) => {
     if (g === undefined) return [];
     const [x, weight, centred] = [node.input(0), node.input(1), node.output(3)];
+    const channels = weight.dim(0);
+    const together = x.dim(1) / channels;
+    const rows = x.dim(0) * together;
+    const perChannel = (wide: Tensor): Tensor => sum(reshape(wide, [rows, channels]), { axes: [0] });
+    const repeated = (perChannel: Tensor): Tensor =>
+      reshape(expand(reshape(perChannel, [1, channels]), [together, channels]), [1, x.dim(1)]);
     const inverse = div(scalar(1), sqrt(shift(node.output(2), node.attributes.eps)));
-    const rows = { axes: [0] };
-    const total = sum(g, rows); // d bias
-    const correlation = sum(mul(g, centred), rows);
+    const total = perChannel(g); // d bias
+    const correlation = perChannel(mul(g, centred));
     const factor = mul(weight, inverse);
-    const alongX = scale(mul(mul(factor, square(inverse)), correlation), 1 / x.dim(0));
-    const constant = scale(mul(factor, total), 1 / x.dim(0));
-    const dx = sub(sub(mul(g, factor), mul(centred, alongX)), constant);
+    const alongX = scale(mul(mul(factor, square(inverse)), correlation), 1 / rows);
+    const constant = scale(mul(factor, total), 1 / rows);
+    const dx = sub(sub(mul(g, repeated(factor)), mul(centred, repeated(alongX))), repeated(constant));
     return [dx, mul(correlation, inverse), total];
   },
   lower: (node, to) => {
-    const [x, weight, bias] = node.inputs.map((t) => to.name(t));
-    const [rows, channels] = [node.input(0).dim(0), node.input(0).dim(1)];
+    const [x = '', weight = '', bias = ''] = node.inputs.map((t) => to.name(t));
+    const [wideRows, width, channels] = [node.input(0).dim(0), node.input(0).dim(1), node.input(1).dim(0)];
+    const together = width / channels;
+    const rows = wideRows * together;
     const ones = to.floats(new Float32Array(rows).fill(1), [1, rows]);
-    const columnMean = (name: string): string =>
-      to.emit('Gemm', [ones, name], { attributes: { alpha: { float: 1 / rows } } });
-    const average = columnMean(x ?? ''); // [1, C]
-    const centred = to.emit('Sub', [x ?? '', average]);
-    const variance = columnMean(to.emit('Mul', [centred, centred]));
+    const channelMean = (wide: string): string =>
+      to.emit('Gemm', [ones, to.emit('Reshape', [wide, to.ints([rows, channels])])], {
+        attributes: { alpha: { float: 1 / rows } },
+      });
+    const repeated = (perChannel: string): string =>
+      to.emit('Reshape', [
+        to.emit('Expand', [perChannel, to.ints([together, channels])]),
+        to.ints([1, width]),
+      ]);
+    const average = channelMean(x); // [1, C]
+    const centred = to.emit('Sub', [x, repeated(average)]);
+    const variance = channelMean(to.emit('Mul', [centred, centred]));
     const deviation = to.emit('Sqrt', [to.emit('Add', [variance, to.floats([node.attributes.eps], [])])]);
-    const factor = to.emit('Div', [weight ?? '', deviation]);
-    const y = to.emit('Add', [to.emit('Mul', [centred, factor]), bias ?? '']);
+    const factor = to.emit('Div', [weight, deviation]); // [1, C]
+    const y = to.emit('Add', [to.emit('Mul', [centred, repeated(factor)]), repeated(bias)]);
     const flat = (name: string): string => to.emit('Reshape', [name, to.ints([channels])]);
     return [y, flat(average), flat(variance), centred];
   },
@@ -117,7 +144,9 @@ export function batchNormTrain(
   bias: Tensor,
   eps: number,
 ): { readonly y: Tensor; readonly statistics: BatchStatistics } {
-  const node = new Node(batchNormOp, [reshape(x, [-1, x.dim(-1)]), weight, bias], { eps });
+  const channels = x.dim(-1);
+  const together = rowsTogether(x.size / channels, channels);
+  const node = new Node(batchNormOp, [reshape(x, [-1, together * channels]), weight, bias], { eps });
   return {
     y: reshape(node.output(0), x.shape),
     statistics: { mean: stopGradient(node.output(1)), variance: stopGradient(node.output(2)) },
