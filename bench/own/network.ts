@@ -30,7 +30,7 @@ export function microBatchOf(size: Size): number {
 }
 
 function backboneOf({ network, image }: Size): BackboneConfig {
-  if (network.kind === 'convnet') return { ...network, channels: 3, blocks: 1 };
+  if (network.kind === 'convnet') return { ...network, channels: 3, blocks: network.widths.map(() => 1) };
   const { patch, ...shape } = network;
   return { ...shape, patchSize: patch, imageSize: image, channels: 3, mlpRatio: 4 };
 }

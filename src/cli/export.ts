@@ -7,8 +7,10 @@ import { ortNode } from '../engine/ort-node.ts';
 import { openSubject, type Subject } from '../eval/subject.ts';
 import { type ExportedFiles, exportFiles, exportTargets } from '../export/export-files.ts';
 import { trainStepFiles } from '../export/train-step.ts';
+import { describeNetwork } from '../model/backbone.ts';
 import { methodOf } from '../train/build.ts';
 import { restoreCheckpoint } from '../train/checkpoint.ts';
+import { isConvolutional } from '../train/config.ts';
 import { Plan } from '../train/plan.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { readRecord } from '../train/run-record.ts';
@@ -107,7 +109,7 @@ async function exportTrainStep(run: string, output: string | undefined): Promise
   if (!folder.has('checkpoint.safetensors'))
     throw new Error(`${folder.file('checkpoint.safetensors')} does not exist: let the run write one first.`);
   const { optimizer, seed, channels, batchSizePerGpu: batchSize } = record.config;
-  if (record.config.arch !== 'convnet' && record.config.dropPathRate > 0)
+  if (!isConvolutional(record.config.arch) && record.config.dropPathRate > 0)
     console.error('Stochastic depth is left out: exported steps have no random numbers besides their crops.');
   const config = { ...record.config, dropPathRate: 0 };
   const trainer = await Trainer.create({
@@ -121,7 +123,7 @@ async function exportTrainStep(run: string, output: string | undefined): Promise
   try {
     const file = folder.file('checkpoint.safetensors');
     const { step } = restoreCheckpoint(trainer, folder.read('checkpoint.safetensors'), file);
-    const plan = new Plan(record.config, record.steps, record.stepsPerEpoch);
+    const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
     if (step >= plan.steps)
       throw new Error(
         `${run} has done all of its ${step} steps: stop a run before its end to export what is left.`,
@@ -153,10 +155,7 @@ function card(subject: Subject, target: 'huggingface' | 'transformers.js'): stri
     target,
     images: source.images,
     source: basename(source.path),
-    network:
-      subject.backbone.kind === 'vit'
-        ? `ViT of width ${config.dim}, ${config.depth} blocks, ${config.heads} heads, patches of ${config.patchSize}`
-        : `Convolutional net, stages of ${config.widths.join(', ')} channels`,
+    network: describeNetwork(subject.backbone),
     steps,
     batch: config.batchSizePerGpu,
     size: subject.size,

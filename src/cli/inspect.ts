@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { openSubject, readHuggingFaceConfig } from '../eval/subject.ts';
-import type { BackboneConfig } from '../model/backbone.ts';
+import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
 import type { VitConfig } from '../model/vit.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun } from '../train/checkpoint.ts';
@@ -151,11 +151,8 @@ function inspectCheckpoint(
 }
 
 function networkLine(backbone: BackboneConfig, size: number, channels: number): string {
-  const usual = `images of ${size} pixels, ${channels} channels`;
-  if (backbone.kind === 'convnet')
-    return `network: convolutional net, stages of ${backbone.widths.join(', ')} channels, ${usual}`;
-  const { dim, depth, heads, patchSize } = backbone;
-  return `network: ViT, width ${dim}, ${depth} blocks, ${heads} heads, patches of ${patchSize}, ${usual}${particulars(backbone)}`;
+  const more = backbone.kind === 'vit' ? particulars(backbone) : '';
+  return `network: ${describeNetwork(backbone)}, images of ${size} pixels, ${channels} channels${more}`;
 }
 
 /** What only some networks have. */

@@ -166,13 +166,13 @@ async function objectMasks(
   seed: number,
 ): Promise<ObjectMasks | undefined> {
   const { backbone } = monitor;
-  if (backbone.config.kind !== 'vit') return undefined;
-  const [side, patch] = [backbone.attentionSide, backbone.config.patchSize];
+  const { attentionSide: side, patch, heads } = backbone;
+  if (heads === 0) return undefined;
   const size = side * patch;
   const grid = { rows: side, columns: side, patch };
   const scores = sceneClasses.map((name) => ({ name, trained: 0, untrained: 0, images: 0 }));
   const source = scenesSource({ count: MASKED_SCENES, seed, size });
-  const each = backbone.config.heads * side * side;
+  const each = heads * side * side;
   for await (const batch of evalImages(source, { size, batch: 50 })) {
     const maps = [
       await backbone.attention(trained, batch.pixels),

@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
+import { describeNetwork } from '../model/backbone.ts';
 import type { EvaluationSection } from '../report/blocks.ts';
 import { renderReport } from '../report/html.ts';
 import type { Curve, Curves, Finding, Report } from '../report/model.ts';
 import { decodeSection } from '../report/stored-section.ts';
+import { backboneOf } from '../train/build.ts';
 import { toFlag } from '../train/config.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
 import { openRecorded, type RunRecord, readRecord } from '../train/run-record.ts';
@@ -132,10 +134,6 @@ function facts(
   { config, source, steps }: RunRecord,
   log: readonly LogLine[],
 ): { name: string; value: string }[] {
-  const network =
-    config.arch === 'convnet'
-      ? `convolutional net, stages of ${config.widths.join(', ')} channels`
-      : `ViT, dim ${config.dim}, depth ${config.depth}, heads ${config.heads}, patch ${config.patchSize}`;
   const rates = log.flatMap((line) =>
     typeof line.images_per_second === 'number' ? [line.images_per_second] : [],
   );
@@ -145,7 +143,7 @@ function facts(
       name: 'Images',
       value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${source.classes.length} classes` : ''}`,
     },
-    { name: 'Network', value: network },
+    { name: 'Network', value: describeNetwork(backboneOf(config)) },
     {
       name: 'Crops',
       value: `2 of ${config.globalCropsSize} px, ${config.localCropsNumber} of ${config.localCropsSize} px`,

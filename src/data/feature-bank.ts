@@ -32,6 +32,8 @@ const infoSchema = z.object({
   channels: z.union([z.literal(1), z.literal(3)]),
   images: z.number(),
   dim: z.number(),
+  /** Views of each image whose features were averaged. */
+  views: z.number().default(1),
   /** Whether rows were divided by their L2 norms. */
   normalized: z.boolean(),
   /** Where the images were, as it was given. */

@@ -1,11 +1,11 @@
 /**
- * What a ViT attends to in one image (official `visualize_attention.py`): the maps of all heads and their mean, their masks,
+ * What a network attends to in one image (official `visualize_attention.py`): the maps of all heads and their mean, their masks,
  * and the patch tokens of the last block, in one pass. `patchColors` and `patchSimilarity` make pictures of the tokens.
  */
 import { statisticsFor } from '../data/assemble.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Image } from '../image/image.ts';
-import { vit } from '../model/vit.ts';
+import { placeOutputs } from '../model/backbone.ts';
 import { enlargeMask, meanHead, type PatchView, patchView } from './attention-maps.ts';
 import { attentionMask, attentionMasks, MASK_SHARE } from './attention-masks.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
@@ -37,7 +37,7 @@ export interface Attended {
 }
 
 /**
- * @throws Error for a convolutional network
+ * @throws Error for a network without attention
  * @throws RangeError when the image has no room for a patch at this size
  */
 export async function attend(
@@ -46,14 +46,14 @@ export async function attend(
   image: Image,
   { size = [backbone.size], share = MASK_SHARE }: AttendOptions = {},
 ): Promise<Attended> {
-  const config = backbone.requireVit('attention maps');
-  const { heads, patchSize } = config;
-  const view = patchView(image, size, patchSize, statisticsFor(image.channels));
+  backbone.requireAttention('attention maps');
+  const { heads, patch } = backbone;
+  const view = patchView(image, size, patch, statisticsFor(image.channels));
   const { height, width } = view.image;
   const batch = { pixels: view.pixels, height, width };
   const { maps, tokens } = await backbone.compute('attend', weights, batch, (scope, x) => {
-    const { clsAttention, patches } = vit(scope, x, config);
-    return { maps: clsAttention, tokens: patches };
+    const { attention, tokens } = placeOutputs(scope, x, backbone.config);
+    return { maps: attention, tokens };
   });
   const mean = meanHead(maps, heads);
   return {

@@ -8,6 +8,7 @@ import { type Extracted, extractFeatures, type NetworkFeature } from './extract.
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import type { FeatureRows } from './knn.ts';
 import { fitPca, type Pca, projectPca } from './pca.ts';
+import { type ViewCount, viewsOf } from './views.ts';
 
 export type ContenderName = 'trained' | 'untrained' | 'pixels' | 'pca';
 
@@ -55,6 +56,8 @@ export interface CompareOptions {
   readonly engine: Engine;
   /** What is taken of the network; the class token or the pooled feature unless given. */
   readonly feature?: NetworkFeature;
+  /** Views of each image whose features are averaged; one, the official protocol, unless given. */
+  readonly views?: ViewCount;
   readonly onProgress?: (what: string, done: number, total: number) => void;
 }
 
@@ -66,7 +69,7 @@ export interface CompareOptions {
  */
 export async function compareFeatures(
   sources: readonly Source[],
-  { backbone, trained, untrained, engine, feature, onProgress }: CompareOptions,
+  { backbone, trained, untrained, engine, feature, views = 1, onProgress }: CompareOptions,
 ): Promise<Comparison> {
   const weights = new Map([
     ['trained', trained],
@@ -76,7 +79,10 @@ export async function compareFeatures(
   for (const source of sources) {
     const watch = (done: number, total: number) => onProgress?.(`features of ${source.name}`, done, total);
     extracted.push(
-      await extractFeatures(source, backbone, weights, watch, feature === undefined ? {} : { feature }),
+      await extractFeatures(source, backbone, weights, watch, {
+        view: (image) => viewsOf(image, backbone.size, views),
+        ...(feature === undefined ? {} : { feature }),
+      }),
     );
   }
   const [first] = extracted;

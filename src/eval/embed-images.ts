@@ -3,6 +3,7 @@ import type { Source } from '../data/source.ts';
 import { evalImages } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { type FeatureRows, l2NormalizedRows } from './knn.ts';
+import { meanFeatures, type ViewCount, viewsOf } from './views.ts';
 
 export interface EmbeddedBatch {
   /** Numbers of the images in the source. */
@@ -18,6 +19,8 @@ export interface EmbedOptions {
   readonly onSkip?: (key: string, reason: string) => void;
   /** Images at a time. Default 128. */
   readonly batch?: number;
+  /** Views of each image whose features are averaged; one, the official protocol, unless given. */
+  readonly views?: ViewCount;
 }
 
 /** @throws Error naming the image whose feature is not finite */
@@ -25,15 +28,17 @@ export async function* embedImages(
   source: Source,
   backbone: FrozenBackbone,
   weights: Weights,
-  { normalize = false, onSkip, batch = 128 }: EmbedOptions = {},
+  { normalize = false, onSkip, batch = 128, views = 1 }: EmbedOptions = {},
 ): AsyncGenerator<EmbeddedBatch> {
   const images = evalImages(source, {
     size: backbone.size,
     batch,
+    view: (image) => viewsOf(image, backbone.size, views),
     ...(onSkip === undefined ? {} : { onSkip }),
   });
-  for await (const { indices, pixels } of images) {
-    const plain = { values: await backbone.features(weights, pixels), dim: backbone.dim };
+  const features = (pixels: Float32Array) => backbone.features(weights, pixels);
+  for await (const { indices, views: seen } of images) {
+    const plain = { values: await meanFeatures(features, backbone.dim, seen), dim: backbone.dim };
     const wrong = plain.values.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) {
       const key = source.key(indices[Math.floor(wrong / backbone.dim)] ?? 0);

@@ -20,8 +20,10 @@ export interface EvalBatch {
   /** Numbers of the images in the source. */
   readonly indices: readonly number[];
   readonly images: readonly Image[];
-  /** Normalised, [images, C, size, size]. */
+  /** Normalized, [images, C, size, size]. */
   readonly pixels: Float32Array;
+  /** The same of each view of the images, `pixels` first; see `views.ts`. */
+  readonly views: readonly Float32Array[];
 }
 
 export interface EvalImagesOptions {
@@ -29,8 +31,8 @@ export interface EvalImagesOptions {
   readonly batch: number;
   /** Which images, in order; all unless given. */
   readonly indices?: ArrayLike<number>;
-  /** What is shown of an image: [size, size]; `evalView` unless given. */
-  readonly view?: (image: Image, index: number) => Image;
+  /** What is shown of an image: one or more of [size, size]; `evalView` unless given. */
+  readonly view?: (image: Image, index: number) => Image | readonly Image[];
   /** Told about images that cannot be read; they are left out. */
   readonly onSkip?: (key: string, reason: string) => void;
 }
@@ -47,7 +49,8 @@ export async function* evalImages(
     Promise.all(
       wanted.slice(start, start + batch).map(async (index) => {
         try {
-          return { index, image: view(await reader.read(index), index) };
+          const seen = view(await reader.read(index), index);
+          return { index, images: isList(seen) ? seen : [seen] };
         } catch (error) {
           onSkip?.(source.key(index), error instanceof Error ? error.message : String(error));
           return undefined;
@@ -59,14 +62,27 @@ export async function* evalImages(
     for (let start = 0; start < wanted.length; start += batch) {
       const loaded = (await next).filter((entry) => entry !== undefined);
       if (start + batch < wanted.length) next = load(start + batch);
-      const pixels = new Float32Array(loaded.length * source.channels * size * size);
-      loaded.forEach(({ image }, i) => {
-        normalize(image, table, pixels, i * source.channels * size * size);
+      const [first] = loaded;
+      if (first === undefined) continue;
+      const each = source.channels * size * size;
+      const views = first.images.map((_, v) => {
+        const pixels = new Float32Array(loaded.length * each);
+        for (const [i, { images }] of loaded.entries()) {
+          const image = images[v];
+          if (image !== undefined) normalize(image, table, pixels, i * each);
+        }
+        return pixels;
       });
-      if (loaded.length > 0)
-        yield { indices: loaded.map((x) => x.index), images: loaded.map((x) => x.image), pixels };
+      yield {
+        indices: loaded.map(({ index }) => index),
+        images: loaded.flatMap(({ images }) => images[0] ?? []),
+        pixels: views[0] ?? new Float32Array(),
+        views,
+      };
     }
   } finally {
     reader.close();
   }
 }
+
+const isList = (seen: Image | readonly Image[]): seen is readonly Image[] => Array.isArray(seen);

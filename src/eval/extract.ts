@@ -9,6 +9,7 @@ import { resize } from '../image/resize.ts';
 import { evalImages } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { checkMemory } from './memory-limit.ts';
+import { meanFeatures } from './views.ts';
 
 export interface Extracted {
   /** [images, D] for each name of the given weights. */
@@ -37,8 +38,8 @@ export interface ExtractOptions {
   readonly feature?: NetworkFeature;
   /** Which images, in order; all unless given. */
   readonly indices?: ArrayLike<number>;
-  /** What is shown of an image; the official view for evaluations unless given. */
-  readonly view?: (image: Image, index: number) => Image;
+  /** What is shown of an image, one view or several whose features are averaged; the official view unless given. */
+  readonly view?: (image: Image, index: number) => Image | readonly Image[];
 }
 
 const BATCH = 128;
@@ -77,8 +78,10 @@ export async function extractFeatures(
     ...(view === undefined ? {} : { view }),
   });
   for await (const batch of batches) {
-    for (const [name, set] of weights)
-      features.get(name)?.set(await featuresOf(backbone, set, batch.pixels, feature), done * dim);
+    for (const [name, set] of weights) {
+      const of = (views: Float32Array) => featuresOf(backbone, set, views, feature);
+      features.get(name)?.set(await meanFeatures(of, dim, batch.views), done * dim);
+    }
     batch.images.forEach((image, i) => {
       normalize(resize(image, side, side, 'bicubic'), table, pixels, (done + i) * pixelDim);
       labels[done + i] = source.label(batch.indices[i] ?? 0) ?? -1;

@@ -4,7 +4,14 @@
  */
 import { type Engine, type EngineOptions, evaluate, type Program } from '../engine/engine.ts';
 import { compile, input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
-import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
+import {
+  attentionHeads,
+  type BackboneConfig,
+  featureDim,
+  imageFeature,
+  patchSide,
+  placeOutputs,
+} from '../model/backbone.ts';
 import { vit } from '../model/vit.ts';
 import { Random } from '../random/random.ts';
 
@@ -72,23 +79,33 @@ export class FrozenBackbone {
     return features;
   }
 
+  /** Heads of the attention; 0 for a network without. */
+  get heads(): number {
+    return attentionHeads(this.config);
+  }
+
+  /** Side of a patch (of a place of the last map) in pixels. */
+  get patch(): number {
+    return patchSide(this.config);
+  }
+
   /** Side of the attention map in patches; 0 for a network without attention. */
   get attentionSide(): number {
-    return this.config.kind === 'vit' ? Math.floor(this.size / this.config.patchSize) : 0;
+    return this.heads === 0 ? 0 : Math.floor(this.size / this.patch);
   }
 
   /**
-   * How the class token attends to the patches in the last block.
+   * How the class token attends to the patches in the last layer.
    *
    * @param images normalised, [images, C, size, size], or of another size that holds whole patches
    * @returns [images, heads, patches], the patches row by row; the rest of each row's mass is the class token's own
    */
   async attention(weights: Weights, images: Float32Array | PixelBatch): Promise<Float32Array> {
-    const config = this.requireVit('attention maps');
+    this.requireAttention('attention maps');
     const batch =
       images instanceof Float32Array ? { pixels: images, height: this.size, width: this.size } : images;
     const { maps } = await this.compute('attention', weights, batch, (scope, x) => ({
-      maps: vit(scope, x, config).clsAttention,
+      maps: placeOutputs(scope, x, this.config).attention,
     }));
     return maps;
   }
@@ -105,6 +122,20 @@ export class FrozenBackbone {
       Object.fromEntries(vit(scope, x, config).lastBlocks(count).entries()),
     );
     return Array.from({ length: count }, (_, i) => blocks[i] ?? new Float32Array());
+  }
+
+  /**
+   * What the network knows of each place of an image: patch tokens of a ViT's last block, normed, or the last map.
+   *
+   * @param batch whole patches
+   * @returns [images, places, D]
+   */
+  async placeTokens(weights: Weights, batch: PixelBatch): Promise<Float32Array> {
+    this.requireAttention('tokens of patches');
+    const { tokens } = await this.compute('places', weights, batch, (scope, x) => ({
+      tokens: placeOutputs(scope, x, this.config).tokens,
+    }));
+    return tokens;
   }
 
   /**
@@ -137,6 +168,14 @@ export class FrozenBackbone {
       inputs[name] = values;
     }
     return (await evaluate(program, inputs)) as Record<Name, Float32Array>;
+  }
+
+  /** @throws Error for a network without attention, saying `what` it has none of */
+  requireAttention(what: string): void {
+    if (this.heads > 0) return;
+    throw new Error(
+      `a convolutional network that is pooled by its mean has no ${what}; train with --arch hybrid or vit to get them`,
+    );
   }
 
   /** @throws Error for a convolutional network, saying `what` it has none of */

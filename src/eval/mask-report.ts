@@ -101,11 +101,11 @@ export function objectsInView(
 }
 
 /**
- * @throws Error for a convolutional network, and when no image has an object
+ * @throws Error for a network without attention, and when no image has an object
  */
 export async function maskReport(options: MaskReportOptions): Promise<MaskReport> {
   const { images, backbone, trained, untrained, size, share, onProgress } = options;
-  backbone.requireVit('attention masks');
+  backbone.requireAttention('attention masks');
   const rows: MaskReport['images'][number][] = [];
   const empty: string[] = [];
   let lost = 0;

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { networkFingerprint } from '../data/feature-bank.ts';
-import type { BackboneConfig } from '../model/backbone.ts';
+import { attentionHeads, type BackboneConfig } from '../model/backbone.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
 import type { TrainConfig } from '../train/config.ts';
@@ -115,9 +115,9 @@ function networkOf(
   config: TrainConfig,
   { checkpointKey = 'teacher', heads, allowMissing = [] }: SubjectOptions,
 ): 'student' | 'teacher' {
-  if (heads !== undefined && (config.arch === 'convnet' || heads !== config.heads))
+  if (heads !== undefined && heads !== attentionHeads(backboneOf(config)))
     throw new Error(
-      `--heads ${heads} does not fit ${file}, which has ${config.arch === 'convnet' ? 'no attention' : config.heads}: leave it out.`,
+      `--heads ${heads} does not fit ${file}, which has ${attentionHeads(backboneOf(config)) || 'no attention'}: leave it out.`,
     );
   if (allowMissing.length > 0)
     throw new Error(`${file} is whole: leave --allow_missing out, which is for weights from elsewhere.`);

@@ -74,7 +74,7 @@ export type MaskMaker = Weights | 'first mask kept';
  * Makes the masks of one video and scores them.
  *
  * @param onFrame told every frame's mask, in order; awaited
- * @throws Error for a convolutional network, a video of one frame, a first frame without mask or object, frames or masks of
+ * @throws Error for a network without attention, a video of one frame, a first frame without mask or object, frames or masks of
  *   several sizes (naming the file)
  */
 export async function segmentVideo(
@@ -85,7 +85,9 @@ export async function segmentVideo(
   { lastFrames, neighbourhood, topk, short, engineOptions }: VideoOptions,
   onFrame: (frame: SegmentedFrame) => void | Promise<void> = () => {},
 ): Promise<SequenceScores> {
-  const { patchSize, channels } = backbone.requireVit('patch tokens to carry masks with');
+  backbone.requireAttention('patch tokens to carry masks with');
+  const { patch: patchSize } = backbone;
+  const { channels } = backbone.config;
   if (channels !== 3) {
     throw new Error('This network sees gray images, and video is read in RGB: train one on RGB images.');
   }
@@ -104,12 +106,11 @@ export async function segmentVideo(
     for await (const image of frames) {
       images.push(image);
       const batch = videoFrame(image, short);
-      const [last = new Float32Array()] = await backbone.tokens(weights, batch);
       yield {
         rows: batch.height / patchSize,
         columns: batch.width / patchSize,
         dim: backbone.dim,
-        tokens: last.subarray(backbone.dim),
+        tokens: await backbone.placeTokens(weights, batch),
       };
     }
   }

@@ -2,18 +2,15 @@
  * A trained convolutional net as an ONNX model for any batch and any image size. Batch norm by running statistics is a scale
  * and a shift of every channel, which go into the convolution before it.
  */
-import type { ConvNetConfig } from '../model/convnet.ts';
+import { type ConvNetConfig, stemLayers } from '../model/convnet.ts';
 import type { OnnxLayers } from './onnx-layers.ts';
 import type { OnnxFeatures } from './onnx-vit.ts';
 
 const EPS = 1e-5;
 
 /** @param pixels name of the input, [batch, channels, height, width] */
-export function onnxConvNet(
-  layers: OnnxLayers,
-  pixels: string,
-  { channels, widths, blocks, stemStride }: ConvNetConfig,
-): OnnxFeatures {
+export function onnxConvNet(layers: OnnxLayers, pixels: string, config: ConvNetConfig): OnnxFeatures {
+  const { channels, widths, blocks, heads } = config;
   const { to } = layers;
   const conv = (x: string, at: string, norm: string, shape: ConvShape): string => {
     const { weight, bias } = folded(layers, at, norm, shape);
@@ -22,20 +19,18 @@ export function onnxConvNet(
       x,
       to.weight(`${at}.weight`, [outputs, inputs, kernel, kernel], weight),
       to.weight(`${norm}.shift`, [outputs], bias),
-      { kernel, stride, padding: (kernel - 1) / 2 },
+      { kernel, stride, padding: kernel % 2 === 0 ? 0 : (kernel - 1) / 2 },
     );
   };
   const relu = (x: string): string => to.op('Relu', [x]);
 
   let [x, inputs] = [pixels, channels];
-  const halvings = Math.log2(stemStride);
-  for (let i = 1; i <= halvings; i++) {
-    const outputs = Math.max(8, (widths[0] ?? 0) >> (halvings - i));
-    x = relu(conv(x, `conv${i}`, `bn${i}`, { inputs, outputs, kernel: 3, stride: 2 }));
-    inputs = outputs;
+  for (const [i, { kernel, stride, width }] of stemLayers(config).entries()) {
+    x = relu(conv(x, `conv${i + 1}`, `bn${i + 1}`, { inputs, outputs: width, kernel, stride }));
+    inputs = width;
   }
   for (const [stage, outputs] of widths.entries()) {
-    for (let i = 0; i < blocks; i++) {
+    for (let i = 0; i < (blocks[stage] ?? 0); i++) {
       const at = `layer${stage + 1}.${i}`;
       const stride = i === 0 && stage > 0 ? 2 : 1;
       const h = relu(conv(x, `${at}.conv1`, `${at}.bn1`, { inputs, outputs, kernel: 3, stride }));
@@ -50,12 +45,27 @@ export function onnxConvNet(
   }
   const flat = layers.reshape(x, [0, inputs, -1]); // [B, D, places]
   const tokens = layers.transpose(flat, [0, 2, 1]);
-  return {
-    tokens,
-    pooled: to.op('ReduceMean', [flat], { axes: { ints: [2] }, keepdims: { int: 0 } }),
-    attentions: [],
-    lastBlocks: () => [tokens],
-  };
+  const { pooled, attentions } =
+    heads === undefined
+      ? { pooled: to.op('ReduceMean', [flat], { axes: { ints: [2] }, keepdims: { int: 0 } }), attentions: [] }
+      : attentionPooled(layers, flat, inputs, heads);
+  return { tokens, pooled, attentions, lastBlocks: () => [tokens] };
+}
+
+/** As `model/attention-pool.ts`; `flat` is [B, D, places]. The attention is [B, heads, places]. */
+function attentionPooled(
+  layers: OnnxLayers,
+  flat: string,
+  dim: number,
+  heads: number,
+): { readonly pooled: string; readonly attentions: readonly string[] } {
+  const { to } = layers;
+  const scores = to.op('MatMul', [layers.weight('pool.query', [heads, dim]), flat]); // [B, heads, places]
+  const attention = to.op('Softmax', [scores], { axis: { int: -1 } });
+  const values = layers.reshape(flat, [0, heads, dim / heads, -1]); // [B, heads, D / heads, places]
+  const weights = layers.reshape(attention, [0, heads, -1, 1]);
+  const weighted = to.op('MatMul', [values, weights]); // [B, heads, D / heads, 1]
+  return { pooled: layers.reshape(weighted, [0, dim]), attentions: [attention] };
 }
 
 interface ConvShape {

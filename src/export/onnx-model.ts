@@ -4,7 +4,7 @@
  */
 import type { Weights } from '../eval/frozen-backbone.ts';
 import type { ProbeFeatureOptions } from '../eval/linear-features.ts';
-import { type BackboneConfig, featureDim } from '../model/backbone.ts';
+import { attentionHeads, type BackboneConfig, featureDim } from '../model/backbone.ts';
 import { onnxConvNet } from './onnx-convnet.ts';
 import { OnnxLayers } from './onnx-layers.ts';
 import { classToken, type OnnxFeatures, onnxVit } from './onnx-vit.ts';
@@ -22,7 +22,10 @@ export interface ClassifierHead {
 }
 
 export interface OnnxModelOptions {
-  /** Adds `attentions.<i>` [batch, heads, tokens, tokens] for every block of a ViT. */
+  /**
+   * Adds `attentions.<i>` [batch, heads, tokens, tokens] for every block of a ViT, `attentions.0` [batch, heads, tokens] for a
+   * convolutional net that pools by attention.
+   */
   readonly attentions?: boolean;
   /** Gives `logits` [batch, classes] instead of features. */
   readonly classifier?: ClassifierHead;
@@ -33,15 +36,17 @@ export interface OnnxModelOptions {
  * convolutional net the places of its last map) and `pooler_output` [batch, dim], the image feature that evaluations use:
  * the class token, or the mean over the map.
  *
- * @throws Error if attention is asked of a convolutional net, or the weights are of another network
+ * @throws Error if attention is asked of a network without, or the weights are of another network
  */
 export function onnxModel(
   backbone: BackboneConfig,
   weights: Weights,
   { attentions = false, classifier }: OnnxModelOptions = {},
 ): OnnxModel {
-  if (attentions && backbone.kind !== 'vit')
-    throw new Error('A convolutional net has no attention maps: export it without --attentions.');
+  if (attentions && attentionHeads(backbone) === 0)
+    throw new Error(
+      'This convolutional net pools its map by the mean and has no attention maps: export it without --attentions.',
+    );
   if (backbone.kind === 'vit' && (backbone.layerScale === true || (backbone.registers ?? 0) > 0))
     throw new Error('A DINOv2 network cannot be exported to ONNX yet: export it with --to huggingface.');
   const to = new OnnxWriter();
@@ -70,9 +75,10 @@ export function onnxModel(
     );
     to.output('logits', logits, ['batch', classes.length]);
   }
-  if (attentions && backbone.kind === 'vit') {
+  if (attentions) {
+    const shape = backbone.kind === 'vit' ? ['tokens', 'tokens'] : ['tokens'];
     for (const [i, map] of features.attentions.entries())
-      to.output(`attentions.${i}`, map, ['batch', backbone.heads, 'tokens', 'tokens']);
+      to.output(`attentions.${i}`, map, ['batch', attentionHeads(backbone), ...shape]);
   }
   return to.model;
 }

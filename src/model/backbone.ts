@@ -1,7 +1,7 @@
 /** The networks a method can train: one interface over their configurations. */
-import type { Scope, Tensor } from '../graph/index.ts';
+import { reshape, type Scope, type Tensor } from '../graph/index.ts';
 import type { Mode } from './batch-norm.ts';
-import { type ConvNetConfig, convNet } from './convnet.ts';
+import { type ConvNetConfig, convNet, convNetStride, stemLayers } from './convnet.ts';
 import { dropPathRows } from './drop-path.ts';
 import { type VitConfig, vit } from './vit.ts';
 
@@ -21,8 +21,48 @@ export function imageFeature(
     case 'vit':
       return vit(scope, images, config, dropPath).cls;
     case 'convnet':
-      return convNet(scope, images, config, mode);
+      return convNet(scope, images, config, mode).feature;
   }
+}
+
+/** What a network shows of the places of an image, besides its feature. */
+export interface PlaceOutputs {
+  /** How the class token attends to each place, row by row. [B, heads, places] */
+  readonly attention: Tensor;
+  /** What is known of each place. [B, places, D] */
+  readonly tokens: Tensor;
+}
+
+/** @throws Error for a network without attention; see `attentionHeads` */
+export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfig): PlaceOutputs {
+  if (config.kind === 'vit') {
+    const { clsAttention, patches } = vit(scope, images, config);
+    return { attention: clsAttention, tokens: patches };
+  }
+  const { attention, map } = convNet(scope, images, config, 'eval');
+  if (attention === undefined) throw new Error('this network pools its map by the mean, without attention');
+  return { attention, tokens: reshape(map, [map.dim(0), map.dim(1) * map.dim(2), map.dim(3)]) };
+}
+
+/** Heads of the class token's attention in the last layer; 0 for a network without. */
+export function attentionHeads(config: BackboneConfig): number {
+  return config.heads ?? 0;
+}
+
+/** Side in pixels of the square that a patch token, or a place of the last map, stands for. */
+export function patchSide(config: BackboneConfig): number {
+  return config.kind === 'vit' ? config.patchSize : convNetStride(config);
+}
+
+/** A network in a few words. */
+export function describeNetwork(config: BackboneConfig): string {
+  if (config.kind === 'vit') {
+    const { dim, depth, heads, patchSize } = config;
+    return `ViT, width ${dim}, ${depth} blocks, ${heads} heads, patches of ${patchSize}`;
+  }
+  const { widths, heads } = config;
+  const pooling = heads === undefined ? 'the mean' : `attention of ${heads} heads`;
+  return `convolutional net, stages of ${widths.join(', ')} channels, pooled by ${pooling}`;
 }
 
 /** Width of the image feature. */
@@ -51,13 +91,20 @@ export function forwardOperations(config: BackboneConfig, size: number): number 
     const { dim, depth, mlpRatio } = config;
     return 2 * tokens * depth * ((4 + 2 * mlpRatio) * dim ** 2 + 2 * tokens * dim);
   }
-  let pixels = (size / config.stemStride) ** 2;
+  let side = size;
   let total = 0;
-  let [previous] = config.widths;
-  for (const width of config.widths) {
-    total += 2 * pixels * 9 * ((previous ?? width) + (2 * config.blocks - 1) * width) * width;
-    pixels /= 4;
-    previous = width;
+  let inputs = config.channels;
+  for (const { kernel, stride, width } of stemLayers(config)) {
+    side /= stride;
+    total += 2 * side ** 2 * kernel ** 2 * inputs * width;
+    inputs = width;
+  }
+  for (const [stage, width] of config.widths.entries()) {
+    const blocks = config.blocks[stage] ?? 0;
+    if (blocks === 0) continue;
+    if (stage > 0) side /= 2;
+    total += 2 * side ** 2 * 9 * (inputs + (2 * blocks - 1) * width) * width;
+    inputs = width;
   }
   return total;
 }

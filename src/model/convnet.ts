@@ -1,11 +1,11 @@
 /**
- * A small residual convolutional network (after He et al. 2016) for budgets of minutes on a CPU: a stem of convolutions of
- * stride 2, then stages of basic blocks, each stage but the first halving the resolution; the feature is the mean over the
- * last map.
- * It learns faster per second than a transformer at this scale; it has no attention to look at.
+ * A small residual convolutional network (after He et al. 2016) for budgets of minutes on a CPU: a stem that shrinks the
+ * image, then stages of basic blocks, each stage but the first halving the resolution. The last map is pooled by its mean, or
+ * by attention (`attention-pool.ts`), which also shows where the network looks; with attention it is the automatic recipe's
+ * `hybrid`, a convolutional body under the head of a transformer.
  *
  * Names follow torchvision's ResNet (`conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`); further convolutions of the stem are
- * `conv2`, `bn2` and so on.
+ * `conv2`, `bn2` and so on, the attention is `pool`.
  */
 import {
   add,
@@ -17,17 +17,61 @@ import {
   type Scope,
   type Tensor,
   transpose,
+  truncNormal,
 } from '../graph/index.ts';
+import { attentionPool } from './attention-pool.ts';
 import { batchNormLayer, type Mode } from './batch-norm.ts';
 
 export interface ConvNetConfig {
   readonly channels: number;
   /** Channels of each stage. */
   readonly widths: readonly number[];
-  /** Blocks in each stage. */
-  readonly blocks: number;
-  /** How much the stem shrinks the image, a power of 2: one convolution for each factor of 2. */
+  /** Residual blocks of each stage; the first may have none, it is then the stem alone. */
+  readonly blocks: readonly number[];
+  /** How much the stem shrinks the image, a power of 2. */
   readonly stemStride: number;
+  /** One 3x3 convolution of stride 2 for each factor of 2 (the default), or one linear map of patches side by side. */
+  readonly stem?: 'conv' | 'patch';
+  /** Heads of the attention that pools the last map; without them it is the mean. */
+  readonly heads?: number;
+}
+
+export interface ConvNetOutput {
+  /** [B, last width] */
+  readonly feature: Tensor;
+  /** The last map. [B, h, w, last width] */
+  readonly map: Tensor;
+  /** Where each head looks on it, row by row; only where the map is pooled by attention. [B, heads, h * w] */
+  readonly attention: Tensor | undefined;
+}
+
+/** Pixels of the image, along each side, that one place of the last map stands for. */
+export function convNetStride({ widths, stemStride }: Pick<ConvNetConfig, 'widths' | 'stemStride'>): number {
+  return stemStride * 2 ** (widths.length - 1);
+}
+
+/** The layers of the stem: kernel, stride and output channels of each. */
+export function stemLayers({
+  widths,
+  stemStride,
+  stem = 'conv',
+}: Pick<ConvNetConfig, 'widths' | 'stemStride' | 'stem'>): readonly StemLayer[] {
+  const halvings = Math.log2(stemStride);
+  if (!Number.isInteger(halvings) || halvings < 1)
+    throw new Error(`the stem's stride is ${stemStride}: choose a power of 2, 2 or more`);
+  const [width = 0] = widths;
+  if (stem === 'patch') return [{ kernel: stemStride, stride: stemStride, width }];
+  return Array.from({ length: halvings }, (_, i) => ({
+    kernel: 3,
+    stride: 2,
+    width: Math.max(8, width >> (halvings - 1 - i)),
+  }));
+}
+
+export interface StemLayer {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly width: number;
 }
 
 /** He normal over the fan-out, torchvision's choice for convolutions before a ReLU. */
@@ -37,17 +81,13 @@ const convInit: Initializer = (random, shape) => {
   return drawn(shape, () => std * random.normal());
 };
 
-/** @param images [B, C, H, W] @returns [B, last width] */
-export function convNet(
-  scope: Scope,
-  images: Tensor,
-  { channels, widths, blocks, stemStride }: ConvNetConfig,
-  mode: Mode,
-): Tensor {
+/** @param images [B, C, H, W] */
+export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mode: Mode): ConvNetOutput {
+  const { channels, widths, blocks, heads } = config;
   const conv = (at: Scope, x: Tensor, width: number, kernel: number, stride: number): Tensor =>
     conv2d(x, at.param('weight', [width, x.dim(3), kernel, kernel], convInit), {
       stride,
-      padding: (kernel - 1) / 2,
+      padding: kernel % 2 === 0 ? 0 : (kernel - 1) / 2,
     });
   const norm = (at: Scope, x: Tensor): Tensor => batchNormLayer(at, x, mode);
 
@@ -62,16 +102,13 @@ export function convNet(
   let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
   if (x.dim(3) !== channels)
     throw new Error(`the network takes ${channels} channels, the images have ${x.dim(3)}`);
-  const halvings = Math.log2(stemStride);
-  if (!Number.isInteger(halvings) || halvings < 1)
-    throw new Error(`the stem's stride is ${stemStride}: choose a power of 2, 2 or more`);
-  for (let i = 1; i <= halvings; i++) {
-    const width = Math.max(8, (widths[0] ?? 0) >> (halvings - i));
-    x = relu(norm(scope.at(`bn${i}`), conv(scope.at(`conv${i}`), x, width, 3, 2)));
-  }
-  widths.forEach((width, stage) => {
-    for (let i = 0; i < blocks; i++)
+  for (const [i, { kernel, stride, width }] of stemLayers(config).entries())
+    x = relu(norm(scope.at(`bn${i + 1}`), conv(scope.at(`conv${i + 1}`), x, width, kernel, stride)));
+  for (const [stage, width] of widths.entries()) {
+    for (let i = 0; i < (blocks[stage] ?? 0); i++)
       x = block(scope.at(`layer${stage + 1}`).at(i), x, width, i === 0 && stage > 0 ? 2 : 1);
-  });
-  return mean(x, { axes: [1, 2] });
+  }
+  if (heads === undefined) return { feature: mean(x, { axes: [1, 2] }), map: x, attention: undefined };
+  const query = scope.at('pool').param('query', [heads, x.dim(3)], truncNormal(0.02));
+  return { ...attentionPool(x, query), map: x };
 }

@@ -10,7 +10,7 @@ import type { BackboneConfig } from '../model/backbone.ts';
  * @returns the factor of a parameter by its name, such as `backbone.blocks.0.norm1.weight` or `head.weight`
  */
 export function layerDecay(backbone: BackboneConfig, decay: number): (name: string) => number {
-  const blocks = backbone.kind === 'vit' ? backbone.depth : backbone.widths.length * backbone.blocks;
+  const blocks = backbone.kind === 'vit' ? backbone.depth : sum(backbone.blocks);
   const layer = (name: string): number => {
     const within = name.startsWith('backbone.') ? name.slice('backbone.'.length) : undefined;
     if (within === undefined) return blocks + 1;
@@ -19,8 +19,11 @@ export function layerDecay(backbone: BackboneConfig, decay: number): (name: stri
       if (block !== null) return Number(block[1]) + 1;
       return within.startsWith('norm.') ? blocks + 1 : 0;
     }
+    if (within.startsWith('pool.')) return blocks + 1;
     const block = /^layer(\d+)\.(\d+)\./.exec(within);
-    return block === null ? 0 : (Number(block[1]) - 1) * backbone.blocks + Number(block[2]) + 1;
+    return block === null ? 0 : sum(backbone.blocks.slice(0, Number(block[1]) - 1)) + Number(block[2]) + 1;
   };
   return (name) => decay ** (blocks + 1 - layer(name));
 }
+
+const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);

@@ -36,13 +36,18 @@ export interface Scene {
   readonly label: number;
 }
 
-/** The share of the picture an object covers. */
-const SMALLEST = 0.13;
-const LARGEST = 0.4;
-/** The share of objects that have any hue. */
-const ANY_HUE = 0.25;
+/** The share of the picture each object covers. */
+const SMALLEST = 0.07;
+const LARGEST = 0.15;
+/** Objects in a picture. */
+const FEWEST = 3;
+const MOST = 5;
+/** Least distance of two objects' centres, in the sum of their radii. */
+const APART = 0.85;
+/** Places tried for the objects of a picture; where it is full, fewer stay. */
+const ATTEMPTS = 60;
 /** An object keeps inside the picture. */
-const LARGEST_RADIUS = 0.48;
+const LARGEST_RADIUS = 0.3;
 
 /** Neither a thing nor its shadow is further than this from its centre, in radii. */
 const BEYOND = 1.45;
@@ -86,7 +91,9 @@ export function renderScene(seed: number, index: number, size = 64): Scene {
     const thing = makePebble(random, size, label, groundHue, groundLightness);
     paintThing(canvas, size, thing, light, undefined);
   }
-  paintThing(canvas, size, makeObject(random, size, label, groundLightness), light, mask);
+  for (const object of makeObjects(random, size, label, groundLightness)) {
+    paintThing(canvas, size, object, light, mask);
+  }
 
   return {
     image: { width: size, height: size, channels: 3, data: expose(canvas, size, random, light) },
@@ -103,15 +110,24 @@ function contrasting(random: Random, ground: number): number {
     : random.between(0.3, Math.max(0.34, ground - 0.2));
 }
 
-function objectHue(random: Random, label: number): number {
-  if (random.chance(ANY_HUE)) return random.between(0, 2 * Math.PI);
-  return (label / sceneClasses.length) * 2 * Math.PI + random.between(-Math.PI / 3, Math.PI / 3);
+/** Two to four objects of one class, apart from each other. */
+function makeObjects(random: Random, size: number, label: number, ground: number): Thing[] {
+  const wanted = FEWEST + random.integer(MOST - FEWEST + 1);
+  const objects: Thing[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS && objects.length < wanted; attempt++) {
+    const object = makeObject(random, size, label, ground);
+    const isApart = objects.every(
+      ({ x, y, radius }) => Math.hypot(object.x - x, object.y - y) > APART * (object.radius + radius),
+    );
+    if (isApart) objects.push(object);
+  }
+  return objects;
 }
 
 function makeObject(random: Random, size: number, label: number, ground: number): Thing {
   const share = random.between(SMALLEST, LARGEST);
   const radius = Math.min(LARGEST_RADIUS, Math.sqrt(share / shapeAreas[label]!)) * size;
-  const hue = objectHue(random, label);
+  const hue = random.between(0, 2 * Math.PI);
   const lightness = contrasting(random, ground);
   const other = lightness + (lightness > 0.6 ? -1 : 1) * random.between(0.22, 0.34);
   const turn = random.chance(0.5) ? random.between(-0.6, 0.6) : random.between(1.6, 4.6);

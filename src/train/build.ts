@@ -3,14 +3,21 @@ import { type CropRecipe, dinoAugmentation, viewSizes } from '../data/augment.ts
 import { dino } from '../method/dino.ts';
 import type { Method } from '../method/method.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
-import type { TrainConfig } from './config.ts';
+import { isConvolutional, type TrainConfig } from './config.ts';
 import { OptionError } from './contradictions.ts';
 
 /** @throws OptionError when sizes contradict each other */
 export function backboneOf(config: TrainConfig): BackboneConfig {
-  if (config.arch === 'convnet') {
-    const { channels, widths, blocks, stemStride } = config;
-    return { kind: 'convnet', channels, widths, blocks, stemStride };
+  if (isConvolutional(config.arch)) {
+    const { channels, widths, stemStride, stem, heads } = config;
+    const net = { kind: 'convnet', channels, widths, blocks: blocksOf(config), stemStride } as const;
+    if (config.arch === 'convnet') return net;
+    const last = widths.at(-1) ?? 0;
+    if (last % heads !== 0)
+      throw new OptionError(
+        `--heads ${heads} does not divide the last of --widths, ${last}: choose a divisor.`,
+      );
+    return { ...net, stem, heads };
   }
   const { patchSize, dim, depth, heads } = config;
   for (const [name, size] of [
@@ -35,6 +42,20 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
     stem: config.stem,
     mlpRatio: 4,
   };
+}
+
+/** Residual blocks of each stage: one number stands for all. */
+function blocksOf({ arch, widths, blocks }: TrainConfig): readonly number[] {
+  const each = blocks.length === 1 ? widths.map(() => blocks[0] ?? 1) : blocks;
+  if (each.length !== widths.length)
+    throw new OptionError(
+      `--blocks ${blocks.join(' ')} has ${blocks.length} numbers for the ${widths.length} stages of --widths: give one for each stage, or one for all.`,
+    );
+  if (each.some((count, stage) => count === 0 && (stage > 0 || arch === 'convnet')))
+    throw new OptionError(
+      `--blocks ${blocks.join(' ')} leaves a stage without blocks: only the first stage of --arch hybrid may have none.`,
+    );
+  return each;
 }
 
 export function cropRecipeOf(config: TrainConfig): CropRecipe {
@@ -68,6 +89,6 @@ export function methodOf(config: TrainConfig): Method {
     studentTemp: config.studentTemp,
     centering: config.centering,
     centerMomentum: config.centerMomentum,
-    dropPathRate: config.arch === 'convnet' ? 0 : config.dropPathRate,
+    dropPathRate: isConvolutional(config.arch) ? 0 : config.dropPathRate,
   });
 }

@@ -16,8 +16,13 @@ const range = (text: string) =>
     .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
     .describe(text);
 
-export const architectures = ['vit_tiny', 'vit_small', 'vit_base', 'vit', 'convnet'] as const;
+export const architectures = ['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small', 'vit_base'] as const;
 export type Architecture = (typeof architectures)[number];
+
+/** Those that are shaped by `widths` and `blocks` and normalize by batches. */
+export function isConvolutional(arch: Architecture): boolean {
+  return arch === 'hybrid' || arch === 'convnet';
+}
 
 /** What can be measured of the teacher's features during a run, where there are labels. */
 export const onlineEvals = ['knn', 'cluster', 'linear'] as const;
@@ -35,20 +40,23 @@ export const trainSchema = z.strictObject({
   arch: z
     .enum(architectures)
     .describe(
-      'network: a ViT of the official sizes, vit (free: see dim, depth, heads) or a small residual convnet',
+      'network: hybrid (a small residual convolutional net pooled by attention), the same pooled by its mean (convnet), a free ViT (vit: see dim, depth, heads), or one of the official sizes',
     ),
   patchSize: count('side of a ViT patch, pixels'),
   dim: count('width of a free ViT'),
   depth: count('blocks of a free ViT'),
   stem: z
     .enum(['patch', 'conv'])
-    .describe('how a ViT embeds patches: one linear map (official) or a few small convolutions'),
-  heads: count('attention heads of a free ViT'),
-  widths: z.array(z.number().int().min(1)).min(1).describe("channels of the convnet's stages"),
-  blocks: count('residual blocks in each stage of the convnet'),
+    .describe('how a ViT or hybrid begins: one linear map of patches (official) or a few small convolutions'),
+  heads: count('attention heads of a free ViT or of the hybrid'),
+  widths: z.array(z.number().int().min(1)).min(1).describe('channels of the stages of a hybrid or convnet'),
+  blocks: z
+    .array(z.number().int().min(0))
+    .min(1)
+    .describe('residual blocks in each of these stages; one number for all'),
   stemStride: z
     .union([z.literal(2), z.literal(4), z.literal(8)], 'must be 2, 4 or 8')
-    .describe("how much the convnet's stem shrinks the image"),
+    .describe('how much the stem of a hybrid or convnet shrinks the image'),
   dropPathRate: share('stochastic depth of the student (ViT)'),
 
   outDim: count('K, prototypes of the projection head'),
@@ -131,6 +139,7 @@ export const trainConfigSchema = trainSchema
     loadSize: trainSchema.shape.loadSize.default(0),
     centering: trainSchema.shape.centering.default('center'),
     evalImages: trainSchema.shape.evalImages.default(5000),
+    blocks: z.union([trainSchema.shape.blocks, z.number().transform((count) => [count])]),
   })
   .partial({
     microBatch: true,

@@ -1,13 +1,32 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
-import { evalsOf, givenSpans, type TrainConfig, type TrainOptions, toFlag } from './config.ts';
+import {
+  type Architecture,
+  evalsOf,
+  givenSpans,
+  isConvolutional,
+  type TrainConfig,
+  type TrainOptions,
+  toFlag,
+} from './config.ts';
 
 /** A mistake in what was asked for, not in data or machine. */
 export class OptionError extends Error {
   override name = 'OptionError';
 }
 
-const vitOnly = ['patchSize', 'dim', 'depth', 'heads', 'stem', 'dropPathRate'] as const;
-const convnetOnly = ['widths', 'blocks', 'stemStride'] as const;
+/** Options that say something about some networks only, and which. */
+const meaningful = {
+  patchSize: ['vit'],
+  dim: ['vit'],
+  depth: ['vit'],
+  dropPathRate: ['vit'],
+  heads: ['hybrid', 'vit'],
+  stem: ['hybrid', 'vit'],
+  widths: ['hybrid', 'convnet'],
+  blocks: ['hybrid', 'convnet'],
+  stemStride: ['hybrid', 'convnet'],
+} as const satisfies Partial<Record<keyof TrainOptions, readonly Architecture[]>>;
+const limited = Object.keys(meaningful) as readonly (keyof typeof meaningful)[];
 const shape = ['dim', 'depth', 'heads'] as const;
 
 /** @throws OptionError if two options exclude each other */
@@ -27,10 +46,11 @@ export function checkOptions(options: TrainOptions): void {
   }
 }
 
-/** Options that say something about networks of one kind only. */
-export function isForeign(name: string, arch: TrainConfig['arch']): boolean {
-  const foreign: readonly string[] = arch === 'convnet' ? vitOnly : convnetOnly;
-  return foreign.includes(name);
+/** Whether an option says nothing about this network. */
+export function isForeign(name: string, arch: Architecture): boolean {
+  const option = limited.find((each) => each === name);
+  const kind = isConvolutional(arch) ? arch : 'vit';
+  return option !== undefined && !meaningful[option].some((each) => each === kind);
 }
 
 /**
@@ -39,16 +59,14 @@ export function isForeign(name: string, arch: TrainConfig['arch']): boolean {
  * @throws OptionError if an option has no place beside this architecture
  */
 export function checkArchitecture(options: TrainOptions, { arch }: TrainConfig): void {
-  const given = <N extends keyof TrainOptions>(names: readonly N[]): N | undefined =>
-    names.find((name) => options[name] !== undefined);
-  const foreign = given(arch === 'convnet' ? vitOnly : convnetOnly);
+  const foreign = limited.find((name) => options[name] !== undefined && isForeign(name, arch));
   if (foreign !== undefined) {
     throw new OptionError(
-      `--${toFlag(foreign)} ${options[foreign]} has no meaning for --arch ${arch}${options.arch === undefined ? ', which is chosen if none is given' : ''}: leave it out, or give --arch ${arch === 'convnet' ? 'vit' : 'convnet'}.`,
+      `--${toFlag(foreign)} ${options[foreign]} has no meaning for --arch ${arch}${options.arch === undefined ? ', which is chosen if none is given' : ''}: leave it out, or give --arch ${meaningful[foreign].join(' or ')}.`,
     );
   }
-  const fixed = given(shape);
-  if (fixed !== undefined && arch !== 'vit' && arch !== 'convnet') {
+  const fixed = shape.find((name) => options[name] !== undefined);
+  if (fixed !== undefined && arch !== 'vit' && !isConvolutional(arch)) {
     throw new OptionError(
       `--${toFlag(fixed)} ${options[fixed]} contradicts --arch ${arch}, whose shape is fixed: leave it out, or give --arch vit.`,
     );
@@ -73,7 +91,7 @@ export function checkBatch(
   if (microBatch === undefined || microBatch === batch) return;
   if (couplesBatch) {
     throw new OptionError(
-      `--micro_batch ${microBatch} cannot be used with batch norm (--arch convnet, --use_bn_in_head true), which needs the whole batch of ${batch} at once: leave it out, or give --arch vit --use_bn_in_head false.`,
+      `--micro_batch ${microBatch} cannot be used where images of a batch depend on each other (batch norm by --arch hybrid or convnet or --use_bn_in_head true, or --centering sinkhorn), which needs the whole batch of ${batch} at once: leave it out, or give --arch vit --use_bn_in_head false --centering center.`,
     );
   }
   if (batch % microBatch !== 0) {

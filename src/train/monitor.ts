@@ -128,7 +128,7 @@ export class Monitor {
     const queries = await this.features(weights, this.watched.queries);
     const spread = featureSpread(queries, this.backbone.dim);
     const attention =
-      this.backbone.config.kind === 'vit'
+      this.backbone.heads > 0
         ? await this.backbone.attention(weights, this.#pixels(this.watched.exampleImages))
         : undefined;
     return {

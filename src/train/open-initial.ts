@@ -164,10 +164,11 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
 
 function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
   if (backbone.kind === 'convnet') {
-    const { widths, blocks, stemStride } = backbone;
+    const { widths, blocks, stemStride, heads, stem = 'conv' } = backbone;
     if (stemStride !== 2 && stemStride !== 4 && stemStride !== 8)
       throw new Error(`${name} has a stem of stride ${stemStride}: only 2, 4 and 8 can be trained.`);
-    return { arch: 'convnet', widths: [...widths], blocks, stemStride };
+    const shape: TrainOptions = { widths: [...widths], blocks: [...blocks], stemStride };
+    return heads === undefined ? { ...shape, arch: 'convnet' } : { ...shape, arch: 'hybrid', heads, stem };
   }
   if (backbone.layerScale === true || backbone.swiglu === true || (backbone.registers ?? 0) > 0)
     throw new Error(

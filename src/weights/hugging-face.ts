@@ -40,7 +40,7 @@ export function resNetConfig({ channels, widths, blocks }: ConvNetConfig): Reado
     num_channels: channels,
     embedding_size: widths[0],
     hidden_sizes: widths,
-    depths: widths.map(() => blocks),
+    depths: blocks,
     layer_type: 'basic',
     hidden_act: 'relu',
   };

@@ -27,7 +27,7 @@ pipeline_tag: image-feature-extraction
 tags: [dino, self-supervised]
 ---
 
-# ${facts.network}, trained with DINO
+# ${facts.network.charAt(0).toUpperCase()}${facts.network.slice(1)}, trained with DINO
 
 Trained by dino-ts without labels on ${facts.images} images (${facts.source}), ${facts.steps} steps of ${facts.batch} images.
 

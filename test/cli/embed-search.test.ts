@@ -181,6 +181,7 @@ describe('banks and their search', () => {
       size: 16,
       channels: 3,
       dim: 200_000,
+      views: 1,
       normalized: false,
       source: 's',
       labels: false,

@@ -27,12 +27,12 @@ describe('attending', () => {
 
   it('is refused for a convolutional network', async () => {
     const net = new FrozenBackbone(
-      { kind: 'convnet', channels: 3, widths: [8], blocks: 1, stemStride: 1 },
+      { kind: 'convnet', channels: 3, widths: [8], blocks: [1], stemStride: 1 },
       16,
       ortNode,
     );
     await expect(attend(net, new Map(), noiseImage(16, 16))).rejects.toThrow(
-      'a convolutional network has no attention maps; train with --arch vit to get them',
+      'a convolutional network that is pooled by its mean has no attention maps; train with --arch hybrid or vit to get them',
     );
   });
 

@@ -22,7 +22,13 @@ const vit: BackboneConfig = {
   heads: 2,
   mlpRatio: 2,
 };
-const convnet: BackboneConfig = { kind: 'convnet', channels: 3, widths: [8, 16], blocks: 1, stemStride: 2 };
+const convnet: BackboneConfig = {
+  kind: 'convnet',
+  channels: 3,
+  widths: [8, 16],
+  blocks: [1, 1],
+  stemStride: 2,
+};
 
 function settings(config: BackboneConfig, more: Partial<FineTuneOptions> = {}): FineTuneOptions {
   const source = scenesSource({ count: 24, seed: 1, size: 20 });

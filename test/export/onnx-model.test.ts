@@ -5,8 +5,7 @@ import { FrozenBackbone, untrainedWeights } from '../../src/eval/frozen-backbone
 import { onnxModel } from '../../src/export/onnx-model.ts';
 import { toHalf, toQuantized } from '../../src/export/onnx-precision.ts';
 import { encodeOnnx, type OnnxGraph } from '../../src/graph/onnx.ts';
-import type { BackboneConfig } from '../../src/model/backbone.ts';
-import { imageFeature } from '../../src/model/backbone.ts';
+import { attentionHeads, type BackboneConfig, imageFeature } from '../../src/model/backbone.ts';
 import { Random } from '../../src/random/random.ts';
 import { expectValidOnnx } from '../graph/onnx-checker.ts';
 
@@ -20,11 +19,22 @@ const vitConfig = {
   heads: 3,
   mlpRatio: 4,
 } as const;
+const hybrid = {
+  kind: 'convnet',
+  channels: 3,
+  widths: [8, 16, 24],
+  blocks: [0, 1, 1],
+  stemStride: 2,
+  stem: 'conv',
+  heads: 6,
+} as const;
 const networks: readonly (readonly [string, BackboneConfig])[] = [
   ['ViT', vitConfig],
   ['ViT with a convolutional stem', { ...vitConfig, stem: 'conv' }],
   ['gray ViT with another eps', { ...vitConfig, channels: 1, eps: 1e-12 }],
-  ['convnet', { kind: 'convnet', channels: 3, widths: [8, 16, 24], blocks: 2, stemStride: 4 }],
+  ['convnet', { kind: 'convnet', channels: 3, widths: [8, 16, 24], blocks: [2, 2, 2], stemStride: 4 }],
+  ['hybrid', hybrid],
+  ['hybrid with a stem of patches', { ...hybrid, stem: 'patch' }],
 ];
 
 /** Weights as training leaves them: no norm is the identity, no running statistic what it began as. */
@@ -87,13 +97,18 @@ describe.each(networks)('%s as an ONNX model', (title, config) => {
     const { pooler_output: pooled, last_hidden_state: tokens } = given;
     expect(largestDifference(pooled!.data as Float32Array, ours.feature)).toBeLessThan(1e-5);
     expect(tokens!.dims).toEqual([batch, tokens!.dims[1], pooled!.dims[1]]);
-    if (config.kind === 'convnet') return;
+    if (config.kind === 'convnet') {
+      if (config.heads === undefined) return;
+      const places = await backbone.placeTokens(weights, view);
+      expect(largestDifference(tokens!.data as Float32Array, places)).toBeLessThan(1e-5);
+      return;
+    }
     const [all = new Float32Array()] = await backbone.tokens(weights, view);
     expect(largestDifference(tokens!.data as Float32Array, all)).toBeLessThan(1e-5);
   });
 
   it('passes the checker of ONNX in every precision', () => {
-    const model = onnxModel(config, weights, { attentions: config.kind === 'vit' });
+    const model = onnxModel(config, weights, { attentions: attentionHeads(config) > 0 });
     for (const [name, graph] of [
       ['float32', model.graph],
       ['float16', toHalf(model)],
@@ -164,7 +179,7 @@ describe('an ONNX model', () => {
   });
 
   it('says what cannot be exported', () => {
-    const convnet = { kind: 'convnet', channels: 3, widths: [8], blocks: 1, stemStride: 2 } as const;
+    const convnet = { kind: 'convnet', channels: 3, widths: [8], blocks: [1], stemStride: 2 } as const;
     expect(() => onnxModel(convnet, shaken(convnet), { attentions: true })).toThrow('no attention maps');
     const others = new Map(weights);
     others.delete('blocks.1.norm1.weight');

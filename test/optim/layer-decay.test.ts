@@ -16,7 +16,13 @@ const vit: BackboneConfig = {
   heads: 2,
   mlpRatio: 4,
 };
-const convnet: BackboneConfig = { kind: 'convnet', channels: 3, widths: [8, 16], blocks: 2, stemStride: 2 };
+const convnet: BackboneConfig = {
+  kind: 'convnet',
+  channels: 3,
+  widths: [8, 16],
+  blocks: [2, 2],
+  stemStride: 2,
+};
 
 function factors(backbone: BackboneConfig): Map<string, number> {
   const set = new ParameterSet();

@@ -14,6 +14,7 @@ import {
   stateOf,
   timelessLog,
   tinyConvnet,
+  tinyHybrid,
   tinyVit,
 } from './tiny-run.ts';
 
@@ -44,6 +45,7 @@ const kinds: readonly (readonly [string, TrainOptions])[] = [
   ['a ViT with drop path', { ...tinyVit, dropPathRate: 0.3 }],
   ['a ViT in micro-batches', { ...tinyVit, microBatch: 2, dropPathRate: 0.3 }],
   ['a convnet with its running statistics', tinyConvnet],
+  ['a hybrid with Sinkhorn-Knopp centering', { ...tinyHybrid, centering: 'sinkhorn' }],
   [
     'a ViT with batch norm in its head, trained by LARS',
     { ...tinyVit, useBnInHead: true, optimizer: 'lars' },

@@ -52,7 +52,17 @@ export const tinyVit: TrainOptions = {
   dropPathRate: 0,
   useBnInHead: false,
 };
-export const tinyConvnet: TrainOptions = { ...small, arch: 'convnet', widths: [8, 16], blocks: 1 };
+export const tinyConvnet: TrainOptions = { ...small, arch: 'convnet', widths: [8, 16], blocks: [1] };
+
+export const tinyHybrid: TrainOptions = {
+  ...small,
+  arch: 'hybrid',
+  stem: 'conv',
+  stemStride: 2,
+  widths: [8, 16],
+  blocks: [0, 1],
+  heads: 4,
+};
 
 /** A folder that goes when the test ends. */
 export function temporaryFolder(): string {

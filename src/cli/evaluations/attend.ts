@@ -50,7 +50,7 @@ export const attend = defineEvaluation({
     const [path] = paths;
     if (path === undefined)
       throw new UsageError('Attention needs one image, folder or video: dino attend <run> <path>.');
-    backbone.requireVit('attention maps');
+    backbone.requireAttention('attention maps');
     const write = (file: string, bytes: Uint8Array): string => {
       if (output === undefined) return context.write(file, bytes);
       const name = join(output, file);
@@ -155,7 +155,7 @@ export const attend = defineEvaluation({
         ...both.map((values, i) => withInterval(average(values), intervals[i] ?? { low: 0, high: 0 })),
       ];
     });
-    const protocol = `Attention of the class token in the last block at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.requireVit('attention maps').patchSize}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
+    const protocol = `Attention of the class token in the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
     return {
       protocol,
       table: [['area of the mask, % (95 %)', 'trained', 'untrained'], ...table],

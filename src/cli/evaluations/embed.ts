@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { FeatureBankWriter, networkFingerprint } from '../../data/feature-bank.ts';
 import { embedImages } from '../../eval/embed-images.ts';
+import { viewTitles } from '../../eval/views.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { defineEvaluation } from './evaluation.ts';
+import { defineEvaluation, viewsField } from './evaluation.ts';
 
 const usage = '<run> <source>';
 const files = ['features.npy', 'features.parquet', 'paths.txt', 'labels.txt', 'bank.json'];
@@ -19,9 +20,13 @@ export const embed = defineEvaluation({
   fields: {
     output: z.string().describe('folder of the files; eval/embed of the run unless given'),
     format: z.enum(['npy', 'parquet', 'both']).describe('npy, parquet or both; both unless given'),
+    views: viewsField,
     normalize: z.boolean().describe('true: divide each feature by its L2 norm; false unless given'),
   },
-  async run({ output, format = 'both', normalize = false }, { subject, backbone, paths, onProgress, warn }) {
+  async run(
+    { output, format = 'both', views = 1, normalize = false },
+    { subject, backbone, paths, onProgress, warn },
+  ) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino embed ${usage}`);
     const source = openImages(path, { channels: subject.channels }, warn);
@@ -46,6 +51,7 @@ export const embed = defineEvaluation({
       size: subject.size,
       channels: subject.channels,
       dim: backbone.dim,
+      views,
       normalized: normalize,
       source: path,
       labels,
@@ -55,6 +61,7 @@ export const embed = defineEvaluation({
     let done = 0;
     const batches = embedImages(source, backbone, subject.trained, {
       normalize,
+      views,
       onSkip: (key, reason) => void skipped.push({ key, reason }),
     });
     for await (const { indices, rows } of batches) {
@@ -73,9 +80,16 @@ export const embed = defineEvaluation({
     for (const { reason } of skipped) warn(`skipped: ${reason}`);
     const written = files.map((name) => join(folder, name)).filter((file) => existsSync(file));
     return {
-      protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: class token or pooled feature at ${info.size} pixels, ${info.dim} numbers${normalize ? ', L2-normalised' : ''}`,
+      protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: class token or pooled feature at ${info.size} pixels, ${info.dim} numbers${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
       table: written.map((file) => [file, size(statSync(file).size)]),
-      scores: { images: info.images, dim: info.dim, normalized: normalize, output: folder, files: written },
+      scores: {
+        images: info.images,
+        dim: info.dim,
+        views,
+        normalized: normalize,
+        output: folder,
+        files: written,
+      },
       details: { source: path, size: info.size, network: info.network, skipped },
     };
   },

@@ -2,7 +2,7 @@
  * One evaluation as a command: what it takes, and what it says. The runner (`run-evaluation.ts`) reads the flags, opens the
  * network, prints and keeps the result; an evaluation only computes. One file each beside this one.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Engine } from '../../engine/engine.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
 import type { Subject } from '../../eval/subject.ts';
@@ -51,6 +51,13 @@ export interface Evaluation {
   readonly aliases?: Readonly<Record<string, string>>;
   run(values: Readonly<Record<string, unknown>>, context: EvaluationContext): Promise<EvaluationResult>;
 }
+
+/** Views of each image whose features are averaged. */
+export const viewsField = z
+  .union([z.literal(1), z.literal(2), z.literal(10)], 'must be 1, 2 or 10')
+  .describe(
+    'views of each image whose features are averaged: 2 adds the mirror image, 10 are center and corners with theirs; 1, the official protocol, unless given',
+  );
 
 /** Gives the options of an evaluation the types of its fields; each is undefined where its flag is not given. */
 export function defineEvaluation<Fields extends Readonly<Record<string, z.ZodType>>>(

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { openSource } from '../../data/source.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { knnReport } from '../../eval/knn-report.ts';
+import { viewTitles } from '../../eval/views.ts';
 import { UsageError } from '../flags.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
-import { defineEvaluation, withInterval } from './evaluation.ts';
+import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
 
@@ -21,10 +22,11 @@ export const knn = defineEvaluation({
     k: z
       .array(z.number().int().min(1))
       .describe('numbers of neighbours; 10 20 100 200 unless given (also --nb_knn)'),
+    views: viewsField,
     temperature: z.number().gt(0).describe('T of the votes exp(similarity / T); 0.07 unless given'),
   },
   aliases: { nbKnn: 'k' },
-  async run({ train, test, k = [10, 20, 100, 200], temperature = 0.07 }, context) {
+  async run({ train, test, k = [10, 20, 100, 200], views = 1, temperature = 0.07 }, context) {
     const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
       throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
@@ -37,6 +39,7 @@ export const knn = defineEvaluation({
       untrained: subject.untrained,
       ks: k,
       temperature,
+      views,
       engine,
       onProgress,
     });
@@ -48,7 +51,7 @@ export const knn = defineEvaluation({
     const against = leaveOneOut
       ? `${testImages} images, each against all others`
       : `${testImages} images against ${bankImages}`;
-    const protocol = `k-NN of ${against}: class token or pooled feature at ${subject.size} pixels, cosine, votes exp(s / ${temperature})`;
+    const protocol = `k-NN of ${against}: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}, cosine, votes exp(s / ${temperature})`;
     const shown = used.includes('20') ? '20' : (used[0] ?? '');
     return {
       protocol,
@@ -67,6 +70,7 @@ export const knn = defineEvaluation({
         protocol: {
           k: used.map(Number),
           temperature,
+          views,
           size: subject.size,
           bankImages,
           testImages,

@@ -38,7 +38,7 @@ export const masks = defineEvaluation({
     const { subject, backbone, onProgress, warn } = context;
     if (images === undefined || masksFolder === undefined)
       throw new UsageError('Masks need --images (a folder) and --masks (a folder with the same paths).');
-    backbone.requireVit('attention masks');
+    backbone.requireAttention('attention masks');
     const size = imageSize ?? [subject.size];
     const source = openMaskedImages(images, masksFolder, subject.channels);
     const { trained, untrained } = subject;

@@ -12,16 +12,16 @@ import {
 } from '../../data/feature-bank.ts';
 import { openSource, type Source } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
-import { evalView } from '../../eval/eval-images.ts';
 import { type SearchBlock, searchBlocks } from '../../eval/search.ts';
 import type { Subject } from '../../eval/subject.ts';
+import { meanFeatures, type ViewCount, viewCounts, viewsOf, viewTitles } from '../../eval/views.ts';
 import { decode } from '../../image/decode-node.ts';
 import type { Image } from '../../image/image.ts';
 import { normalizationTable, normalize } from '../../image/normalize.ts';
 import type { Tile } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { capitalised, defineEvaluation, type EvaluationContext } from './evaluation.ts';
+import { capitalised, defineEvaluation, type EvaluationContext, viewsField } from './evaluation.ts';
 import { thumbnail, thumbnails } from './thumbnails.ts';
 
 const usage = '<run> <image> --bank <path>';
@@ -36,6 +36,7 @@ interface Searched {
   ): { readonly source: Source; readonly indices: readonly number[] } | undefined;
   size(): number;
   readonly what: string;
+  readonly views: ViewCount;
 }
 
 export const search = defineEvaluation({
@@ -46,8 +47,9 @@ export const search = defineEvaluation({
   fields: {
     bank: z.string().describe('images to look among, or a folder that dino embed wrote'),
     k: z.number().int().min(1).describe('how many images; 20 unless given'),
+    views: viewsField,
   },
-  async run({ bank, k = 20 }, context) {
+  async run({ bank, k = 20, views: given }, context) {
     const { subject, backbone, engine, paths } = context;
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which image? dino search ${usage}`);
@@ -59,11 +61,16 @@ export const search = defineEvaluation({
       throw new Error(`${path} is a folder: give one image, and the folder as --bank.`);
     const image = await decode(readFileSync(path), path, subject.channels);
     const searched = isFeatureBank(bank)
-      ? embedded(openFeatureBank(bank), bank, context)
-      : live(bank, context);
-    const query = await backbone.features(subject.trained, pixelsOf(image, subject.size));
+      ? embedded(openFeatureBank(bank), bank, given, context)
+      : live(bank, given ?? 1, context);
+    const { views } = searched;
+    const query = await meanFeatures(
+      (pixels) => backbone.features(subject.trained, pixels),
+      backbone.dim,
+      viewsOf(image, subject.size, views).map(pixelsOf),
+    );
     const found = await searchBlocks(engine, query, searched.blocks, k);
-    const protocol = `the ${found.length} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: class token or pooled feature at ${subject.size} pixels`;
+    const protocol = `the ${found.length} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}`;
     const shown = searched.images(found.map(({ row }) => row));
     const pictures = shown === undefined ? [] : await thumbnails(shown.source, shown.indices);
     return {
@@ -76,7 +83,7 @@ export const search = defineEvaluation({
         query: path,
         found: found.map(({ row, similarity }) => ({ path: searched.path(row), similarity })),
       },
-      details: { protocol: { size: subject.size, bank, images: searched.size() } },
+      details: { protocol: { size: subject.size, views, bank, images: searched.size() } },
       section: {
         title: 'Search',
         intro: `${capitalised(protocol)}. Does it find what you would call similar, or only the same colours?`,
@@ -108,17 +115,28 @@ export const search = defineEvaluation({
   },
 });
 
-function pixelsOf(image: Image, size: number): Float32Array {
-  const pixels = new Float32Array(image.channels * size * size);
-  normalize(evalView(image, size), normalizationTable(statisticsFor(image.channels)), pixels);
+function pixelsOf(image: Image): Float32Array {
+  const pixels = new Float32Array(image.data.length);
+  normalize(image, normalizationTable(statisticsFor(image.channels)), pixels);
   return pixels;
 }
 
 /** A bank that was embedded before. */
-function embedded(bank: FeatureBank, folder: string, { subject }: EvaluationContext): Searched {
+function embedded(
+  bank: FeatureBank,
+  folder: string,
+  given: ViewCount | undefined,
+  { subject }: EvaluationContext,
+): Searched {
   const { info } = bank;
   requireSameNetwork(info, folder, subject);
+  const views = viewCounts.find((count) => count === info.views) ?? 1;
+  if (given !== undefined && given !== views)
+    throw new Error(
+      `${folder} was embedded with --views ${views}, and --views ${given} asks for others: leave it out, or embed the images again.`,
+    );
   return {
+    views,
     what: info.source,
     blocks: bank.blocks(),
     path: (row) => bank.paths[row] ?? '',
@@ -147,12 +165,19 @@ function requireSameNetwork(
 }
 
 /** Images whose features are computed while they are searched. */
-function live(path: string, { subject, backbone, onProgress, warn }: EvaluationContext): Searched {
+function live(
+  path: string,
+  views: ViewCount,
+  { subject, backbone, onProgress, warn }: EvaluationContext,
+): Searched {
   const source = openImages(path, { channels: subject.channels }, warn);
   const numbers: number[] = [];
   const onSkip = (_: string, reason: string): void => warn(`skipped: ${reason}`);
   async function* blocks(): AsyncGenerator<SearchBlock> {
-    for await (const { indices, rows } of embedImages(source, backbone, subject.trained, { onSkip })) {
+    for await (const { indices, rows } of embedImages(source, backbone, subject.trained, {
+      onSkip,
+      views,
+    })) {
       const start = numbers.length;
       numbers.push(...indices);
       onProgress(`features of ${source.name}`, numbers.length, source.length);
@@ -161,6 +186,7 @@ function live(path: string, { subject, backbone, onProgress, warn }: EvaluationC
   }
   return {
     what: path,
+    views,
     blocks: blocks(),
     path: (row) => source.key(numbers[row] ?? 0),
     size: () => numbers.length,

@@ -55,7 +55,7 @@ export const video = defineEvaluation({
   },
   async run(options, { subject, backbone, engine, paths, onProgress, warn, write }) {
     const { nLastFrames = 7, sizeMaskNeighborhood = 12, topk = 5, imageSize = 480 } = options;
-    backbone.requireVit('patch tokens to carry masks with');
+    backbone.requireAttention('patch tokens to carry masks with');
     const sequences = chooseSequences(paths, options.frames, options.masks);
     const settings = { lastFrames: nLastFrames, neighbourhood: sizeMaskNeighborhood, topk, short: imageSize };
     const clips: Clip[] = [];
