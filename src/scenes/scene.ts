@@ -1,11 +1,10 @@
 /**
- * Labelled pictures with exact object masks, made from a seed: a data set of any size that needs no download.
+ * Labeled pictures with exact object masks, made from a seed: a data set of any size that needs no download.
  *
- * Each picture shows one object among pebbles on the ground. A class is an outline with a texture (`shapes.ts`,
- * `textures.ts`) and, as with things in photographs, it leans towards some hues: one in four objects has any hue, the others
- * one of a third of the colour circle. Position, size, rotation, lightness, the second colour, the light and the ground are drawn
- * independently of the class, and the pebbles faintly wear other classes' textures. Neither colour nor place gives the class
- * away.
+ * Each picture shows up to five objects of one class among pebbles on the ground. A class is an outline with a texture
+ * (`shapes.ts`, `textures.ts`). Number, place, size, rotation, lightness and both colors of every object, the light and the
+ * ground are drawn independently of the class, and the pebbles faintly wear other classes' textures: neither color nor place
+ * gives the class away, and pixels in place say little. What two crops of a picture have in common is what the objects are.
  */
 import type { Image } from '../image/image.ts';
 import { Random } from '../random/random.ts';
@@ -30,7 +29,7 @@ export const sceneClasses: readonly string[] = [
 export interface Scene {
   /** RGB. */
   readonly image: Image;
-  /** 1 where the object is, 0 elsewhere, `[size, size]`. */
+  /** 1 where an object is, 0 elsewhere, `[size, size]`. */
   readonly mask: Uint8Array;
   /** The class, an index into `sceneClasses`. */
   readonly label: number;
@@ -39,14 +38,14 @@ export interface Scene {
 /** The share of the picture each object covers. */
 const SMALLEST = 0.07;
 const LARGEST = 0.15;
-/** Objects in a picture. */
+/** Objects in a picture, where there is room. */
 const FEWEST = 3;
 const MOST = 5;
 /** Least distance of two objects' centres, in the sum of their radii. */
-const APART = 0.85;
+const APART = 0.72;
 /** Places tried for the objects of a picture; where it is full, fewer stay. */
 const ATTEMPTS = 60;
-/** An object keeps inside the picture. */
+/** Largest radius in sides of the picture: several have room, and each keeps inside. */
 const LARGEST_RADIUS = 0.3;
 
 /** Neither a thing nor its shadow is further than this from its centre, in radii. */
@@ -110,7 +109,7 @@ function contrasting(random: Random, ground: number): number {
     : random.between(0.3, Math.max(0.34, ground - 0.2));
 }
 
-/** Two to four objects of one class, apart from each other. */
+/** Objects of one class that hardly cover each other. */
 function makeObjects(random: Random, size: number, label: number, ground: number): Thing[] {
   const wanted = FEWEST + random.integer(MOST - FEWEST + 1);
   const objects: Thing[] = [];

@@ -20,7 +20,7 @@ export const architectures = ['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small
 export type Architecture = (typeof architectures)[number];
 
 /** Those that are shaped by `widths` and `blocks` and normalize by batches. */
-export function isConvolutional(arch: Architecture): boolean {
+export function isConvolutional(arch: Architecture): arch is 'hybrid' | 'convnet' {
   return arch === 'hybrid' || arch === 'convnet';
 }
 

@@ -154,6 +154,8 @@ esac
     expect(await dino('attend', run)).toMatchObject({ code: 2 });
     const net = await dino('attend', await trainedOn(images, 'convnet'), good);
     expect(net).toMatchObject({ code: 1 });
-    expect(net.err).toContain('a convolutional network that is pooled by its mean has no attention maps; train with --arch hybrid or vit');
+    expect(net.err).toContain(
+      'a convolutional network that is pooled by its mean has no attention maps; train with --arch hybrid or vit',
+    );
   });
 });

@@ -96,6 +96,8 @@ describe('dino eval masks', () => {
     const net = await trainedOn(await photos(['a', 'b'], 4));
     const refused = await dino('eval', 'masks', net, '--images', images, '--masks', masks);
     expect(refused).toMatchObject({ code: 1 });
-    expect(refused.err).toContain('a convolutional network that is pooled by its mean has no attention masks');
+    expect(refused.err).toContain(
+      'a convolutional network that is pooled by its mean has no attention masks',
+    );
   });
 });

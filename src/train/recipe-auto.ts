@@ -1,0 +1,231 @@
+/**
+ * The automatic recipe: fitted to small data and short budgets on a CPU; what is not small or short approaches the paper.
+ * The measurements behind the reasons are in docs/recipes.md.
+ */
+import { type Architecture, isConvolutional, type TrainOptions } from './config.ts';
+import type { RunFacts, Suggestions } from './recipe.ts';
+import { machine, official, vitShape } from './recipe-parts.ts';
+
+/** Half an hour is what the results in docs/results.md are for. */
+const MINUTES = 30;
+
+/** Images are read at up to so many times the side of a global crop: the smallest crop is still shrunk, not enlarged. */
+const LOAD_FACTOR = 3;
+
+/** Local crops of fewer pixels show too little. */
+const LEAST_LOCAL = 24;
+
+/** Choices that depend on the network. */
+interface NetworkRecipe {
+  /** Side of the largest global crop that is worth its time. */
+  readonly largestCrop: number;
+  readonly batch: number;
+  readonly lr: number;
+  suggest(shape: CropShape): Suggestions;
+}
+
+interface CropShape {
+  /** Sides of the crops, pixels. */
+  readonly global: number;
+  readonly local: number;
+  readonly images: number;
+  /** How much a convolutional stem shrinks a crop. */
+  readonly stemStride: number;
+}
+
+const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOptions) => NetworkRecipe>> = {
+  hybrid: ({ minutes }) => ({
+    largestCrop: largestCrop(minutes),
+    batch: 128,
+    lr: 0.006,
+    suggest: ({ local, stemStride }) => ({
+      ...convolutionalShape(stemStride),
+      blocks: [
+        [0, 1, 1],
+        'a stage of blocks right after the stem takes half of the time and gains less than more steps',
+      ],
+      heads: [16, 'many heads look at many parts'],
+      stem:
+        stemStride > 2
+          ? [
+              'patch',
+              'one linear map of patches takes a quarter less time than convolutions, and is no worse',
+            ]
+          : ['conv', 'small images lose too much in a patch'],
+      outDim: [256, 'a batch of images has to be shared out among the prototypes'],
+      ...smallHead,
+      localCropsNumber:
+        local >= LEAST_LOCAL
+          ? [4, 'small crops that must match large ones teach where the object is']
+          : [0, `crops of ${local} pixels show too little, and cost images per second`],
+      localCropsScale: [[0.05, 0.3], 'they show a part'],
+      centering: ['sinkhorn', 'prototypes are used from the first steps on'],
+      ...temperature(0.03, 'sharp, as all prototypes are used'),
+      weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'],
+    }),
+  }),
+  convnet: ({ minutes }) => ({
+    largestCrop: largestCrop(minutes),
+    batch: 128,
+    lr: 0.006,
+    suggest: ({ images, stemStride }) => ({
+      ...convolutionalShape(stemStride),
+      blocks: [[1], 'about 0.3 million parameters: images per second decide at this scale'],
+      outDim: prototypes(images),
+      ...smallHead,
+      localCropsNumber: [0, 'crops smaller than these show too little, and cost images per second'],
+      ...temperature(0.02, 'a sharper teacher than the official one finds groups sooner'),
+      weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'],
+    }),
+  }),
+  vit: () => ({
+    largestCrop: 224,
+    batch: 64,
+    lr: 0.004,
+    suggest: ({ images }) => ({
+      outDim: prototypes(images),
+      headHiddenDim: [1024, 'the head should not cost more than the network'],
+      headBottleneckDim: [256, 'the same'],
+      localCropsNumber: [2, 'more local crops cost images per second'],
+      ...temperature(0.04, official),
+      weightDecayEnd: [0.2, 'a short run does not need strong decay at its end'],
+    }),
+  }),
+};
+
+const smallHead: Suggestions = {
+  headHiddenDim: [512, 'the head should not cost more than the network'],
+  headBottleneckDim: [128, 'the same'],
+};
+
+const convolutionalShape = (stemStride: number): Suggestions => ({
+  widths: [[32, 64, 128], 'about 0.3 million parameters: images per second decide at this scale'],
+  stemStride: [stemStride, 'small maps after the stem keep a step short'],
+});
+
+const temperature = (value: number, reason: string): Suggestions => ({
+  teacherTemp: [value, reason],
+  warmupTeacherTemp: [value, reason === official ? official : 'the same from the start'],
+});
+
+const prototypes = (images: number): Suggestions[string] => [
+  images < 2000 ? 512 : images < 200_000 ? 1024 : 4096,
+  `${images} images do not fill the official 65536 prototypes`,
+];
+
+const reasons: Readonly<Record<Architecture, string>> = {
+  hybrid:
+    'a convolutional net learns fastest at CPU budgets, and its pooling by attention shows where it looks',
+  convnet: 'asked for',
+  vit: 'asked for',
+  vit_tiny: 'asked for',
+  vit_small: 'asked for',
+  vit_base: 'asked for',
+};
+
+export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
+  const arch = options.arch ?? 'hybrid';
+  const convolutional = isConvolutional(arch);
+  const network = networks[convolutional ? arch : 'vit'](options);
+  const global = options.globalCropsSize ?? globalSize(facts.imageSide, network.largestCrop);
+  const patch = options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8)));
+  const stemStride = options.stemStride ?? (global >= 160 ? 8 : global >= 64 ? 4 : 2);
+  const unit = convolutional ? 8 : patch;
+  const local = options.localCropsSize ?? Math.max(unit, Math.round(global / 2 / unit) * unit);
+  const batch = Math.min(options.batchSizePerGpu ?? network.batch, facts.images);
+  const batchNorm = convolutional || (arch === 'vit' && (options.microBatch ?? batch) === batch);
+  const steps = facts.steps ?? options.steps ?? 1000;
+  const warmup = Math.max(1, Math.min(Math.round(steps / 10), 500));
+  return {
+    seed: [0, 'any number; another one gives another run'],
+    arch: [arch, reasons[arch]],
+    ...vitShape(arch, patch, `${global / patch} x ${global / patch} patches keep a step short`),
+    stem: ['patch', `${official}; small convolutions in its place gained less in short runs`],
+    widths: [[32], 'not used by a ViT'],
+    blocks: [[1], 'not used by a ViT'],
+    stemStride: [2, 'not used by a ViT'],
+    dropPathRate: [0, 'short runs underfit; dropping blocks would cost more than it regularizes'],
+    headLayers: [3, official],
+    normLastLayer: [true, 'more stable; the official advice for small models'],
+    useBnInHead: [
+      batchNorm,
+      batchNorm
+        ? 'without it the features of a small network stay alike for too long'
+        : 'micro-batches need images that do not depend on each other',
+    ],
+    channels: [facts.channels, 'as the images are'],
+    loadSize:
+      facts.imageSide > 1.5 * LOAD_FACTOR * global
+        ? [
+            LOAD_FACTOR * global,
+            `crops of ${global} pixels need no more, and large photos are read several times faster`,
+          ]
+        : [0, 'images are small enough to be read whole'],
+    globalCropsSize: [
+      global,
+      global < facts.imageSide && global === network.largestCrop
+        ? `images of ${facts.imageSide} pixels; in this time more images count more than more pixels`
+        : `fits images of ${facts.imageSide} pixels`,
+    ],
+    localCropsSize: [local, 'half of a global crop'],
+    globalCropsScale: [[0.3, 1], 'small crops of small images hold too little to agree on'],
+    localCropsScale: [[0.1, 0.3], 'the same'],
+    colorJitter: [[0.4, 0.4, 0.2, 0.1], official],
+    grayscale: [0.2, official],
+    blurRadius: [
+      Math.max(0.2, Math.round((20 * global) / 224) / 10),
+      `the official 2 pixels at 224, for ${global}`,
+    ],
+    batchSizePerGpu: [batch, 'many small steps are better than few large ones in a short run'],
+    minutes: [
+      MINUTES,
+      'long enough for good features; give --minutes, --steps or --epochs for another budget',
+    ],
+    optimizer: ['adamw', official],
+    lr: [network.lr, 'high, because the run is short and the network small'],
+    minLr: [1e-6, official],
+    warmupSteps: [warmup, 'a tenth of the run, 500 steps at most'],
+    weightDecay: [0.04, official],
+    clipGrad: [3, official],
+    momentumTeacher: [momentum(steps), 'the teacher averages over about a twentieth of the run'],
+    warmupTeacherTempSteps: [0, official],
+    studentTemp: [0.1, official],
+    centering: ['center', official],
+    centerMomentum: [0.9, official],
+    freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
+    ...network.suggest({ global, local, images: facts.images, stemStride }),
+    ...machine(facts.cores, facts.steps ?? options.steps, facts.looks),
+    ...gentle(facts.begins, steps, network.lr),
+  };
+}
+
+/** What changes for networks that know something already: small steps, so that they keep it. */
+function gentle(begins: RunFacts['begins'], steps: number, lr: number): Suggestions {
+  if (begins === undefined) return {};
+  if (begins === 'checkpoint')
+    return { lr: [0.3 * lr, 'lower than usual: the networks are trained already'] };
+  return {
+    lr: [0.1 * lr, 'a tenth of the usual: the network is trained already'],
+    momentumTeacher: [Math.max(0.998, momentum(steps)), 'slow, so that the teacher outlasts the fresh head'],
+    warmupSteps: [Math.max(1, Math.round(steps / 5)), 'a fifth of the run: the head has to be learned first'],
+    freezeLastLayerSteps: [Math.round(steps / 10), 'a tenth of the run, as the head is fresh'],
+  };
+}
+
+/** Largest of a few sizes that the images fill; smaller images (28 pixels, say) are taken as they are. */
+function globalSize(side: number, largest: number): number {
+  const sizes = [224, 160, 128, 96, 64, 48, 32].filter((size) => size <= largest);
+  return sizes.find((size) => size <= side) ?? Math.max(8, 4 * Math.floor(side / 4));
+}
+
+/** The side of crops that a budget of minutes pays for, on a CPU. */
+function largestCrop(minutes = MINUTES): number {
+  if (minutes <= 60) return 64;
+  return minutes <= 300 ? 96 : 160;
+}
+
+/** A window of a twentieth of the run, at least 50 steps and at most the official 250. */
+function momentum(steps: number): number {
+  const window = Math.min(Math.max(steps / 20, 50), 250);
+  return Math.round((1 - 1 / window) * 1000) / 1000;
+}

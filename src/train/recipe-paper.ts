@@ -1,0 +1,51 @@
+/** The paper's recipe: the defaults of main_dino.py, ViT-S/16 unless another architecture is asked for. */
+import type { TrainOptions } from './config.ts';
+import type { RunFacts, Suggestions } from './recipe.ts';
+import { machine, official, vitShape } from './recipe-parts.ts';
+
+export function paper(options: TrainOptions, { channels, cores, steps, looks }: RunFacts): Suggestions {
+  return {
+    ...vitShape(options.arch ?? 'vit_small', options.patchSize ?? 16, official),
+    seed: [0, official],
+    arch: ['vit_small', official],
+    widths: [[32, 64, 128], 'not used by a ViT'],
+    blocks: [[1], 'not used by a ViT'],
+    stemStride: [2, 'not used by a ViT'],
+    stem: ['patch', official],
+    dropPathRate: [0.1, official],
+    outDim: [65536, official],
+    headHiddenDim: [2048, official],
+    headBottleneckDim: [256, official],
+    headLayers: [3, official],
+    normLastLayer: [true, official],
+    useBnInHead: [false, official],
+    channels: [channels, 'as the images are'],
+    loadSize: [0, official],
+    globalCropsSize: [224, official],
+    localCropsSize: [96, official],
+    localCropsNumber: [8, official],
+    globalCropsScale: [[0.4, 1], official],
+    localCropsScale: [[0.05, 0.4], official],
+    colorJitter: [[0.4, 0.4, 0.2, 0.1], official],
+    grayscale: [0.2, official],
+    blurRadius: [2, official],
+    batchSizePerGpu: [64, official],
+    epochs: [100, official],
+    optimizer: ['adamw', official],
+    lr: [0.0005, official],
+    minLr: [1e-6, official],
+    warmupEpochs: [10, official],
+    weightDecay: [0.04, official],
+    weightDecayEnd: [0.4, official],
+    clipGrad: [3, official],
+    momentumTeacher: [0.996, official],
+    teacherTemp: [0.04, official],
+    warmupTeacherTemp: [0.04, official],
+    warmupTeacherTempEpochs: [0, official],
+    studentTemp: [0.1, official],
+    centering: ['center', official],
+    centerMomentum: [0.9, official],
+    freezeLastLayer: [1, official],
+    ...machine(cores, steps, looks),
+  };
+}

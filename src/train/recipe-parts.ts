@@ -1,0 +1,39 @@
+/** What the recipes have in common: the shape of a ViT, and what depends on the machine. */
+import { LOOK_IMAGES, LOOKS, type LookPlan } from './look-plan.ts';
+import type { Suggestions } from './recipe.ts';
+
+export const official = 'official default';
+
+const officialShapes = { vit_tiny: [192, 12, 3], vit_small: [384, 12, 6], vit_base: [768, 12, 12] } as const;
+
+export function vitShape(arch: string, patchSize: number, reason: string): Suggestions {
+  const [dim, depth, heads] =
+    arch === 'vit_tiny' || arch === 'vit_small' || arch === 'vit_base' ? officialShapes[arch] : [128, 6, 4];
+  return {
+    patchSize: [patchSize, reason],
+    dim: [dim, reason],
+    depth: [depth, reason],
+    heads: [heads, reason],
+  };
+}
+
+export function machine(cores: number, steps: number | undefined, looks: LookPlan | undefined): Suggestions {
+  const { count = LOOKS, images = LOOK_IMAGES } = looks ?? {};
+  return {
+    numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
+    threads: [cores, 'one for each core'],
+    evalEvery: [
+      steps === undefined ? 0 : Math.max(1, Math.ceil(steps / count)),
+      count === LOOKS
+        ? 'ten looks at the teacher during the run'
+        : 'few looks at the teacher: the time is for training',
+    ],
+    evalImages: [
+      images,
+      images === LOOK_IMAGES
+        ? 'enough to follow the training'
+        : 'as many as can be looked at in a twelfth of the time',
+    ],
+    saveEvery: [200, 'a stop costs at most this many steps'],
+  };
+}
