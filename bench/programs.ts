@@ -26,21 +26,20 @@ export interface WholeRun {
 const WARM = 10;
 
 function ownNetworkFlags(network: Size['network']): Record<string, string | number> {
-  if (network.kind === 'convnet')
-    return { arch: 'convnet', widths: network.widths.join(','), blocks: 1, stem_stride: network.stemStride };
+  if (network.kind === 'convnet') {
+    const { widths, blocks, stemStride: stem_stride, stem = 'conv', heads } = network;
+    const shape = { stem, stem_stride, widths: widths.join(','), blocks: blocks.join(',') };
+    return heads === undefined ? { arch: 'convnet', ...shape } : { arch: 'hybrid', ...shape, heads };
+  }
   const { dim, depth, heads, patch } = network;
   return { arch: 'vit', stem: 'patch', patch_size: patch, dim, depth, heads, drop_path_rate: 0.1 };
 }
 
 function peerNetworkFlags(network: Size['network']): Record<string, string | number> {
   if (network.kind === 'convnet') {
-    const [width = 0, ...others] = network.widths;
-    return {
-      arch: 'resnet',
-      width,
-      depths: ['1', ...others.map(() => '1')].join(','),
-      'stem-stride': network.stemStride,
-    };
+    const { widths, blocks, stemStride, stem = 'conv', heads = 0 } = network;
+    const shape = { width: widths[0] ?? 0, depths: blocks.join(','), 'stem-stride': stemStride, stem };
+    return { arch: 'resnet', ...shape, 'pool-heads': heads };
   }
   const { dim, depth, heads, patch } = network;
   return { dim, depth, heads, patch };
@@ -58,6 +57,7 @@ export async function runOwn({
     output_dir: join(folder, 'run'),
     ...ownNetworkFlags(size.network),
     use_bn_in_head: String(size.headNorm),
+    centering: size.centering ?? 'center',
     out_dim: size.outputs,
     head_hidden_dim: size.hidden,
     head_bottleneck_dim: size.bottleneck,
@@ -99,6 +99,7 @@ export async function runPeer(
     out: folder,
     ...peerNetworkFlags(size.network),
     'bn-in-head': String(size.headNorm),
+    centering: size.centering ?? 'center',
     outputs: size.outputs,
     hidden: size.hidden,
     bottleneck: size.bottleneck,

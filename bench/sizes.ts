@@ -10,6 +10,8 @@ export interface Size {
   readonly hidden: number;
   readonly bottleneck: number;
   readonly headNorm: boolean;
+  /** How the teacher's outputs are centered; by the moving center unless said. */
+  readonly centering?: 'sinkhorn';
   /** Images in a step. */
   readonly batch: number;
 }
@@ -25,13 +27,18 @@ interface VitSize {
 
 interface ConvNetSize {
   readonly kind: 'convnet';
-  /** Channels of each stage, of one block each. */
+  /** Channels and residual blocks of each stage. */
   readonly widths: readonly number[];
-  /** How much the stem shrinks the image. */
+  readonly blocks: readonly number[];
+  /** How much the stem shrinks the image, and with what. */
   readonly stemStride: number;
+  readonly stem?: 'conv' | 'patch';
+  /** Heads of the attention that pools the last map; without them it is the mean. */
+  readonly heads?: number;
 }
 
 const head = { hidden: 2048, bottleneck: 256, headNorm: false };
+const smallHead = { hidden: 512, bottleneck: 128, headNorm: true };
 const large = { ...head, image: 224, local: 96, locals: 8, outputs: 65536, batch: 4 };
 
 export const sizes = {
@@ -51,11 +58,25 @@ export const sizes = {
     network: { kind: 'vit', dim: 192, depth: 6, heads: 3, patch: 8 },
     ...{ image: 96, local: 48, locals: 4, outputs: 1024, batch: 32 },
   },
-  /** What the automatic recipe trains on 32 px images in half an hour. */
+  /** The convolutional net of `--arch convnet` on 32 px images. */
   convnet: {
-    ...{ hidden: 512, bottleneck: 128, headNorm: true },
-    network: { kind: 'convnet', widths: [32, 64, 128], stemStride: 2 },
+    ...smallHead,
+    network: { kind: 'convnet', widths: [32, 64, 128], blocks: [1, 1, 1], stemStride: 2 },
     ...{ image: 32, local: 16, locals: 0, outputs: 1024, batch: 128 },
+  },
+  /** What the automatic recipe trains in half an hour on 32 px images, and on larger ones. */
+  hybrid: {
+    ...{ ...smallHead, centering: 'sinkhorn' },
+    network: { kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], stemStride: 2, heads: 16 },
+    ...{ image: 32, local: 16, locals: 0, outputs: 256, batch: 128 },
+  },
+  hybrid64: {
+    ...{ ...smallHead, centering: 'sinkhorn' },
+    network: {
+      ...{ kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], heads: 16 },
+      ...{ stemStride: 4, stem: 'patch' },
+    },
+    ...{ image: 64, local: 32, locals: 4, outputs: 256, batch: 128 },
   },
 } as const satisfies Record<string, Size>;
 
@@ -68,4 +89,6 @@ export const sizeTitles: Readonly<Record<SizeName, string>> = {
   micro: 'micro-ViT 2x32+4x16 K 1024 batch 64',
   mid: 'ViT 192x6/8 2x96+4x48 K 1024 batch 32',
   convnet: 'convnet 32-64-128 2x32 K 1024 batch 128',
+  hybrid: 'hybrid 32-64-128 2x32 K 256 batch 128',
+  hybrid64: 'hybrid 32-64-128 2x64+4x32 K 256 batch 128',
 };

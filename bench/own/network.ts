@@ -30,7 +30,7 @@ export function microBatchOf(size: Size): number {
 }
 
 function backboneOf({ network, image }: Size): BackboneConfig {
-  if (network.kind === 'convnet') return { ...network, channels: 3, blocks: network.widths.map(() => 1) };
+  if (network.kind === 'convnet') return { ...network, channels: 3 };
   const { patch, ...shape } = network;
   return { ...shape, patchSize: patch, imageSize: image, channels: 3, mlpRatio: 4 };
 }
@@ -53,6 +53,7 @@ export async function makeTrainer(
     },
     viewSizes: [size.image, size.image, ...new Array<number>(size.locals).fill(size.local)],
     studentTemp: 0.1,
+    centering: size.centering ?? 'center',
     centerMomentum: 0.9,
     dropPathRate: 0,
   });

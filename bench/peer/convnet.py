@@ -1,9 +1,11 @@
-"""The small residual network of the automatic recipe (src/model/convnet.ts): basic blocks, torchvision's parameter names.
+"""The small residual networks of src/model/convnet.ts: basic blocks, torchvision's parameter names.
 
-The stem is 3x3 convolutions of stride 2, one for each factor of 2, each twice as wide as the one before.
+The stem is 3x3 convolutions of stride 2, one for each factor of 2, each twice as wide as the one before, or one linear map of
+patches. The last map is pooled by its mean, or by attention: that is the automatic recipe's hybrid.
 """
 import math
 
+import torch
 from torch import nn
 
 
@@ -26,19 +28,43 @@ class BasicBlock(nn.Module):
         return self.relu(self.bn2(self.conv2(x)) + shortcut)
 
 
-class ResidualNet(nn.Module):
-    """`depths` blocks in each stage; the width doubles and the size halves from stage to stage."""
+class AttentionPool(nn.Module):
+    """Each head weights the places of a map for its share of the channels (src/model/attention-pool.ts)."""
 
-    def __init__(self, width=32, depths=(1, 1, 1), stem_stride=2):
+    def __init__(self, dim, heads):
         super().__init__()
-        halvings = int(math.log2(stem_stride))
-        stem, inputs = [], 3
-        for i in range(1, halvings + 1):
-            outputs = max(8, width >> (halvings - i))
-            stem += [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+        self.query = nn.Parameter(torch.empty(heads, dim))
+        nn.init.trunc_normal_(self.query, std=0.02)
+
+    def forward(self, x):
+        B, D, H, W = x.shape
+        heads = self.query.shape[0]
+        x = x.flatten(2)  # [B, D, N]
+        weights = (self.query @ x).softmax(-1)  # [B, heads, N]
+        pooled = weights.unsqueeze(2) @ x.view(B, heads, D // heads, H * W).transpose(2, 3)  # [B, heads, 1, D / heads]
+        return pooled.reshape(B, D)
+
+
+def stem_layers(kind, width, stride):
+    """(kernel, stride, output channels) of each convolution."""
+    if kind == "patch":
+        return [(stride, stride, width)]
+    halvings = int(math.log2(stride))
+    return [(3, 2, max(8, width >> (halvings - i))) for i in range(1, halvings + 1)]
+
+
+class ResidualNet(nn.Module):
+    """`depths` blocks in each stage (the first may have none); the width doubles and the size halves from stage to stage."""
+
+    def __init__(self, width=32, depths=(1, 1, 1), stem_stride=2, stem="conv", heads=0):
+        super().__init__()
+        layers, inputs = [], 3
+        for kernel, stride, outputs in stem_layers(stem, width, stem_stride):
+            padding = 0 if stem == "patch" else kernel // 2
+            layers.append(nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False))
+            layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
             inputs = outputs
-        self.stem = nn.Sequential(*stem)
-        inputs = width
+        self.stem = nn.Sequential(*layers)
         for i, depth in enumerate(depths):
             blocks = []
             for j in range(depth):
@@ -46,6 +72,7 @@ class ResidualNet(nn.Module):
                 inputs = width * 2**i
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
         self.stages, self.dim = len(depths), inputs
+        self.pool = AttentionPool(self.dim, heads) if heads else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -54,4 +81,4 @@ class ResidualNet(nn.Module):
         x = self.stem(x)
         for i in range(self.stages):
             x = getattr(self, f"layer{i + 1}")(x)
-        return x.mean((2, 3))  # [B, D]
+        return x.mean((2, 3)) if self.pool is None else self.pool(x)  # [B, D]

@@ -166,17 +166,32 @@ class MultiCrop(nn.Module):
         return self.head(torch.cat([self.backbone(torch.cat(group)) for group in groups]))
 
 
-class Loss(nn.Module):
-    """Cross entropy of every (teacher global crop, other student crop) pair, and the running centre."""
+@torch.no_grad()
+def sinkhorn_knopp(logits, temperature, rounds=3):
+    """Targets that use all prototypes equally: rows and columns of exp(logits / temperature) are divided by their sums in turn."""
+    log_q = logits / temperature
+    for _ in range(rounds):
+        log_q = F.log_softmax(F.log_softmax(log_q, dim=0), dim=1)
+    return log_q.exp()
 
-    def __init__(self, outputs, crops, student_temp=0.1, center_momentum=0.9):
+
+class Loss(nn.Module):
+    """Cross entropy of every (teacher global crop, other student crop) pair, and the running centre (or Sinkhorn-Knopp)."""
+
+    def __init__(self, outputs, crops, student_temp=0.1, center_momentum=0.9, centering="center"):
         super().__init__()
         self.crops, self.student_temp, self.center_momentum = crops, student_temp, center_momentum
+        self.centering = centering
         self.register_buffer("center", torch.zeros(1, outputs))
+
+    def targets(self, teacher, teacher_temp):
+        if self.centering == "sinkhorn":
+            return sinkhorn_knopp(teacher, teacher_temp)
+        return F.softmax((teacher - self.center) / teacher_temp, dim=-1)
 
     def forward(self, student, teacher, teacher_temp):
         student, teacher = student.float(), teacher.float()
-        targets = F.softmax((teacher - self.center) / teacher_temp, dim=-1).chunk(2)
+        targets = self.targets(teacher, teacher_temp).chunk(2)
         logs = F.log_softmax(student / self.student_temp, dim=-1).chunk(self.crops)
         terms = [
             -(target * log).sum(-1).mean()
@@ -184,8 +199,9 @@ class Loss(nn.Module):
             for v, log in enumerate(logs)
             if i != v
         ]
-        with torch.no_grad():
-            self.center.lerp_(teacher.mean(0, keepdim=True), 1 - self.center_momentum)
+        if self.centering == "center":
+            with torch.no_grad():
+                self.center.lerp_(teacher.mean(0, keepdim=True), 1 - self.center_momentum)
         return sum(terms) / len(terms)
 
 

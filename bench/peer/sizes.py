@@ -2,7 +2,7 @@
 import torch
 
 from convnet import ResidualNet
-from dino import Head, MultiCrop, VisionTransformer
+from dino import Head, Loss, MultiCrop, VisionTransformer
 
 HEAD = {"hidden": 2048, "bottleneck": 256, "head_norm": False}
 LARGE = {**HEAD, "image": 224, "local": 96, "locals": 8, "outputs": 65536, "batch": 4}
@@ -24,6 +24,16 @@ SIZES = {
         "convnet": {"width": 32, "depths": (1, 1, 1), "stem_stride": 2},
         **{"image": 32, "local": 16, "locals": 0, "outputs": 1024, "batch": 128},
     },
+    "hybrid": {
+        **{"hidden": 512, "bottleneck": 128, "head_norm": True, "centering": "sinkhorn"},
+        "convnet": {"width": 32, "depths": (0, 1, 1), "stem_stride": 2, "heads": 16},
+        **{"image": 32, "local": 16, "locals": 0, "outputs": 256, "batch": 128},
+    },
+    "hybrid64": {
+        **{"hidden": 512, "bottleneck": 128, "head_norm": True, "centering": "sinkhorn"},
+        "convnet": {"width": 32, "depths": (0, 1, 1), "stem_stride": 4, "stem": "patch", "heads": 16},
+        **{"image": 64, "local": 32, "locals": 4, "outputs": 256, "batch": 128},
+    },
 }
 
 
@@ -40,6 +50,10 @@ def build_network(size):
         backbone = ResidualNet(**size["convnet"])
     head = Head(backbone.dim, size["outputs"], size["hidden"], size["bottleneck"], batch_norm=size["head_norm"])
     return MultiCrop(backbone, head)
+
+
+def build_loss(size):
+    return Loss(size["outputs"], 2 + size["locals"], centering=size.get("centering", "center"))
 
 
 def random_crops(size, generator):

@@ -1,6 +1,6 @@
 """Peer: one whole DINO training step on fixed random crops.
 
-setup: model "s" | "ti" | "micro" | "convnet" (see sizes.py), mode "eager" | "fused" (eager, with
+setup: model "s" | "ti" | "micro" | "convnet" | "hybrid" (see sizes.py), mode "eager" | "fused" (eager, with
 AdamW(fused=True)) | "compile" | "bf16" | "compile-bf16", threads, clip. A repetition is zero_grad, teacher and student forward, loss, centre, backward, clip,
 AdamW, EMA.
 """
@@ -8,9 +8,9 @@ import copy
 
 import torch
 
-from dino import Loss, Schedule, make_optimizer, objective, update
+from dino import Schedule, make_optimizer, objective, update
 from protocol import serve
-from sizes import build_network, random_crops, size_named
+from sizes import build_loss, build_network, random_crops, size_named
 
 MODES = ("eager", "fused", "compile", "bf16", "compile-bf16")
 
@@ -24,7 +24,7 @@ def setup(command):
     size = size_named(command.get("model"))
     student = build_network(size)
     teacher = copy.deepcopy(student).requires_grad_(False)
-    loss = Loss(size["outputs"], 2 + size["locals"])
+    loss = build_loss(size)
     optimizer = make_optimizer(student, fused=mode == "fused")
     crops = random_crops(size, torch.Generator().manual_seed(1))
     values = Schedule(lr=1e-5, weight_decay=0.04, momentum=0.996, teacher_temp=0.04)

@@ -68,6 +68,8 @@ def parse():
     p.add_argument("--width", type=int, default=32, help="resnet: channels of the first stage")
     p.add_argument("--depths", default="1,1,1", help="resnet: blocks of each stage")
     p.add_argument("--stem-stride", type=int, default=2, help="resnet: how much the stem shrinks the image")
+    p.add_argument("--stem", choices=("conv", "patch"), default="conv", help="resnet")
+    p.add_argument("--pool-heads", type=int, default=0, help="resnet: heads of the attention that pools the last map")
     p.add_argument("--outputs", type=int, default=65536, help="K")
     p.add_argument("--hidden", type=int, default=2048)
     p.add_argument("--bottleneck", type=int, default=256)
@@ -92,6 +94,7 @@ def parse():
     p.add_argument("--freeze", type=float, default=0.01, help="share of the run with a frozen last layer")
     p.add_argument("--momentum", type=float, default=0.996)
     p.add_argument("--student-temp", type=float, default=0.1)
+    p.add_argument("--centering", choices=("center", "sinkhorn"), default="center")
     p.add_argument("--center-momentum", type=float, default=0.9)
     p.add_argument("--teacher-temp", type=float, default=0.04)
     p.add_argument("--warmup-teacher-temp", type=float, default=0.04)
@@ -128,7 +131,8 @@ def build(a, drop_path):
     if a.arch == "vit":
         backbone = VisionTransformer(a.image, a.patch, a.dim, a.depth, a.heads, drop_path)
     else:
-        backbone = ResidualNet(a.width, tuple(int(depth) for depth in a.depths.split(",")), a.stem_stride)
+        depths = tuple(int(depth) for depth in a.depths.split(","))
+        backbone = ResidualNet(a.width, depths, a.stem_stride, a.stem, a.pool_heads)
     head = Head(backbone.dim, a.outputs, a.hidden, a.bottleneck, a.bn_in_head, a.norm_last_layer)
     return MultiCrop(backbone, head)
 
@@ -182,7 +186,7 @@ def main():
     student = build(a, a.drop_path)
     teacher = build(a, 0.0).requires_grad_(False)
     teacher.load_state_dict(student.state_dict())
-    loss = Loss(a.outputs, 2 + a.locals, a.student_temp, a.center_momentum)
+    loss = Loss(a.outputs, 2 + a.locals, a.student_temp, a.center_momentum, a.centering)
     optimizer = make_optimizer(student, a.optimizer)
     run_student, run_teacher, run_loss = student, teacher, loss
     if a.mode == "compile":
