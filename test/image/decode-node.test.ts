@@ -45,6 +45,25 @@ function largestError(a: Image, b: Image): number {
 
 describe('decode', () => {
   it.each([
+    ['larger images to the short side, with their shape', 11, [16, 11], 3],
+    ['no smaller ones', 22, [31, 22], 0],
+    ['none without a short side', 0, [31, 22], 0],
+  ] as const)('shrinks %s', async (_, shortSide, [w, h], most) => {
+    const image = await decode(await encoder(rgb).png().toBuffer(), 'a.png', 3, shortSide);
+    expect([image.width, image.height]).toEqual([w, h]);
+    for (let i = 0; i < w * h; i++) {
+      const wanted = 40 + 4 * ((((i % w) + 0.5) * width) / w - 0.5); // the scene's green, between its pixels
+      expect(Math.abs(image.data[3 * i + 1]! - wanted)).toBeLessThanOrEqual(most);
+    }
+  });
+
+  it('shrinks by the upright height and width of a photo that the camera turned', async () => {
+    const turned = await encoder(rgb).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toBuffer();
+    const image = await decode(turned, 'a.jpg', 3, 11);
+    expect([image.width, image.height]).toEqual([11, 16]);
+  });
+
+  it.each([
     ['PNG', () => encoder(rgb).png().toBuffer()],
     ['TIFF', () => encoder(rgb).tiff({ compression: 'lzw' }).toBuffer()],
     ['lossless WebP', () => encoder(rgb).webp({ lossless: true }).toBuffer()],

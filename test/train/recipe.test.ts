@@ -36,6 +36,35 @@ describe('the automatic recipe', () => {
     expect(config.localCropsSize).toBeGreaterThanOrEqual(Math.min(side, side / 2 - 4));
   });
 
+  it('trains the hybrid: attention on convolutions, with crops and stem that fit the images', () => {
+    expect(chosen({}).config).toMatchObject({
+      ...{
+        arch: 'hybrid',
+        widths: [32, 64, 128],
+        blocks: [0, 1, 1],
+        heads: 16,
+        stem: 'patch',
+        stemStride: 4,
+      },
+      ...{ globalCropsSize: 64, localCropsSize: 32, localCropsNumber: 4, outDim: 256, centering: 'sinkhorn' },
+      loadSize: 192,
+    });
+    expect(chosen({}, { imageSide: 32 }).config).toMatchObject({
+      ...{ stem: 'conv', stemStride: 2, globalCropsSize: 32, localCropsNumber: 0, loadSize: 0 },
+    });
+    expect(chosen({}, { imageSide: 250 }).config.loadSize).toBe(0); // not worth it
+  });
+
+  it('has half an hour where no budget is given, and takes one that is', () => {
+    expect(chosen({}).config).toMatchObject({ minutes: 30 });
+    expect(chosen({ steps: 10 }).config.minutes).toBeUndefined();
+    expect(chosen({ minutes: 2 }).config.minutes).toBe(2);
+  });
+
+  it.each(['convnet', 'vit'] as const)('keeps the moving center for a %s', (arch) => {
+    expect(chosen({ arch }).config).toMatchObject({ arch, centering: 'center' });
+  });
+
   it('takes larger crops where the budget pays for them', () => {
     const sides = [30, 120, 600].map((minutes) => chosen({ minutes }).config.globalCropsSize);
     expect(sides).toEqual([64, 96, 160]);
