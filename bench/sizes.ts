@@ -33,7 +33,7 @@ interface ConvNetSize {
   /** How much the stem shrinks the image, and with what. */
   readonly stemStride: number;
   readonly stem?: 'conv' | 'patch';
-  /** Heads of the attention that pools the last map; without them it is the mean. */
+  /** Heads of the attention that pools the last maps; without them it is the mean. */
   readonly heads?: number;
 }
 
@@ -67,13 +67,13 @@ export const sizes = {
   /** What the automatic recipe trains in half an hour on 32 px images, and on larger ones. */
   hybrid: {
     ...{ ...smallHead, centering: 'sinkhorn' },
-    network: { kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], stemStride: 2, heads: 16 },
+    network: { kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], stemStride: 2, heads: 24 },
     ...{ image: 32, local: 16, locals: 0, outputs: 256, batch: 128 },
   },
   hybrid64: {
     ...{ ...smallHead, centering: 'sinkhorn' },
     network: {
-      ...{ kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], heads: 16 },
+      ...{ kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], heads: 24 },
       ...{ stemStride: 4, stem: 'patch' },
     },
     ...{ image: 64, local: 32, locals: 4, outputs: 256, batch: 128 },

@@ -1,7 +1,7 @@
 """The small residual networks of src/model/convnet.ts: basic blocks, torchvision's parameter names.
 
 The stem is 3x3 convolutions of stride 2, one for each factor of 2, each twice as wide as the one before, or one linear map of
-patches. The last map is pooled by its mean, or by attention: that is the automatic recipe's hybrid.
+patches. The feature is the mean of the last map, or what attention takes from the last two: the automatic recipe's hybrid.
 """
 import math
 
@@ -72,13 +72,21 @@ class ResidualNet(nn.Module):
                 inputs = width * 2**i
             setattr(self, f"layer{i + 1}", nn.Sequential(*blocks))
         self.stages, self.dim = len(depths), inputs
-        self.pool = AttentionPool(self.dim, heads) if heads else None
+        self.pool = None
+        if heads:
+            pooled = [width * 2**i for i in range(len(depths))][-2:]
+            self.pool = nn.ModuleList(AttentionPool(w, heads * w // sum(pooled)) for w in pooled)
+            self.dim = sum(pooled)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x):
         x = self.stem(x)
+        maps = []
         for i in range(self.stages):
             x = getattr(self, f"layer{i + 1}")(x)
-        return x.mean((2, 3)) if self.pool is None else self.pool(x)  # [B, D]
+            maps.append(x)
+        if self.pool is None:
+            return x.mean((2, 3))  # [B, D]
+        return torch.cat([pool(x) for pool, x in zip(self.pool, maps[-2:])], dim=1)

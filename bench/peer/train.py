@@ -69,7 +69,7 @@ def parse():
     p.add_argument("--depths", default="1,1,1", help="resnet: blocks of each stage")
     p.add_argument("--stem-stride", type=int, default=2, help="resnet: how much the stem shrinks the image")
     p.add_argument("--stem", choices=("conv", "patch"), default="conv", help="resnet")
-    p.add_argument("--pool-heads", type=int, default=0, help="resnet: heads of the attention that pools the last map")
+    p.add_argument("--pool-heads", type=int, default=0, help="resnet: heads of the attention that pools the last two maps")
     p.add_argument("--outputs", type=int, default=65536, help="K")
     p.add_argument("--hidden", type=int, default=2048)
     p.add_argument("--bottleneck", type=int, default=256)

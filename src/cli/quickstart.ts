@@ -51,7 +51,7 @@ const sceneOptions: TrainOptions = {
   stemStride: 2,
   widths: [24, 48, 96],
   blocks: [0, 1, 1],
-  heads: 8,
+  heads: 18,
   outDim: 128,
   headHiddenDim: 256,
   globalCropsSize: 40,
@@ -112,7 +112,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   if (knn !== undefined) {
     const percent = (accuracy: KnnReport['trained']): string => `${(accuracy.top1[K] ?? 0).toFixed(1)} %`;
     console.log(
-      `${K}-NN accuracy on ${knn.testImages} new scenes: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}`,
+      `${K}-NN accuracy on ${knn.testImages} new scenes: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}, PCA of pixels ${percent(knn.pca)}`,
     );
   }
   await writeRunReport(folder, {

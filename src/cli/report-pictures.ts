@@ -13,6 +13,7 @@ import { attentionExample, picture } from '../report/pictures.ts';
 import { renderScene, sceneClasses } from '../scenes/scene.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
+import { evalSizeOf } from '../train/config.ts';
 import { Monitor } from '../train/monitor.ts';
 import type { RunFolder } from '../train/run-folder-node.ts';
 import type { RunRecord } from '../train/run-record.ts';
@@ -34,7 +35,7 @@ export async function pictureSections(
     networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher'),
     'backbone.',
   );
-  const untrained = untrainedWeights(backboneOf(config), config.globalCropsSize, config.seed);
+  const untrained = untrainedWeights(backboneOf(config), evalSizeOf(config), config.seed);
   const attention = await attentionSection(folder, monitor, source);
   const neighbors = await neighbourSection(monitor, source, trained, untrained);
   const masks =

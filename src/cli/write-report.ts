@@ -20,6 +20,7 @@ const knnSchema = z.object({
   trained: accuracySchema,
   untrained: accuracySchema,
   pixels: accuracySchema,
+  pca: accuracySchema.optional(), // earlier runs have none
   bankImages: z.number(),
   testImages: z.number(),
 });
@@ -123,6 +124,7 @@ function accuracy(knn: ReportExtras['knn']): Pick<Report, 'accuracy'> {
       trained: share(knn.trained.top1[k]),
       untrained: share(knn.untrained.top1[k]),
       rawPixels: share(knn.pixels.top1[k]),
+      ...(knn.pca === undefined ? {} : { pixelPca: share(knn.pca.top1[k]) }),
       neighbors: Number(k),
       bankImages: knn.bankImages,
       testImages: knn.testImages,

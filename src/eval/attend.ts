@@ -5,7 +5,7 @@
 import { statisticsFor } from '../data/assemble.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Image } from '../image/image.ts';
-import { placeOutputs } from '../model/backbone.ts';
+import { placeOutputs } from '../model/places.ts';
 import { enlargeMask, meanHead, type PatchView, patchView } from './attention-maps.ts';
 import { attentionMask, attentionMasks, MASK_SHARE } from './attention-masks.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';

@@ -4,14 +4,8 @@
  */
 import { type Engine, type EngineOptions, evaluate, type Program } from '../engine/engine.ts';
 import { compile, input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
-import {
-  attentionHeads,
-  type BackboneConfig,
-  featureDim,
-  imageFeature,
-  patchSide,
-  placeOutputs,
-} from '../model/backbone.ts';
+import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
+import { attentionHeads, patchSide, placeOutputs, placesAlong } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
 import { Random } from '../random/random.ts';
 
@@ -84,14 +78,14 @@ export class FrozenBackbone {
     return attentionHeads(this.config);
   }
 
-  /** Side of a patch (of a place of the last map) in pixels. */
+  /** Side of a patch, or of a place of the largest map that is pooled, in pixels. */
   get patch(): number {
     return patchSide(this.config);
   }
 
   /** Side of the attention map in patches; 0 for a network without attention. */
   get attentionSide(): number {
-    return this.heads === 0 ? 0 : Math.floor(this.size / this.patch);
+    return this.heads === 0 ? 0 : placesAlong(this.config, this.size);
   }
 
   /**
@@ -125,7 +119,7 @@ export class FrozenBackbone {
   }
 
   /**
-   * What the network knows of each place of an image: patch tokens of a ViT's last block, normed, or the last map.
+   * What the network knows of each place of an image: patch tokens of a ViT's last block, normed, or its pooled maps.
    *
    * @param batch whole patches
    * @returns [images, places, D]

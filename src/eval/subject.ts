@@ -4,10 +4,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { networkFingerprint } from '../data/feature-bank.ts';
-import { attentionHeads, type BackboneConfig } from '../model/backbone.ts';
+import type { BackboneConfig } from '../model/backbone.ts';
+import { attentionHeads } from '../model/places.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { evalSizeOf, type TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { parseRecord, type RunRecord, readRecord } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
@@ -130,7 +131,8 @@ function networkOf(
 /** What the config of a run says about its network. */
 function trainedHere(config: TrainConfig, trained: Weights): Omit<Subject, 'name' | 'folder' | 'record'> {
   const backbone = backboneOf(config);
-  const { globalCropsSize: size, channels, seed } = config;
+  const { channels, seed } = config;
+  const size = evalSizeOf(config);
   return {
     backbone,
     size,

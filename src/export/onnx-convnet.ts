@@ -2,7 +2,7 @@
  * A trained convolutional net as an ONNX model for any batch and any image size. Batch norm by running statistics is a scale
  * and a shift of every channel, which go into the convolution before it.
  */
-import { type ConvNetConfig, stemLayers } from '../model/convnet.ts';
+import { type ConvNetConfig, pooledMaps, stemLayers } from '../model/convnet.ts';
 import type { OnnxLayers } from './onnx-layers.ts';
 import type { OnnxFeatures } from './onnx-vit.ts';
 
@@ -24,6 +24,7 @@ export function onnxConvNet(layers: OnnxLayers, pixels: string, config: ConvNetC
   };
   const relu = (x: string): string => to.op('Relu', [x]);
 
+  const maps: string[] = [];
   let [x, inputs] = [pixels, channels];
   for (const [i, { kernel, stride, width }] of stemLayers(config).entries()) {
     x = relu(conv(x, `conv${i + 1}`, `bn${i + 1}`, { inputs, outputs: width, kernel, stride }));
@@ -42,30 +43,59 @@ export function onnxConvNet(layers: OnnxLayers, pixels: string, config: ConvNetC
       x = relu(to.op('Add', [y, shortcut]));
       inputs = outputs;
     }
+    maps.push(x);
   }
-  const flat = layers.reshape(x, [0, inputs, -1]); // [B, D, places]
-  const tokens = layers.transpose(flat, [0, 2, 1]);
-  const { pooled, attentions } =
-    heads === undefined
-      ? { pooled: to.op('ReduceMean', [flat], { axes: { ints: [2] }, keepdims: { int: 0 } }), attentions: [] }
-      : attentionPooled(layers, flat, inputs, heads);
-  return { tokens, pooled, attentions, lastBlocks: () => [tokens] };
+  if (heads === undefined) {
+    const flat = layers.reshape(x, [0, inputs, -1]); // [B, D, places]
+    const tokens = layers.transpose(flat, [0, 2, 1]);
+    const pooled = to.op('ReduceMean', [flat], { axes: { ints: [2] }, keepdims: { int: 0 } });
+    return { tokens, pooled, attentions: [], lastBlocks: () => [tokens] };
+  }
+  return attentionPooled(layers, maps, config);
 }
 
-/** As `model/attention-pool.ts`; `flat` is [B, D, places]. The attention is [B, heads, places]. */
-function attentionPooled(
-  layers: OnnxLayers,
-  flat: string,
-  dim: number,
-  heads: number,
-): { readonly pooled: string; readonly attentions: readonly string[] } {
+/** As `model/attention-pool.ts` and `model/places.ts`. The attention is [B, heads, places]. */
+function attentionPooled(layers: OnnxLayers, maps: readonly string[], config: ConvNetConfig): OnnxFeatures {
   const { to } = layers;
-  const scores = to.op('MatMul', [layers.weight('pool.query', [heads, dim]), flat]); // [B, heads, places]
-  const attention = to.op('Softmax', [scores], { axis: { int: -1 } });
-  const values = layers.reshape(flat, [0, heads, dim / heads, -1]); // [B, heads, D / heads, places]
-  const weights = layers.reshape(attention, [0, heads, -1, 1]);
-  const weighted = to.op('MatMul', [values, weights]); // [B, heads, D / heads, 1]
-  return { pooled: layers.reshape(weighted, [0, dim]), attentions: [attention] };
+  const shapes = pooledMaps(config);
+  const attended = maps.slice(-shapes.length);
+  const [largest = ''] = attended;
+  const places = to.op('Slice', [to.op('Shape', [largest]), to.ints([2]), to.ints([4])]);
+  /** A map of `width` channels on the places of the largest one: a transposed convolution with ones repeats each place. */
+  const spread = (map: string, width: number, level: number): string => {
+    if (level === 0) return map;
+    const ones = to.weight(`ones ${width}`, [width, 1, 2, 2], new Float32Array(4 * width).fill(1));
+    const four = to.op('ConvTranspose', [map, ones], {
+      group: { int: width },
+      kernel_shape: { ints: [2, 2] },
+      strides: { ints: [2, 2] },
+    });
+    return to.op('Slice', [four, to.ints([0, 0]), places, to.ints([2, 3])]);
+  };
+  const parts = shapes.map(({ width, heads }, i) => {
+    const map = attended[i] ?? '';
+    const query = layers.weight(`pool.${i}.query`, [heads, width]);
+    const flat = layers.reshape(map, [0, width, -1]); // [B, width, places]
+    const attention = to.op('Softmax', [to.op('MatMul', [query, flat])], { axis: { int: -1 } });
+    const values = layers.reshape(map, [0, heads, width / heads, -1]);
+    const weighted = to.op('MatMul', [values, layers.reshape(attention, [0, heads, -1, 1])]); // [B, heads, width / heads, 1]
+    const size = to.op('Slice', [to.op('Shape', [map]), to.ints([2]), to.ints([4])]);
+    const shape = to.op('Concat', [to.ints([0, heads]), size], { axis: { int: 0 } });
+    const looks = layers.reshape(spread(to.op('Reshape', [attention, shape]), heads, i), [0, heads, -1]);
+    return {
+      pooled: layers.reshape(weighted, [0, width]),
+      attention: to.op('Div', [looks, to.op('ReduceSum', [looks, to.ints([2])], { keepdims: { int: 1 } })]),
+      tokens: layers.reshape(spread(map, width, i), [0, width, -1]),
+    };
+  });
+  const join = (of: keyof (typeof parts)[number]): string =>
+    to.op(
+      'Concat',
+      parts.map((part) => part[of]),
+      { axis: { int: 1 } },
+    );
+  const tokens = layers.transpose(join('tokens'), [0, 2, 1]);
+  return { tokens, pooled: join('pooled'), attentions: [join('attention')], lastBlocks: () => [tokens] };
 }
 
 interface ConvShape {

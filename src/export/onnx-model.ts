@@ -4,7 +4,8 @@
  */
 import type { Weights } from '../eval/frozen-backbone.ts';
 import type { ProbeFeatureOptions } from '../eval/linear-features.ts';
-import { attentionHeads, type BackboneConfig, featureDim } from '../model/backbone.ts';
+import { type BackboneConfig, featureDim } from '../model/backbone.ts';
+import { attentionHeads } from '../model/places.ts';
 import { onnxConvNet } from './onnx-convnet.ts';
 import { OnnxLayers } from './onnx-layers.ts';
 import { classToken, type OnnxFeatures, onnxVit } from './onnx-vit.ts';

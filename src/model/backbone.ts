@@ -1,7 +1,7 @@
 /** The networks a method can train: one interface over their configurations. */
-import { reshape, type Scope, type Tensor } from '../graph/index.ts';
+import type { Scope, Tensor } from '../graph/index.ts';
 import type { Mode } from './batch-norm.ts';
-import { type ConvNetConfig, convNet, convNetStride, stemLayers } from './convnet.ts';
+import { type ConvNetConfig, convNet, pooledMaps, stemLayers } from './convnet.ts';
 import { dropPathRows } from './drop-path.ts';
 import { type VitConfig, vit } from './vit.ts';
 
@@ -25,35 +25,6 @@ export function imageFeature(
   }
 }
 
-/** What a network shows of the places of an image, besides its feature. */
-export interface PlaceOutputs {
-  /** How the class token attends to each place, row by row. [B, heads, places] */
-  readonly attention: Tensor;
-  /** What is known of each place. [B, places, D] */
-  readonly tokens: Tensor;
-}
-
-/** @throws Error for a network without attention; see `attentionHeads` */
-export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfig): PlaceOutputs {
-  if (config.kind === 'vit') {
-    const { clsAttention, patches } = vit(scope, images, config);
-    return { attention: clsAttention, tokens: patches };
-  }
-  const { attention, map } = convNet(scope, images, config, 'eval');
-  if (attention === undefined) throw new Error('this network pools its map by the mean, without attention');
-  return { attention, tokens: reshape(map, [map.dim(0), map.dim(1) * map.dim(2), map.dim(3)]) };
-}
-
-/** Heads of the class token's attention in the last layer; 0 for a network without. */
-export function attentionHeads(config: BackboneConfig): number {
-  return config.heads ?? 0;
-}
-
-/** Side in pixels of the square that a patch token, or a place of the last map, stands for. */
-export function patchSide(config: BackboneConfig): number {
-  return config.kind === 'vit' ? config.patchSize : convNetStride(config);
-}
-
 /** A network in a few words. */
 export function describeNetwork(config: BackboneConfig): string {
   if (config.kind === 'vit') {
@@ -61,13 +32,14 @@ export function describeNetwork(config: BackboneConfig): string {
     return `ViT, width ${dim}, ${depth} blocks, ${heads} heads, patches of ${patchSize}`;
   }
   const { widths, heads } = config;
-  const pooling = heads === undefined ? 'the mean' : `attention of ${heads} heads`;
+  const pooling = heads === undefined ? 'the mean of the last map' : `attention of ${heads} heads`;
   return `convolutional net, stages of ${widths.join(', ')} channels, pooled by ${pooling}`;
 }
 
 /** Width of the image feature. */
 export function featureDim(config: BackboneConfig): number {
-  return config.kind === 'vit' ? config.dim : (config.widths.at(-1) ?? 0);
+  if (config.kind === 'vit') return config.dim;
+  return pooledMaps(config).reduce((sum, { width }) => sum + width, 0);
 }
 
 /** Rows of the drop-path factors that this network takes; 0 for none. */

@@ -1,14 +1,15 @@
 /**
  * A small residual convolutional network (after He et al. 2016) for budgets of minutes on a CPU: a stem that shrinks the
- * image, then stages of basic blocks, each stage but the first halving the resolution. The last map is pooled by its mean, or
- * by attention (`attention-pool.ts`), which also shows where the network looks; with attention it is the automatic recipe's
- * `hybrid`, a convolutional body under the head of a transformer.
+ * image, then stages of basic blocks, each stage but the first halving the resolution. The feature is the mean of the last map,
+ * or what attention takes from the last two (`attention-pool.ts`), which also shows where the network looks: fine heads on the
+ * larger map, coarse ones on the smaller. With attention it is the automatic recipe's `hybrid`.
  *
  * Names follow torchvision's ResNet (`conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`); further convolutions of the stem are
- * `conv2`, `bn2` and so on, the attention is `pool`.
+ * `conv2`, `bn2` and so on, the attention of the maps is `pool.0` and `pool.1`.
  */
 import {
   add,
+  concat,
   conv2d,
   drawn,
   type Initializer,
@@ -32,22 +33,53 @@ export interface ConvNetConfig {
   readonly stemStride: number;
   /** One 3x3 convolution of stride 2 for each factor of 2 (the default), or one linear map of patches side by side. */
   readonly stem?: 'conv' | 'patch';
-  /** Heads of the attention that pools the last map; without them it is the mean. */
+  /** Heads of the attention that pools the last two maps, each with an equal share of their channels; without them the last
+   * map is pooled by its mean. */
   readonly heads?: number;
 }
 
 export interface ConvNetOutput {
-  /** [B, last width] */
+  /** [B, D], D as `pooledMaps` says */
   readonly feature: Tensor;
-  /** The last map. [B, h, w, last width] */
-  readonly map: Tensor;
-  /** Where each head looks on it, row by row; only where the map is pooled by attention. [B, heads, h * w] */
-  readonly attention: Tensor | undefined;
+  /** The maps that are pooled, the largest first. [B, h, w, width] each */
+  readonly maps: readonly Tensor[];
+  /** Where the heads of each of them look, row by row; empty where pooling is the mean. [B, heads, h * w] each */
+  readonly attentions: readonly Tensor[];
 }
 
-/** Pixels of the image, along each side, that one place of the last map stands for. */
-export function convNetStride({ widths, stemStride }: Pick<ConvNetConfig, 'widths' | 'stemStride'>): number {
-  return stemStride * 2 ** (widths.length - 1);
+/** How many of the last maps attention pools. */
+const ATTENDED = 2;
+
+/** The maps that are pooled, the largest first: channels, heads and the pixels that a place of it stands for along each side. */
+export function pooledMaps({
+  widths,
+  stemStride,
+  heads = 0,
+}: Pick<ConvNetConfig, 'widths' | 'stemStride' | 'heads'>): readonly PooledMap[] {
+  const from = heads === 0 ? widths.length - 1 : Math.max(0, widths.length - ATTENDED);
+  const pooled = widths.slice(from);
+  const channels = pooled.reduce((sum, width) => sum + width, 0);
+  return pooled.map((width, i) => ({
+    width,
+    heads: (heads * width) / channels,
+    stride: stemStride * 2 ** (from + i),
+  }));
+}
+
+/** The numbers of heads that share out the channels of the attended maps: each head takes as many, all from one map. */
+export function fittingHeads(net: Pick<ConvNetConfig, 'widths' | 'stemStride'>): readonly number[] {
+  const maps = pooledMaps({ ...net, heads: 1 }).map(({ width }) => width);
+  const channels = maps.reduce((sum, width) => sum + width, 0);
+  return Array.from({ length: channels }, (_, i) => channels / (channels - i)).filter((heads) =>
+    maps.every((width) => Number.isInteger(heads) && width % (channels / heads) === 0),
+  );
+}
+
+export interface PooledMap {
+  readonly width: number;
+  /** 0 where it is pooled by its mean. */
+  readonly heads: number;
+  readonly stride: number;
 }
 
 /** The layers of the stem: kernel, stride and output channels of each. */
@@ -99,6 +131,7 @@ export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mod
     return relu(add(y, norm(down.at(1), conv(down.at(0), x, width, 1, stride))));
   };
 
+  const maps: Tensor[] = [];
   let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
   if (x.dim(3) !== channels)
     throw new Error(`the network takes ${channels} channels, the images have ${x.dim(3)}`);
@@ -107,8 +140,25 @@ export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mod
   for (const [stage, width] of widths.entries()) {
     for (let i = 0; i < (blocks[stage] ?? 0); i++)
       x = block(scope.at(`layer${stage + 1}`).at(i), x, width, i === 0 && stage > 0 ? 2 : 1);
+    maps.push(x);
   }
-  if (heads === undefined) return { feature: mean(x, { axes: [1, 2] }), map: x, attention: undefined };
-  const query = scope.at('pool').param('query', [heads, x.dim(3)], truncNormal(0.02));
-  return { ...attentionPool(x, query), map: x };
+  if (heads === undefined) return { feature: mean(x, { axes: [1, 2] }), maps: [x], attentions: [] };
+  if (!fittingHeads(config).includes(heads))
+    throw new Error(
+      `${heads} heads cannot share out the channels of the last stages, ${widths.join(', ')}: choose ${fittingHeads(config).join(', ')}`,
+    );
+  const shapes = pooledMaps(config);
+  const attended = maps.slice(-shapes.length);
+  const pooled = attended.map((map, i) => {
+    const shape = [shapes[i]?.heads ?? 0, map.dim(3)];
+    return attentionPool(map, scope.at('pool').at(i).param('query', shape, truncNormal(0.02)));
+  });
+  return {
+    feature: concat(
+      pooled.map(({ feature }) => feature),
+      1,
+    ),
+    maps: attended,
+    attentions: pooled.map(({ attention }) => attention),
+  };
 }

@@ -43,6 +43,8 @@ export interface KnnAccuracy {
   /** The same network before its first step. */
   readonly untrained?: number;
   readonly rawPixels?: number;
+  /** Principal components of the pixels. */
+  readonly pixelPca?: number;
   /** What guessing gives. */
   readonly chance?: number;
   readonly neighbors: number;

@@ -16,11 +16,12 @@ export function header({ title, finishedAt, facts = [] }: Report): Markup {
 
 /** Left out when nothing was measured: without labels there is no accuracy. */
 export function accuracySection(accuracy: KnnAccuracy): Markup | undefined {
-  const { trained, untrained, rawPixels, chance, neighbors, bankImages, testImages } = accuracy;
+  const { trained, untrained, rawPixels, pixelPca, chance, neighbors, bankImages, testImages } = accuracy;
   const rows = [
     { name: 'Trained network', share: trained, lead: true },
     { name: 'Same network, untrained', share: untrained, lead: false },
     { name: 'Raw pixels', share: rawPixels, lead: false },
+    { name: 'PCA of pixels', share: pixelPca, lead: false },
     { name: 'Guessing', share: chance, lead: false },
   ].flatMap(({ name, share, lead }) => {
     if (share === undefined) return [];
@@ -32,7 +33,7 @@ export function accuracySection(accuracy: KnnAccuracy): Markup | undefined {
   if (rows.length === 0) return undefined;
   return section(
     'k-NN accuracy',
-    `Share of ${countLabel(testImages)} test images whose class is told by their ${neighbors} nearest neighbours among ${countLabel(bankImages)} images. The labels are used for this measurement only. Features are worth something where the trained network beats both the untrained one and raw pixels.`,
+    `Share of ${countLabel(testImages)} test images whose class is told by their ${neighbors} nearest neighbours among ${countLabel(bankImages)} images. The labels are used for this measurement only. Features are worth something where the trained network beats the untrained one and the pixels.`,
     html`<dl class="accuracy">${rows}</dl>`,
   );
 }

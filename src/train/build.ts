@@ -3,7 +3,8 @@ import { type CropRecipe, dinoAugmentation, viewSizes } from '../data/augment.ts
 import { dino } from '../method/dino.ts';
 import type { Method } from '../method/method.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
-import { isConvolutional, type TrainConfig } from './config.ts';
+import { fittingHeads } from '../model/convnet.ts';
+import { evalSizeOf, isConvolutional, type TrainConfig } from './config.ts';
 import { OptionError } from './contradictions.ts';
 
 /** @throws OptionError when sizes contradict each other */
@@ -12,10 +13,10 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
     const { channels, widths, stemStride, stem, heads } = config;
     const net = { kind: 'convnet', channels, widths, blocks: blocksOf(config), stemStride } as const;
     if (config.arch === 'convnet') return net;
-    const last = widths.at(-1) ?? 0;
-    if (last % heads !== 0)
+    const fitting = fittingHeads({ widths, stemStride });
+    if (!fitting.includes(heads))
       throw new OptionError(
-        `--heads ${heads} does not divide the last of --widths, ${last}: choose a divisor.`,
+        `--heads ${heads} cannot share out the channels of the last two --widths ${widths.join(' ')} evenly: choose ${fitting.join(', ')}.`,
       );
     return { ...net, stem, heads };
   }
@@ -23,6 +24,7 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
   for (const [name, size] of [
     ['global_crops_size', config.globalCropsSize],
     ['local_crops_size', config.localCropsSize],
+    ['eval_size', evalSizeOf(config)],
   ] as const) {
     if (size % patchSize !== 0) {
       const near = Math.max(1, Math.round(size / patchSize)) * patchSize;

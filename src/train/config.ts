@@ -118,6 +118,7 @@ export const trainSchema = z.strictObject({
     .max(64)
     .describe('threads that decode and augment; 0 = the main thread'),
   threads: count('threads of the compute engine'),
+  evalSize: count('side of images as looks and evaluations show them to the network, pixels'),
   evalEvery: countOrZero('steps between looks at the teacher during the run; 0 = never'),
   evalImages: count('images that these looks see, at most'),
   evals: z
@@ -146,6 +147,7 @@ export const trainConfigSchema = trainSchema
     epochs: true,
     steps: true,
     minutes: true,
+    evalSize: true,
     warmupEpochs: true,
     warmupSteps: true,
     warmupTeacherTempEpochs: true,
@@ -156,6 +158,11 @@ export const trainConfigSchema = trainSchema
     bestBy: true,
   });
 export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** The side of images in evaluations, pixels; that of the global crops in runs that say nothing. */
+export function evalSizeOf({ evalSize, globalCropsSize }: TrainConfig): number {
+  return evalSize ?? globalCropsSize;
+}
 
 /** What a run measures, and by which score it keeps its best checkpoint. */
 export function evalsOf({ evals = ['knn'], bestBy }: Pick<TrainConfig, 'evals' | 'bestBy'>): {

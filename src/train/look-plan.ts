@@ -5,7 +5,7 @@
 import { viewSizes } from '../data/augment.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { backboneOf, cropRecipeOf } from './build.ts';
-import type { TrainConfig } from './config.ts';
+import { evalSizeOf, type TrainConfig } from './config.ts';
 
 export interface LookPlan {
   /** Looks during the run, the last one at its end; there is one more before the first step. */
@@ -39,7 +39,7 @@ export function lookMilliseconds(config: TrainConfig, stepMilliseconds: number):
   const operations =
     3 * sizes.reduce((sum, size) => sum + forward(size), 0) + 2 * forward(config.globalCropsSize);
   const perOperation = stepMilliseconds / (config.batchSizePerGpu * operations);
-  return OVERHEAD * forward(config.globalCropsSize) * perOperation;
+  return OVERHEAD * forward(evalSizeOf(config)) * perOperation;
 }
 
 /**

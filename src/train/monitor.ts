@@ -16,7 +16,7 @@ import { normalizationTable, normalize } from '../image/normalize.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { Random } from '../random/random.ts';
 import { backboneOf } from './build.ts';
-import { evalsOf, type OnlineEval, type TrainConfig } from './config.ts';
+import { evalSizeOf, evalsOf, type OnlineEval, type TrainConfig } from './config.ts';
 import { type FeatureSpread, featureSpread } from './doctor.ts';
 
 export interface Observation {
@@ -82,7 +82,7 @@ export class Monitor {
   }
 
   static async create(source: Source, config: TrainConfig, engine: Engine): Promise<Monitor> {
-    const size = config.globalCropsSize;
+    const size = evalSizeOf(config);
     const fits = Math.min(
       config.evalImages,
       Math.floor(MEMORY / (size * size * source.channels)),

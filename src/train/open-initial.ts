@@ -75,7 +75,10 @@ function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: T
     architecture: Object.fromEntries(
       NETWORK_OPTIONS.filter((key) => !isForeign(key, config.arch)).map((key) => [key, known[key]]),
     ),
-    defaults: { globalCropsSize: config.globalCropsSize },
+    defaults: {
+      globalCropsSize: config.globalCropsSize,
+      ...(config.evalSize === undefined ? {} : { evalSize: config.evalSize }),
+    },
     ...networks,
     moments,
     centre: centre === undefined ? undefined : f32(centre),

@@ -2,6 +2,7 @@
  * The automatic recipe: fitted to small data and short budgets on a CPU; what is not small or short approaches the paper.
  * The measurements behind the reasons are in docs/recipes.md.
  */
+import { fittingHeads } from '../model/convnet.ts';
 import { type Architecture, isConvolutional, type TrainOptions } from './config.ts';
 import type { RunFacts, Suggestions } from './recipe.ts';
 import { machine, official, vitShape } from './recipe-parts.ts';
@@ -12,13 +13,22 @@ const MINUTES = 30;
 /** Images are read at up to so many times the side of a global crop: the smallest crop is still shrunk, not enlarged. */
 const LOAD_FACTOR = 3;
 
+/**
+ * The side of global crops as a share of the side at which whole images are shown later. A crop shows things larger than the
+ * whole image does, so smaller crops show them as large as they will be (Touvron et al. 2019, "Fixing the train-test
+ * resolution discrepancy"), and cost less.
+ */
+const CROP_SHARE = 0.75;
+
 /** Local crops of fewer pixels show too little. */
 const LEAST_LOCAL = 24;
 
 /** Choices that depend on the network. */
 interface NetworkRecipe {
-  /** Side of the largest global crop that is worth its time. */
-  readonly largestCrop: number;
+  /** Side of the largest images that are worth their time. */
+  readonly largestSide: number;
+  /** Side of global crops as a share of the side of whole images in evaluations. */
+  readonly cropShare: number;
   readonly batch: number;
   readonly lr: number;
   suggest(shape: CropShape): Suggestions;
@@ -34,17 +44,18 @@ interface CropShape {
 }
 
 const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOptions) => NetworkRecipe>> = {
-  hybrid: ({ minutes }) => ({
-    largestCrop: largestCrop(minutes),
+  hybrid: ({ minutes, widths = WIDTHS }) => ({
+    largestSide: largestSide(minutes),
+    cropShare: CROP_SHARE,
     batch: 128,
     lr: 0.006,
     suggest: ({ local, stemStride }) => ({
       ...convolutionalShape(stemStride),
       blocks: [
-        [0, 1, 1],
+        widths.map((_, stage) => (stage === 0 && widths.length > 1 ? 0 : 1)),
         'a stage of blocks right after the stem takes half of the time and gains less than more steps',
       ],
-      heads: [16, 'many heads look at many parts'],
+      heads: [headCount(widths), 'many heads look at many parts: each has a few channels of one map'],
       stem:
         stemStride > 2
           ? [
@@ -65,7 +76,8 @@ const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOpt
     }),
   }),
   convnet: ({ minutes }) => ({
-    largestCrop: largestCrop(minutes),
+    largestSide: largestSide(minutes),
+    cropShare: 1,
     batch: 128,
     lr: 0.006,
     suggest: ({ images, stemStride }) => ({
@@ -79,7 +91,8 @@ const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOpt
     }),
   }),
   vit: () => ({
-    largestCrop: 224,
+    largestSide: 224,
+    cropShare: 1,
     batch: 64,
     lr: 0.004,
     suggest: ({ images }) => ({
@@ -98,8 +111,17 @@ const smallHead: Suggestions = {
   headBottleneckDim: [128, 'the same'],
 };
 
+const WIDTHS = [32, 64, 128];
+
+/** Heads of 8 channels each, or of the fewest above; where that is not possible, of as many as possible. */
+function headCount(widths: readonly number[]): number {
+  const fitting = fittingHeads({ widths, stemStride: 2 });
+  const channels = fitting.at(-1) ?? 1; // a head for each channel always fits
+  return fitting.filter((heads) => channels / heads >= 8).at(-1) ?? fitting[0] ?? 1;
+}
+
 const convolutionalShape = (stemStride: number): Suggestions => ({
-  widths: [[32, 64, 128], 'about 0.3 million parameters: images per second decide at this scale'],
+  widths: [WIDTHS, 'about 0.3 million parameters: images per second decide at this scale'],
   stemStride: [stemStride, 'small maps after the stem keep a step short'],
 });
 
@@ -127,11 +149,17 @@ export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
   const arch = options.arch ?? 'hybrid';
   const convolutional = isConvolutional(arch);
   const network = networks[convolutional ? arch : 'vit'](options);
-  const global = options.globalCropsSize ?? globalSize(facts.imageSide, network.largestCrop);
+  const whole =
+    (network.cropShare < 1 ? options.evalSize : undefined) ?? wholeSize(options, facts.imageSide, network);
+  const global = options.globalCropsSize ?? cropSize(whole, network);
   const patch = options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8)));
-  const stemStride = options.stemStride ?? (global >= 160 ? 8 : global >= 64 ? 4 : 2);
+  const stemStride = options.stemStride ?? (whole >= 160 ? 8 : whole >= 64 ? 4 : 2);
   const unit = convolutional ? 8 : patch;
   const local = options.localCropsSize ?? Math.max(unit, Math.round(global / 2 / unit) * unit);
+  const sizeReason =
+    whole < facts.imageSide && whole === network.largestSide
+      ? `images of ${facts.imageSide} pixels; in this time more images count more than more pixels`
+      : `fits images of ${facts.imageSide} pixels`;
   const batch = Math.min(options.batchSizePerGpu ?? network.batch, facts.images);
   const batchNorm = convolutional || (arch === 'vit' && (options.microBatch ?? batch) === batch);
   const steps = facts.steps ?? options.steps ?? 1000;
@@ -155,18 +183,19 @@ export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     ],
     channels: [facts.channels, 'as the images are'],
     loadSize:
-      facts.imageSide > 1.5 * LOAD_FACTOR * global
+      facts.imageSide > 1.5 * LOAD_FACTOR * whole
         ? [
-            LOAD_FACTOR * global,
+            LOAD_FACTOR * whole,
             `crops of ${global} pixels need no more, and large photos are read several times faster`,
           ]
         : [0, 'images are small enough to be read whole'],
     globalCropsSize: [
       global,
-      global < facts.imageSide && global === network.largestCrop
-        ? `images of ${facts.imageSide} pixels; in this time more images count more than more pixels`
-        : `fits images of ${facts.imageSide} pixels`,
+      global < whole
+        ? 'smaller than images are later shown: in a crop things look larger, and small crops cost less'
+        : sizeReason,
     ],
+    ...(whole === global ? {} : { evalSize: [whole, sizeReason] }),
     localCropsSize: [local, 'half of a global crop'],
     globalCropsScale: [[0.3, 1], 'small crops of small images hold too little to agree on'],
     localCropsScale: [[0.1, 0.3], 'the same'],
@@ -213,13 +242,20 @@ function gentle(begins: RunFacts['begins'], steps: number, lr: number): Suggesti
 }
 
 /** Largest of a few sizes that the images fill; smaller images (28 pixels, say) are taken as they are. */
-function globalSize(side: number, largest: number): number {
-  const sizes = [224, 160, 128, 96, 64, 48, 32].filter((size) => size <= largest);
+function wholeSize({ globalCropsSize: crop }: TrainOptions, side: number, network: NetworkRecipe): number {
+  if (crop !== undefined) return Math.max(crop, Math.min(side, multipleOf(8, crop / network.cropShare)));
+  const sizes = [224, 160, 128, 96, 64, 48, 32].filter((size) => size <= network.largestSide);
   return sizes.find((size) => size <= side) ?? Math.max(8, 4 * Math.floor(side / 4));
 }
 
-/** The side of crops that a budget of minutes pays for, on a CPU. */
-function largestCrop(minutes = MINUTES): number {
+function cropSize(whole: number, { cropShare }: NetworkRecipe): number {
+  return cropShare === 1 ? whole : Math.max(8, multipleOf(whole < 32 ? 4 : 8, cropShare * whole));
+}
+
+const multipleOf = (unit: number, size: number): number => unit * Math.floor(size / unit);
+
+/** The side of images that a budget of minutes pays for, on a CPU. */
+function largestSide(minutes = MINUTES): number {
   if (minutes <= 60) return 64;
   return minutes <= 300 ? 96 : 160;
 }

@@ -139,7 +139,9 @@ describe('flags that do not fit', () => {
 
   it('two that say one thing, and those of another network', async () => {
     expect(await refused(2, 'train', photos(), '--steps', '5', '--epochs', '2')).toContain('contradict');
-    expect(await refused(2, 'train', photos(), '--arch', 'vit', '--widths', '8')).toContain('--arch convnet');
+    expect(await refused(2, 'train', photos(), '--arch', 'vit', '--widths', '8')).toContain(
+      '--arch hybrid or convnet',
+    );
     expect(await refused(2, 'train', photos(), '--arch', 'vit_small', '--dim', '100')).toContain(
       'whose shape is fixed',
     );
@@ -229,7 +231,7 @@ describe('a mistake in a flag', () => {
     ['--batch', '4', 'Did you mean --batch_size_per_gpu?'],
     ['--epochs', '0', '--epochs 0: must be more than 0.'],
     ['--momentum_teacher', '2', '--momentum_teacher 2: must be 1 or less.'],
-    ['--arch', 'vt', '--arch vt: must be vit_tiny, vit_small, vit_base, vit or convnet.'],
+    ['--arch', 'vt', '--arch vt: must be hybrid, convnet, vit, vit_tiny, vit_small or vit_base.'],
     ['--seed', '99999999999', '--seed 99999999999: must be 4294967295 or less.'],
     ['--global_crops_scale', '0.3', '--global_crops_scale 0.3: must be 2 values, with a space between.'],
   ])('%s %s', async (flag, value, message) => {
@@ -267,7 +269,7 @@ describe('words and flags that would be passed over', () => {
     const run = join(temporaryFolder(), 'run');
     expect((await dino('train', photos(), ...tiny, '--output_dir', run)).code).toBe(0);
     const refused_ = async (...flags: string[]) => (await dino('embed', run, photos(), ...flags)).err;
-    expect(await refused_('--heads', '3')).toContain('which has no attention');
+    expect(await refused_('--heads', '2')).toContain('which has 3');
     expect(await refused_('--allow_missing', 'norm.bias')).toContain('leave --allow_missing out');
     expect(await refused_('--checkpoint_key', 'pupil')).toContain('and no pupil');
     expect(await refused_('--checkpoint', 'best')).toContain('leave --checkpoint best out');

@@ -14,31 +14,46 @@ export async function photos(classes: readonly string[], each: number, from = 0)
   return folder;
 }
 
+const networks = {
+  convnet: ['--arch', 'convnet', '--widths', '8', '16'],
+  hybrid: [
+    '--arch',
+    'hybrid',
+    '--widths',
+    '8',
+    '16',
+    '--blocks',
+    '0',
+    '1',
+    '--heads',
+    '3',
+    '--stem_stride',
+    '2',
+  ],
+  vit: [
+    '--arch',
+    'vit',
+    '--dim',
+    '16',
+    '--depth',
+    '2',
+    '--heads',
+    '2',
+    '--patch_size',
+    '4',
+    '--stem',
+    'patch',
+  ],
+} as const;
+
 /** Trains for three steps. @returns the run folder */
-export async function trainedOn(images: string, arch: 'convnet' | 'vit' = 'convnet'): Promise<string> {
+export async function trainedOn(images: string, arch: keyof typeof networks = 'convnet'): Promise<string> {
   const run = join(temporaryFolder(), 'run');
-  const network =
-    arch === 'vit'
-      ? [
-          '--arch',
-          'vit',
-          '--dim',
-          '16',
-          '--depth',
-          '2',
-          '--heads',
-          '2',
-          '--patch_size',
-          '4',
-          '--stem',
-          'patch',
-        ]
-      : ['--widths', '8', '16'];
   const flags = [
     ...['--out_dim', '32', '--head_hidden_dim', '32', '--head_bottleneck_dim', '16'],
     ...['--global_crops_size', '16', '--local_crops_size', '8', '--batch_size_per_gpu', '8', '--steps', '3'],
     ...['--threads', '1', '--num_workers', '1', '--eval_every', '0', '--output_dir', run],
   ];
-  expect((await dino('train', images, ...network, ...flags)).code).toBe(0);
+  expect((await dino('train', images, ...networks[arch], ...flags)).code).toBe(0);
   return run;
 }

@@ -119,6 +119,8 @@ describe('dino eval video', () => {
     expect(await refused('--frames', join(folder, 'x'), '--masks', masks)).toContain('There is no folder at');
     expect(await refused(...both, '--topk', '0')).toContain('--topk 0');
     const net = await dino('eval', 'video', await trainedOn(images), ...both);
-    expect(net.err).toContain('a convolutional network has no patch tokens to carry masks with');
+    expect(net.err).toContain(
+      'a convolutional network that is pooled by its mean has no patch tokens to carry masks with',
+    );
   });
 });

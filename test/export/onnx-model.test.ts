@@ -5,7 +5,8 @@ import { FrozenBackbone, untrainedWeights } from '../../src/eval/frozen-backbone
 import { onnxModel } from '../../src/export/onnx-model.ts';
 import { toHalf, toQuantized } from '../../src/export/onnx-precision.ts';
 import { encodeOnnx, type OnnxGraph } from '../../src/graph/onnx.ts';
-import { attentionHeads, type BackboneConfig, imageFeature } from '../../src/model/backbone.ts';
+import { type BackboneConfig, imageFeature } from '../../src/model/backbone.ts';
+import { attentionHeads } from '../../src/model/places.ts';
 import { Random } from '../../src/random/random.ts';
 import { expectValidOnnx } from '../graph/onnx-checker.ts';
 
@@ -26,7 +27,7 @@ const hybrid = {
   blocks: [0, 1, 1],
   stemStride: 2,
   stem: 'conv',
-  heads: 6,
+  heads: 5,
 } as const;
 const networks: readonly (readonly [string, BackboneConfig])[] = [
   ['ViT', vitConfig],
@@ -156,6 +157,19 @@ describe('an ONNX model', () => {
       return last[row * (patches + 1) ** 2 + 1 + patch]!;
     });
     expect(largestDifference(theirs, ours)).toBeLessThan(1e-6);
+  });
+
+  it.each([
+    [32, 32],
+    [44, 36], // 11 x 9 places, over which the 6 x 5 of the smaller map are spread
+  ])('gives where the heads of a hybrid look in %i x %i pixels', async (height, width) => {
+    const own = shaken(hybrid);
+    const view = { pixels: noise(batch * 3 * height * width), height, width };
+    const model = onnxModel(hybrid, own, { attentions: true });
+    const { 'attentions.0': map } = await run(model.graph, view.pixels, [batch, 3, height, width]);
+    expect(map!.dims).toEqual([batch, 5, (height / 4) * (width / 4)]);
+    const ours = await new FrozenBackbone(hybrid, 32, ortNode, { threads: 1 }).attention(own, view);
+    expect(largestDifference(map!.data as Float32Array, ours)).toBeLessThan(1e-6);
   });
 
   it('gives the logits of a classifier', async () => {

@@ -19,6 +19,7 @@ export function sampleReport(name = 'horse'): Report {
       trained: 0.612,
       untrained: 0.283,
       rawPixels: 0.241,
+      pixelPca: 0.252,
       chance: 0.1,
       neighbors: 20,
       bankImages: 50000,

@@ -1,5 +1,6 @@
 /** What the recipes choose: the official defaults, and values that fit the images and the budget. */
 import { describe, expect, it } from 'vitest';
+import { backboneOf } from '../../src/train/build.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import { chooseRecipe, type RunFacts } from '../../src/train/recipe.ts';
 
@@ -26,6 +27,11 @@ describe('the automatic recipe', () => {
     [96, 'vit', 96],
     [375, 'vit', 224],
     [5, 'convnet', 8],
+    [28, 'hybrid', 20],
+    [31, 'hybrid', 20],
+    [32, 'hybrid', 24],
+    [96, 'hybrid', 48],
+    [5, 'hybrid', 8],
   ] as const)('crops images of %i pixels for a %s to %i', (imageSide, arch, side) => {
     const { config } = chosen({ arch }, { imageSide });
     expect(config.globalCropsSize).toBe(side);
@@ -42,17 +48,41 @@ describe('the automatic recipe', () => {
         arch: 'hybrid',
         widths: [32, 64, 128],
         blocks: [0, 1, 1],
-        heads: 16,
+        heads: 24,
         stem: 'patch',
         stemStride: 4,
       },
-      ...{ globalCropsSize: 64, localCropsSize: 32, localCropsNumber: 4, outDim: 256, centering: 'sinkhorn' },
-      loadSize: 192,
+      ...{ globalCropsSize: 48, localCropsSize: 24, localCropsNumber: 4, outDim: 256, centering: 'sinkhorn' },
+      ...{ evalSize: 64, loadSize: 192 },
     });
     expect(chosen({}, { imageSide: 32 }).config).toMatchObject({
-      ...{ stem: 'conv', stemStride: 2, globalCropsSize: 32, localCropsNumber: 0, loadSize: 0 },
+      ...{ stem: 'conv', stemStride: 2, globalCropsSize: 24, evalSize: 32, localCropsNumber: 0, loadSize: 0 },
     });
     expect(chosen({}, { imageSide: 250 }).config.loadSize).toBe(0); // not worth it
+  });
+
+  it.each([
+    [[16, 24, 48], [0, 1, 1], 9],
+    [[8, 16], [0, 1], 3],
+    [[20], [1], 2],
+    [[10, 15], [0, 1], 5],
+    [[6, 12], [0, 1], 3],
+  ])('gives stages of %j channels their blocks and heads', (widths, blocks, heads) => {
+    const { config } = chosen({ widths });
+    expect(config).toMatchObject({ blocks, heads });
+    expect(() => backboneOf(config)).not.toThrow();
+  });
+
+  it('shows whole images larger than its crops, also where the crops are given', () => {
+    const of = (options: TrainOptions, imageSide = 375) => {
+      const { globalCropsSize: crop, evalSize = crop } = chosen(options, { imageSide }).config;
+      return [crop, evalSize];
+    };
+    expect(of({ globalCropsSize: 96 })).toEqual([96, 128]);
+    expect(of({ globalCropsSize: 32 }, 32)).toEqual([32, 32]);
+    expect(of({ evalSize: 128 })).toEqual([96, 128]);
+    expect(of({ arch: 'vit', globalCropsSize: 96 })).toEqual([96, 96]);
+    expect(of({ arch: 'vit', evalSize: 128 }, 96)).toEqual([96, 128]);
   });
 
   it('has half an hour where no budget is given, and takes one that is', () => {
@@ -66,8 +96,9 @@ describe('the automatic recipe', () => {
   });
 
   it('takes larger crops where the budget pays for them', () => {
-    const sides = [30, 120, 600].map((minutes) => chosen({ minutes }).config.globalCropsSize);
-    expect(sides).toEqual([64, 96, 160]);
+    const sides = [30, 120, 600].map((minutes) => chosen({ minutes }).config);
+    expect(sides.map(({ globalCropsSize }) => globalCropsSize)).toEqual([48, 72, 120]);
+    expect(sides.map(({ evalSize }) => evalSize)).toEqual([64, 96, 160]);
   });
 
   it('gives a reason for every value that was not given, and for no other', () => {

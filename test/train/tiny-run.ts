@@ -61,7 +61,7 @@ export const tinyHybrid: TrainOptions = {
   stemStride: 2,
   widths: [8, 16],
   blocks: [0, 1],
-  heads: 4,
+  heads: 3,
 };
 
 /** A folder that goes when the test ends. */

@@ -1,0 +1,78 @@
+/**
+ * What a network shows of the places of an image, besides its feature: where it looks, and what it knows of each place. All of it
+ * is on one grid: the patches of a ViT, or the largest of the maps that attention pools, over which the smaller ones are spread.
+ */
+import {
+  concat,
+  div,
+  expand,
+  reshape,
+  type Scope,
+  slice,
+  sum,
+  type Tensor,
+  transpose,
+} from '../graph/index.ts';
+import type { BackboneConfig } from './backbone.ts';
+import { convNet, pooledMaps, stemLayers } from './convnet.ts';
+import { vit } from './vit.ts';
+
+export interface PlaceOutputs {
+  /** How the class token, or each head that pools a map, attends to each place, row by row. [B, heads, places] */
+  readonly attention: Tensor;
+  /** What is known of each place. [B, places, D] */
+  readonly tokens: Tensor;
+}
+
+/** @throws Error for a network without attention; see `attentionHeads` */
+export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfig): PlaceOutputs {
+  if (config.kind === 'vit') {
+    const { clsAttention, patches } = vit(scope, images, config);
+    return { attention: clsAttention, tokens: patches };
+  }
+  const { attentions, maps } = convNet(scope, images, config, 'eval');
+  const [largest] = maps;
+  if (largest === undefined || attentions.length === 0)
+    throw new Error('this network pools its map by the mean, without attention');
+  const [b, rows, columns] = [largest.dim(0), largest.dim(1), largest.dim(2)];
+  const flat = (map: Tensor): Tensor => reshape(spread(map, rows, columns), [b, rows * columns, map.dim(3)]);
+  const looks = attentions.map((attention, i) => {
+    const [h, w] = [maps[i]?.dim(1) ?? 0, maps[i]?.dim(2) ?? 0];
+    const map = reshape(transpose(attention, [0, 2, 1]), [b, h, w, attention.dim(1)]);
+    const weights = transpose(flat(map), [0, 2, 1]); // [B, heads, places]
+    return div(weights, sum(weights, { axes: [2], keep: true }));
+  });
+  return { attention: concat(looks, 1), tokens: concat(maps.map(flat), 2) };
+}
+
+/** Heads of the attention; 0 for a network without. */
+export function attentionHeads(config: BackboneConfig): number {
+  return config.heads ?? 0;
+}
+
+/** Side in pixels of the square that a place stands for. */
+export function patchSide(config: BackboneConfig): number {
+  return config.kind === 'vit' ? config.patchSize : (pooledMaps(config)[0]?.stride ?? 0);
+}
+
+/** Places along an image's side of `pixels`. A convolution of stride 2 leaves the larger half, a patch must be whole. */
+export function placesAlong(config: BackboneConfig, pixels: number): number {
+  if (config.kind === 'vit') return Math.floor(pixels / config.patchSize);
+  let side = pixels;
+  for (const { kernel, stride } of stemLayers(config))
+    side = kernel === stride ? Math.floor(side / stride) : Math.ceil(side / stride);
+  return Math.ceil((side * config.stemStride) / patchSide(config));
+}
+
+/**
+ * A map on a grid of twice its rows and columns (or one less, where those are odd): every place becomes four.
+ *
+ * @param x [B, h, w, D]
+ * @returns [B, rows, columns, D]
+ */
+function spread(x: Tensor, rows: number, columns: number): Tensor {
+  const [b, h, w, dim] = [x.dim(0), x.dim(1), x.dim(2), x.dim(3)];
+  if (h === rows && w === columns) return x;
+  const four = expand(reshape(x, [b, h, 1, w, 1, dim]), [b, h, 2, w, 2, dim]);
+  return slice(slice(reshape(four, [b, 2 * h, 2 * w, dim]), 1, 0, rows), 2, 0, columns);
+}
