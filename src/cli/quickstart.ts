@@ -22,7 +22,7 @@ import { printPrepared } from './train.ts';
 import { writeRunReport } from './write-report.ts';
 
 const fields = {
-  minutes: z.number().gt(0).describe('minutes of training; 4 unless given'),
+  minutes: z.number().gt(0).describe('minutes of training; 3 unless given'),
   outputDir: z.string().describe('the run folder to make; runs/quickstart-<time> unless given'),
 };
 
@@ -55,6 +55,7 @@ const sceneOptions: TrainOptions = {
   outDim: 128,
   headHiddenDim: 256,
   globalCropsSize: 40,
+  evalSize: 56,
   globalCropsScale: [0.4, 1],
   localCropsSize: 24,
   localCropsNumber: 2,
@@ -75,7 +76,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  const { minutes = 4, outputDir } = z.object(fields).partial().parse(values);
+  const { minutes = 3, outputDir } = z.object(fields).partial().parse(values);
   const [path] = positionals;
   const source =
     path === undefined

@@ -2,6 +2,7 @@
 import { type Source, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { attentionMasks, bestHeadJaccard, MASK_SHARE } from '../eval/attention-masks.ts';
+import { headsByClarity } from '../eval/clear-heads.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { untrainedWeights, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
 import { l2NormalizedRows, nearestNeighbours } from '../eval/knn.ts';
@@ -22,6 +23,8 @@ const THUMBNAIL = 96;
 const QUERIES = 6;
 const NEIGHBOURS = 6;
 const MASKED_SCENES = 200;
+/** Heads that are shown of a network with many; the others can be unfolded. */
+const HEADS = 6;
 
 /** What is shown on images: attention, neighbours, and, where the objects are known, how well attention covers them. */
 export async function pictureSections(
@@ -69,25 +72,27 @@ async function attentionSection(
   const { examples, exampleImages } = monitor.watched;
   const last = moments.at(-1);
   if (last === undefined) return undefined;
+  const grid = { rows: side, columns: side };
+  const masks = exampleImages.map((_, i) => {
+    const final = last.values.subarray(i * size, (i + 1) * size);
+    // A broken network's maps are drawn as they are, without masks.
+    return final.every(Number.isFinite) ? attentionMasks(final, heads, MASK_SHARE) : new Uint8Array(size);
+  });
+  const ranked = heads > HEADS ? { shown: headsByClarity(masks, heads, grid).slice(0, HEADS) } : {};
   return {
     maskShare: MASK_SHARE,
     examples: await Promise.all(
       exampleImages.map((image, i) => {
         const maps = (values: Float32Array): Float32Array => values.subarray(i * size, (i + 1) * size);
-        const final = maps(last.values);
-        // A broken network's maps are drawn as they are, without masks.
-        const masks = final.every(Number.isFinite)
-          ? attentionMasks(final, heads, MASK_SHARE)
-          : new Uint8Array(size);
         return attentionExample({
           image: enlarged(image),
           name: source.key(examples[i] ?? 0),
           ...labelOf(source, examples[i] ?? 0),
           heads,
-          rows: side,
-          columns: side,
+          ...ranked,
+          ...grid,
           moments: moments.map(({ step, values }) => ({ step, maps: maps(values) })),
-          masks,
+          masks: masks[i] ?? new Uint8Array(size),
         });
       }),
     ),

@@ -1,7 +1,7 @@
 /** Where the class token looks: a table for each image, heads down and moments of the run across (paper, figures 1 and 3). */
 import { heatColors } from './colormap.ts';
 import { html, type Markup } from './markup.ts';
-import type { AttentionExample, AttentionSection } from './model.ts';
+import type { AttentionExample, AttentionHead, AttentionSection } from './model.ts';
 import { countLabel, percentLabel } from './scale.ts';
 import { image, section } from './section.ts';
 
@@ -9,9 +9,10 @@ export function attentionSection({ maskShare, examples }: AttentionSection): Mar
   if (examples.length === 0) return undefined;
   const share = percentLabel(maskShare).replace('.0', '');
   const hasMasks = examples.some(({ heads }) => heads.some(({ mask }) => mask !== undefined));
+  const hasOthers = examples.some(({ others }) => others.length > 0);
   return section(
     'Attention',
-    `What the class token attends to in the last block, a row for each head. Before training the maps are noise or position; look for heads that come to follow an object.${
+    `Where the network looks, a row for each head${hasOthers ? '; the heads are shown whose masks lie most in one piece' : ''}. Before training the maps are even, noise or position; look for heads that come to follow an object.${
       hasMasks
         ? ` The last column keeps the patches that hold ${share} of a head's attention at the end and darkens the rest.`
         : ''
@@ -20,24 +21,30 @@ export function attentionSection({ maskShare, examples }: AttentionSection): Mar
   );
 }
 
-function example({ name, label, input, steps, heads }: AttentionExample): Markup {
+function example({ name, label, input, steps, heads, others }: AttentionExample): Markup {
+  const title = label ?? name;
+  const path = label !== undefined && html`<span class="path" title="${name}">${name}</span>`;
+  const more =
+    others.length > 0 &&
+    html`<details><summary>${others.length} other heads</summary>${table(steps, others)}</details>`;
+  return html`<figure class="example"><figcaption>${image(input, `The image ${name}`)}<span><span class="label">${title}</span>${path}</span></figcaption>${table(steps, heads)}${more}</figure>
+`;
+}
+
+function table(steps: readonly number[], heads: readonly AttentionHead[]): Markup {
   const hasMask = heads.some(({ mask }) => mask !== undefined);
   const columns = steps.map(
     (step, i) => html`<th scope="col">${i === 0 && steps.length > 1 ? 'step ' : ''}${countLabel(step)}</th>`,
   );
-  const rows = heads.map(({ maps, mask }, head) => {
+  const rows = heads.map(({ name, maps, mask }) => {
     const tiles = maps.map(
-      (map, i) =>
-        html`<td>${image(map, `Attention of head ${head + 1} at step ${steps[i] ?? i}`, 'tile')}</td>`,
+      (map, i) => html`<td>${image(map, `Attention of ${name} at step ${steps[i] ?? i}`, 'tile')}</td>`,
     );
-    const last = mask ? image(mask, `What head ${head + 1} attends to, cut out of the image`) : '';
-    return html`<tr><th scope="row">head ${head + 1}</th>${tiles}${hasMask && html`<td class="mask">${last}</td>`}</tr>
+    const last = mask ? image(mask, `What ${name} attends to, cut out of the image`) : '';
+    return html`<tr><th scope="row">${name}</th>${tiles}${hasMask && html`<td class="mask">${last}</td>`}</tr>
 `;
   });
-  const title = label ?? name;
-  const path = label !== undefined && html`<span class="path" title="${name}">${name}</span>`;
-  return html`<figure class="example"><figcaption>${image(input, `The image ${name}`)}<span><span class="label">${title}</span>${path}</span></figcaption><div class="scroll"><table class="maps"><thead><tr><th><span hidden>head</span></th>${columns}${hasMask && html`<th scope="col">mask</th>`}</tr></thead><tbody>${rows}</tbody></table></div></figure>
-`;
+  return html`<div class="scroll"><table class="maps"><thead><tr><th><span hidden>head</span></th>${columns}${hasMask && html`<th scope="col">mask</th>`}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 function gradient(): string {

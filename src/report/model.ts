@@ -94,17 +94,21 @@ export interface AttentionSection {
   readonly examples: readonly AttentionExample[];
 }
 
-/** How the class token attends to one image in the last block, at several moments of the run. */
+/** Where the network looks in one image, at several moments of the run. */
 export interface AttentionExample {
   readonly name: string;
   readonly label?: string;
   readonly input: Picture;
   /** The moments, ascending; column order of the maps. */
   readonly steps: readonly number[];
+  /** The rows to show, and those to show on request. */
   readonly heads: readonly AttentionHead[];
+  readonly others: readonly AttentionHead[];
 }
 
 export interface AttentionHead {
+  /** `head 3`, or what else the row is called. */
+  readonly name: string;
   /** One tile for each moment. */
   readonly maps: readonly Picture[];
   /** The thresholded map of the last moment over the image. */

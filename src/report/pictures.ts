@@ -3,14 +3,14 @@
  * a report that is asynchronous, so it happens here, before the page is rendered.
  */
 import type { Image } from '../image/image.ts';
-import type { AttentionExample, Picture } from './model.ts';
+import type { AttentionExample, AttentionHead, Picture } from './model.ts';
 import { encodePng } from './png.ts';
 import { brightestValue, heatTile, maskOverlay } from './tiles.ts';
 
 /** Any PNG encoder: the portable one of this folder, or a faster one where there is one. */
 export type PngEncoder = (image: Image) => Uint8Array | Promise<Uint8Array>;
 
-/** Attention of the class token to the patches: what `attentionExample` draws. */
+/** Attention to the places of an image: what `attentionExample` draws. */
 export interface AttentionMaps {
   /** The image, small: its mask overlays are as large as it is. */
   readonly image: Image;
@@ -18,6 +18,8 @@ export interface AttentionMaps {
   readonly name: string;
   readonly label?: string;
   readonly heads: number;
+  /** Heads to show, by number; all in their order unless given. The others can be unfolded. */
+  readonly shown?: readonly number[];
   /** Rows and columns of patches. */
   readonly rows: number;
   readonly columns: number;
@@ -32,29 +34,31 @@ export async function picture(image: Image, encode: PngEncoder = encodePng): Pro
   return { mime: 'image/png', bytes: await encode(image), width: image.width, height: image.height };
 }
 
-/** Draws the attention to one image. A head has one colour scale over all moments, so that its tiles can be compared. */
+/** Draws the attention to one image. A row has one colour scale over all moments, so that its tiles can be compared. */
 export async function attentionExample(
   attention: AttentionMaps,
   encode: PngEncoder = encodePng,
 ): Promise<AttentionExample> {
   const { image, name, label, rows, columns, moments, masks } = attention;
   const size = rows * columns;
-  const heads = [];
-  for (let head = 0; head < attention.heads; head++) {
+  const row = async (head: number): Promise<AttentionHead> => {
     const own = moments.map(({ maps }) => maps.subarray(head * size, (head + 1) * size));
     const top = brightestValue(own);
-    const tiles = own.map((map) => picture(heatTile(map, rows, columns, top), encode));
     const mask = masks?.subarray(head * size, (head + 1) * size);
-    heads.push({
-      maps: await Promise.all(tiles),
+    return {
+      name: `head ${head + 1}`,
+      maps: await Promise.all(own.map((map) => picture(heatTile(map, rows, columns, top), encode))),
       ...(mask && { mask: await picture(maskOverlay(image, mask, rows, columns), encode) }),
-    });
-  }
+    };
+  };
+  const all = Array.from({ length: attention.heads }, (_, head) => head);
+  const { shown = all } = attention;
   return {
     name,
     ...(label !== undefined && { label }),
     input: await picture(image, encode),
     steps: moments.map(({ step }) => step),
-    heads,
+    heads: await Promise.all(shown.map(row)),
+    others: await Promise.all(all.filter((head) => !shown.includes(head)).map(row)),
   };
 }

@@ -150,7 +150,7 @@ describe('the report', () => {
   it('gives every image an alternative text and the tables their scopes', () => {
     const page = renderReport(sampleReport());
     const images = page.match(/<img [^>]*>/g) ?? [];
-    expect(images.length).toBe(10);
+    expect(images.length).toBe(12);
     for (const tag of images) expect(tag).toMatch(/ alt="[^"]{5,}"/);
     expect(page).toContain(
       '<th scope="col">step 0</th><th scope="col">12\u202f000</th><th scope="col">mask</th>',

@@ -41,7 +41,11 @@ export function sampleReport(name = 'horse'): Report {
           label: name,
           input: picture,
           steps: [0, 12000],
-          heads: [{ maps: [picture, picture], mask: picture }, { maps: [picture, picture] }],
+          heads: [
+            { name: 'head 1', maps: [picture, picture], mask: picture },
+            { name: 'head 2', maps: [picture, picture] },
+          ],
+          others: [{ name: 'head 3', maps: [picture, picture] }],
         },
       ],
     },

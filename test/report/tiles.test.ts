@@ -168,5 +168,21 @@ describe('attention examples', () => {
     expect(shown(0, 1)).toEqual([color(255), color(0)].flat());
     expect(shown(1, 1)).toEqual([color(128), color(128)].flat());
     expect(example).not.toHaveProperty('label');
+    expect(example.heads.map(({ name }) => name)).toEqual(['head 1', 'head 2']);
+    expect(example.others).toEqual([]);
+  });
+
+  it('keep the heads that are not shown, under their own names', async () => {
+    const image: Image = { width: 1, height: 1, channels: 1, data: new Uint8Array([100]) };
+    const moments = [{ step: 0, maps: new Float32Array([0.1, 0.2, 0.3, 0.4]) }];
+    const example = await attentionExample(
+      { image, name: 'a.png', heads: 4, shown: [2, 0], rows: 1, columns: 1, moments },
+      () => new Uint8Array(1),
+    );
+    const names = (rows: typeof example.heads) => rows.map(({ name }) => name);
+    expect([names(example.heads), names(example.others)]).toEqual([
+      ['head 3', 'head 1'],
+      ['head 2', 'head 4'],
+    ]);
   });
 });
