@@ -2,7 +2,7 @@
 import { type Source, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { attentionMasks, bestHeadJaccard, MASK_SHARE } from '../eval/attention-masks.ts';
-import { headsByClarity } from '../eval/clear-heads.ts';
+import { headsByCenter } from '../eval/central-heads.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { untrainedWeights, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
 import { l2NormalizedRows, nearestNeighbours } from '../eval/knn.ts';
@@ -59,26 +59,25 @@ async function attentionSection(
 ): Promise<AttentionSection | undefined> {
   const files = spread(folder.list('snapshots'), 5);
   if (files.length === 0) return undefined;
-  const side = monitor.backbone.attentionSide;
   const moments = files.flatMap((file) => {
     const { tensors, metadata } = parseSafetensors(folder.read(`snapshots/${file}`), file);
     const tensor = tensors.get('attention');
     return tensor === undefined
       ? []
-      : [{ step: Number(metadata.step), heads: tensor.shape[1] ?? 0, values: f32(tensor) }];
+      : [{ step: Number(metadata.step), shape: tensor.shape, values: f32(tensor) }];
   });
-  const heads = moments[0]?.heads ?? 0;
+  const [, heads = 0, side = 0] = moments[0]?.shape ?? [];
   const size = heads * side * side;
   const { examples, exampleImages } = monitor.watched;
   const last = moments.at(-1);
   if (last === undefined) return undefined;
   const grid = { rows: side, columns: side };
-  const masks = exampleImages.map((_, i) => {
-    const final = last.values.subarray(i * size, (i + 1) * size);
-    // A broken network's maps are drawn as they are, without masks.
-    return final.every(Number.isFinite) ? attentionMasks(final, heads, MASK_SHARE) : new Uint8Array(size);
-  });
-  const ranked = heads > HEADS ? { shown: headsByClarity(masks, heads, grid).slice(0, HEADS) } : {};
+  const finals = exampleImages.map((_, i) => last.values.subarray(i * size, (i + 1) * size));
+  // A broken network's maps are drawn as they are, without masks.
+  const masks = finals.map((final) =>
+    final.every(Number.isFinite) ? attentionMasks(final, heads, MASK_SHARE) : new Uint8Array(size),
+  );
+  const ranked = heads > HEADS ? { shown: headsByCenter(finals, heads, grid).slice(0, HEADS) } : {};
   return {
     maskShare: MASK_SHARE,
     examples: await Promise.all(

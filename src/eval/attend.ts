@@ -6,11 +6,11 @@ import { statisticsFor } from '../data/assemble.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Image } from '../image/image.ts';
 import { placeOutputs } from '../model/places.ts';
-import { meanHead, type PatchView, patchView } from './attention-maps.ts';
+import { enlargeMask, meanHead, type PatchView, patchView } from './attention-maps.ts';
 import { attentionMask, attentionMasks, MASK_SHARE } from './attention-masks.ts';
-import { headsByClarity } from './clear-heads.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { l2NormalizedRows } from './knn.ts';
+import { largestComponent } from './localization.ts';
 import { fitPca, projectPca } from './pca.ts';
 
 export interface AttendOptions {
@@ -68,9 +68,21 @@ export async function attend(
   };
 }
 
-/** The head to show first: nothing is known of objects here, so it is the one whose mask lies most in one piece. */
+/**
+ * The head to show first: the one whose mask lies most in one piece (share of its largest connected part), of equal ones the
+ * one with the smallest mask. Nothing is known of objects here.
+ */
 export function clearestHead({ masks, heads, view: { grid } }: Attended): number {
-  return headsByClarity([masks], heads, grid)[0] ?? 0;
+  const patches = grid.rows * grid.columns;
+  const area = (data: Uint8Array): number => data.reduce((sum, value) => sum + value, 0);
+  let best = { head: 0, inOne: -1, size: 0 };
+  for (let head = 0; head < heads; head++) {
+    const mask = enlargeMask(masks.subarray(head * patches, (head + 1) * patches), { ...grid, patch: 1 });
+    const size = area(mask.data);
+    const inOne = size === 0 ? 0 : area(largestComponent(mask).data) / size;
+    if (inOne > best.inOne || (inOne === best.inOne && size < best.size)) best = { head, inOne, size };
+  }
+  return best.head;
 }
 
 /**

@@ -12,7 +12,7 @@ export function attentionSection({ maskShare, examples }: AttentionSection): Mar
   const hasOthers = examples.some(({ others }) => others.length > 0);
   return section(
     'Attention',
-    `Where the network looks, a row for each head${hasOthers ? '; the heads are shown whose masks lie most in one piece' : ''}. Before training the maps are even, noise or position; look for heads that come to follow an object.${
+    `Where the network looks, a row for each head${hasOthers ? '; of many, those are shown that look least at the border of the images' : ''}. Before training the maps are even, noise or position; look for heads that come to follow an object.${
       hasMasks
         ? ` The last column keeps the patches that hold ${share} of a head's attention at the end and darkens the rest.`
         : ''

@@ -14,6 +14,7 @@ import { ridgeProbe } from '../eval/ridge-probe.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
 import { forwardOperations } from '../model/backbone.ts';
+import { placesAlong } from '../model/places.ts';
 import { Random } from '../random/random.ts';
 import { backboneOf } from './build.ts';
 import { evalSizeOf, evalsOf, type OnlineEval, type TrainConfig } from './config.ts';
@@ -51,6 +52,8 @@ export interface WatchedImages {
 const BANK = 4000;
 const QUERIES = 1000;
 const EXAMPLES = 6;
+/** Places along a side of an attention map that shows something. */
+const FINE = 14;
 const BATCH = 100;
 const MEMORY = 256 * 2 ** 20;
 /** Operations of a look: half a minute or less on an ordinary machine. A large network looks at fewer images. */
@@ -105,6 +108,9 @@ export class Monitor {
     const labels = (indices: readonly number[]): Int32Array =>
       Int32Array.from(indices, (index) => source.label(index) ?? 0);
     const examples = exampleIndices(source, queryIndices);
+    const exampleImages: Image[] = [];
+    const shown = evalImages(source, { size: attentionSize(config), batch: EXAMPLES, indices: examples });
+    for await (const batch of shown) exampleImages.push(...batch.images);
     const watched: WatchedImages = {
       bank: pick(bankIndices),
       bankIndices,
@@ -113,7 +119,7 @@ export class Monitor {
       queryIndices,
       queryLabels: labels(queryIndices),
       examples,
-      exampleImages: pick(examples),
+      exampleImages,
     };
     const backbone = new FrozenBackbone(backboneOf(config), size, engine, {
       threads: config.threads,
@@ -127,10 +133,7 @@ export class Monitor {
     const weights = weightsUnder(teacher, 'backbone.');
     const queries = await this.features(weights, this.watched.queries);
     const spread = featureSpread(queries, this.backbone.dim);
-    const attention =
-      this.backbone.heads > 0
-        ? await this.backbone.attention(weights, this.#pixels(this.watched.exampleImages))
-        : undefined;
+    const attention = this.backbone.heads > 0 ? await this.#attention(weights) : undefined;
     return {
       step,
       spread,
@@ -138,6 +141,13 @@ export class Monitor {
       ...(this.#classes > 1 ? await this.#scores(queries, weights) : {}),
       ...(attention === undefined ? {} : { attention }),
     };
+  }
+
+  async #attention(weights: Weights): Promise<Float32Array> {
+    const { exampleImages } = this.watched;
+    const side = exampleImages[0]?.height ?? 0;
+    const pixels = this.#pixels(exampleImages);
+    return this.backbone.attention(weights, { pixels, height: side, width: side });
   }
 
   /** Features of kept images, [images, D]. */
@@ -198,8 +208,15 @@ export class Monitor {
     return (100 * predicted.filter((label, i) => label === queryLabels[i]).length) / queryLabels.length;
   }
 
+  /** Side of the attention maps of the examples, in places; 0 for a network without attention. */
+  get attentionSide(): number {
+    const side = this.watched.exampleImages[0]?.height ?? 0;
+    return this.backbone.heads === 0 ? 0 : placesAlong(this.backbone.config, side);
+  }
+
+  /** Squares of one size, normalized, [images, C, side, side]. */
   #pixels(images: readonly Image[]): Float32Array {
-    const each = this.backbone.config.channels * this.backbone.size ** 2;
+    const each = this.backbone.config.channels * (images[0]?.height ?? 0) ** 2;
     const pixels = new Float32Array(images.length * each);
     images.forEach((image, i) => {
       normalize(image, this.#table, pixels, i * each);
@@ -210,6 +227,12 @@ export class Monitor {
   async dispose(): Promise<void> {
     await this.backbone.dispose();
   }
+}
+
+/** The side of the examples, pixels: a convolutional net takes any size, so that its maps can be made fine enough to see. */
+function attentionSize(config: TrainConfig): number {
+  const [size, backbone] = [evalSizeOf(config), backboneOf(config)];
+  return backbone.kind === 'convnet' && placesAlong(backbone, size) < FINE ? 2 * size : size;
 }
 
 /** A few images to show, of different classes where there are any. */

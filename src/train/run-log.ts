@@ -194,7 +194,7 @@ export class RunLog {
       feature_rank: spread.rank,
     };
     if (attention !== undefined) {
-      const side = monitor.backbone.attentionSide;
+      const side = monitor.attentionSide;
       const images = monitor.watched.examples.length;
       const shape = [images, attention.length / (images * side * side), side, side];
       const metadata = { step: String(step), images: JSON.stringify(monitor.watched.examples) };
