@@ -53,7 +53,7 @@ const BANK = 4000;
 const QUERIES = 1000;
 const EXAMPLES = 6;
 /** Places along a side of an attention map that shows something. */
-const FINE = 14;
+const FINE = 16;
 const BATCH = 100;
 const MEMORY = 256 * 2 ** 20;
 /** Operations of a look: half a minute or less on an ordinary machine. A large network looks at fewer images. */

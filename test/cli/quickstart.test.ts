@@ -1,9 +1,8 @@
-/** A short real training must learn something: a tenth of the quickstart, on a thread. */
+/** A short real training must learn something: a small part of the quickstart, on one thread. */
 import { expect, it } from 'vitest';
 import { SCENES, sceneOptions } from '../../src/cli/quickstart-scenes.ts';
 import { scenesSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { bestHeadJaccard, MASK_SHARE } from '../../src/eval/attention-masks.ts';
 import { evalImages } from '../../src/eval/eval-images.ts';
 import { FrozenBackbone, untrainedWeights, weightsUnder } from '../../src/eval/frozen-backbone.ts';
 import { knnReport } from '../../src/eval/knn-report.ts';
@@ -12,9 +11,9 @@ import { backboneOf } from '../../src/train/build.ts';
 import { evalSizeOf } from '../../src/train/config.ts';
 import { follow, startRun } from '../train/tiny-run.ts';
 
-it('250 steps tell the scenes apart better than pixels and their components, and heads find the objects', async () => {
+it('200 steps tell the scenes apart better than pixels and their components, and a head looks at the objects', async () => {
   const source = scenesSource({ count: 2000, seed: SCENES.train.seed, size: SCENES.size });
-  const options = { ...sceneOptions, steps: 250, evalEvery: 0, threads: 1, numWorkers: 1 };
+  const options = { ...sceneOptions, steps: 200, evalEvery: 0, threads: 1, numWorkers: 1 };
   const session = await startRun(options, { source });
   await follow(session);
   const { config } = session.record;
@@ -25,14 +24,15 @@ it('250 steps tell the scenes apart better than pixels and their components, and
   const { top1 } = await accuracies();
   expect(top1.trained).toBeGreaterThan(top1.untrained + 10);
   expect(top1.trained).toBeGreaterThan(Math.max(top1.pixels, top1.pca) + 10);
-  const [now, then] = [await overlap(trained), await overlap(untrained)];
-  expect(now).toBeGreaterThan(then + 0.03);
+  const [now, then] = [await onObjects(trained), await onObjects(untrained)];
+
+  expect(now).toBeGreaterThan(then + 0.05);
   await backbone.dispose();
 
   async function accuracies() {
     const report = await knnReport({
-      train: scenesSource({ count: 1000, seed: SCENES.bank.seed, size: SCENES.size }),
-      test: scenesSource({ count: 300, seed: SCENES.test.seed, size: SCENES.size }),
+      train: scenesSource({ count: 600, seed: SCENES.bank.seed, size: SCENES.size }),
+      test: scenesSource({ count: 200, seed: SCENES.test.seed, size: SCENES.size }),
       ...{ backbone, trained, untrained, ks: [20], temperature: 0.07, engine: ortNode },
     });
     const of = (name: 'trained' | 'untrained' | 'pixels' | 'pca'): number => report[name].top1[20] ?? 0;
@@ -41,20 +41,23 @@ it('250 steps tell the scenes apart better than pixels and their components, and
     };
   }
 
-  /** Jaccard index of the best head, the mean over scenes. */
-  async function overlap(weights: typeof untrained): Promise<number> {
+  /** The share of a head's attention that lies on objects, the mean over scenes, of the head where it is largest. */
+  async function onObjects(weights: typeof untrained): Promise<number> {
     const [count, seed, side] = [50, SCENES.test.seed, backbone.attentionSide];
     const scenes = scenesSource({ count, seed, size });
-    const grid = { rows: side, columns: side, patch: backbone.patch };
-    let sum = 0;
+    const shares = new Float64Array(backbone.heads);
     for await (const { indices, pixels } of evalImages(scenes, { size, batch: count })) {
       const maps = await backbone.attention(weights, pixels);
       const each = maps.length / indices.length;
       for (const [i, index] of indices.entries()) {
-        const object = { width: size, height: size, data: renderScene(seed, index, size).mask };
-        sum += bestHeadJaccard(maps.subarray(i * each, (i + 1) * each), grid, object, MASK_SHARE);
+        const { mask } = renderScene(seed, index, size);
+        for (let at = 0; at < each; at++) {
+          const [row, column] = [Math.floor(at / side) % side, at % side];
+          const pixel = (row + 0.5) * backbone.patch * size + (column + 0.5) * backbone.patch;
+          if (mask[pixel] === 1) shares[Math.floor(at / side ** 2)]! += maps[i * each + at]! / count;
+        }
       }
     }
-    return sum / count;
+    return Math.max(...shares);
   }
 });
