@@ -13,7 +13,7 @@ import { restoreCheckpoint } from '../train/checkpoint.ts';
 import { isConvolutional } from '../train/config.ts';
 import { Plan } from '../train/plan.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { readRecord } from '../train/run-record.ts';
+import { readRecord, stepsOf } from '../train/run-record.ts';
 import { Trainer } from '../train/trainer.ts';
 import { modelCard } from '../weights/model-card.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
@@ -143,7 +143,7 @@ async function exportTrainStep(run: string, output: string | undefined): Promise
 
 function card(subject: Subject, target: 'huggingface' | 'transformers.js'): string {
   if (subject.record === undefined) return `# Weights from ${subject.name}\n\nConverted by dino-ts.\n`;
-  const { config, source, steps, command } = subject.record;
+  const { config, source, command } = subject.record;
   const scores = subject.folder.list('eval').flatMap((file) => {
     if (!file.endsWith('.json') || file.endsWith('.section.json')) return [];
     const { trained, untrained } = scoresSchema.parse(JSON.parse(subject.folder.readText(`eval/${file}`)));
@@ -156,7 +156,7 @@ function card(subject: Subject, target: 'huggingface' | 'transformers.js'): stri
     images: source.images,
     source: basename(source.path),
     network: describeNetwork(subject.backbone),
-    steps,
+    steps: stepsOf(subject.record),
     batch: config.batchSizePerGpu,
     size: subject.size,
     multiple: subject.backbone.kind === 'vit' ? config.patchSize : 1,

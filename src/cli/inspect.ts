@@ -7,7 +7,7 @@ import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
 import type { VitConfig } from '../model/vit.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun } from '../train/checkpoint.ts';
-import { parseRecord, type RunRecord } from '../train/run-record.ts';
+import { parseRecord, type RunRecord, stepsOf } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
 import { findLinearHead } from '../weights/linear-head.ts';
 import { openStateDict, type StateDict } from '../weights/state-dict.ts';
@@ -126,7 +126,8 @@ function inspectCheckpoint(
   network: string,
   json: boolean,
 ): void {
-  const { config, steps } = record;
+  const { config } = record;
+  const steps = stepsOf(record);
   const head = {
     outDim: config.outDim,
     hiddenDim: config.headHiddenDim,

@@ -179,10 +179,8 @@ async function objectMasks(
   const source = scenesSource({ count: MASKED_SCENES, seed, size });
   const each = heads * side * side;
   for await (const batch of evalImages(source, { size, batch: 50 })) {
-    const maps = [
-      await backbone.attention(trained, batch.pixels),
-      await backbone.attention(untrained, batch.pixels),
-    ];
+    const scenes = { pixels: batch.pixels, height: size, width: size };
+    const maps = [await backbone.attention(trained, scenes), await backbone.attention(untrained, scenes)];
     batch.indices.forEach((index, i) => {
       const { mask, label } = renderScene(seed, index, size);
       const object = { width: size, height: size, data: mask };

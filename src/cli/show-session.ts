@@ -92,21 +92,28 @@ class Pace {
   readonly #batch: number;
   readonly #plan: Session['plan'];
   readonly #latest: number[] = [];
+  /** When a budget in minutes is used up, on the clock of `performance.now`. */
+  readonly #end: number | undefined;
 
-  constructor({ record, plan }: Session) {
-    this.#batch = record.config.batchSizePerGpu;
+  constructor({ record, plan, elapsed }: Session) {
+    const { batchSizePerGpu, minutes } = record.config;
+    this.#batch = batchSizePerGpu;
     this.#plan = plan;
+    this.#end = minutes === undefined ? undefined : performance.now() + minutes * 60_000 - elapsed;
   }
 
   line(event: Extract<SessionEvent, { type: 'step' }>): string {
     this.#latest.push(event.milliseconds);
     if (this.#latest.length > 50) this.#latest.shift();
     const mean = this.#latest.reduce((a, b) => a + b, 0) / this.#latest.length;
+    const steps = this.#plan.steps - event.step;
+    const left =
+      this.#end === undefined || steps === 0 ? steps * mean : Math.max(0, this.#end - performance.now());
     return [
       `step ${event.step}/${this.#plan.steps}`,
       `epoch ${event.epoch}`,
       `${((this.#batch * 1000) / mean).toFixed(0)} images/s`,
-      `${duration(((this.#plan.steps - event.step) * mean) / 1000)} left`,
+      `${duration(left / 1000)} left`,
       `loss ${event.loss.toFixed(4)}`,
       `teacher entropy ${event.teacherEntropy.toFixed(3)}`,
       `lr ${event.settings.lr.toExponential(2)}`,

@@ -10,7 +10,7 @@ import { decodeSection } from '../report/stored-section.ts';
 import { backboneOf } from '../train/build.ts';
 import { toFlag } from '../train/config.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
-import { openRecorded, type RunRecord, readRecord } from '../train/run-record.ts';
+import { openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { duration } from './progress.ts';
 import { pictureSections } from './report-pictures.ts';
@@ -132,10 +132,9 @@ function accuracy(knn: ReportExtras['knn']): Pick<Report, 'accuracy'> {
   };
 }
 
-function facts(
-  { config, source, steps }: RunRecord,
-  log: readonly LogLine[],
-): { name: string; value: string }[] {
+function facts(record: RunRecord, log: readonly LogLine[]): { name: string; value: string }[] {
+  const { config, source } = record;
+  const steps = stepsOf(record);
   const rates = log.flatMap((line) =>
     typeof line.images_per_second === 'number' ? [line.images_per_second] : [],
   );

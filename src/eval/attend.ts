@@ -1,6 +1,6 @@
 /**
  * What a network attends to in one image (official `visualize_attention.py`): the maps of all heads and their mean, their masks,
- * and the patch tokens of the last block, in one pass. `patchColors` and `patchSimilarity` make pictures of the tokens.
+ * and what is known of each patch, in one pass. `patchColors` and `patchSimilarity` make pictures of the tokens.
  */
 import { statisticsFor } from '../data/assemble.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -31,7 +31,7 @@ export interface Attended {
   readonly masks: Uint8Array;
   /** Of the mean over heads. */
   readonly meanMask: Uint8Array;
-  /** Of the last block, normed, without the class token: [rows * columns, dim]. */
+  /** What is known of each patch (`model/places.ts`): [rows * columns, dim]. */
   readonly tokens: Float32Array;
   readonly dim: number;
 }

@@ -89,10 +89,10 @@ export class FrozenBackbone {
   }
 
   /**
-   * How the class token attends to the patches in the last layer.
+   * Where each head of the last layer looks: the class token's of a ViT, those that pool a convolutional net's maps.
    *
    * @param images normalised, [images, C, size, size], or of another size that holds whole patches
-   * @returns [images, heads, patches], the patches row by row; the rest of each row's mass is the class token's own
+   * @returns [images, heads, patches], the patches row by row; what a row lacks to 1 is the class token's own
    */
   async attention(weights: Weights, images: Float32Array | PixelBatch): Promise<Float32Array> {
     this.requireAttention('attention maps');

@@ -2,7 +2,7 @@
  * A trained convolutional net as an ONNX model for any batch and any image size. Batch norm by running statistics is a scale
  * and a shift of every channel, which go into the convolution before it.
  */
-import { type ConvNetConfig, pooledMaps, stemLayers } from '../model/convnet.ts';
+import { type ConvNetConfig, paddingOf, pooledMaps, stemLayers } from '../model/convnet.ts';
 import type { OnnxLayers } from './onnx-layers.ts';
 import type { OnnxFeatures } from './onnx-vit.ts';
 
@@ -19,7 +19,7 @@ export function onnxConvNet(layers: OnnxLayers, pixels: string, config: ConvNetC
       x,
       to.weight(`${at}.weight`, [outputs, inputs, kernel, kernel], weight),
       to.weight(`${norm}.shift`, [outputs], bias),
-      { kernel, stride, padding: kernel % 2 === 0 ? 0 : (kernel - 1) / 2 },
+      { kernel, stride, padding: paddingOf(kernel) },
     );
   };
   const relu = (x: string): string => to.op('Relu', [x]);

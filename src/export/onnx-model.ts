@@ -34,8 +34,8 @@ export interface OnnxModelOptions {
 
 /**
  * Features: `last_hidden_state` [batch, tokens, dim] (of a ViT the class token and the patches after the last norm; of a
- * convolutional net the places of its last map) and `pooler_output` [batch, dim], the image feature that evaluations use:
- * the class token, or the mean over the map.
+ * convolutional net the places of the maps that are pooled) and `pooler_output` [batch, dim], the image feature that evaluations use:
+ * the class token, or what is pooled.
  *
  * @throws Error if attention is asked of a network without, or the weights are of another network
  */

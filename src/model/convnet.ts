@@ -33,8 +33,7 @@ export interface ConvNetConfig {
   readonly stemStride: number;
   /** One 3x3 convolution of stride 2 for each factor of 2 (the default), or one linear map of patches side by side. */
   readonly stem?: 'conv' | 'patch';
-  /** Heads of the attention that pools the last two maps, each with an equal share of their channels; without them the last
-   * map is pooled by its mean. */
+  /** Heads of the attention that pools the last two maps, all of as many channels; without them the mean of the last map. */
   readonly heads?: number;
 }
 
@@ -47,40 +46,46 @@ export interface ConvNetOutput {
   readonly attentions: readonly Tensor[];
 }
 
-/** How many of the last maps attention pools. */
+export interface PooledMap {
+  readonly width: number;
+  /** 0 where it is pooled by its mean. */
+  readonly heads: number;
+  /** Pixels of the image, along each side, that a place stands for. */
+  readonly stride: number;
+}
+
+/** Attention pools so many of the last maps. */
 const ATTENDED = 2;
 
-/** The maps that are pooled, the largest first: channels, heads and the pixels that a place of it stands for along each side. */
+/** The maps that are pooled, the largest first. */
 export function pooledMaps({
   widths,
   stemStride,
   heads = 0,
 }: Pick<ConvNetConfig, 'widths' | 'stemStride' | 'heads'>): readonly PooledMap[] {
-  const from = heads === 0 ? widths.length - 1 : Math.max(0, widths.length - ATTENDED);
-  const pooled = widths.slice(from);
-  const channels = pooled.reduce((sum, width) => sum + width, 0);
+  const pooled = widths.slice(heads === 0 ? -1 : -ATTENDED);
+  const first = widths.length - pooled.length;
   return pooled.map((width, i) => ({
     width,
-    heads: (heads * width) / channels,
-    stride: stemStride * 2 ** (from + i),
+    heads: (heads * width) / sum(pooled),
+    stride: stemStride * 2 ** (first + i),
   }));
 }
 
-/** The numbers of heads that share out the channels of the attended maps: each head takes as many, all from one map. */
-export function fittingHeads(net: Pick<ConvNetConfig, 'widths' | 'stemStride'>): readonly number[] {
-  const maps = pooledMaps({ ...net, heads: 1 }).map(({ width }) => width);
-  const channels = maps.reduce((sum, width) => sum + width, 0);
-  return Array.from({ length: channels }, (_, i) => channels / (channels - i)).filter((heads) =>
-    maps.every((width) => Number.isInteger(heads) && width % (channels / heads) === 0),
-  );
+/** The numbers of heads that share the attended channels out evenly, every head's from one map; the fewest first. */
+export function fittingHeads(widths: readonly number[]): readonly number[] {
+  const attended = widths.slice(-ATTENDED);
+  const perHead = Array.from({ length: Math.min(...attended) }, (_, i) => i + 1);
+  return perHead
+    .filter((channels) => attended.every((width) => width % channels === 0))
+    .map((channels) => sum(attended) / channels)
+    .reverse();
 }
 
-export interface PooledMap {
-  readonly width: number;
-  /** 0 where it is pooled by its mean. */
-  readonly heads: number;
-  readonly stride: number;
-}
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** Pixels around a map before a convolution of this kernel: patches, whose kernels are even, lie side by side. */
+export const paddingOf = (kernel: number): number => (kernel % 2 === 0 ? 0 : (kernel - 1) / 2);
 
 /** The layers of the stem: kernel, stride and output channels of each. */
 export function stemLayers({
@@ -119,7 +124,7 @@ export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mod
   const conv = (at: Scope, x: Tensor, width: number, kernel: number, stride: number): Tensor =>
     conv2d(x, at.param('weight', [width, x.dim(3), kernel, kernel], convInit), {
       stride,
-      padding: kernel % 2 === 0 ? 0 : (kernel - 1) / 2,
+      padding: paddingOf(kernel),
     });
   const norm = (at: Scope, x: Tensor): Tensor => batchNormLayer(at, x, mode);
 
@@ -143,15 +148,15 @@ export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mod
     maps.push(x);
   }
   if (heads === undefined) return { feature: mean(x, { axes: [1, 2] }), maps: [x], attentions: [] };
-  if (!fittingHeads(config).includes(heads))
+  const fitting = fittingHeads(widths);
+  if (!fitting.includes(heads))
     throw new Error(
-      `${heads} heads cannot share out the channels of the last stages, ${widths.join(', ')}: choose ${fittingHeads(config).join(', ')}`,
+      `${heads} heads cannot share out the channels of the last stages, ${widths.join(', ')}: choose ${fitting.join(', ')}`,
     );
-  const shapes = pooledMaps(config);
-  const attended = maps.slice(-shapes.length);
-  const pooled = attended.map((map, i) => {
-    const shape = [shapes[i]?.heads ?? 0, map.dim(3)];
-    return attentionPool(map, scope.at('pool').at(i).param('query', shape, truncNormal(0.02)));
+  const attended = maps.slice(-ATTENDED);
+  const pooled = pooledMaps(config).map(({ width, heads: own }, i) => {
+    const query = scope.at('pool').at(i).param('query', [own, width], truncNormal(0.02));
+    return attentionPool(attended[i] ?? x, query);
   });
   return {
     feature: concat(

@@ -1,4 +1,4 @@
-/** Where the class token looks: a table for each image, heads down and moments of the run across (paper, figures 1 and 3). */
+/** Where the network looks: a table for each image, heads down and moments of the run across (paper, figures 1 and 3). */
 import { heatColors } from './colormap.ts';
 import { html, type Markup } from './markup.ts';
 import type { AttentionExample, AttentionHead, AttentionSection } from './model.ts';

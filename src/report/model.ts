@@ -107,7 +107,7 @@ export interface AttentionExample {
 }
 
 export interface AttentionHead {
-  /** `head 3`, or what else the row is called. */
+  /** `head 3`, counted from 1. */
   readonly name: string;
   /** One tile for each moment. */
   readonly maps: readonly Picture[];

@@ -41,14 +41,14 @@ const LARGEST = 0.15;
 /** Objects in a picture, where there is room. */
 const FEWEST = 3;
 const MOST = 5;
-/** Least distance of two objects' centres, in the sum of their radii. */
+/** Least distance of two objects' centers, in the sum of their radii. */
 const APART = 0.72;
 /** Places tried for the objects of a picture; where it is full, fewer stay. */
 const ATTEMPTS = 60;
 /** Largest radius in sides of the picture: several have room, and each keeps inside. */
 const LARGEST_RADIUS = 0.3;
 
-/** Neither a thing nor its shadow is further than this from its centre, in radii. */
+/** Neither a thing nor its shadow is further than this from its center, in radii. */
 const BEYOND = 1.45;
 
 /** A textured thing on the canvas. Lengths are in pixels. */
@@ -187,7 +187,7 @@ function makePebble(random: Random, size: number, label: number, groundHue: numb
   };
 }
 
-/** Two colours that run into each other along a wavy front, and a patch with a faint texture. */
+/** Two colors that run into each other along a wavy front, and a patch with a faint texture. */
 function paintGround(
   canvas: Float32Array,
   size: number,

@@ -13,7 +13,7 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
     const { channels, widths, stemStride, stem, heads } = config;
     const net = { kind: 'convnet', channels, widths, blocks: blocksOf(config), stemStride } as const;
     if (config.arch === 'convnet') return net;
-    const fitting = fittingHeads({ widths, stemStride });
+    const fitting = fittingHeads(widths);
     if (!fitting.includes(heads))
       throw new OptionError(
         `--heads ${heads} cannot share out the channels of the last two --widths ${widths.join(' ')} evenly: choose ${fitting.join(', ')}.`,

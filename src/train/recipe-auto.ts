@@ -115,9 +115,9 @@ const WIDTHS = [32, 64, 128];
 
 /** Heads of 8 channels each, or of the fewest above; where that is not possible, of as many as possible. */
 function headCount(widths: readonly number[]): number {
-  const fitting = fittingHeads({ widths, stemStride: 2 });
+  const fitting = fittingHeads(widths);
   const channels = fitting.at(-1) ?? 1; // a head for each channel always fits
-  return fitting.filter((heads) => channels / heads >= 8).at(-1) ?? fitting[0] ?? 1;
+  return fitting.findLast((heads) => channels / heads >= 8) ?? fitting[0] ?? 1;
 }
 
 const convolutionalShape = (stemStride: number): Suggestions => ({

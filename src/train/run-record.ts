@@ -42,6 +42,11 @@ const recordSchema = z.object({
 });
 export type RunRecord = z.infer<typeof recordSchema>;
 
+/** Steps of the whole run, after all changes of pace. */
+export function stepsOf({ steps, paces }: Pick<RunRecord, 'steps' | 'paces'>): number {
+  return paces.at(-1)?.steps ?? steps;
+}
+
 export interface RecordFacts {
   readonly source: Source;
   readonly config: TrainConfig;

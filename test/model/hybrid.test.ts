@@ -148,8 +148,8 @@ describe('the hybrid', () => {
       { width: 64, heads: 8, stride: 8 },
       { width: 128, heads: 16, stride: 16 },
     ]);
-    expect(fittingHeads({ widths: [8, 16, 24], stemStride: 2 })).toEqual([5, 10, 20, 40]);
-    expect(fittingHeads({ widths: [6], stemStride: 2 })).toEqual([1, 2, 3, 6]);
+    expect(fittingHeads([8, 16, 24])).toEqual([5, 10, 20, 40]);
+    expect(fittingHeads([6])).toEqual([1, 2, 3, 6]);
     const wrong = { ...conv, heads: 6 };
     expect(() =>
       imageFeature(new ParameterSet().scope, input('images', [1, 3, 32, 32]), wrong, 'eval'),

@@ -1,8 +1,10 @@
 /** A budget in minutes: what of it goes to looks at the teacher, and how the pace follows the clock. */
 import { describe, expect, it } from 'vitest';
+import { writeRunReport } from '../../src/cli/write-report.ts';
 import { affordableSteps, LOOK_IMAGES, LOOKS, planLooks } from '../../src/train/look-plan.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
+import { readRecord, stepsOf } from '../../src/train/run-record.ts';
 import { TimeBudget } from '../../src/train/time-budget.ts';
 import { follow, killAfter, resumeRun, startRun, stateOf, tinyVit } from './tiny-run.ts';
 
@@ -158,6 +160,10 @@ describe('a run with a budget in minutes', () => {
     expect(resumed.fromStep).toBe(10);
     expect(resumed.plan.steps).toBe(30);
     await follow(resumed);
+    expect(stepsOf(readRecord(resumed.folder))).toBe(30);
+    const { facts } = await writeRunReport(resumed.folder, { source: resumed.source });
+    const batch = resumed.record.config.batchSizePerGpu;
+    expect(facts).toContainEqual({ name: 'Steps', value: `30 of ${batch} images` }); // those that were done, not those first planned
 
     const whole = await startRun({ ...options, steps: 40, saveEvery: 10 });
     whole.plan.change(16, 30);

@@ -155,7 +155,7 @@ export const attend = defineEvaluation({
         ...both.map((values, i) => withInterval(average(values), intervals[i] ?? { low: 0, high: 0 })),
       ];
     });
-    const protocol = `Attention of the class token in the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
+    const protocol = `Attention of the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
     return {
       protocol,
       table: [['area of the mask, % (95 %)', 'trained', 'untrained'], ...table],

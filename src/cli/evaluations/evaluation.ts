@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Engine } from '../../engine/engine.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
 import type { Subject } from '../../eval/subject.ts';
+import { viewCounts } from '../../eval/views.ts';
 import type { EvaluationSection } from '../../report/blocks.ts';
 
 export interface EvaluationContext {
@@ -54,7 +55,7 @@ export interface Evaluation {
 
 /** Views of each image whose features are averaged. */
 export const viewsField = z
-  .union([z.literal(1), z.literal(2), z.literal(10)], 'must be 1, 2 or 10')
+  .literal(viewCounts, 'must be 1, 2 or 10')
   .describe(
     'views of each image whose features are averaged: 2 adds the mirror image, 10 are center and corners with theirs; 1, the official protocol, unless given',
   );
