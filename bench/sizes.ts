@@ -64,19 +64,19 @@ export const sizes = {
     network: { kind: 'convnet', widths: [32, 64, 128], blocks: [1, 1, 1], stemStride: 2 },
     ...{ image: 32, local: 16, locals: 0, outputs: 1024, batch: 128 },
   },
-  /** What the automatic recipe trains in half an hour on 32 px images, and on larger ones. */
+  /** What the automatic recipe trains in half an hour on 32 px images, and on larger ones (its crops are smaller than the images). */
   hybrid: {
     ...{ ...smallHead, centering: 'sinkhorn' },
     network: { kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], stemStride: 2, heads: 24 },
-    ...{ image: 32, local: 16, locals: 0, outputs: 256, batch: 128 },
+    ...{ image: 24, local: 16, locals: 0, outputs: 256, batch: 128 },
   },
-  hybrid64: {
+  hybrid48: {
     ...{ ...smallHead, centering: 'sinkhorn' },
     network: {
       ...{ kind: 'convnet', widths: [32, 64, 128], blocks: [0, 1, 1], heads: 24 },
       ...{ stemStride: 4, stem: 'patch' },
     },
-    ...{ image: 64, local: 32, locals: 4, outputs: 256, batch: 128 },
+    ...{ image: 48, local: 24, locals: 4, outputs: 256, batch: 128 },
   },
 } as const satisfies Record<string, Size>;
 
@@ -89,6 +89,6 @@ export const sizeTitles: Readonly<Record<SizeName, string>> = {
   micro: 'micro-ViT 2x32+4x16 K 1024 batch 64',
   mid: 'ViT 192x6/8 2x96+4x48 K 1024 batch 32',
   convnet: 'convnet 32-64-128 2x32 K 1024 batch 128',
-  hybrid: 'hybrid 32-64-128 2x32 K 256 batch 128',
-  hybrid64: 'hybrid 32-64-128 2x64+4x32 K 256 batch 128',
+  hybrid: 'hybrid 32-64-128 2x24 K 256 batch 128',
+  hybrid48: 'hybrid 32-64-128 2x48+4x24 K 256 batch 128',
 };

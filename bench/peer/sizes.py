@@ -27,12 +27,12 @@ SIZES = {
     "hybrid": {
         **{"hidden": 512, "bottleneck": 128, "head_norm": True, "centering": "sinkhorn"},
         "convnet": {"width": 32, "depths": (0, 1, 1), "stem_stride": 2, "heads": 24},
-        **{"image": 32, "local": 16, "locals": 0, "outputs": 256, "batch": 128},
+        **{"image": 24, "local": 16, "locals": 0, "outputs": 256, "batch": 128},
     },
-    "hybrid64": {
+    "hybrid48": {
         **{"hidden": 512, "bottleneck": 128, "head_norm": True, "centering": "sinkhorn"},
         "convnet": {"width": 32, "depths": (0, 1, 1), "stem_stride": 4, "stem": "patch", "heads": 24},
-        **{"image": 64, "local": 32, "locals": 4, "outputs": 256, "batch": 128},
+        **{"image": 48, "local": 24, "locals": 4, "outputs": 256, "batch": 128},
     },
 }
 

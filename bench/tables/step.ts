@@ -13,7 +13,7 @@ export const title = 'One training step: both networks, backward, clipping, Adam
 /** Eager as the official code does it; eager with the optimizer's fastest flag; the rest as they are. */
 const modes = ['eager', 'fused', 'bf16', 'compile'];
 
-const models: readonly SizeName[] = ['s', 'ti', 'micro', 'convnet', 'hybrid', 'hybrid64'];
+const models: readonly SizeName[] = ['s', 'ti', 'micro', 'convnet', 'hybrid', 'hybrid48'];
 
 export async function run(context: BenchContext): Promise<void> {
   for (const model of models.filter((name) => context.works?.includes(name) ?? true)) {

@@ -11,7 +11,7 @@ export const name = 'whole';
 export const title = 'A whole training run (ms a step)';
 
 const STEPS = 120;
-const models: readonly SizeName[] = ['micro', 'mid', 'convnet', 'hybrid', 'hybrid64'];
+const models: readonly SizeName[] = ['micro', 'mid', 'convnet', 'hybrid', 'hybrid48'];
 
 export async function run(context: BenchContext): Promise<void> {
   const { images, python, threads } = context;
