@@ -36,6 +36,7 @@ export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './d
 export { type MaskedFolders, openMaskedImages } from './data/masked-images.ts';
 export { findSequences, openSequences } from './data/sequences.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
+export { labeledPart, subsetOf } from './data/subset.ts';
 // Engines: the interface, and the one for Node
 export {
   type Engine,
@@ -305,7 +306,9 @@ export {
   trainConfigSchema,
   trainOptionsSchema,
 } from './train/config.ts';
-export { type Diagnosis, examine, examinePlan, type Vitals } from './train/doctor.ts';
+export type { Diagnosis } from './train/diagnosis.ts';
+export { examine, examineFeatures, examineScores, type Vitals } from './train/doctor.ts';
+export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export type { Observation } from './train/monitor.ts';

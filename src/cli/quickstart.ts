@@ -9,16 +9,18 @@ import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { type KnnReport, knnReport } from '../eval/knn-report.ts';
 import { openSubject } from '../eval/subject.ts';
+import { diagnosisLine } from '../train/diagnosis.ts';
 import { prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { newSession } from '../train/session.ts';
+import { examineKnn } from './evaluations/knn.ts';
 import { describeFields, parseFlags } from './flags.ts';
 import { openImages } from './open-images.ts';
 import { progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
 import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
-import { printPrepared } from './train.ts';
+import { printPlan, printRecipe } from './train.ts';
 import { writeRunReport } from './write-report.ts';
 
 const fields = {
@@ -55,16 +57,24 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   const folder = RunFolder.create(
     outputDir ?? `runs/quickstart-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`,
   );
+  const line = progressLine(process.stderr);
   const prepared = await prepare({
     source,
     options: { ...(path === undefined ? sceneOptions : {}), minutes },
     engine: ortNode,
     cores: availableParallelism(),
-  }).catch((error: unknown) => {
-    folder.removeIfEmpty();
-    throw error;
-  });
-  printPrepared(prepared, source.length);
+    onProgress: (what) => line.show(what),
+    onRecipe: (recipe) => {
+      line.end();
+      printRecipe(recipe, source.length);
+    },
+  })
+    .finally(() => line.end())
+    .catch((error: unknown) => {
+      folder.removeIfEmpty();
+      throw error;
+    });
+  printPlan(prepared);
   const session = newSession(prepared, {
     source,
     folder,
@@ -76,10 +86,13 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   const isThere = folder.has('checkpoint.safetensors'); // a run may fail before its first one
   const knn = path === undefined && isThere ? await measureScenes(folder) : undefined;
   if (knn !== undefined) {
+    const finding = examineKnn(knn, String(K));
+    if (finding !== undefined) session.log.diagnosis(session.plan.steps, finding);
     const percent = (accuracy: KnnReport['trained']): string => `${(accuracy.top1[K] ?? 0).toFixed(1)} %`;
     console.log(
       `${K}-NN accuracy on ${knn.testImages} new scenes: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}, PCA of pixels ${percent(knn.pca)}`,
     );
+    if (finding?.severity === 'warning') console.error(diagnosisLine(finding));
   }
   await writeRunReport(folder, {
     source,

@@ -15,7 +15,7 @@ import { renderScene, sceneClasses } from '../scenes/scene.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf } from '../train/config.ts';
-import { Monitor } from '../train/monitor.ts';
+import { Monitor, type Watch } from '../train/monitor.ts';
 import type { RunFolder } from '../train/run-folder-node.ts';
 import type { RunRecord } from '../train/run-record.ts';
 
@@ -32,8 +32,9 @@ export async function pictureSections(
   { config }: RunRecord,
   source: Source,
   scenesSeed: number | undefined,
+  onProgress?: Watch['onProgress'],
 ): Promise<Pick<Report, 'attention' | 'neighbors' | 'objectMasks'>> {
-  const monitor = await Monitor.create(source, config, ortNode);
+  const monitor = await Monitor.create(source, config, ortNode, { onProgress });
   const trained = weightsUnder(
     networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher'),
     'backbone.',

@@ -6,8 +6,11 @@ import { z } from 'zod';
 import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
-import { openSubject } from '../eval/subject.ts';
+import { openSubject, type Subject } from '../eval/subject.ts';
 import { encodeSection } from '../report/stored-section.ts';
+import { type Diagnosis, diagnosisLine } from '../train/diagnosis.ts';
+import { RunLog } from '../train/run-log.ts';
+import { stepsOf } from '../train/run-record.ts';
 import type { Evaluation } from './evaluations/evaluation.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
@@ -91,6 +94,7 @@ export async function runEvaluation(
     console.log(result.protocol);
     for (const row of columns(result.table)) console.log(row);
   }
+  if (result.finding !== undefined) tell(subject, result.finding);
   if (result.section !== undefined) {
     folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
     if (!switches.has('noReport')) {
@@ -100,6 +104,14 @@ export async function runEvaluation(
     }
   }
   return 0;
+}
+
+/** Says what the doctor found, and writes it into the run's log, where its report finds it. */
+function tell({ folder, record }: Subject, finding: Diagnosis): void {
+  if (finding.severity !== 'ok') console.error(diagnosisLine(finding));
+  if (record === undefined) return;
+  const { config } = record;
+  new RunLog(folder, config.batchSizePerGpu, record).diagnosis(stepsOf(record), finding);
 }
 
 /** The engine with another default for its threads. */

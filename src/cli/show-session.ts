@@ -1,4 +1,6 @@
 /** Shows a running session on a terminal, or as JSON lines. */
+import { diagnosisLine } from '../train/diagnosis.ts';
+import { overallRate } from '../train/run-log.ts';
 import { runSession, type Session, type SessionEvent } from '../train/session.ts';
 import { whenOutputCloses } from './closed-output.ts';
 import { duration, progressLine } from './progress.ts';
@@ -24,7 +26,9 @@ export async function showSession(session: Session, { json }: { readonly json: b
   const pace = new Pace(session);
   let outcome: Outcome = 'finished';
   try {
-    for await (const event of runSession(session, abort.signal)) {
+    const looking = (what: string, done: number, total: number): void =>
+      line.show(`${what}: ${done} of ${total}`);
+    for await (const event of runSession(session, abort.signal, looking)) {
       if (json) process.stdout.write(`${JSON.stringify(event, finite)}\n`);
       if (event.type === 'stopped' || event.type === 'failed') outcome = event.type;
       if (event.type === 'step') line.show(pace.line(event));
@@ -45,7 +49,7 @@ function finite(_: string, value: unknown): unknown {
   return value instanceof Float32Array ? `${value.length} numbers` : value;
 }
 
-function lastingLine(event: SessionEvent, { folder }: Session): string | undefined {
+function lastingLine(event: SessionEvent, { folder, record }: Session): string | undefined {
   switch (event.type) {
     case 'observed': {
       const { step, knn, cluster, linear, spread } = event.observation;
@@ -57,16 +61,20 @@ function lastingLine(event: SessionEvent, { folder }: Session): string | undefin
       return `step ${step}: ${scores}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}`;
     }
     case 'diagnosis':
-    case 'failed': {
-      const { severity, title, detail, advice } = event.diagnosis;
-      return `${severity === 'ok' ? 'doctor' : severity}: ${title}. ${detail}${advice === undefined ? '' : ` ${advice}`}`;
-    }
+    case 'failed':
+      return diagnosisLine(event.diagnosis);
     case 'skipped':
       return `skipped ${event.key}: ${event.reason}`;
     case 'compared':
       return comparison(event);
     case 'stopped':
       return `Stopped after step ${event.step}. Go on with: npx dino train --resume ${folder.path}`;
+    case 'finished': {
+      const rate = overallRate(folder.readLog(), record.config.batchSizePerGpu);
+      if (Number.isNaN(rate)) return undefined;
+      const seconds = (event.step * record.config.batchSizePerGpu) / rate;
+      return `Trained ${event.step} steps in ${duration(seconds)}, ${rate.toFixed(0)} images/s over all of them.`;
+    }
     default:
       return undefined;
   }
@@ -87,7 +95,7 @@ function comparison({ measure, before, after, kept }: Extract<SessionEvent, { ty
     : `${numbers}: best.safetensors holds the best weights of the run.`;
 }
 
-/** Rate and time left, over the latest steps. */
+/** Rate and time left, by the latest steps. */
 class Pace {
   readonly #batch: number;
   readonly #plan: Session['plan'];
@@ -112,7 +120,7 @@ class Pace {
     return [
       `step ${event.step}/${this.#plan.steps}`,
       `epoch ${event.epoch}`,
-      `${((this.#batch * 1000) / mean).toFixed(0)} images/s`,
+      `${((this.#batch * 1000) / mean).toFixed(0)} images/s lately`,
       `${duration(left / 1000)} left`,
       `loss ${event.loss.toFixed(4)}`,
       `teacher entropy ${event.teacherEntropy.toFixed(3)}`,

@@ -5,16 +5,17 @@ import type { Source } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
-import { examinePlan } from '../train/doctor.ts';
+import { diagnosisLine } from '../train/diagnosis.ts';
 import { openInitial } from '../train/open-initial.ts';
 import { type Prepared, prepare } from '../train/prepare.ts';
+import type { Recipe } from '../train/recipe.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { openRecorded, readRecord } from '../train/run-record.ts';
 import { newSession, resumeSession } from '../train/session.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
 import { openImages } from './open-images.ts';
-import { duration } from './progress.ts';
+import { duration, progressLine } from './progress.ts';
 import { shellWords } from './shell-words.ts';
 import { type Outcome, showSession } from './show-session.ts';
 import { writeRunReport } from './write-report.ts';
@@ -96,18 +97,26 @@ export async function train(args: readonly string[]): Promise<number> {
   const folder = dryRun
     ? undefined
     : RunFolder.create(typeof outputDir === 'string' ? outputDir : defaultFolder());
+  const line = progressLine(process.stderr);
   const prepared = await prepare({
     source,
     options: given,
     engine: ortNode,
     cores: availableParallelism(),
     initial,
-    measure: dryRun,
-  }).catch((error: unknown) => {
-    folder?.removeIfEmpty();
-    throw error;
-  });
-  printPrepared(prepared, source.length);
+    dryRun,
+    onProgress: (what) => line.show(what),
+    onRecipe: (recipe) => {
+      line.end();
+      printRecipe(recipe, source.length);
+    },
+  })
+    .finally(() => line.end())
+    .catch((error: unknown) => {
+      folder?.removeIfEmpty();
+      throw error;
+    });
+  printPlan(prepared, { isEstimate: dryRun });
   if (prepared.begun !== undefined) console.error(prepared.begun.taken);
   if (folder === undefined) return 0;
   const command = `npx dino train ${shellWords(args)}`;
@@ -144,17 +153,21 @@ function defaultFolder(): string {
   return `runs/${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
 }
 
-/** The recipe with its reasons, and what the run will take. */
-export function printPrepared(
-  { config, choices, plan, trainer, stepMilliseconds }: Prepared,
-  images: number,
-): void {
+/** The recipe with its reasons. */
+export function printRecipe({ config, choices }: Recipe, images: number): void {
   const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
   const values = Math.max(...choices.map(({ value }) => value.length));
   console.error(`Recipe ${config.recipe} for ${images} images:`);
   for (const { name, value, reason } of choices) {
     console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
   }
+}
+
+/** What the run will take, and what the doctor says of it. */
+export function printPlan(
+  { config, plan, trainer, stepMilliseconds, findings }: Prepared,
+  { isEstimate = false }: { readonly isEstimate?: boolean } = {},
+): void {
   const parameters = trainer.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const state = parameters * 4 * 5;
   console.error(
@@ -165,14 +178,11 @@ export function printPrepared(
     stepMilliseconds === undefined
       ? ''
       : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
+  const basis = isEstimate
+    ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and looking at the teacher come on top)`
+    : '';
   console.error(
-    `${plan.steps} steps of ${config.batchSizePerGpu} images (${plan.stepsPerEpoch} in an epoch)${time}.`,
+    `${plan.steps} steps of ${config.batchSizePerGpu} images (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
   );
-  const facts = {
-    steps: plan.steps,
-    stepsPerEpoch: plan.stepsPerEpoch,
-    warmupSteps: config.warmupSteps ?? (config.warmupEpochs ?? 0) * plan.stepsPerEpoch,
-  };
-  for (const { title, detail, advice } of examinePlan(facts))
-    console.error(`warning: ${title}. ${detail} ${advice ?? ''}`);
+  for (const finding of findings) console.error(diagnosisLine(finding));
 }

@@ -9,10 +9,13 @@ import type { Curve, Curves, Finding, Report } from '../report/model.ts';
 import { decodeSection } from '../report/stored-section.ts';
 import { backboneOf } from '../train/build.ts';
 import { toFlag } from '../train/config.ts';
+import { standing } from '../train/diagnosis.ts';
+import type { Watch } from '../train/monitor.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
+import { overallRate } from '../train/run-log.ts';
 import { openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
 import { evaluations, tools } from './evaluations/index.ts';
-import { duration } from './progress.ts';
+import { duration, progressLine } from './progress.ts';
 import { pictureSections } from './report-pictures.ts';
 
 const accuracySchema = z.object({ top1: z.record(z.string(), z.number()) });
@@ -42,6 +45,17 @@ export interface ReportExtras {
 
 /** @returns what the page shows */
 export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}): Promise<Report> {
+  const line = progressLine(process.stderr);
+  return makeReport(folder, given, (what, done, total) =>
+    line.show(`report, ${what}: ${done} of ${total}`),
+  ).finally(() => line.end());
+}
+
+async function makeReport(
+  folder: RunFolder,
+  given: ReportExtras,
+  onProgress: Watch['onProgress'],
+): Promise<Report> {
   const extras = keptExtras(folder, given);
   const record = readRecord(folder);
   const log = folder.readLog();
@@ -57,7 +71,7 @@ export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}
     findings: findings(log),
     ...(source === undefined || !folder.has('checkpoint.safetensors')
       ? {}
-      : await pictureSections(folder, record, source, extras.scenesSeed)),
+      : await pictureSections(folder, record, source, extras.scenesSeed, onProgress)),
     evaluations: storedSections(folder),
     versions: [
       { name: 'Node', value: process.version },
@@ -135,10 +149,7 @@ function accuracy(knn: ReportExtras['knn']): Pick<Report, 'accuracy'> {
 function facts(record: RunRecord, log: readonly LogLine[]): { name: string; value: string }[] {
   const { config, source } = record;
   const steps = stepsOf(record);
-  const rates = log.flatMap((line) =>
-    typeof line.images_per_second === 'number' ? [line.images_per_second] : [],
-  );
-  const rate = rates.sort((a, b) => a - b)[rates.length >> 1] ?? Number.NaN;
+  const rate = overallRate(log, config.batchSizePerGpu);
   return [
     {
       name: 'Images',
@@ -152,7 +163,9 @@ function facts(record: RunRecord, log: readonly LogLine[]): { name: string; valu
     { name: 'Steps', value: `${steps} of ${config.batchSizePerGpu} images` },
     {
       name: 'Speed',
-      value: `${rate.toFixed(0)} images a second, ${duration((steps * config.batchSizePerGpu) / rate)} of training`,
+      value: Number.isNaN(rate)
+        ? 'no step was done'
+        : `${rate.toFixed(0)} images a second over all steps, ${duration((steps * config.batchSizePerGpu) / rate)} of training`,
     },
   ];
 }
@@ -202,17 +215,18 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
 }
 
 function findings(log: readonly LogLine[]): Finding[] {
-  const found = log.flatMap((line): Finding[] => {
-    const { severity, title, detail, advice } = line;
+  const found = log.flatMap((line): (Finding & { readonly topic: string })[] => {
+    const { step, severity, topic, title, detail, advice } = line;
     if (severity !== 'ok' && severity !== 'info' && severity !== 'warning' && severity !== 'error') return [];
     return [
       {
         severity,
-        title: `Step ${line.step}: ${title}`,
+        topic: String(topic ?? title),
+        title: Number(step) > 0 ? `Step ${step}: ${title}` : String(title),
         detail: String(detail),
         ...(advice === undefined ? {} : { advice: String(advice) }),
       },
     ];
   });
-  return found.slice(-6);
+  return standing(found).map(({ topic: _, ...finding }) => finding);
 }

@@ -1,16 +1,13 @@
 /**
- * What can be told from paths alone: which files are images, in which order they are taken, and which class each one
- * belongs to. Paths are relative and use `/`. Folders and archives share these rules, so a folder and a tar of it are
- * the same data set with the same numbering.
+ * What can be told from paths alone: which files are images, and in which order they are taken (and by class-folders.ts,
+ * which class each one belongs to). Paths are relative and use `/`. Folders and archives share these rules, so a folder and a
+ * tar of it are the same data set with the same numbering.
  */
 
 const EXTENSIONS = new Set(['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp', 'avif', 'tif', 'tiff', 'gif']);
 
 /** The formats, for error messages. */
 export const IMAGE_FORMATS = 'JPEG, PNG, WebP, AVIF, TIFF or GIF';
-
-/** Names of the parts of a data set, which are not classes. */
-const SPLITS = new Set(['train', 'training', 'val', 'valid', 'validation', 'test', 'testing']);
 
 /** Whether the file name ends as an image's does. The decoder has the last word. */
 export function hasImageExtension(path: string): boolean {
@@ -77,44 +74,4 @@ export function comparePaths(a: string, b: string): number {
   }
   if (a.length - i !== b.length - j) return a.length - i - (b.length - j);
   return a < b ? -1 : a > b ? 1 : 0; // "01" and "1"
-}
-
-export interface PathClasses {
-  /** Sorted by code unit, as torchvision's ImageFolder numbers them; empty when the layout has no classes. */
-  readonly classes: readonly string[];
-  /** The class of each path, empty when there are none. */
-  readonly labels: Uint32Array;
-}
-
-/** The directory names at `depth`, or undefined when some image is not inside a directory there. */
-function directoriesAt(parts: readonly (readonly string[])[], depth: number): Set<string> | undefined {
-  const names = new Set<string>();
-  for (const part of parts) {
-    if (part.length < depth + 2) return undefined;
-    names.add(part[depth]!);
-  }
-  return names;
-}
-
-/**
- * Classes from the layout: the first-level directories when every image is inside one. A directory around everything
- * (`photos/cat/1.jpg`) and split directories (`train/cat/1.jpg`, `val/cat/2.jpg`) are looked through.
- */
-export function classesOf(paths: readonly string[]): PathClasses {
-  const parts = paths.map((path) => path.split('/'));
-  let depth = 0;
-  let names = directoriesAt(parts, 0);
-  while (
-    names !== undefined &&
-    (names.size === 1 || [...names].every((name) => SPLITS.has(name.toLowerCase())))
-  ) {
-    const below = directoriesAt(parts, depth + 1);
-    if (below === undefined) break;
-    names = below;
-    depth++;
-  }
-  if (names === undefined) return { classes: [], labels: new Uint32Array(0) };
-  const classes = [...names].sort((a, b) => (a < b ? -1 : 1));
-  const numbers = new Map(classes.map((name, index) => [name, index]));
-  return { classes, labels: Uint32Array.from(parts, (part) => numbers.get(part[depth]!)!) };
 }

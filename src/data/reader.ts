@@ -7,7 +7,15 @@ import type { Image } from '../image/image.ts';
 import { renderScene } from '../scenes/scene.ts';
 import { CIFAR10_RECORD, cifar10Image } from './cifar10.ts';
 import { IDX_IMAGE_HEADER, idxImage } from './idx.ts';
-import type { Cifar10Spec, FolderSpec, IdxSpec, ScenesSpec, SourceSpec, TarSpec } from './source-spec.ts';
+import type {
+  Cifar10Spec,
+  FolderSpec,
+  IdxSpec,
+  ScenesSpec,
+  SourceSpec,
+  SubsetSpec,
+  TarSpec,
+} from './source-spec.ts';
 import { textAt } from './text-table.ts';
 
 export interface ImageReader {
@@ -38,6 +46,8 @@ export function openReader(spec: SourceSpec, loadSize = 0): ImageReader {
       return idxReader(spec);
     case 'scenes':
       return scenesReader(spec);
+    case 'subset':
+      return subsetReader(spec, loadSize);
   }
 }
 
@@ -118,5 +128,13 @@ function scenesReader(spec: ScenesSpec): ImageReader {
       return { width: spec.size, height: spec.size, channels: 1, data };
     },
     close() {},
+  };
+}
+
+function subsetReader({ of, indices }: SubsetSpec, loadSize: number): ImageReader {
+  const whole = openReader(of, loadSize);
+  return {
+    read: (index) => whole.read(indices[index] ?? -1),
+    close: () => whole.close(),
   };
 }

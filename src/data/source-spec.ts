@@ -56,4 +56,13 @@ export interface ScenesSpec {
   readonly size: number;
 }
 
-export type SourceSpec = FolderSpec | TarSpec | Cifar10Spec | IdxSpec | ScenesSpec;
+/** Some images of another data set. */
+export interface SubsetSpec {
+  readonly kind: 'subset';
+  readonly channels: 1 | 3;
+  readonly of: SourceSpec;
+  /** Numbers of the images there. */
+  readonly indices: Uint32Array;
+}
+
+export type SourceSpec = FolderSpec | TarSpec | Cifar10Spec | IdxSpec | ScenesSpec | SubsetSpec;

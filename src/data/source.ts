@@ -7,16 +7,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
 import { findCifar10, isCifar10File, openCifar10 } from './cifar10.ts';
+import { classesOf } from './class-folders.ts';
 import { listImages } from './folder.ts';
 import { findIdx, isIdxFile, openIdx } from './idx.ts';
-import {
-  classesOf,
-  comparePaths,
-  countUnread,
-  hasImageExtension,
-  IMAGE_FORMATS,
-  isHidden,
-} from './image-paths.ts';
+import { comparePaths, countUnread, hasImageExtension, IMAGE_FORMATS, isHidden } from './image-paths.ts';
 import type { SourceSpec } from './source-spec.ts';
 import { indexTar } from './tar.ts';
 import { packTexts, textAt } from './text-table.ts';
@@ -31,12 +25,14 @@ export interface Source {
   readonly channels: 1 | 3;
   /** Class names, in the order that numbers them, or [] when the source has no classes. */
   readonly classes: readonly string[];
-  /** The number of the image's class, or undefined when the source has no classes. */
+  /** The number of the image's class; undefined where it has none. */
   label(index: number): number | undefined;
   /** The image's path inside the source. */
   key(index: number): string;
   /** Images beside these whose formats are not read, by extension. */
   readonly unread?: ReadonlyMap<string, number>;
+  /** One sentence on the classes, where folders were not taken as such or not all images have one. */
+  readonly classNote?: string | undefined;
   /** What a thread needs to read the images; see `openReader`. */
   readonly spec: SourceSpec;
 }
@@ -66,6 +62,11 @@ export function explainUnread({ name, unread = new Map() }: Source): string | un
     .map(([extension, count]) => `${count} .${extension}`);
   if (kinds.length === 0) return undefined;
   return `${name} also has images in formats that are not read (${kinds.join(', ')}): convert them to JPEG or PNG to use them.`;
+}
+
+/** One sentence on images that have no class, or on folders that are none; undefined where nothing is to say. */
+export function explainClasses({ name, classNote }: Source): string | undefined {
+  return classNote === undefined ? undefined : `${name}: ${classNote}.`;
 }
 
 /** `count` rendered scenes of `size` x `size` pixels (src/scenes), a pure function of the seed. */
@@ -106,7 +107,7 @@ function openDirectory(path: string, options: SourceOptions): Source {
   const idx = findIdx(names);
   if (idx !== undefined) return openIdx(path, join(path, idx), options.channels ?? 1);
   const { images: paths, others } = listImages(path);
-  const { classes, labels } = classesOf(paths);
+  const { classes, labels, note } = classesOf(paths);
   const table = packTexts(paths);
   const channels = options.channels ?? 3;
   return {
@@ -114,10 +115,19 @@ function openDirectory(path: string, options: SourceOptions): Source {
     length: paths.length,
     channels,
     classes,
-    label: (index) => labels[index],
+    label: labelIn(labels),
+    classNote: note,
     key: (index) => textAt(table, index),
     unread: countUnread(others),
     spec: { kind: 'folder', channels, root: path, paths: table },
+  };
+}
+
+/** @param labels of all images, -1 for none; empty where there are no classes */
+function labelIn(labels: Int32Array): Source['label'] {
+  return (index) => {
+    const label = labels[index] ?? -1;
+    return label < 0 ? undefined : label;
   };
 }
 
@@ -147,7 +157,7 @@ function openTar(path: string, channels: 1 | 3): Source {
   }
   members.sort((a, b) => comparePaths(a.path, b.path));
   const paths = members.map((member) => member.path);
-  const { classes, labels } = classesOf(paths);
+  const { classes, labels, note } = classesOf(paths);
   const table = packTexts(paths);
   const offsets = new Float64Array(new SharedArrayBuffer(members.length * 8));
   const sizes = new Uint32Array(new SharedArrayBuffer(members.length * 4));
@@ -160,7 +170,8 @@ function openTar(path: string, channels: 1 | 3): Source {
     length: members.length,
     channels,
     classes,
-    label: (index) => labels[index],
+    label: labelIn(labels),
+    classNote: note,
     key: (index) => textAt(table, index),
     unread: countUnread(all.flatMap((member) => (isHidden(member.path) ? [] : [member.path]))),
     spec: { kind: 'tar', channels, file: path, paths: table, offsets, sizes },

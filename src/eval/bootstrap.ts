@@ -4,10 +4,15 @@
  */
 import { Random } from '../random/random.ts';
 
+/** Both ends are NaN where there are too few samples to tell. */
 export interface Interval {
   readonly low: number;
   readonly high: number;
 }
+
+/** Fewer samples say nothing about how much they vary. */
+const FEW = 5;
+const UNKNOWN: Interval = { low: Number.NaN, high: Number.NaN };
 
 export interface BootstrapOptions {
   /** Default 1000. */
@@ -36,6 +41,7 @@ export function bootstrap(
     return statistics(rows);
   });
   const names = table[0] ?? [];
+  if (count < FEW) return names.map(() => UNKNOWN);
   return names.map((_, i) =>
     percentiles(
       Float64Array.from(table, (values) => values[i]!),
@@ -59,6 +65,7 @@ export function halfSampling(
   statistics: (rows: Uint32Array) => readonly number[],
   { draws = 1000, level = 0.95, seed = 0 }: BootstrapOptions = {},
 ): Interval[] {
+  if (count < FEW) return scores.map(() => UNKNOWN);
   const random = new Random(seed, 'halves');
   const rows = Uint32Array.from({ length: count }, (_, i) => i);
   const half = count >> 1;
@@ -100,7 +107,35 @@ export function bootstrapMeans(
     for (let i = 0; i < count; i++) drawn[random.integer(count)]!++;
     for (const [column, values] of columns.entries()) means[column]![draw] = weightedMean(values, drawn);
   }
-  return means.map((values) => percentiles(values, level));
+  return means.map((values, column) =>
+    known(columns[column]!) < FEW ? UNKNOWN : percentiles(values, level),
+  );
+}
+
+/**
+ * The intervals of shares: of the means of columns that hold only 0 and `whole`. Where all samples are alike, drawing them
+ * again tells nothing, and the exact interval of the binomial distribution is taken (Clopper and Pearson 1934).
+ *
+ * @param columns as for `bootstrapMeans`
+ */
+export function shareIntervals(
+  columns: readonly ArrayLike<number>[],
+  whole: number,
+  options: BootstrapOptions = {},
+): Interval[] {
+  const { level = 0.95 } = options;
+  return bootstrapMeans(columns, options).map((interval, column) => {
+    const farthest = whole * ((1 - level) / 2) ** (1 / known(columns[column]!));
+    if (interval.low === whole) return { low: farthest, high: whole };
+    return interval.high === 0 ? { low: 0, high: whole - farthest } : interval;
+  });
+}
+
+/** How many samples have a score. */
+function known(values: ArrayLike<number>): number {
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (!Number.isNaN(values[i]!)) count++;
+  return count;
 }
 
 /** @param weights how often each value counts */

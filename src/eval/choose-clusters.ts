@@ -14,6 +14,8 @@ export interface ChooseClustersOptions extends Omit<KMeansOptions, 'k' | 'initia
   readonly candidates: readonly number[];
   /** Rows to take silhouettes of; otherwise all, or 5000 drawn at random. */
   readonly sample?: ArrayLike<number>;
+  /** Called before each number of clusters is tried. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface ClusterChoice {
@@ -31,14 +33,15 @@ export interface ClusterChoice {
 export async function chooseClusters(
   engine: Engine,
   rows: FeatureRows,
-  { candidates, sample, ...options }: ChooseClustersOptions,
+  { candidates, sample, onProgress, ...options }: ChooseClustersOptions,
 ): Promise<ClusterChoice> {
   const count = countFiniteRows(rows, 'the features to cluster');
   const drawn = new Random(options.seed ?? 0, 'silhouette').permutation(count).subarray(0, SAMPLE);
   const scored = sample ?? drawn;
   const tried: { k: number; silhouette: number; inertia: number }[] = [];
   let best: { score: number; clustering: Clustering } | undefined;
-  for (const k of candidates) {
+  for (const [i, k] of candidates.entries()) {
+    onProgress?.(i, candidates.length);
     const clustering = await kMeans(engine, rows, { ...options, k });
     const clusters = new Set(Array.from(scored, (row) => clustering.assignments[row])).size;
     const score =

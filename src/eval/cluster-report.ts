@@ -64,6 +64,7 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
           candidates: CANDIDATES.filter((k) => k < labels.length),
           restarts,
           seed,
+          onProgress: (done, total) => onProgress?.('numbers of groups tried', done, total),
         })
       : { clustering: await kMeans(engine, trained, { k: wanted, restarts, seed }), tried: undefined };
   const { clustering, tried } = chosen;

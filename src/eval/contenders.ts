@@ -3,6 +3,7 @@
  * principal components. A score says something only beside these.
  */
 import type { Source } from '../data/source.ts';
+import { labeledPart } from '../data/subset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type Extracted, extractFeatures, type NetworkFeature } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
@@ -35,7 +36,7 @@ export interface Contender {
 /** The images of one source. */
 export interface ComparedSet {
   readonly source: Source;
-  /** Class of every row, -1 where the source has no classes. */
+  /** Class of every row, -1 where the image has none. */
   readonly labels: Int32Array;
   /** Number of every row's image in the source. */
   readonly indices: Int32Array;
@@ -87,6 +88,7 @@ export async function compareFeatures(
   }
   const [first] = extracted;
   if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');
+  onProgress?.('principal components of the pixels', 0, COMPONENTS);
   const pca = await fitPca(engine, { values: first.pixels, dim: first.pixelDim }, COMPONENTS);
   const sets: Record<ContenderName, FeatureRows>[] = [];
   for (const one of extracted) sets.push(await featureSets(engine, one, feature?.dim ?? backbone.dim, pca));
@@ -126,9 +128,13 @@ export async function featureSets(
   };
 }
 
-/** @throws Error unless the source has as many classes: two to tell apart, or one to be asked about */
-export function requireClasses(source: Source, evaluation: string, least: 1 | 2 = 2): void {
-  if (source.classes.length >= least) return;
+/**
+ * The images of a source that have a class.
+ *
+ * @throws Error unless the source has as many classes: two to tell apart, or one to be asked about
+ */
+export function requireLabels(source: Source, evaluation: string, least: 1 | 2 = 2): Source {
+  if (source.classes.length >= least) return labeledPart(source);
   const found = source.classes.length === 1 ? `only one class ("${source.classes[0]}")` : 'no class folders';
   throw new Error(
     `${source.name} has ${found}, and ${evaluation} needs labels: put the images of each class into a folder of their own.`,

@@ -17,7 +17,7 @@ export interface Extracted {
   /** The pixels themselves, normalised, at most 32 x 32: [images, pixelDim]. */
   readonly pixels: Float32Array;
   readonly pixelDim: number;
-  /** -1 where the source has no classes. */
+  /** Class of each image, -1 where it has none. */
   readonly labels: Int32Array;
   /** Numbers of the images in the source: those that could be read. */
   readonly indices: Int32Array;

@@ -5,7 +5,7 @@
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { Random } from '../random/random.ts';
-import { bootstrapMeans, type Interval } from './bootstrap.ts';
+import { type Interval, shareIntervals } from './bootstrap.ts';
 import { type Extracted, extractFeatures } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { type FeatureRows, l2NormalizedRows } from './knn.ts';
@@ -80,6 +80,8 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
     chosen === undefined ? {} : { indices: Array.from(chosen) },
   );
   const { labels, indices, skipped } = extracted;
+  const labeled =
+    source.classes.length < 2 ? [] : Array.from(labels.keys()).filter((row) => labels[row]! >= 0);
   const network = async (name: MappedNetwork) => {
     const rows = l2NormalizedRows({
       values: extracted.features.get(name) ?? new Float32Array(),
@@ -94,7 +96,7 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
     });
     const scored = (positions: Float64Array): PlaneMap => ({
       positions,
-      ...(source.classes.length < 2 || labels.length < 2 ? {} : { accuracy: score(positions, labels) }),
+      ...(labeled.length < 2 ? {} : { accuracy: score(positions, labels, labeled) }),
     });
     return {
       maps: { tsne: scored(map.positions), pca: scored(firstTwo(reduced)) },
@@ -123,9 +125,19 @@ function firstTwo({ values, dim }: FeatureRows): Float64Array {
   );
 }
 
-function score(positions: Float64Array, labels: Int32Array): { value: number; interval: Interval } {
-  const hits = mapHits(positions, labels, MAP_NEIGHBOURS);
-  const [interval = { low: Number.NaN, high: Number.NaN }] = bootstrapMeans([hits]);
+/** @param rows those with a class */
+function score(
+  positions: Float64Array,
+  labels: Int32Array,
+  rows: readonly number[],
+): { value: number; interval: Interval } {
+  const places = Float64Array.from(rows.flatMap((row) => [positions[2 * row]!, positions[2 * row + 1]!]));
+  const hits = mapHits(
+    places,
+    Int32Array.from(rows, (row) => labels[row]!),
+    MAP_NEIGHBOURS,
+  );
+  const [interval = { low: Number.NaN, high: Number.NaN }] = shareIntervals([hits], 100);
   return { value: hits.reduce((a, b) => a + b, 0) / hits.length, interval };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Source } from '../data/source.ts';
 import { confusionMatrix } from './classification-scores.ts';
-import { matchClasses, requireClasses } from './contenders.ts';
+import { matchClasses, requireLabels } from './contenders.ts';
 import { FineTuner } from './fine-tune.ts';
 import type { FineTuned, FineTuneOptions, ImageSet } from './fine-tune-options.ts';
 import type { Weights } from './frozen-backbone.ts';
@@ -76,12 +76,12 @@ export async function fineTuneReport(options: FineTuneReportOptions): Promise<Fi
 
 /** Training and test images with their classes, counted as the training set counts them. */
 function imageSets(
-  train: Source,
-  test: Source | undefined,
+  allTrain: Source,
+  allTest: Source | undefined,
   seed: number,
 ): { train: ImageSet; test: ImageSet } {
-  requireClasses(train, 'fine-tuning');
-  if (test !== undefined) requireClasses(test, 'fine-tuning', 1);
+  const train = requireLabels(allTrain, 'fine-tuning');
+  const test = allTest && requireLabels(allTest, 'fine-tuning', 1);
   const all = (source: Source): number[] => Array.from({ length: source.length }, (_, i) => i);
   const label = (index: number): number => train.label(index) ?? -1;
   if (test !== undefined) {

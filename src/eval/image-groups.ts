@@ -42,7 +42,8 @@ export function imageGroups(sources: readonly Source[], grouping: Grouping): Int
 }
 
 function groupName(source: Source, index: number, grouping: Grouping): string {
-  if (grouping.by === 'class') return source.classes[source.label(index) ?? -1] ?? '';
+  // An image without a class belongs to no other.
+  if (grouping.by === 'class') return source.classes[source.label(index) ?? -1] ?? `\0${source.key(index)}`;
   const file = source.key(index).split('/').at(-1) ?? '';
   if (grouping.by === 'prefix') return file.slice(0, grouping.length);
   const at = file.indexOf(grouping.separator);

@@ -1,12 +1,12 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
 import type { Source } from '../data/source.ts';
-import { bootstrapMeans, type Interval } from './bootstrap.ts';
+import { type Interval, shareIntervals } from './bootstrap.ts';
 import {
   type CompareOptions,
   type ContenderName,
   compareFeatures,
   matchClasses,
-  requireClasses,
+  requireLabels,
 } from './contenders.ts';
 import type { Extracted } from './extract.ts';
 import { knn } from './knn.ts';
@@ -38,9 +38,9 @@ export interface KnnReportOptions extends CompareOptions {
 
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
-  const { train, test, ks, temperature, engine, onProgress } = options;
-  requireClasses(train, 'k-NN');
-  if (test !== undefined) requireClasses(test, 'k-NN', 1);
+  const { ks, temperature, engine, onProgress } = options;
+  const train = requireLabels(options.train, 'k-NN');
+  const test = options.test && requireLabels(options.test, 'k-NN', 1);
   const toBank = test === undefined ? undefined : matchClasses(train, test);
   const { sets, contenders } = await compareFeatures(test === undefined ? [train] : [train, test], options);
   const leaveOneOut = test === undefined;
@@ -65,7 +65,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
     const hits = results.map(({ predictions }) =>
       predictions.map((label, i) => (label === queryLabels[i] ? 100 : 0)),
     );
-    const intervals = bootstrapMeans(hits);
+    const intervals = shareIntervals(hits, 100);
     const byK = <T>(values: readonly T[]): Record<string, T> =>
       Object.fromEntries(values.map((value, i) => [usable[i], value]));
     scored.push([

@@ -9,7 +9,7 @@ import {
   type ContenderName,
   compareFeatures,
   matchClasses,
-  requireClasses,
+  requireLabels,
 } from './contenders.ts';
 import { chosenRows, type LabelledFeatures, splitByClass } from './labelled-features.ts';
 
@@ -24,10 +24,12 @@ export interface LabelledImagesOptions extends CompareOptions {
 export interface LabelledImages {
   /** Class names of the training set; labels count in them. */
   readonly classes: readonly string[];
+  /** The training images that have a class. */
+  readonly train: Source;
   readonly kinds: Readonly<
     Record<ContenderName, { readonly train: LabelledFeatures; readonly test: LabelledFeatures }>
   >;
-  /** Numbers of the training images in their source. */
+  /** Their numbers in `train`, without those that were held back. */
   readonly trainIndices: Int32Array;
   /** True where the test images were held back from the training set. */
   readonly heldBack: boolean;
@@ -46,9 +48,10 @@ export async function labelledImages(
   evaluation: string,
   options: LabelledImagesOptions,
 ): Promise<LabelledImages> {
-  const { train, test, seed = 0 } = options;
+  const { seed = 0 } = options;
+  const train = requireLabels(options.train, evaluation);
+  const test = options.test && requireLabels(options.test, evaluation, 1);
   const sources = test === undefined ? [train] : [train, test];
-  for (const [i, source] of sources.entries()) requireClasses(source, evaluation, i === 0 ? 2 : 1);
   const known = test === undefined ? undefined : matchClasses(train, test);
   const { sets, contenders, pca } = await compareFeatures(sources, options);
   const [{ labels, indices }, tested] = [sets[0]!, sets[1]];
@@ -62,6 +65,7 @@ export async function labelledImages(
   });
   return {
     classes: train.classes,
+    train,
     kinds: Object.fromEntries(kinds) as LabelledImages['kinds'],
     trainIndices: split === undefined ? indices : Int32Array.from(split.fit, (row) => indices[row]!),
     heldBack: split !== undefined,

@@ -1,5 +1,6 @@
 /** A linear classifier that was trained elsewhere, on the features of a network: accuracy on labelled images, no training. */
 import type { Source } from '../data/source.ts';
+import { labeledPart } from '../data/subset.ts';
 import type { LinearHead } from '../weights/linear-head.ts';
 import { type ClassificationScores, confusionMatrix, ScoreSheet } from './classification-scores.ts';
 import { extractFeatures, type NetworkFeature } from './extract.ts';
@@ -29,7 +30,8 @@ export interface LinearHeadReport {
  * @throws Error if their numbers differ, or the head reads a feature of another width
  */
 export async function linearHeadReport(options: LinearHeadOptions): Promise<LinearHeadReport> {
-  const { test, backbone, trained, head, feature, onProgress } = options;
+  const { backbone, trained, head, feature, onProgress } = options;
+  const test = labeledPart(options.test);
   const { classes, width } = head;
   if (test.classes.length !== classes)
     throw new Error(

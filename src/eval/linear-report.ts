@@ -3,7 +3,7 @@
  * features (official `eval_linear.py`), each contender with the learning rate that suits it. The features are extracted
  * once; with `augment` anew in each epoch from random crops, as the official script does it.
  */
-import { bootstrapMeans, type Interval } from './bootstrap.ts';
+import { type Interval, shareIntervals } from './bootstrap.ts';
 import type { ClassificationScores } from './classification-scores.ts';
 import { type ContenderName, contenderNames, featureSets } from './contenders.ts';
 import { extractFeatures } from './extract.ts';
@@ -69,7 +69,7 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
 export function accuracies({ top1, top5, ranks }: ClassificationScores): Accuracies {
   const within = (places: number): Float64Array =>
     Float64Array.from(ranks, (rank) => (rank < places ? 100 : 0));
-  const [first, five] = bootstrapMeans([within(1), within(5)]);
+  const [first, five] = shareIntervals([within(1), within(5)], 100);
   return {
     top1,
     ...(top5 === undefined ? {} : { top5 }),
@@ -107,9 +107,9 @@ async function fast(
 
 function augmented(
   options: LinearReportOptions,
-  { classes, kinds, trainIndices, pca }: LabelledImages,
+  { classes, train: source, kinds, trainIndices, pca }: LabelledImages,
 ): Promise<Record<ContenderName, LinearResult>> {
-  const { engine, train: source, backbone, trained, untrained, feature, seed = 0, onProgress } = options;
+  const { engine, backbone, trained, untrained, feature, seed = 0, onProgress } = options;
   const { epochs = EPOCHS } = options;
   const weights = new Map([
     ['trained', trained],

@@ -1,6 +1,6 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
 import type { Source } from '../data/source.ts';
-import { bootstrapMeans, type Interval } from './bootstrap.ts';
+import { bootstrapMeans, type Interval, shareIntervals } from './bootstrap.ts';
 import type { CompareOptions, ContenderName } from './contenders.ts';
 import {
   type DescribedImages,
@@ -124,7 +124,11 @@ function summary(result: LabelRetrieval | FolderRetrieval): Retrieved {
   );
   const near = 'nearCounts' in result ? [result.nearCounts] : [];
   const names = ['map', ...recallAt.map(({ k }) => `recall@${k}`), ...near.map(() => 'nsScore')];
-  const intervals = bootstrapMeans([averagePrecision, ...hits, ...near]);
+  const intervals = [
+    ...bootstrapMeans([averagePrecision]),
+    ...shareIntervals(hits, 1),
+    ...bootstrapMeans(near),
+  ];
   return {
     map,
     recallAt: Object.fromEntries(recallAt.map(({ k, recall }) => [k, recall])),

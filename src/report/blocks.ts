@@ -129,6 +129,11 @@ export function drawBlock(block: Block): Markup {
   }
 }
 
+/** Whether there is an interval: ends that are not finite say that too few samples were measured for one. */
+export function isKnown(end: number | undefined): end is number {
+  return end !== undefined && Number.isFinite(end);
+}
+
 function heading(title: string | undefined, caption?: string): Markup {
   return html`${title !== undefined && html`<h3>${title}</h3>`}${caption !== undefined && html`<p class="hint">${caption}</p>`}`;
 }
@@ -138,8 +143,8 @@ function scores({ title, rows, top = 1, unit = '', digits = unit === '' ? 3 : 1 
     const share = Number.isFinite(value) ? Math.min(100, Math.max(0, (100 * value) / top)).toFixed(1) : '0';
     const number = Number.isFinite(value) ? `${value.toFixed(digits)}${unit}` : 'none';
     const interval =
-      low !== undefined &&
-      high !== undefined &&
+      isKnown(low) &&
+      isKnown(high) &&
       html` <small>${`${low.toFixed(digits)} to ${high.toFixed(digits)}`}</small>`;
     return html`<div${i === 0 && html` class="lead"`}><dt>${name}</dt><dd>${number}${interval}</dd><span class="track"><i style="width:${share}%"></i></span></div>`;
   });

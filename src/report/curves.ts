@@ -67,7 +67,7 @@ const captions: Readonly<Record<string, string>> = {
   'feature cosine':
     'Mean similarity of features of different images. Near 1 all images look the same to the network.',
   'feature rank': 'How many directions the features use. Near 1 there is nothing left to tell images by.',
-  'images per second': 'Should be level. Dips come from the disk or from other programs.',
+  'images per second': 'Of ten steps each. Should be level: dips come from the disk or from other programs.',
 };
 
 /** Schedules and other measurements. */
@@ -87,7 +87,7 @@ export function curvesSection(curves: Curves, accuracy: KnnAccuracy | undefined)
   if (charts.length + others.length === 0) return undefined;
   return section(
     'The run',
-    'Values at each step. Point at a chart to read them.',
+    'Each point is the mean of ten steps; accuracies are measured at the looks. Point at a chart to read it.',
     html`${charts.length > 0 && html`<div class="charts">${charts}</div>`}${
       others.length > 0 &&
       html`<details><summary>Schedules and other measurements</summary><div class="charts">${others}</div></details>`

@@ -1,10 +1,10 @@
 /**
- * The doctor: reads the numbers of a run and says what is wrong with it. The two collapses of section 5.3 of the paper
- * (without centring the teacher's entropy goes to 0, without sharpening to ln K; the divergence goes to 0 in both), the
- * run that never left its warm-up, and features that are all alike.
+ * The doctor during a run and at its end: reads the numbers and says what is wrong. The two collapses of section 5.3 of the
+ * paper (without centering the teacher's entropy goes to 0, without sharpening to ln K; the divergence goes to 0 in both),
+ * features that are all alike, and scores that training did not raise.
  */
-
 import { l2NormalizedRows } from '../eval/knn.ts';
+import type { Diagnosis } from './diagnosis.ts';
 
 export interface Vitals {
   readonly step: number;
@@ -16,39 +16,8 @@ export interface Vitals {
   readonly gradientNorm: number;
 }
 
-export interface Diagnosis {
-  readonly severity: 'ok' | 'info' | 'warning' | 'error';
-  readonly title: string;
-  readonly detail: string;
-  readonly advice?: string;
-}
-
-export interface PlanFacts {
-  readonly steps: number;
-  readonly warmupSteps: number;
-  readonly stepsPerEpoch: number;
-}
-
-/** What can be said before the first step. */
-export function examinePlan({ steps, warmupSteps, stepsPerEpoch }: PlanFacts): Diagnosis[] {
-  const findings: Diagnosis[] = [];
-  if (warmupSteps >= steps && steps >= 10) {
-    findings.push({
-      severity: 'warning',
-      title: 'The run ends inside its warm-up',
-      detail: `${steps} steps, of which the learning rate rises during ${warmupSteps}: the network hardly moves.`,
-      advice: `Train longer, or set --warmup_steps ${Math.max(1, Math.round(steps / 10))}.`,
-    });
-  } else if (steps < 300) {
-    findings.push({
-      severity: 'warning',
-      title: 'Very few steps',
-      detail: `${steps} steps (${stepsPerEpoch} in an epoch) are too few for features to form.`,
-      advice: 'Train longer (--minutes, --steps), or use a smaller batch for more steps.',
-    });
-  }
-  return findings;
-}
+/** The topic of verdicts on the steps. */
+export const COLLAPSE = 'collapse';
 
 /** Judges the latest steps of a run, oldest first. */
 export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim: number }): Diagnosis[] {
@@ -64,6 +33,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
   if (entropy > 0.99 * uniform && still) {
     findings.push({
       severity: 'warning',
+      topic: COLLAPSE,
       title: 'Uniform collapse',
       detail: `The teacher's entropy is ${entropy.toFixed(3)}, that of a uniform output is ln ${outDim} = ${uniform.toFixed(3)}, and the student agrees with it: nothing is being learned.`,
       advice:
@@ -72,6 +42,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
   } else if (entropy < 0.01 * uniform && still) {
     findings.push({
       severity: 'warning',
+      topic: COLLAPSE,
       title: 'Collapse onto one prototype',
       detail: `The teacher's entropy is ${entropy.toFixed(3)} of at most ${uniform.toFixed(3)}: every image gets the same prototype.`,
       advice:
@@ -81,6 +52,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
   if (recent.every((v) => v.lr === 0)) {
     findings.push({
       severity: 'warning',
+      topic: COLLAPSE,
       title: 'The learning rate is 0',
       detail: 'No weight moves.',
       advice: 'Check --lr, --min_lr and the warm-up.',
@@ -89,6 +61,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
   if (recent.every((v) => v.gradientNorm < 1e-7)) {
     findings.push({
       severity: 'warning',
+      topic: COLLAPSE,
       title: 'Gradients have vanished',
       detail: 'No parameter has a gradient above 1e-7.',
     });
@@ -98,6 +71,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
     : [
         {
           severity: 'ok',
+          topic: COLLAPSE,
           title: 'No collapse',
           detail: `The teacher's entropy is ${entropy.toFixed(2)} (0 and ${uniform.toFixed(2)} are the collapses), KL(teacher || student) ${divergence.toFixed(2)}.`,
         },
@@ -114,6 +88,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
 export function explainNotFinite(step: number, what: string, broken?: string): Diagnosis {
   return {
     severity: 'error',
+    topic: 'failure',
     title: `${what} became NaN at step ${step}`,
     detail:
       broken === undefined
@@ -160,22 +135,73 @@ function participation(rows: Float32Array, sum: Float64Array, dim: number): numb
   return square > 0 ? trace ** 2 / square : 0;
 }
 
-/** Title of the finding about features; those of the loop's own verdicts differ. */
-export const ALIKE_TITLE = 'Features are nearly all alike';
+/** The topic of verdicts on the spread of features. */
+export const FEATURES = 'features';
 
-/** What the spread of features says. */
-export function examineFeatures({ meanCosine, rank }: FeatureSpread, images: number): Diagnosis | undefined {
-  if (images < FEW_IMAGES || (meanCosine < ALIKE && rank > FEW_DIRECTIONS)) return undefined;
+/**
+ * What the spread of features says.
+ *
+ * @param progress the share of the run that is done: early on features that are alike are no more than a note
+ */
+export function examineFeatures(
+  { meanCosine, rank }: FeatureSpread,
+  images: number,
+  progress = 1,
+): Diagnosis | undefined {
+  if (images < FEW_IMAGES) return undefined;
+  const numbers = `The features of ${images} different images have a mean cosine of ${meanCosine.toFixed(4)} and differ in ${rank.toFixed(1)} directions`;
+  if (meanCosine < ALIKE && rank > FEW_DIRECTIONS)
+    return { severity: 'ok', topic: FEATURES, title: 'Features differ', detail: `${numbers}.` };
   return {
-    severity: 'warning',
-    title: ALIKE_TITLE,
-    detail: `The features of ${images} different images have a mean cosine of ${meanCosine.toFixed(4)} and differ in ${rank.toFixed(1)} directions.`,
+    severity: progress < EARLY ? 'info' : 'warning',
+    topic: FEATURES,
+    title: 'Features are nearly all alike',
+    detail: `${numbers}: whatever is made of them (neighbors, groups, maps) rests on small differences.`,
     advice:
-      'Early in a run this passes; if it stays, lower --lr or --teacher_temp, or raise --center_momentum above 0.',
+      progress < EARLY
+        ? 'Early in a run this passes.'
+        : 'Train longer; if it stays, lower --lr or --teacher_temp, or set --center_momentum 0.9.',
   };
 }
 
 /** Fewer images say nothing about a spread. */
 const FEW_IMAGES = 30;
-const ALIKE = 0.999;
+const ALIKE = 0.99;
 const FEW_DIRECTIONS = 1.05;
+const EARLY = 0.5;
+
+/** A score of the trained network, in percent, and what it has to beat. */
+export interface Compared {
+  /** How it was measured, as in "20-NN on 500 images". */
+  readonly what: string;
+  readonly trained: number;
+  /** The others by what they are called, in percent. */
+  readonly others: Readonly<Record<string, number | undefined>>;
+}
+
+/** Whether training was worth something: the trained network has to be above all others. */
+export function examineScores({ what, trained, others }: Compared): Diagnosis | undefined {
+  const known = Object.entries(others).filter(
+    (each): each is [string, number] => each[1] !== undefined && !Number.isNaN(each[1]),
+  );
+  if (known.length === 0 || Number.isNaN(trained)) return undefined;
+  const percent = (value: number): string => `${value.toFixed(1)} %`;
+  const list = (entries: readonly (readonly [string, number])[]): string =>
+    entries.map(([name, value]) => `${name} ${percent(value)}`).join(', ');
+  const better = known.filter(([, value]) => value >= trained);
+  if (better.length === 0)
+    return {
+      severity: 'ok',
+      topic: 'scores',
+      title: 'Training helped',
+      detail: `${what}: trained ${percent(trained)}, ${list(known)}.`,
+    };
+  return {
+    severity: 'warning',
+    topic: 'scores',
+    title: `Training has not helped: it is no better than ${better.map(([name]) => name).join(' and ')}`,
+    detail: `${what}: trained ${percent(trained)}, ${list(known)}. Features are worth something where the trained network is above all of these.`,
+    advice:
+      'Train longer (--minutes), on more images, or look at the loss and the recipe for what stands in the way.',
+  };
+}

@@ -9,7 +9,8 @@ import type { Source } from '../data/source.ts';
 import { cropRecipeOf } from './build.ts';
 import { findNotFinite } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
-import { type Diagnosis, examine, explainNotFinite, type Vitals } from './doctor.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { examine, explainNotFinite, type Vitals } from './doctor.ts';
 import type { Plan } from './plan.ts';
 import type { CropSource, StepSettings, Trainer } from './trainer.ts';
 
@@ -79,6 +80,10 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
   };
   // A run may have been stopped after its step was saved and before the doctor looked.
   yield* verdict(fromStep);
+  if (fromStep >= plan.steps) {
+    yield { type: 'finished', step: plan.steps };
+    return;
+  }
   let started = performance.now();
   const batches = loadBatches(source, {
     recipe,

@@ -1,6 +1,7 @@
 /**
  * Looks at the teacher while it trains: the scores that were asked for where there are labels (small versions of the
- * evaluations), how alike the features are, and attention maps of a few images. Which images is a function of the seed; they are read once and kept as 8-bit pixels.
+ * evaluations), how alike the features are, and attention maps of a few images. Which images is a function of the seed; they
+ * are read once and kept as 8-bit pixels.
  */
 import { statisticsFor } from '../data/assemble.ts';
 import type { Source } from '../data/source.ts';
@@ -13,6 +14,7 @@ import { type FeatureRows, knn, l2NormalizedRows } from '../eval/knn.ts';
 import { ridgeProbe } from '../eval/ridge-probe.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
+import { resize } from '../image/resize.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { placesAlong } from '../model/places.ts';
 import { Random } from '../random/random.ts';
@@ -24,7 +26,9 @@ export interface Observation {
   readonly step: number;
   /** Top-1 of 20-NN in percent, queries against other training images; absent without labels. */
   readonly knn?: number;
-  /** Normalised mutual information, 0 to 1, of classes and k-means clusters of the queries, one for each class. */
+  /** The same of raw pixels; measured once, at the first look. */
+  readonly knnPixels?: number;
+  /** Normalized mutual information, 0 to 1, of classes and k-means clusters of the queries, one for each class. */
   readonly cluster?: number;
   /** Top-1 in percent on the queries of a linear classifier fitted to the other images (ridge regression). */
   readonly linear?: number;
@@ -55,9 +59,24 @@ const EXAMPLES = 6;
 /** Places along a side of an attention map that shows something. */
 const FINE = 16;
 const BATCH = 100;
+/** Side of the pixels that are compared with, as in the evaluations. */
+const PIXEL_SIDE = 32;
 const MEMORY = 256 * 2 ** 20;
 /** Operations of a look: half a minute or less on an ordinary machine. A large network looks at fewer images. */
 const OPERATIONS = 8e12;
+
+/** How a look is watched and ended. */
+export interface Watch {
+  /** Called as images are read or shown to the network. */
+  readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
+  /** Ends a look between two batches of images, with an `Interrupted`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A look was ended before it was done; nothing of it counts. */
+export class Interrupted extends Error {
+  override name = 'Interrupted';
+}
 
 export class Monitor {
   readonly watched: WatchedImages;
@@ -67,6 +86,7 @@ export class Monitor {
   readonly #seed: number;
   readonly #engine: Engine;
   readonly #table: Float32Array;
+  readonly #watch: Watch;
 
   private constructor(
     watched: WatchedImages,
@@ -74,7 +94,9 @@ export class Monitor {
     classes: number,
     engine: Engine,
     config: TrainConfig,
+    watch: Watch,
   ) {
+    this.#watch = watch;
     this.#evals = evalsOf(config).evals;
     this.#seed = config.seed;
     this.watched = watched;
@@ -84,16 +106,25 @@ export class Monitor {
     this.#table = normalizationTable(statisticsFor(backbone.config.channels === 1 ? 1 : 3));
   }
 
-  static async create(source: Source, config: TrainConfig, engine: Engine): Promise<Monitor> {
+  /** @throws Interrupted if the signal ends the reading of the images */
+  static async create(
+    source: Source,
+    config: TrainConfig,
+    engine: Engine,
+    watch: Watch = {},
+  ): Promise<Monitor> {
     const size = evalSizeOf(config);
     const fits = Math.min(
       config.evalImages,
       Math.floor(MEMORY / (size * size * source.channels)),
       Math.floor(OPERATIONS / forwardOperations(backboneOf(config), size)),
     );
-    const queries = Math.max(1, Math.min(QUERIES, Math.floor(source.length / 5), Math.floor(fits / 5)));
-    const bank = Math.min(BANK, source.length - queries, fits - queries);
-    const order = new Random(config.seed, 'watched images').permutation(source.length);
+    // Where there are classes, only images that have one are looked at.
+    const order = new Random(config.seed, 'watched images')
+      .permutation(source.length)
+      .filter((index) => source.classes.length < 2 || source.label(index) !== undefined);
+    const queries = Math.max(1, Math.min(QUERIES, Math.floor(order.length / 5), Math.floor(fits / 5)));
+    const bank = Math.min(BANK, order.length - queries, fits - queries);
     const wanted = Array.from(order.subarray(0, queries + bank));
     const images = new Map<number, Image>();
     for await (const batch of evalImages(source, { size, batch: BATCH, indices: wanted })) {
@@ -101,6 +132,7 @@ export class Monitor {
         const image = batch.images[i];
         if (image !== undefined) images.set(index, image);
       });
+      proceed(watch, 'reading images to look at', images.size, wanted.length);
     }
     const readable = wanted.filter((index) => images.has(index));
     const [queryIndices, bankIndices] = [readable.slice(0, queries), readable.slice(queries)];
@@ -125,11 +157,15 @@ export class Monitor {
       threads: config.threads,
       spinning: false,
     });
-    return new Monitor(watched, backbone, source.classes.length, engine, config);
+    return new Monitor(watched, backbone, source.classes.length, engine, config, watch);
   }
 
-  /** @param teacher weights of the teacher by their names in the network */
-  async observe(step: number, teacher: Weights): Promise<Observation> {
+  /**
+   * @param teacher weights of the teacher by their names in the network
+   * @param withPixels also what raw pixels score, which training does not change
+   * @throws Interrupted if the signal ends it
+   */
+  async observe(step: number, teacher: Weights, withPixels = false): Promise<Observation> {
     const weights = weightsUnder(teacher, 'backbone.');
     const queries = await this.features(weights, this.watched.queries);
     const spread = featureSpread(queries, this.backbone.dim);
@@ -139,6 +175,9 @@ export class Monitor {
       spread,
       images: this.watched.queries.length,
       ...(this.#classes > 1 ? await this.#scores(queries, weights) : {}),
+      ...(withPixels && this.#classes > 1 && this.#evals.includes('knn')
+        ? { knnPixels: await this.#accuracy(...this.#pixelRows()) }
+        : {}),
       ...(attention === undefined ? {} : { attention }),
     };
   }
@@ -156,6 +195,7 @@ export class Monitor {
     for (let start = 0; start < images.length; start += BATCH) {
       const part = await this.backbone.features(weights, this.#pixels(images.slice(start, start + BATCH)));
       features.set(part, start * this.backbone.dim);
+      proceed(this.#watch, 'looking at images', Math.min(start + BATCH, images.length), images.length);
     }
     return features;
   }
@@ -175,6 +215,17 @@ export class Monitor {
       else if (name === 'linear') scores.linear = await this.#separability(bank, queries);
     }
     return scores;
+  }
+
+  /** Pixels of the bank and of the queries, shrunk and normalized. */
+  #pixelRows(): [bank: FeatureRows, queries: FeatureRows] {
+    const side = Math.min(this.backbone.size, PIXEL_SIDE);
+    const dim = side * side * this.backbone.config.channels;
+    const rows = (images: readonly Image[]): FeatureRows => ({
+      values: this.#pixels(images.map((image) => resize(image, side, side, 'bicubic'))),
+      dim,
+    });
+    return [rows(this.watched.bank), rows(this.watched.queries)];
   }
 
   async #accuracy(bank: FeatureRows, queries: FeatureRows): Promise<number> {
@@ -227,6 +278,11 @@ export class Monitor {
   async dispose(): Promise<void> {
     await this.backbone.dispose();
   }
+}
+
+function proceed({ onProgress, signal }: Watch, what: string, done: number, total: number): void {
+  if (signal?.aborted === true) throw new Interrupted();
+  onProgress?.(what, done, total);
 }
 
 /** The side of the examples, pixels: a convolutional net takes any size, so that its maps can be made fine enough to see. */

@@ -9,6 +9,8 @@ import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import type { TrainConfig, TrainOptions } from './config.ts';
 import { checkArchitecture, checkBatch, checkOptions, OptionError } from './contradictions.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { examineImages, examinePlan, FEW_LEVELS, type ImageFacts, levelsOf } from './examine-plan.ts';
 import {
   applyInitialState,
   explainTaken,
@@ -20,7 +22,7 @@ import { affordableSteps, type LookPlan, lookMilliseconds, planLooks } from './l
 import { trainLoop } from './loop.ts';
 import { fastestTrainer, microBatchCandidates } from './micro-batch.ts';
 import { Plan } from './plan.ts';
-import { type Choice, chooseRecipe, type RunFacts } from './recipe.ts';
+import { type Choice, chooseRecipe, type Recipe, type RunFacts } from './recipe.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface Prepared {
@@ -34,6 +36,8 @@ export interface Prepared {
   readonly elapsed: number;
   /** What the run begins with, if not with nothing. */
   readonly begun?: Begun;
+  /** What the doctor says before the first step. */
+  readonly findings: readonly Diagnosis[];
 }
 
 /** A trainer that has an initial state. */
@@ -52,25 +56,34 @@ export interface PrepareOptions {
   readonly cores: number;
   /** What the run begins with, if not with nothing. */
   readonly initial?: InitialState | undefined;
-  /** Measure a step even if no budget in minutes asks for it. */
-  readonly measure?: boolean;
+  /** Nothing will be trained: one micro-batch is timed and stands for all, which takes seconds where steps would take minutes. */
+  readonly dryRun?: boolean;
+  /** Told what is being done, where it may take seconds. */
+  readonly onProgress?: ((what: string) => void) | undefined;
+  /** Told the recipe as soon as it is final: at once, unless a budget in minutes is still to be turned into steps. */
+  readonly onRecipe?: ((recipe: Recipe) => void) | undefined;
 }
 
 /** Number of images that are looked at for their size. */
 const PROBES = 24;
 
 /** Looks at a few images of a source. */
-export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
+export async function lookAt(
+  source: Source,
+  cores: number,
+): Promise<{ readonly facts: RunFacts; readonly seen: ImageFacts }> {
   const reader = openReader(source.spec);
   const sides: number[] = [];
+  const odd: { key: string; levels: number }[] = [];
   const started = performance.now();
   try {
     for (let i = 0; i < Math.min(PROBES, source.length); i++) {
       try {
-        const { width, height } = await reader.read(
-          Math.floor((i * source.length) / Math.min(PROBES, source.length)),
-        );
+        const index = Math.floor((i * source.length) / Math.min(PROBES, source.length));
+        const { width, height, channels, data } = await reader.read(index);
         sides.push(Math.min(width, height));
+        const levels = levelsOf(data, channels);
+        if (levels <= FEW_LEVELS) odd.push({ key: source.key(index), levels });
       } catch {
         // The loader reports unreadable files; here they only do not count.
       }
@@ -84,12 +97,16 @@ export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
     );
   }
   sides.sort((a, b) => a - b);
+  const plain = odd.filter(({ levels }) => levels === 1).length;
   return {
-    images: source.length,
-    imageSide: sides[sides.length >> 1] ?? 0,
-    channels: source.channels,
-    cores,
-    readMilliseconds: (performance.now() - started) / sides.length,
+    facts: {
+      images: source.length,
+      imageSide: sides[sides.length >> 1] ?? 0,
+      channels: source.channels,
+      cores,
+      readMilliseconds: (performance.now() - started) / sides.length,
+    },
+    seen: { seen: sides.length, plain, coarse: odd.length - plain, example: odd[0]?.key },
   };
 }
 
@@ -104,18 +121,28 @@ export async function prepare({
   engine,
   cores,
   initial,
-  measure = false,
+  dryRun = false,
+  onProgress,
+  onRecipe,
 }: PrepareOptions): Promise<Prepared> {
   const started = performance.now();
   const options = initial === undefined ? given : withInitialState(given, initial);
-  const facts: RunFacts = { ...(await lookAt(source, cores)), begins: beginningOf(initial) };
+  const looked = await lookAt(source, cores);
+  const facts: RunFacts = { ...looked.facts, begins: beginningOf(initial) };
   checkOptions(options);
   const first = chooseRecipe(options, facts);
   checkArchitecture(given, first.config);
   const method = methodOf(first.config);
   checkBatch(first.config, source.length, method.couplesBatch);
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
-  const { microBatch } = first.config;
+  const { microBatch, minutes } = first.config;
+  let steps = knownSteps(first.config, perEpoch);
+  // Once the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
+  const finalRecipe = (looks?: LookPlan): Recipe => chooseRecipe(options, { ...facts, steps, looks });
+  if (minutes === undefined) onRecipe?.(finalRecipe());
+  const sizes =
+    microBatch === undefined ? microBatchCandidates(first.config, method.couplesBatch) : [microBatch];
+  onProgress?.('compiling the training step');
   const trainer = await fastestTrainer(
     {
       method,
@@ -126,22 +153,22 @@ export async function prepare({
       seed: first.config.seed,
       engineOptions: { threads: first.config.threads },
     },
-    microBatch === undefined ? microBatchCandidates(first.config, method.couplesBatch) : [microBatch],
+    dryRun ? sizes.slice(0, 1) : sizes,
   );
-  let steps = knownSteps(first.config, perEpoch);
   let looks: LookPlan | undefined;
   let stepMilliseconds: number | undefined;
-  if (first.config.minutes !== undefined) {
-    const budget = first.config.minutes * 60_000;
-    stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch, budget);
+  if (dryRun || minutes !== undefined) onProgress?.('measuring a training step');
+  if (dryRun) stepMilliseconds = await estimateStep(trainer, new Plan(first.config, steps, perEpoch));
+  if (minutes !== undefined) {
+    const budget = minutes * 60_000;
+    stepMilliseconds ??= await measureStep(trainer, source, first.config, perEpoch, budget);
     const left = budget - (performance.now() - started);
     looks = planLooks(left, lookMilliseconds(first.config, stepMilliseconds), facts.readMilliseconds);
     steps = affordableSteps(left, stepMilliseconds, looks, options.evalEvery);
-  } else if (measure) {
-    stepMilliseconds = await measureStep(trainer, source, first.config, perEpoch, Number.POSITIVE_INFINITY);
   }
-  // Now that the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
-  const { config, choices } = chooseRecipe(options, { ...facts, steps, looks });
+  const recipe = finalRecipe(looks);
+  if (minutes !== undefined) onRecipe?.(recipe);
+  const { config, choices } = recipe;
   const begun = initial === undefined ? undefined : begin(trainer, initial, steps, perEpoch);
   return {
     config: { ...config, microBatch: trainer.microBatch },
@@ -151,6 +178,7 @@ export async function prepare({
     stepMilliseconds,
     elapsed: performance.now() - started,
     ...(begun === undefined ? {} : { begun }),
+    findings: [...examinePlan({ config, steps, stepsPerEpoch: perEpoch }), ...examineImages(looked.seen)],
   };
 }
 
@@ -175,6 +203,19 @@ function beginningOf(initial: InitialState | undefined): RunFacts['begins'] {
 function knownSteps(config: TrainConfig, perEpoch: number): number {
   if (config.steps !== undefined) return config.steps;
   return Math.max(1, Math.round((config.epochs ?? 1) * perEpoch));
+}
+
+/**
+ * Milliseconds of a step, from one micro-batch of noise and one update. Reading images and cropping them goes on beside it, and
+ * is not counted.
+ */
+async function estimateStep(trainer: Trainer, plan: Plan): Promise<number> {
+  const perImage = await trainer.millisecondsPerImage();
+  const started = performance.now();
+  trainer.applyUpdate(plan.at(0));
+  const update = performance.now() - started;
+  trainer.reset();
+  return perImage * trainer.batchSize + update;
 }
 
 /** The share of a budget that a measurement may take. */

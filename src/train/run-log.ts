@@ -7,10 +7,11 @@
 import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
 import { type OnlineEval, onlineEvals } from './config.ts';
-import { ALIKE_TITLE, type Diagnosis, type Vitals } from './doctor.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { COLLAPSE, type Vitals } from './doctor.ts';
 import { EXAMINATION, type StepEvent } from './loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
-import type { RunFolder } from './run-folder-node.ts';
+import type { LogLine, RunFolder } from './run-folder-node.ts';
 
 /** Lines of the log are means over this many steps. */
 const LOG_EVERY = 10;
@@ -21,6 +22,9 @@ export const SCORE_KEYS: Readonly<Record<OnlineEval, string>> = {
   cluster: 'cluster_nmi',
   linear: 'linear_top1',
 };
+
+/** What the score of raw pixels is called there. */
+export const PIXELS_KEY = 'knn_pixels';
 
 const openLineSchema = z.object({
   steps: z.number(),
@@ -104,7 +108,8 @@ export class RunLog {
     this.#recent = recent;
     const closed = step - this.#line.steps;
     this.#folder.filterLog((logged) => {
-      if (openLine === undefined) return false;
+      // What was said before the first step stays true.
+      if (openLine === undefined) return isFinding(logged) && Number(logged.step) <= step;
       if (logged.severity === 'error') return Number(logged.step) < step; // it will fail again, or it will not
       return Number(logged.step) <= ('train_loss' in logged ? closed : step);
     });
@@ -134,14 +139,21 @@ export class RunLog {
     });
   }
 
+  /** What raw pixels scored at the first look. */
+  knnOfPixels(): number | undefined {
+    const found = this.#folder.readLog().find((line) => typeof line[PIXELS_KEY] === 'number');
+    return found === undefined ? undefined : Number(found[PIXELS_KEY]);
+  }
+
   /** The title of the doctor's latest verdict on the steps. */
   lastVerdict(): string {
-    return String(
-      this.#folder
-        .readLog()
-        .filter((line) => 'severity' in line && line.title !== ALIKE_TITLE)
-        .at(-1)?.title ?? '',
-    );
+    return this.lastOn(COLLAPSE)?.title ?? '';
+  }
+
+  /** The latest finding on a topic. */
+  lastOn(topic: string): { readonly severity: string; readonly title: string } | undefined {
+    const line = this.#folder.readLog().findLast((each) => isFinding(each) && each.topic === topic);
+    return line === undefined ? undefined : { severity: String(line.severity), title: String(line.title) };
   }
 
   step(event: StepEvent): void {
@@ -190,6 +202,7 @@ export class RunLog {
     });
     const scalars = {
       ...Object.fromEntries(scores),
+      ...(observation.knnPixels === undefined ? {} : { [PIXELS_KEY]: observation.knnPixels }),
       feature_cosine: spread.meanCosine,
       feature_rank: spread.rank,
     };
@@ -207,10 +220,11 @@ export class RunLog {
     this.#folder.appendScalars(step, scalars);
   }
 
-  diagnosis(step: number, { severity, title, detail, advice }: Diagnosis): void {
+  diagnosis(step: number, { severity, topic, title, detail, advice }: Diagnosis): void {
     this.#folder.appendLog({
       step,
       severity,
+      topic,
       title,
       detail,
       ...(advice === undefined ? {} : { advice }),
@@ -223,6 +237,27 @@ export class RunLog {
     this.#skipped.add(key);
     this.#folder.appendText('skipped.txt', `${key}\t${reason}\n`);
   }
+}
+
+/**
+ * Images a second over all training steps of a log, waiting for crops included, looks and saves not; NaN where nothing was
+ * trained.
+ */
+export function overallRate(log: readonly LogLine[], batchSize: number): number {
+  let [before, images, seconds] = [0, 0, 0];
+  for (const { step, images_per_second: rate } of log) {
+    if (typeof rate !== 'number') continue;
+    const count = (Number(step) - before) * batchSize;
+    images += count;
+    seconds += count / rate;
+    before = Number(step);
+  }
+  return images / seconds;
+}
+
+/** Whether a line of the log is the doctor's, and no failure: a step that failed is done again. */
+function isFinding(line: LogLine): boolean {
+  return 'severity' in line && line.severity !== 'error';
 }
 
 function keyOf(line: string): string {

@@ -7,9 +7,9 @@ import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
 import { evalsOf, type OnlineEval } from './config.ts';
-import { examineFeatures, explainNotFinite } from './doctor.ts';
+import { examineFeatures, examineScores, explainNotFinite, FEATURES } from './doctor.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
-import { Monitor, type Observation } from './monitor.ts';
+import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
 import { Plan } from './plan.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
@@ -52,6 +52,9 @@ export interface Session {
   readonly elapsed: number;
 }
 
+/** Saving goes by steps and by time, so that a kill costs two minutes of work at most; milliseconds. */
+const SAVE_AFTER = 100_000;
+
 const LAST = 'checkpoint.safetensors';
 const BEST = 'best.safetensors';
 
@@ -68,6 +71,7 @@ export function newSession(
   writeRecord(folder, record);
   const log = new RunLog(folder, config.batchSizePerGpu, plan);
   const fromStep = begun?.fromStep ?? 0;
+  for (const finding of prepared.findings) log.diagnosis(fromStep, finding);
   // What the seed does not give again has to be there for a resume before the first save.
   if (begun !== undefined) {
     const header = {
@@ -141,17 +145,21 @@ export async function resumeSession(folder: RunFolder, source: Source, engine: E
 
 /**
  * Runs a session to its end, or until the signal asks it to stop; then the state is saved. It is saved too when something
- * outside the training fails, such as a disk with the images that goes away; the error is thrown after that.
+ * outside the training fails, such as a disk with the images that goes away; the error is thrown after that. A look at the
+ * teacher that the signal ends is made up for when the run goes on.
+ *
+ * @param onProgress told of images that are read and looked at between steps
  */
 export async function* runSession(
   session: Session,
   signal?: AbortSignal,
+  onProgress?: Watch['onProgress'],
 ): AsyncGenerator<SessionEvent, void, undefined> {
   const { folder, source, engine, trainer, plan, record, fromStep, log } = session;
   const { config } = record;
   const started = performance.now();
   const elapsed = (): number => session.elapsed + performance.now() - started;
-  const monitor = config.evalEvery > 0 ? await Monitor.create(source, config, engine) : undefined;
+  let monitor: Monitor | undefined;
   const { bestBy: wanted } = evalsOf(config);
   // Without labels only a run with something to lose needs a score: in how many directions its features differ.
   const bestBy: Measure = record.init !== undefined && source.classes.length < 2 ? 'rank' : wanted;
@@ -159,6 +167,7 @@ export async function* runSession(
   let best = log.bestScore(bestBy, record.init === undefined ? 1 : firstStep);
   let done = fromStep;
   let saved = fromStep;
+  let savedAt = started;
 
   /** Never replaces a good checkpoint by one that holds NaN. */
   const save = (step: number, file: string): SessionEvent => {
@@ -170,18 +179,22 @@ export async function* runSession(
     }
     const header = { step, run: JSON.stringify(record), openLine: log.openLine, elapsed: elapsed() };
     folder.writeAtomic(file, encodeCheckpoint(trainer, header));
-    if (file === LAST) saved = step;
+    if (file === LAST) [saved, savedAt] = [step, performance.now()];
     return { type: 'saved', step, file };
   };
   const observe = async function* (step: number): AsyncGenerator<SessionEvent> {
-    if (monitor === undefined) return;
+    if (config.evalEvery === 0) return;
+    monitor ??= await Monitor.create(source, config, engine, { onProgress, signal });
     const asked = performance.now();
-    const observation = await monitor.observe(step, trainer.teacherWeights());
+    const observation = await monitor.observe(step, trainer.teacherWeights(), step === firstStep);
     budget?.look(performance.now() - asked);
     log.observation(observation, monitor);
     yield { type: 'observed', observation };
-    const finding = step === firstStep ? undefined : examineFeatures(observation.spread, observation.images);
-    if (finding !== undefined) {
+    const progress = step / plan.steps;
+    const finding = examineFeatures(observation.spread, observation.images, progress);
+    // Features that differ are worth a word only after they did not.
+    const last = log.lastOn(FEATURES)?.severity ?? 'ok';
+    if (step > firstStep && finding !== undefined && finding.severity !== last) {
       log.diagnosis(step, finding);
       yield { type: 'diagnosis', step, diagnosis: finding };
     }
@@ -218,8 +231,21 @@ export async function* runSession(
     yield { type: 'compared', measure: bestBy, before, after, kept: best > before ? 'during' : 'before' };
   };
 
+  /** Was training worth something? Asked at the end, where there are labels. */
+  const judge = function* (step: number): Generator<SessionEvent> {
+    const trained = log.score('knn', step);
+    if (trained === undefined || step === firstStep) return;
+    const start = record.init === undefined ? 'the untrained network' : 'the network it began with';
+    const others = { [start]: log.score('knn', firstStep), 'raw pixels': log.knnOfPixels() };
+    const finding = examineScores({ what: '20-NN among training images', trained, others });
+    if (finding === undefined) return;
+    log.diagnosis(step, finding);
+    yield { type: 'diagnosis', step, diagnosis: finding };
+  };
+
   try {
-    if (fromStep === firstStep && !log.hasObservation(firstStep)) yield* observe(firstStep);
+    const isDue = fromStep === firstStep || isLook(fromStep);
+    if (isDue && fromStep < plan.steps && !log.hasObservation(fromStep)) yield* observe(fromStep);
     for await (const event of trainLoop({
       trainer,
       source,
@@ -240,7 +266,7 @@ export async function* runSession(
           // Looking comes first: what a checkpoint says was done is in the log.
           if (isLook(event.step)) yield* observe(event.step);
           yield* keepTime(event.step);
-          if (event.step % config.saveEvery === 0) {
+          if (event.step % config.saveEvery === 0 || performance.now() - savedAt > SAVE_AFTER) {
             const result = save(event.step, LAST);
             yield result;
             if (result.type === 'failed') return;
@@ -262,12 +288,18 @@ export async function* runSession(
           break;
         case 'finished':
           yield* observe(event.step);
+          yield* judge(event.step);
           yield save(event.step, LAST);
           yield* compare(event.step);
           break;
       }
     }
   } catch (error) {
+    if (error instanceof Interrupted) {
+      yield save(done, LAST);
+      yield { type: 'stopped', step: done };
+      return;
+    }
     if (done > saved) {
       let kept: SessionEvent | undefined;
       try {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classesOf, comparePaths, hasImageExtension, isHidden } from '../../src/data/image-paths.ts';
+import { comparePaths, hasImageExtension, isHidden } from '../../src/data/image-paths.ts';
 
 describe('comparePaths', () => {
   it('takes runs of digits as numbers and goes part by part', () => {
@@ -24,36 +24,6 @@ describe('comparePaths', () => {
       }),
       { numRuns: 2000 },
     );
-  });
-});
-
-describe('classesOf', () => {
-  it('takes first-level directories when every image is inside one', () => {
-    const { classes, labels } = classesOf(['dog/1.jpg', 'cat/deep/2.jpg', 'dog/3.jpg']);
-    expect(classes).toEqual(['cat', 'dog']);
-    expect([...labels]).toEqual([1, 0, 1]);
-  });
-
-  it('finds none when an image lies at the top', () => {
-    expect(classesOf(['dog/1.jpg', 'cat/2.jpg', '3.jpg']).classes).toEqual([]);
-    expect(classesOf(['1.jpg']).labels.length).toBe(0);
-  });
-
-  it('looks through one directory around everything and through train and val', () => {
-    expect(classesOf(['pets/dog/1.jpg', 'pets/cat/2.jpg']).classes).toEqual(['cat', 'dog']);
-    const split = classesOf(['set/train/dog/1.jpg', 'set/train/cat/2.jpg', 'set/val/dog/3.jpg']);
-    expect(split.classes).toEqual(['cat', 'dog']);
-    expect([...split.labels]).toEqual([1, 0, 1]);
-    expect(classesOf(['train/1.jpg', 'val/2.jpg']).classes).toEqual(['train', 'val']);
-    expect(classesOf(['dog/1.jpg', 'dog/2.jpg']).classes).toEqual(['dog']);
-  });
-
-  it('numbers classes by code unit, as ImageFolder does', () => {
-    expect(classesOf(['class2/a.jpg', 'class10/a.jpg', 'B/a.jpg']).classes).toEqual([
-      'B',
-      'class10',
-      'class2',
-    ]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrap, bootstrapMeans, halfSampling } from '../../src/eval/bootstrap.ts';
+import { bootstrap, bootstrapMeans, halfSampling, shareIntervals } from '../../src/eval/bootstrap.ts';
 import { clusterScores } from '../../src/eval/cluster-scores.ts';
 import { Random } from '../../src/random/random.ts';
 
@@ -36,6 +36,34 @@ describe('bootstrap', () => {
     expect(b!.high - a!.high).toBeCloseTo(7, 9);
     expect(c!.low).toBeGreaterThan(a!.low);
     expect(() => bootstrapMeans([values, values.subarray(1)])).toThrow('different numbers of samples');
+  });
+
+  it('says nothing of fewer than five samples', () => {
+    expect(bootstrapMeans([[58.3], [Number.NaN]])).toEqual([
+      { low: Number.NaN, high: Number.NaN },
+      { low: Number.NaN, high: Number.NaN },
+    ]);
+    const [sparse] = bootstrapMeans([[1, 2, 3, 4, Number.NaN, Number.NaN]]);
+    expect(sparse).toEqual({ low: Number.NaN, high: Number.NaN });
+    expect(bootstrap(4, () => [1])).toEqual([{ low: Number.NaN, high: Number.NaN }]);
+    expect(halfSampling(4, [1], () => [1])).toEqual([{ low: Number.NaN, high: Number.NaN }]);
+  });
+
+  it('of shares is the exact one where all samples are alike', () => {
+    const [all, none, mixed] = shareIntervals(
+      [
+        new Float64Array(500).fill(100),
+        new Float64Array(500),
+        Array.from({ length: 500 }, (_, i) => 100 * (i % 2)),
+      ],
+      100,
+    );
+    // scipy.stats.binomtest(500, 500).proportion_ci(): 0.99265 to 1
+    expect(all!.low).toBeCloseTo(99.265, 3);
+    expect(all!.high).toBe(100);
+    expect(none!.low).toBe(0);
+    expect(none!.high).toBeCloseTo(0.735, 3);
+    expect(mixed!.high - mixed!.low).toBeCloseTo((2 * 1.96 * 50) / Math.sqrt(500), 0);
   });
 
   it('is the same for any statistic', () => {

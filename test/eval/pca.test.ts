@@ -90,6 +90,26 @@ describe('principal components', () => {
     expect((await fitPca(ortNode, { values, dim }, 20)).components.length).toBe(3 * dim);
   });
 
+  it('are the same by the rows and by the columns where both are many', async () => {
+    // 650 rows of 700 numbers: products of the rows; the same rows twice are more than 700: the covariance.
+    const dim = 700;
+    const { values } = rows(650, dim, [5, 3, 1, 0.5]);
+    const noise = new Random(9, 'noise');
+    const few = values.map((value) => value + 0.05 * noise.normal());
+    const twice = new Float32Array(2 * few.length);
+    twice.set(few);
+    twice.set(few, few.length);
+    const [byRows, byColumns] = [
+      await fitPca(ortNode, { values: few, dim }, 4),
+      await fitPca(ortNode, { values: twice, dim }, 4),
+    ];
+    for (let i = 0; i < 4; i++) {
+      expect(byRows.variances[i]! / byColumns.variances[i]!).toBeCloseTo(1, 4);
+      const [a, b] = [byRows, byColumns].map(({ components }) => components.subarray(i * dim, (i + 1) * dim));
+      expect(Math.abs(a!.reduce((sum, x, d) => sum + x * b![d]!, 0))).toBeCloseTo(1, 4);
+    }
+  });
+
   it('are no more than there are rows or columns', async () => {
     const values = Float32Array.of(1, 0, 0, 0, 2, 1);
     const pca = await fitPca(ortNode, { values, dim: 3 }, 10);

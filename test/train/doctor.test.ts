@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random/random.ts';
-import { examine, examineFeatures, examinePlan, featureSpread, type Vitals } from '../../src/train/doctor.ts';
+import { type Diagnosis, standing } from '../../src/train/diagnosis.ts';
+import {
+  examine,
+  examineFeatures,
+  examineScores,
+  featureSpread,
+  type Vitals,
+} from '../../src/train/doctor.ts';
 
-const facts = { steps: 1000, warmupSteps: 100, stepsPerEpoch: 50 };
 const uniform = Math.log(1024);
 
 function vitals(values: Partial<Vitals>): Vitals[] {
@@ -37,14 +43,6 @@ describe('the doctor', () => {
     expect(titles({ lr: 0 })).toEqual(['The learning rate is 0']);
     expect(titles({ gradientNorm: 1e-9 })).toEqual(['Gradients have vanished']);
   });
-
-  it('warns of a run that never leaves its warm-up, and of very few steps', () => {
-    expect(examinePlan({ ...facts, steps: 100 }).map(({ title }) => title)).toEqual([
-      'The run ends inside its warm-up',
-    ]);
-    expect(examinePlan({ ...facts, steps: 150 }).map(({ title }) => title)).toEqual(['Very few steps']);
-    expect(examinePlan(facts)).toEqual([]);
-  });
 });
 
 describe('the spread of features', () => {
@@ -71,8 +69,50 @@ describe('the spread of features', () => {
 
   it('is reported where features are all alike, unless the images are too few to tell', () => {
     const alike = featureSpread(features(8, 1000), dim);
-    expect(examineFeatures(alike, 500)?.title).toBe('Features are nearly all alike');
+    expect(examineFeatures(alike, 500)).toMatchObject({
+      severity: 'warning',
+      title: 'Features are nearly all alike',
+    });
+    expect(examineFeatures(alike, 500, 0.2)?.severity).toBe('info');
+    expect(examineFeatures({ meanCosine: 0.992, rank: 12 }, 500)?.severity).toBe('warning');
     expect(examineFeatures(alike, 5)).toBeUndefined();
-    expect(examineFeatures(featureSpread(features(8, 0), dim), 500)).toBeUndefined();
+    expect(examineFeatures(featureSpread(features(8, 0), dim), 500)?.severity).toBe('ok');
+  });
+});
+
+describe('scores', () => {
+  const compared = (trained: number, untrained: number, pixels?: number): Diagnosis | undefined =>
+    examineScores({ what: '20-NN', trained, others: { untrained, 'raw pixels': pixels } });
+
+  it('are a warning where training did not lift them above everything else', () => {
+    expect(compared(60, 40, 50)?.severity).toBe('ok');
+    expect(compared(45, 40, 50)).toMatchObject({
+      severity: 'warning',
+      title: 'Training has not helped: it is no better than raw pixels',
+      detail: expect.stringContaining('20-NN: trained 45.0 %, untrained 40.0 %, raw pixels 50.0 %'),
+    });
+    expect(compared(40, 40)?.severity).toBe('warning');
+    expect(compared(Number.NaN, 40)).toBeUndefined();
+    expect(examineScores({ what: '20-NN', trained: 50, others: { untrained: undefined } })).toBeUndefined();
+  });
+});
+
+describe('what stands of several findings', () => {
+  it('is the latest on each topic, and nothing that is fine beside what is not', () => {
+    const finding = (topic: string, severity: Diagnosis['severity'], title = topic): Diagnosis => ({
+      topic,
+      severity,
+      title,
+      detail: '',
+    });
+    const told = [
+      finding('collapse', 'ok'),
+      finding('features', 'info', 'alike'),
+      finding('features', 'ok', 'differ'),
+    ];
+    expect(standing(told).map(({ title }) => title)).toEqual(['collapse', 'differ']);
+    const worse = [...told, finding('scores', 'warning')];
+    expect(standing(worse).map(({ title }) => title)).toEqual(['scores']);
+    expect(standing([...worse, finding('scores', 'ok')]).length).toBe(3);
   });
 });

@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Source } from '../../src/data/source.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { Monitor } from '../../src/train/monitor.ts';
 import { dino } from '../cli/command.ts';
 import { photos } from '../cli/tiny-network.ts';
 import {
@@ -10,6 +13,7 @@ import {
   temporaryFolder,
   timelessLog,
   tinyConvnet,
+  tinyScenes,
 } from './tiny-run.ts';
 
 const all = { ...tinyConvnet, steps: 12, evalEvery: 3, evals: ['knn', 'cluster', 'linear'] } as const;
@@ -37,6 +41,50 @@ describe('evaluations during a run', () => {
     await follow(usual);
     const line = usual.folder.readLog().find((each) => 'feature_rank' in each) ?? {};
     expect(keys.filter((key) => key in line)).toEqual(['knn_top1']);
+  });
+
+  it('are set beside raw pixels, and the doctor says at the end whether training was worth it', async () => {
+    const session = await startRun(options);
+    const events = await follow(session);
+    const log = session.folder.readLog();
+    const looks = log.filter((line) => 'feature_rank' in line);
+    expect(looks.map((line) => 'knn_pixels' in line)).toEqual([true, false, false, false, false]);
+    const [before, after, pixels] = [
+      looks[0]?.knn_top1 ?? 0,
+      looks.at(-1)?.knn_top1 ?? 0,
+      looks[0]?.knn_pixels ?? 0,
+    ];
+    const verdict = log.findLast((line) => line.topic === 'scores');
+    expect(verdict).toMatchObject({
+      step: 12,
+      severity: after > before && after > pixels ? 'ok' : 'warning',
+    });
+    expect(verdict?.detail).toContain(
+      `trained ${Number(after).toFixed(1)} %, the untrained network ${Number(before).toFixed(1)} %, raw pixels ${Number(pixels).toFixed(1)} %`,
+    );
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'diagnosis',
+        diagnosis: expect.objectContaining({ title: verdict?.title }),
+      }),
+    );
+    // What was said before the first step is in the log too.
+    expect(log[0]).toMatchObject({ step: 0, title: 'Very few steps' });
+  });
+
+  it('look at images with a class only, where some have none', async () => {
+    const whole = tinyScenes();
+    const source: Source = {
+      ...whole,
+      label: (index) => (index % 2 === 0 ? whole.label(index) : undefined),
+    };
+    const session = await startRun(options, { source });
+    const monitor = await Monitor.create(source, session.record.config, ortNode);
+    const { bankIndices, queryIndices } = monitor.watched;
+    await monitor.dispose();
+    expect([...bankIndices, ...queryIndices].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 11 }, (_, i) => 2 * i),
+    );
   });
 
   it('choose the best checkpoint by the score that was named, the first one unless told otherwise', async () => {

@@ -1,5 +1,6 @@
 /** `dino eval cluster`: groups that k-means finds in the features, without labels, and how well they agree with classes. */
 import { z } from 'zod';
+import { labeledPart } from '../../data/subset.ts';
 import { type ClusterScoreName, clusterReport } from '../../eval/cluster-report.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import type { Block } from '../../report/blocks.ts';
@@ -36,7 +37,8 @@ export const cluster = defineEvaluation({
   },
   async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, engine, onProgress, warn }) {
     if (images === undefined) throw new UsageError('Clustering needs --images.');
-    const source = openImages(images, { channels: subject.channels }, warn);
+    const all = openImages(images, { channels: subject.channels }, warn);
+    const source = all.classes.length < 2 ? all : labeledPart(all);
     const report = await clusterReport({
       source,
       ...(k === undefined ? {} : { k }),

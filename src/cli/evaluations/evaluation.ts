@@ -8,6 +8,7 @@ import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
 import type { Subject } from '../../eval/subject.ts';
 import { viewCounts } from '../../eval/views.ts';
 import type { EvaluationSection } from '../../report/blocks.ts';
+import type { Diagnosis } from '../../train/diagnosis.ts';
 
 export interface EvaluationContext {
   readonly subject: Subject;
@@ -37,6 +38,8 @@ export interface EvaluationResult {
   readonly details?: Readonly<Record<string, unknown>>;
   /** Left out where there is nothing to show. */
   readonly section?: EvaluationSection;
+  /** What the doctor says of it, for the console, the run's log and its report. */
+  readonly finding?: Diagnosis | undefined;
 }
 
 export interface Evaluation {
@@ -73,8 +76,9 @@ export function defineEvaluation<Fields extends Readonly<Record<string, z.ZodTyp
   return evaluation as Evaluation;
 }
 
-/** "41.3 (40.2 to 42.5)" */
+/** "41.3 (40.2 to 42.5)"; the value alone where too few samples were measured for an interval */
 export function withInterval(value: number, interval: { low: number; high: number }, digits = 1): string {
+  if (Number.isNaN(interval.low)) return value.toFixed(digits);
   return `${value.toFixed(digits)} (${interval.low.toFixed(digits)} to ${interval.high.toFixed(digits)})`;
 }
 

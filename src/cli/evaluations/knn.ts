@@ -1,10 +1,12 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
-import { openSource } from '../../data/source.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
-import { knnReport } from '../../eval/knn-report.ts';
+import { type KnnReport, knnReport } from '../../eval/knn-report.ts';
 import { viewTitles } from '../../eval/views.ts';
+import type { Diagnosis } from '../../train/diagnosis.ts';
+import { examineScores } from '../../train/doctor.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
 
@@ -30,7 +32,7 @@ export const knn = defineEvaluation({
     const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
       throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
-    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const open = (path: string) => openImages(path, { channels: subject.channels }, warn);
     const report = await knnReport({
       train: open(train),
       ...(test === undefined ? {} : { test: open(test) }),
@@ -77,6 +79,7 @@ export const knn = defineEvaluation({
           leaveOneOut,
         },
       },
+      finding: examineKnn(report, shown),
       section: {
         title: 'k-NN classification',
         intro: `${protocol}. The labels are used for this measurement only. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
@@ -97,3 +100,17 @@ export const knn = defineEvaluation({
     };
   },
 });
+
+/** Whether the trained network is above all that it is compared with. @param k which of the numbers of neighbors counts */
+export function examineKnn(report: KnnReport, k: string): Diagnosis | undefined {
+  const of = (name: ContenderName): number => report[name].top1[k] ?? Number.NaN;
+  return examineScores({
+    what: `${k}-NN on ${report.testImages} images`,
+    trained: of('trained'),
+    others: {
+      'the untrained network': of('untrained'),
+      'raw pixels': of('pixels'),
+      'PCA of pixels': of('pca'),
+    },
+  });
+}

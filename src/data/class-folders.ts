@@ -1,0 +1,95 @@
+/**
+ * Classes told by folders: `dog/1.jpg` is a dog. A folder around everything (`photos/dog/1.jpg`) and folders that name the
+ * parts of a data set (`train/dog/1.jpg`, `val/dog/2.jpg`) are looked through. Images beside the class folders have no class.
+ */
+
+/** Names of the parts of a data set, which are not classes: `train`, `val2017`, `test_images`. */
+const PART =
+  /^(train|training|trn|val|valid|validation|test|testing|dev|eval|evaluation|trainval|holdout|unlabell?ed)([-_ ]?(set|split|data|images?|imgs?|\d+))*$/i;
+
+export interface PathClasses {
+  /** Sorted by code unit, as torchvision's ImageFolder numbers them; empty when the layout has no classes. */
+  readonly classes: readonly string[];
+  /** The class of each path, -1 where it has none; empty when there are no classes. */
+  readonly labels: Int32Array;
+  /** One sentence where folders were not taken as classes, or not all images have one. */
+  readonly note?: string;
+}
+
+/** The folders at one depth: how many images each holds, and whether there are folders below it. */
+type Folders = Map<string, { images: number; hasFolders: boolean }>;
+
+function foldersAt(paths: readonly (readonly string[])[], depth: number): Folders {
+  const folders: Folders = new Map();
+  for (const parts of paths) {
+    const name = parts[depth];
+    if (name === undefined || parts.length < depth + 2) continue;
+    const folder = folders.get(name) ?? { images: 0, hasFolders: false };
+    folder.images++;
+    folder.hasFolders ||= parts.length > depth + 2;
+    folders.set(name, folder);
+  }
+  return folders;
+}
+
+/** Whether the folders at a depth hold the classes one level deeper. */
+function isAround(folders: Folders): boolean {
+  const all = [...folders];
+  const parts = all.filter(([name]) => PART.test(name));
+  if (parts.length === 0) return all.length === 1 && all[0]![1].hasFolders;
+  // A part that has no folders, beside two others that are no parts: `cat/`, `dog/`, `test/`.
+  return all.length - parts.length < 2 || parts.some(([, { hasFolders }]) => hasFolders);
+}
+
+/** @param paths relative, with `/` */
+export function classesOf(paths: readonly string[]): PathClasses {
+  const parts = paths.map((path) => path.split('/'));
+  let depth = 0;
+  let folders = foldersAt(parts, depth);
+  const lookedThrough: string[] = [];
+  while (folders.size > 0 && isAround(folders)) {
+    lookedThrough.push(...[...folders.keys()].filter((name) => PART.test(name)));
+    folders = foldersAt(parts, ++depth);
+  }
+  const classes = [...folders.keys()].filter((name) => !PART.test(name)).sort((a, b) => (a < b ? -1 : 1));
+  const numbers = new Map(classes.map((name, index) => [name, index]));
+  const labels = Int32Array.from(parts, (each) =>
+    each.length < depth + 2 ? -1 : (numbers.get(each[depth]!) ?? -1),
+  );
+  const labeled = labels.reduce((count, label) => count + (label < 0 ? 0 : 1), 0);
+  const first = paths[labels.indexOf(-1)];
+  if (first === undefined) return { classes, labels };
+  const none = { classes: [], labels: new Int32Array(0) };
+  if (labeled === 0) {
+    // Photos side by side need no word; folders that were passed over do.
+    return lookedThrough.length === 0
+      ? none
+      : { ...none, note: `${explainParts(lookedThrough)}: the images have no classes` };
+  }
+  if (classes.length < 2) return none;
+  if (labeled < paths.length / 2)
+    return {
+      ...none,
+      note: `only ${labeled} of ${paths.length} images lie in folders (${quoted(classes)}): these are not taken as classes`,
+    };
+  const passed = [...folders.keys()].filter((name) => PART.test(name));
+  const why = passed.length === 0 ? '' : ` (${explainParts(passed)}; rename the folder if it is one)`;
+  return {
+    classes,
+    labels,
+    note: `${paths.length - labeled} of ${paths.length} images lie in no class folder, such as ${first}${why}: they are trained on, and left out of every score`,
+  };
+}
+
+const SHOWN = 3;
+
+function quoted(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN).map((name) => `"${name}"`);
+  return shown.join(', ') + (names.length > SHOWN ? ', ...' : '');
+}
+
+function explainParts(names: readonly string[]): string {
+  return names.length === 1
+    ? `${quoted(names)} names a part of a data set, not a class`
+    : `${quoted(names)} name parts of a data set, not classes`;
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { classesOf } from '../../src/data/class-folders.ts';
+
+/** `many('dog', 3)` is dog/0.jpg, dog/1.jpg, dog/2.jpg. */
+const many = (folder: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${folder}/${i}.jpg`);
+const named = (paths: readonly string[]): (string | undefined)[] => {
+  const { classes, labels } = classesOf(paths);
+  return paths.map((_, i) => classes[labels[i] ?? -1]);
+};
+
+describe('class folders', () => {
+  it('are first-level directories', () => {
+    const { classes, labels, note } = classesOf(['dog/1.jpg', 'cat/deep/2.jpg', 'dog/3.jpg']);
+    expect(classes).toEqual(['cat', 'dog']);
+    expect([...labels]).toEqual([1, 0, 1]);
+    expect(note).toBeUndefined();
+    expect(classesOf(['1.jpg', '2.jpg'])).toEqual({ classes: [], labels: new Int32Array(0) });
+  });
+
+  it('are numbered by code unit, as ImageFolder does', () => {
+    const { classes } = classesOf(['class2/a.jpg', 'class10/a.jpg', 'B/a.jpg']);
+    expect(classes).toEqual(['B', 'class10', 'class2']);
+  });
+
+  it('are looked for below a directory around everything, and below train and val', () => {
+    expect(classesOf(['pets/dog/1.jpg', 'pets/cat/2.jpg']).classes).toEqual(['cat', 'dog']);
+    const split = ['set/train/dog/1.jpg', 'set/train/cat/2.jpg', 'set/val/dog/3.jpg'];
+    expect(named(split)).toEqual(['dog', 'cat', 'dog']);
+    expect(classesOf(['cat/train/1.jpg', 'dog/val/2.jpg']).classes).toEqual(['cat', 'dog']);
+    expect(classesOf(['dog/1.jpg', 'dog/2.jpg']).classes).toEqual(['dog']);
+  });
+
+  it('are never the parts of a data set, whatever stands beside them', () => {
+    for (const parts of [
+      ['train', 'val'],
+      ['Training', 'test'],
+      ['train2017', 'val2017'],
+      ['train_images', 'test-images', 'unlabeled'],
+      ['train'],
+      ['train', 'photos'],
+      ['train', 'val', 'extra'],
+    ]) {
+      const { classes, note } = classesOf(parts.flatMap((part) => many(part, 4)));
+      expect([parts, classes]).toEqual([parts, []]);
+      expect(note).toMatch(/names? (a part|parts) of a data set, not/);
+    }
+    // ImageNet's usual layout: classes below train, a flat val.
+    const paths = [...many('train/cat', 5), ...many('train/dog', 5), ...many('val', 4)];
+    const { classes, note } = classesOf(paths);
+    expect(classes).toEqual(['cat', 'dog']);
+    expect(named(paths).slice(-4)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(note).toBe(
+      '4 of 14 images lie in no class folder, such as val/0.jpg: they are trained on, and left out of every score',
+    );
+    // Class folders and a part beside them.
+    const beside = classesOf([...many('cat', 5), ...many('dog', 5), ...many('test', 2)]);
+    expect(beside.classes).toEqual(['cat', 'dog']);
+    expect(beside.note).toMatch(/"test" names a part of a data set, not a class; rename the folder/);
+  });
+
+  it('stay when a few images lie beside them, which have no class', () => {
+    for (const stray of ['3.jpg', 'zebra.jpg']) {
+      const paths = ['dog/1.jpg', 'cat/2.jpg', stray];
+      expect(named(paths)).toEqual(['dog', 'cat', undefined]);
+      expect(classesOf(paths).note).toContain(`1 of 3 images lie in no class folder, such as ${stray}`);
+    }
+  });
+
+  it('are none where most images lie beside them, and nothing is said of one album among photos', () => {
+    const albums = [...many('a', 2), ...many('b', 2), ...Array.from({ length: 9 }, (_, i) => `${i}.jpg`)];
+    expect(classesOf(albums)).toMatchObject({ classes: [] });
+    expect(classesOf(albums).note).toContain('only 4 of 13 images lie in folders ("a", "b")');
+    expect(classesOf([...many('edited', 2), '1.jpg', '2.jpg'])).toEqual({
+      classes: [],
+      labels: new Int32Array(0),
+    });
+  });
+});
