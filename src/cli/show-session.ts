@@ -43,6 +43,9 @@ export async function showSession(session: Session, { json }: { readonly json: b
   return outcome;
 }
 
+/** A score of fewer images is hardly one. */
+const FEW = 100;
+
 /** JSON has no NaN; attention maps stay in the run folder. */
 function finite(_: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) return null;
@@ -52,11 +55,12 @@ function finite(_: string, value: unknown): unknown {
 function lastingLine(event: SessionEvent, { folder, record }: Session): string | undefined {
   switch (event.type) {
     case 'observed': {
-      const { step, knn, cluster, linear, spread } = event.observation;
+      const { step, knn, cluster, linear, spread, images } = event.observation;
+      const on = images < FEW ? ` of ${images} images only` : '';
       const scores = [
-        knn === undefined ? '' : `20-NN ${knn.toFixed(1)} %, `,
-        cluster === undefined ? '' : `clusters NMI ${cluster.toFixed(3)}, `,
-        linear === undefined ? '' : `linear ${linear.toFixed(1)} %, `,
+        knn === undefined ? '' : `20-NN ${knn.toFixed(1)} %${on}, `,
+        cluster === undefined ? '' : `clusters NMI ${cluster.toFixed(3)}${on}, `,
+        linear === undefined ? '' : `linear ${linear.toFixed(1)} %${on}, `,
       ].join('');
       return `step ${step}: ${scores}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}`;
     }

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
@@ -88,6 +88,18 @@ describe('a run that is stopped and resumed', () => {
     const numbers = whole.folder.readLog().filter((line) => !('severity' in line));
     expect(numbers.map(({ step }) => step)).toEqual([0, 4, 8, 10, 12, 16, 20, 20, 24, 24]);
     expect(rest.folder.list('snapshots')).toEqual(whole.folder.list('snapshots'));
+  });
+
+  it('has lost two minutes at most after a kill: it is saved by time too, where steps are slow', async () => {
+    let clock = 0;
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => (clock += 8000));
+    onTestFinished(() => now.mockRestore());
+    const session = await startRun({ ...tinyVit, saveEvery: 1000 });
+    const times = [clock];
+    for await (const event of runSession(session)) if (event.type === 'saved') times.push(clock);
+    const between = times.slice(1).map((time, i) => time - times[i]!);
+    expect(between.length).toBeGreaterThan(2);
+    expect(Math.max(...between)).toBeLessThan(160_000); // two minutes and the step in progress
   });
 
   it('has the verdicts of the doctor, which looks every 50 steps', async () => {
