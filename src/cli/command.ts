@@ -2,15 +2,17 @@
 import { ZodError } from 'zod';
 import { explainIssue } from '../train/config.ts';
 import { OptionError } from '../train/contradictions.ts';
+import { suggestCommand } from './command-hint.ts';
 import { evaluateCommand } from './eval.ts';
-import { tools } from './evaluations/index.ts';
+import { evaluations, tools } from './evaluations/index.ts';
 import { exportCommand } from './export.ts';
-import { editDistance, UsageError } from './flags.ts';
+import { UsageError } from './flags.ts';
 import { inspect } from './inspect.ts';
 import { quickstart } from './quickstart.ts';
 import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
-import { train, trainHelp } from './train.ts';
+import { train } from './train.ts';
+import { packageVersion } from './version.ts';
 
 const help = `dino: self-distillation with no labels (DINO), in TypeScript
 
@@ -23,7 +25,8 @@ ${tools.map(({ name, usage, summary }) => `  ${`dino ${name} ${usage}`.padEnd(39
   dino inspect <file>                      which network a file of weights holds, and what does not fit
   dino quickstart [folder]                 a few minutes on generated scenes or your folder, with a report
 
-  dino <command> --help                    all flags of a command
+  dino <command> --help                    all flags of a command, with examples
+  dino --version                           the version
 
 Where a run is asked for, a file of weights, a Hugging Face folder or a known name (dino_vits16, facebook/dino-vits16)
 does as well.
@@ -64,16 +67,25 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 
 async function dispatch(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    console.log(rest[0] === 'train' ? trainHelp : help);
+  if (name === '--version' || name === '-v' || name === '-V' || name === 'version') {
+    console.log(packageVersion());
+    return 0;
+  }
+  const isHelp = name === undefined || name === '--help' || name === '-h' || name === 'help';
+  if (isHelp && rest.length > 0) return dispatch([...rest, '--help']);
+  if (isHelp) {
+    console.log(help);
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) {
-    const nearest = Object.keys(commands).find((known) => editDistance(known, name) <= 2);
+  if (command !== undefined) return command(rest);
+  if (name.startsWith('-'))
     throw new UsageError(
-      `There is no command "${name}".${nearest === undefined ? ' --help lists them.' : ` Did you mean ${nearest}?`}`,
+      `The command comes before its flags, and ${name} is none: dino train ${name} …, say. --help lists the commands.`,
     );
-  }
-  return command(rest);
+  const known = [...Object.keys(commands), ...evaluations.map((evaluation) => `eval ${evaluation.name}`)];
+  const meant = suggestCommand(name, known);
+  throw new UsageError(
+    `There is no command "${name}".${meant === undefined ? ' --help lists them.' : ` Did you mean dino ${meant}?`}`,
+  );
 }

@@ -1,6 +1,8 @@
 /** `dino eval <name> <run>`: evaluations of a run's teacher. */
-import { evaluations } from './evaluations/index.ts';
-import { editDistance, UsageError } from './flags.ts';
+import { suggestCommand } from './command-hint.ts';
+import { evaluations, tools } from './evaluations/index.ts';
+import { examples } from './examples.ts';
+import { UsageError } from './flags.ts';
 import { runEvaluation } from './run-evaluation.ts';
 
 const width = Math.max(...evaluations.map(({ name }) => name.length));
@@ -9,7 +11,10 @@ const help = `dino eval <name> <run> [flags]
 
 ${evaluations.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
 
-  dino eval <name> --help    its flags`;
+  dino eval <name> --help    its flags
+
+Examples
+${examples.eval.map(([command, what]) => `  ${command}\n      ${what}`).join('\n')}`;
 
 /** @returns the exit code */
 export async function evaluateCommand(args: readonly string[]): Promise<number> {
@@ -20,8 +25,9 @@ export async function evaluateCommand(args: readonly string[]): Promise<number> 
   }
   const evaluation = evaluations.find((known) => known.name === name);
   if (evaluation !== undefined) return runEvaluation(evaluation, `dino eval ${name}`, rest);
-  const nearest = evaluations.find((known) => editDistance(known.name, name) <= 2);
+  const known = [...evaluations.map((each) => `eval ${each.name}`), ...tools.map((tool) => tool.name)];
+  const meant = suggestCommand(name, known);
   throw new UsageError(
-    `There is no evaluation "${name}"; there are: ${evaluations.map((known) => known.name).join(', ')}.${nearest === undefined ? '' : ` Did you mean ${nearest.name}?`}`,
+    `There is no evaluation "${name}"; there are: ${evaluations.map((each) => each.name).join(', ')}.${meant === undefined ? '' : ` Did you mean dino ${meant}?`}`,
   );
 }

@@ -17,7 +17,9 @@ import { readRecord, stepsOf } from '../train/run-record.ts';
 import { Trainer } from '../train/trainer.ts';
 import { modelCard } from '../weights/model-card.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
-import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { examples } from './examples.ts';
+import { parseFlags, UsageError } from './flags.ts';
+import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
 
 const fields = {
@@ -30,18 +32,31 @@ const fields = {
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
   checkpointKey: z
     .string()
-    .describe('which network of a checkpoint: teacher or student; teacher unless given'),
+    .describe('which network of a checkpoint: teacher or student; teacher unless given')
+    .meta({ value: 'name' }),
   heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
   classifier: z
     .enum(classifierKinds)
     .describe('export a classifier with its labels: the one that dino eval linear or finetune has trained'),
 };
 
-const help = `dino export <run or weights> --to <target> [flags]
-
-  --attentions       ONNX models give the attention maps of every block too
-  --train_step       instead of --to: the training step of a run as ONNX programs, for any language with ONNX Runtime
-${describeFields(fields).join('\n')}`;
+const help = renderHelp({
+  usage: ['dino export <run or weights> --to <target> [flags]', 'dino export <run> --train_step'],
+  about: "The teacher's network for use elsewhere, or the training step.",
+  examples: examples.export,
+  groups: [
+    {
+      title: 'Flags',
+      fields,
+      switches: {
+        attentions: 'ONNX models give the attention maps of every block too',
+        trainStep:
+          'instead of --to: the training step of a run as ONNX programs, for any language with ONNX Runtime',
+        ...helpSwitch,
+      },
+    },
+  ],
+});
 
 /** @returns the exit code */
 export async function exportCommand(args: readonly string[]): Promise<number> {

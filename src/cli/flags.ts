@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 import { explainIssue, fromFlag, toFlag } from '../train/config.ts';
+import { brokenPath } from './broken-path.ts';
+import { isList, unwrap } from './flag-types.ts';
 
 export class UsageError extends Error {
   override name = 'UsageError';
@@ -31,6 +33,9 @@ export interface ParsedFlags {
   readonly notes: readonly string[];
 }
 
+/** Where results go has two names in the programs people know; both are understood wherever there is one of them. */
+const twins: Readonly<Record<string, string>> = { output: 'outputDir', outputDir: 'output' };
+
 /** @throws UsageError naming the flag, and the nearest valid one if it is unknown, or a word too many */
 export function parseFlags(
   args: readonly string[],
@@ -40,6 +45,17 @@ export function parseFlags(
   const raw = new Map<string, string[]>();
   const on = new Set<string>();
   const notes: string[] = [];
+  const known = [...Object.keys(fields), ...switches];
+  const broken = brokenPath(args);
+  if (broken !== undefined)
+    throw new UsageError(
+      `The path has spaces, so a shell takes it for several words: write "${broken}" in quotes.`,
+    );
+  const nameOf = (given: string): string => {
+    if (Object.hasOwn(aliases, given)) return aliases[given] ?? given;
+    const twin = twins[given];
+    return twin !== undefined && !Object.hasOwn(fields, given) && Object.hasOwn(fields, twin) ? twin : given;
+  };
   for (let i = 0; i < args.length; i++) {
     const token = args[i] ?? '';
     if (isValue(token)) {
@@ -47,16 +63,14 @@ export function parseFlags(
       continue;
     }
     const [flag = '', inline] = splitOnce(token.replace(/^-+/, ''), '=');
-    const given = fromFlag(flag);
-    const name = (Object.hasOwn(aliases, given) ? aliases[given] : undefined) ?? given;
+    const name = token === '-h' ? 'help' : nameOf(fromFlag(flag));
     if (switches.includes(name)) {
       if (inline !== undefined)
         throw new UsageError(`--${flag} is a switch and takes no value: leave "=${inline}" out.`);
       on.add(name);
       continue;
     }
-    if (!token.startsWith('--'))
-      throw new UsageError(unknownFlag(token, flag, [...Object.keys(fields), ...switches]));
+    if (!token.startsWith('--')) throw new UsageError(unknownFlag(token, flag, known));
     const type = fields[name];
     const parts = (text: string): string[] => (isList(type) ? text.split(/[ ,]+/) : [text]);
     const values = inline === undefined ? [] : parts(inline);
@@ -70,15 +84,14 @@ export function parseFlags(
       notes.push(`--${flag} has no effect here: ${ignored[name]}.`);
       continue;
     }
-    if (!Object.hasOwn(fields, name))
-      throw new UsageError(unknownFlag(`--${flag}`, flag, [...Object.keys(fields), ...switches]));
+    if (!Object.hasOwn(fields, name)) throw new UsageError(unknownFlag(`--${flag}`, flag, known));
     if (values.length === 0) throw new UsageError(`--${toFlag(name)} needs a value.`);
     raw.set(name, values);
   }
   const surplus = positionals[words];
   if (surplus !== undefined)
     throw new UsageError(
-      `"${surplus}" is one word too many (a pattern with * becomes several words): leave it out.`,
+      `"${surplus}" is one word too many: leave it out, or put quotes around a path with spaces (a pattern with * becomes several words).`,
     );
   const values: Record<string, unknown> = {};
   for (const [name, texts] of raw) values[name] = convert(name, texts, fields[name]);
@@ -103,15 +116,6 @@ function wantsMore(type: z.ZodType | undefined, values: readonly string[], next 
 function splitOnce(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function isList(type: z.ZodType | undefined): boolean {
-  const inner = unwrap(type);
-  return inner instanceof z.ZodTuple || inner instanceof z.ZodArray;
-}
-
-function unwrap(type: z.ZodType | undefined): unknown {
-  return type instanceof z.ZodOptional ? unwrap(type.unwrap() as z.ZodType) : type;
 }
 
 function convert(name: string, texts: readonly string[], type: z.ZodType | undefined): unknown {
@@ -139,20 +143,41 @@ function scalarOf(text: string): string | number | boolean {
 
 function unknownFlag(token: string, flag: string, known: readonly string[]): string {
   const wanted = fromFlag(flag);
+  const elsewhere = otherPrograms.find(({ names }) => names.test(wanted));
+  if (elsewhere !== undefined) {
+    const cores = known.includes('threads') ? '; --threads says on how many cores' : '';
+    return `There is no flag ${token}: ${elsewhere.fact}, so leave it out${cores}.`;
+  }
+  const nearest = nearestName(wanted, known);
+  return `There is no flag ${token}.${nearest === undefined ? ' --help lists all flags.' : ` Did you mean --${toFlag(nearest)}?`}`;
+}
+
+/** Flags of other programs for what is settled here. */
+const otherPrograms = [
+  {
+    names: /^(device|devices|(num|n)?gpus?|gpuIds?|(use|no)?cuda|accelerator|backend|mps)$/i,
+    fact: 'everything is computed on the CPU',
+  },
+  {
+    names: /^(use)?(amp|fp16|bf16|half|halfPrecision|mixedPrecision|precision|dtype)$/i,
+    fact: 'everything is computed in float32 on the CPU',
+  },
+] as const;
+
+/** The name that begins like a mistyped one, or is spelled almost like it. */
+export function nearestName(wanted: string, known: readonly string[]): string | undefined {
   const [nearest] = known
     .map((name) => ({
       name,
       distance: name.startsWith(wanted) ? 0 : editDistance(name.toLowerCase(), wanted.toLowerCase()),
     }))
     .sort((a, b) => a.distance - b.distance);
-  const hint =
-    nearest !== undefined && nearest.distance <= Math.min(4, wanted.length / 2)
-      ? ` Did you mean --${toFlag(nearest.name)}?`
-      : ' --help lists all flags.';
-  return `There is no flag ${token}.${hint}`;
+  return nearest !== undefined && nearest.distance <= Math.min(4, wanted.length / 2)
+    ? nearest.name
+    : undefined;
 }
 
-/** How many letters to change, add, leave out or exchange with their neighbour (optimal string alignment). */
+/** How many letters to change, add, leave out or exchange with their neighbor (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -168,20 +193,4 @@ export function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
-}
-
-/** Help lines for fields: name, what it takes, one sentence. */
-export function describeFields(fields: Readonly<Record<string, z.ZodType>>): string[] {
-  const names = Object.keys(fields).map((name) => `--${toFlag(name)}`);
-  const width = Math.max(...names.map((name) => name.length));
-  return Object.values(fields).map(
-    (type, i) => `  ${(names[i] ?? '').padEnd(width)}  ${descriptionOf(type)}`,
-  );
-}
-
-/** A field that may be left out keeps its sentence inside. The words that can be chosen from are added to it. */
-function descriptionOf(type: z.ZodType): string {
-  const inner = unwrap(type);
-  const text = type.description ?? (inner instanceof z.ZodType ? inner.description : undefined) ?? '';
-  return inner instanceof z.ZodEnum ? `${text} (${inner.options.join(', ')})` : text;
 }

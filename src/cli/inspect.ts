@@ -12,20 +12,28 @@ import { openFile } from '../weights/file-source-node.ts';
 import { findLinearHead } from '../weights/linear-head.ts';
 import { openStateDict, type StateDict } from '../weights/state-dict.ts';
 import { findVit } from '../weights/vit-weights.ts';
-import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { examples } from './examples.ts';
+import { parseFlags, UsageError } from './flags.ts';
+import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
 
 const fields = {
-  checkpointKey: z.string().describe('which network of a full checkpoint; teacher unless given'),
+  checkpointKey: z
+    .string()
+    .describe('which network of a full checkpoint: teacher or student; teacher unless given')
+    .meta({ value: 'name' }),
   heads: z.number().int().min(1).describe('attention heads, where the width does not tell (64 a head)'),
 };
 
-const help = `dino inspect <file or known name> [flags]
-
-A .safetensors or a file of torch.save (.pth, .pt, .bin): nothing in it is executed.
-
-  --json               one JSON object on standard output
-${describeFields(fields).join('\n')}`;
+const help = renderHelp({
+  usage: ['dino inspect <file or known name> [flags]'],
+  about:
+    'Which network a .safetensors or a file of torch.save (.pth, .pt, .bin) holds. Nothing in it is executed.',
+  examples: examples.inspect,
+  groups: [
+    { title: 'Flags', fields, switches: { json: 'one JSON object on standard output', ...helpSwitch } },
+  ],
+});
 
 /** @returns the exit code: 0 if the weights are whole, 1 if something is missing, unexpected or of another shape */
 export async function inspect(args: readonly string[]): Promise<number> {

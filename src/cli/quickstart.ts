@@ -14,7 +14,9 @@ import { prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { newSession } from '../train/session.ts';
 import { examineKnn } from './evaluations/knn.ts';
-import { describeFields, parseFlags } from './flags.ts';
+import { examples } from './examples.ts';
+import { parseFlags } from './flags.ts';
+import { helpSwitch, renderHelp } from './help.ts';
 import { openImages } from './open-images.ts';
 import { progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
@@ -28,11 +30,13 @@ const fields = {
   outputDir: z.string().describe('the run folder to make; runs/quickstart-<time> unless given'),
 };
 
-const help = `dino quickstart [folder] [flags]
-
-A small network for a few minutes, and a report: on generated scenes, whose classes and masks are known, or on a folder of images.
-
-${describeFields(fields).join('\n')}`;
+const help = renderHelp({
+  usage: ['dino quickstart [folder] [flags]'],
+  about:
+    'A small network for a few minutes, and a report: on generated scenes, whose classes and masks are known, or on a folder of images.',
+  examples: examples.quickstart,
+  groups: [{ title: 'Flags', fields, switches: helpSwitch }],
+});
 
 const K = 20;
 

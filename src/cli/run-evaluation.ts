@@ -1,5 +1,5 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -9,10 +9,14 @@ import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { openSubject, type Subject } from '../eval/subject.ts';
 import { encodeSection } from '../report/stored-section.ts';
 import { type Diagnosis, diagnosisLine } from '../train/diagnosis.ts';
+import { RunFolder } from '../train/run-folder-node.ts';
 import { RunLog } from '../train/run-log.ts';
 import { stepsOf } from '../train/run-record.ts';
-import type { Evaluation } from './evaluations/evaluation.ts';
-import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { columns } from './columns.ts';
+import { capitalised, type Evaluation } from './evaluations/evaluation.ts';
+import { examples } from './examples.ts';
+import { parseFlags, UsageError } from './flags.ts';
+import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
 import { progressLine } from './progress.ts';
 import { writeEvaluationReport, writeRunReport } from './write-report.ts';
@@ -21,10 +25,17 @@ const common = {
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
   checkpointKey: z
     .string()
-    .describe('which network of a checkpoint: teacher or student; teacher unless given'),
+    .describe('which network of a checkpoint: teacher or student; teacher unless given')
+    .meta({ value: 'name' }),
   heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
-  allowMissing: z.string().describe('names of tensors that a file of weights may lack, with commas between'),
+  allowMissing: z
+    .string()
+    .describe('names of tensors that a file of weights may lack, with commas between')
+    .meta({ value: 'names' }),
   threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
+  output: z
+    .string()
+    .describe('a folder for the results and a report of them; the run folder and its report unless given'),
 };
 
 /**
@@ -37,7 +48,7 @@ export async function runEvaluation(
   words: string,
   args: readonly string[],
 ): Promise<number> {
-  const fields: Readonly<Record<string, z.ZodType>> = { ...evaluation.fields, ...common };
+  const fields: Readonly<Record<string, z.ZodType>> = { ...common, ...evaluation.fields };
   const { positionals, values, switches } = parseFlags(args, {
     fields,
     words: 1 + (evaluation.words ?? 0),
@@ -46,9 +57,7 @@ export async function runEvaluation(
   });
   const usage = `${words} ${evaluation.usage} [flags]`;
   if (switches.has('help')) {
-    console.log(
-      `${usage}\n\n${evaluation.summary}\n\n  --json         one JSON object on standard output\n  --no-report    leave the run's report.html as it is\n${describeFields(fields).join('\n')}`,
-    );
+    console.log(helpOf(evaluation, usage));
     return 0;
   }
   const [run, ...paths] = positionals;
@@ -61,14 +70,16 @@ export async function runEvaluation(
     ...(heads === undefined ? {} : { heads }),
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
   });
-  const { folder } = subject;
+  // Some evaluations write their files to a folder of their own choice.
+  const output = evaluation.fields.output === undefined ? given.output : undefined;
+  const folder = output === undefined ? subject.folder : resultFolder(output);
   const engine = withThreads(ortNode, threads);
   const backbone = new FrozenBackbone(subject.backbone, subject.size, engine, { threads });
   const line = progressLine(process.stderr);
   if (subject.allowed.length > 0)
     line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
   const measured = evaluation.run(values, {
-    subject,
+    subject: { ...subject, folder },
     backbone,
     engine,
     threads,
@@ -98,7 +109,7 @@ export async function runEvaluation(
   if (result.section !== undefined) {
     folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
     if (!switches.has('noReport')) {
-      if (subject.record === undefined) writeEvaluationReport(folder, subject.name);
+      if (subject.record === undefined || output !== undefined) writeEvaluationReport(folder, subject.name);
       else await writeRunReport(folder);
       console.error(`The report shows it: ${folder.file('report.html')}`);
     }
@@ -114,19 +125,40 @@ function tell({ folder, record }: Subject, finding: Diagnosis): void {
   new RunLog(folder, config.batchSizePerGpu, record).diagnosis(stepsOf(record), finding);
 }
 
+function helpOf({ name, summary, fields }: Evaluation, usage: string): string {
+  const network = Object.entries(common).filter(([field]) => fields[field] === undefined);
+  return renderHelp({
+    usage: [usage],
+    about: capitalised(summary),
+    examples: examples[name],
+    groups: [
+      { title: 'What is done', fields },
+      {
+        title: 'Network and results',
+        fields: Object.fromEntries(network),
+        switches: {
+          json: 'one JSON object on standard output',
+          noReport: 'leave report.html as it is',
+          ...helpSwitch,
+        },
+      },
+    ],
+  });
+}
+
+/** A folder for results that are not to be kept in the run. @throws Error if something else is there */
+function resultFolder(path: string): RunFolder {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true)
+    throw new Error(`${path} is a file: give a folder as --output.`);
+  const folder = RunFolder.at(path);
+  if (folder.has('config.json'))
+    throw new Error(
+      `${path} is a run folder: give another --output, or none to keep the results in the run.`,
+    );
+  return folder;
+}
+
 /** The engine with another default for its threads. */
 function withThreads(engine: Engine, threads: number): Engine {
   return { name: engine.name, load: (graph, options) => engine.load(graph, { threads, ...options }) };
-}
-
-/** Rows of cells in columns: the first to the left, the others to the right. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const count = rows.reduce((most, row) => Math.max(most, row.length), 0);
-  const widths = Array.from({ length: count }, (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -1,110 +1,98 @@
 /** `dino train`: parses, prepares, runs. */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import type { Source } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { toFlag, trainOptionsSchema } from '../train/config.ts';
+import { type TrainOptions, toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
 import { openInitial } from '../train/open-initial.ts';
 import { type Prepared, prepare } from '../train/prepare.ts';
 import type { Recipe } from '../train/recipe.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { openRecorded, readRecord } from '../train/run-record.ts';
-import { newSession, resumeSession } from '../train/session.ts';
-import { describeFields, parseFlags, UsageError } from './flags.ts';
+import { newSession } from '../train/session.ts';
+import { finishRun } from './finish-run.ts';
+import { parseFlags, UsageError } from './flags.ts';
+import { helpSwitch } from './help.ts';
 import { localWeights } from './local-weights.ts';
 import { openImages } from './open-images.ts';
+import { withOptionsFile } from './options-file.ts';
 import { duration, progressLine } from './progress.ts';
 import { shellWords } from './shell-words.ts';
-import { type Outcome, showSession } from './show-session.ts';
-import { writeRunReport } from './write-report.ts';
+import { showSession } from './show-session.ts';
+import { allTrainFields, fileFields, ignoredTrainFlags, trainFields, trainSwitches } from './train-flags.ts';
+import { trainHelp } from './train-help.ts';
+import { resumeRun } from './train-resume.ts';
+import { dryRunOfSeeds, type RunSeed, trainSeeds } from './train-seeds.ts';
 
-const ownFields = {
-  dataPath: z.string().describe('the images, if they are not given as the first word'),
-  outputDir: z.string().describe('the run folder to make; runs/<time> unless given'),
-  init: z
-    .string()
-    .describe(
-      'begin with these weights: a run folder, an official checkpoint.pth, or a backbone in any layout',
-    ),
-  resume: z.string().describe('a run folder: go on with it where it was stopped'),
-};
-
-const ignored = {
-  useFp16: 'the CPU engine computes in float32',
-  distUrl: 'one process trains here',
-  localRank: 'one process trains here',
-  saveckpFreq: 'checkpoints are counted in steps: --save_every',
-};
-
-export const trainHelp = [
-  'dino train <source> [flags]     train on a folder of images, a tar of one, CIFAR-10 binary or IDX files',
-  'dino train --resume <run>       go on with a run',
-  '',
-  '  --dry_run                     show recipe, size, memory, measured step time and time needed; train nothing',
-  '  --json                        print events as JSON lines on standard output',
-  '',
-  ...describeFields({ ...ownFields, ...trainOptionsSchema.shape }),
-].join('\n');
-
-const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, stopped: 130 };
+/** What a new run is made of, besides its options. */
+interface RunRequest {
+  readonly path: string;
+  readonly options: TrainOptions;
+  readonly init: string | undefined;
+  /** The run folder to make; undefined for a dry run. */
+  readonly output: string | undefined;
+  readonly json: boolean;
+  /** The words of the command line, for the record. */
+  readonly args: readonly string[];
+}
 
 /** @returns the exit code */
 export async function train(args: readonly string[]): Promise<number> {
-  const fields = { ...ownFields, ...trainOptionsSchema.shape };
   const { positionals, values, switches, notes } = parseFlags(args, {
-    fields,
+    fields: allTrainFields,
     words: 1,
-    switches: ['dryRun', 'json', 'help'],
-    ignored,
+    switches: Object.keys({ ...trainSwitches, ...helpSwitch }),
+    ignored: ignoredTrainFlags,
   });
   if (switches.has('help')) {
-    console.log(trainHelp);
+    console.log(trainHelp());
     return 0;
   }
   for (const note of notes) console.error(note);
-  const { dataPath, outputDir, resume, init, ...options } = values;
   const json = switches.has('json');
   const dryRun = switches.has('dryRun');
   const [word] = positionals;
-  if (word !== undefined && typeof dataPath === 'string')
+  const { dataPath, resume, config } = z.object(trainFields).partial().parse(values);
+  if (word !== undefined && dataPath !== undefined)
     throw new UsageError(`"${word}" and --data_path ${dataPath} name two sources: give one of them.`);
-  const path = word ?? (typeof dataPath === 'string' ? dataPath : undefined);
-  if (typeof resume === 'string') {
-    const other = Object.keys({
-      ...options,
-      ...(outputDir === undefined ? {} : { outputDir }),
-      ...(init === undefined ? {} : { init }),
-      ...(dryRun ? { dryRun } : {}),
-    })[0];
-    if (other !== undefined) {
-      throw new UsageError(
-        `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it; start a new run for that.`,
-      );
-    }
-    return resumeRun(resume, path, json);
+  if (resume !== undefined) {
+    const { resume: _, dataPath: __, ...others } = values;
+    const options = dryRun ? { ...others, dryRun } : others;
+    return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json });
   }
+  const all = config === undefined ? values : withOptionsFile(config, values, fileFields);
+  const { outputDir = defaultFolder(), init, seeds, ...own } = z.object(trainFields).partial().parse(all);
+  const path = word ?? own.dataPath;
   if (path === undefined) throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
-  const given = trainOptionsSchema.parse(options);
-  checkOptions(given);
-  const initial = typeof init === 'string' ? openInitial(await localWeights(init), given) : undefined;
+  const options = trainOptionsSchema.parse(
+    Object.fromEntries(Object.entries(all).filter(([name]) => !Object.hasOwn(trainFields, name))),
+  );
+  checkOptions(options);
+  const request = { path, options, init, json, args };
+  if (seeds === undefined) return newRun({ ...request, output: dryRun ? undefined : outputDir });
+  if (options.seed !== undefined)
+    throw new UsageError(`--seed ${options.seed} and --seeds contradict each other: give one of them.`);
+  const runSeed: RunSeed = (seed, output) => newRun({ ...request, options: { ...options, seed }, output });
+  return dryRun ? dryRunOfSeeds(seeds, runSeed) : trainSeeds(seeds, { output: outputDir, json }, runSeed);
+}
+
+/** @returns the exit code */
+async function newRun({ path, options, init, output, json, args }: RunRequest): Promise<number> {
+  const initial = init === undefined ? undefined : openInitial(await localWeights(init), options);
   const source = openImages(
     path,
-    given.channels === undefined ? {} : { channels: given.channels },
+    options.channels === undefined ? {} : { channels: options.channels },
     console.error,
   );
-  const folder = dryRun
-    ? undefined
-    : RunFolder.create(typeof outputDir === 'string' ? outputDir : defaultFolder());
+  const folder = output === undefined ? undefined : RunFolder.create(output);
   const line = progressLine(process.stderr);
   const prepared = await prepare({
     source,
-    options: given,
+    options,
     engine: ortNode,
     cores: availableParallelism(),
     initial,
-    dryRun,
+    dryRun: folder === undefined,
     onProgress: (what) => line.show(what),
     onRecipe: (recipe) => {
       line.end();
@@ -116,37 +104,16 @@ export async function train(args: readonly string[]): Promise<number> {
       folder?.removeIfEmpty();
       throw error;
     });
-  printPlan(prepared, { isEstimate: dryRun });
-  if (prepared.begun !== undefined) console.error(prepared.begun.taken);
-  if (folder === undefined) return 0;
-  const command = `npx dino train ${shellWords(args)}`;
-  const session = newSession(prepared, { source, folder, engine: ortNode, command });
-  const outcome = await showSession(session, { json });
-  await finish(folder, outcome, source);
-  return exitCodes[outcome];
-}
-
-async function resumeRun(path: string, dataPath: string | undefined, json: boolean): Promise<number> {
-  const folder = RunFolder.open(path);
-  const record = readRecord(folder);
-  const session = await resumeSession(folder, openRecorded(record, dataPath), ortNode);
-  if (session.fromStep >= session.plan.steps) {
-    console.error(
-      `${path} has done all of its ${session.plan.steps} steps: start a new run to train longer.`,
-    );
-    return 0;
+  try {
+    printPlan(prepared, { isEstimate: folder === undefined });
+    if (prepared.begun !== undefined) console.error(prepared.begun.taken);
+    if (folder === undefined) return 0;
+    const command = `npx dino train ${shellWords(args)}`;
+    const session = newSession(prepared, { source, folder, engine: ortNode, command });
+    return await finishRun(folder, await showSession(session, { json }), source);
+  } finally {
+    await prepared.trainer.dispose();
   }
-  console.error(`Resuming ${path} at step ${session.fromStep} of ${session.plan.steps}.`);
-  const outcome = await showSession(session, { json });
-  await finish(folder, outcome, session.source);
-  return exitCodes[outcome];
-}
-
-async function finish(folder: RunFolder, outcome: Outcome, source: Source): Promise<void> {
-  if (outcome === 'stopped' || !folder.has('checkpoint.safetensors')) return;
-  await writeRunReport(folder, { source });
-  const best = folder.has('best.safetensors') ? ', best.safetensors' : '';
-  console.error(`${folder.path}: report.html, checkpoint.safetensors${best}, log.txt`);
 }
 
 function defaultFolder(): string {

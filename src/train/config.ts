@@ -29,14 +29,16 @@ export const onlineEvals = ['knn', 'cluster', 'linear'] as const;
 export type OnlineEval = (typeof onlineEvals)[number];
 const onlineEval = z.enum(onlineEvals);
 
-export const trainSchema = z.strictObject({
+const run = {
   recipe: z
     .enum(['auto', 'paper'])
     .describe(
       'auto fits every value that is not given to the data and the budget; paper takes the official defaults',
     ),
   seed: z.number().int().min(0).max(0xffffffff).describe('names all random numbers of the run'),
+};
 
+const network = {
   arch: z
     .enum(architectures)
     .describe(
@@ -58,14 +60,18 @@ export const trainSchema = z.strictObject({
     .union([z.literal(2), z.literal(4), z.literal(8)], 'must be 2, 4 or 8')
     .describe('how much the stem of a hybrid or convnet shrinks the image'),
   dropPathRate: share('stochastic depth of the student (ViT)'),
+};
 
+const head = {
   outDim: count('K, prototypes of the projection head'),
   headHiddenDim: count('hidden width of the projection head'),
   headBottleneckDim: count('width before the prototypes'),
   headLayers: count('linear layers of the projection head before the prototypes'),
   normLastLayer: z.boolean().describe("keep the prototypes' lengths at 1"),
   useBnInHead: z.boolean().describe('batch norm in the projection head'),
+};
 
+const crops = {
   channels: z.union([z.literal(1), z.literal(3)], 'must be 1 or 3').describe('3 = RGB, 1 = gray'),
   loadSize: countOrZero(
     'short side to which larger images are shrunk when they are read for training, pixels; 0 = never',
@@ -80,13 +86,17 @@ export const trainSchema = z.strictObject({
     .describe('strength of brightness, contrast, saturation and hue jitter'),
   grayscale: share('probability that a crop turns gray'),
   blurRadius: positive('largest radius of the blur, pixels'),
+};
 
+const budget = {
   batchSizePerGpu: count('images in a step'),
   microBatch: count('images in one run of the program; measured unless given'),
   epochs: positive('passes over the data'),
   steps: count('steps, instead of epochs'),
   minutes: positive('budget in minutes, instead of epochs: a short measurement turns it into steps'),
+};
 
+const optimization = {
   optimizer: z.enum(['adamw', 'sgd', 'lars']).describe('optimizer'),
   lr: positive('learning rate for a batch of 256; scaled linearly with the batch'),
   minLr: notNegative('learning rate at the end'),
@@ -95,7 +105,9 @@ export const trainSchema = z.strictObject({
   weightDecay: notNegative('weight decay at the start'),
   weightDecayEnd: notNegative('weight decay at the end (cosine)'),
   clipGrad: notNegative("limit of each parameter's gradient norm; 0 = off"),
+};
 
+const teacher = {
   momentumTeacher: share('momentum of the teacher at the start; rises to 1 (cosine)'),
   teacherTemp: positive('temperature of the teacher after warm-up'),
   warmupTeacherTemp: positive('temperature of the teacher at the start'),
@@ -110,7 +122,9 @@ export const trainSchema = z.strictObject({
   centerMomentum: share('momentum of the center'),
   freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),
   freezeLastLayerSteps: countOrZero('the same in steps'),
+};
 
+const machine = {
   numWorkers: z
     .number()
     .int()
@@ -118,15 +132,43 @@ export const trainSchema = z.strictObject({
     .max(64)
     .describe('threads that decode and augment; 0 = the main thread'),
   threads: count('threads of the compute engine'),
+};
+
+const looks = {
   evalSize: count('side of images as looks and evaluations show them to the network, pixels'),
   evalEvery: countOrZero('steps between looks at the teacher during the run; 0 = never'),
   evalImages: count('images that these looks see, at most'),
   evals: z
     .array(onlineEval)
     .min(1)
-    .describe('what these looks measure on labelled images: knn, cluster, linear; knn unless given'),
+    .describe('what these looks measure on labeled images: knn, cluster, linear; knn unless given'),
   bestBy: onlineEval.describe('which of them decides the best checkpoint; the first unless given'),
   saveEvery: count('steps between checkpoints'),
+};
+
+/** The options by what they are about, for the help. */
+export const trainGroups = [
+  { title: 'Recipe', fields: run },
+  { title: 'Network', fields: network },
+  { title: 'Projection head', fields: head },
+  { title: 'Images and crops', fields: crops },
+  { title: 'Batch and budget', fields: budget },
+  { title: 'Optimizer', fields: optimization },
+  { title: 'Teacher and loss', fields: teacher },
+  { title: 'Machine', fields: machine },
+  { title: 'Looks at the teacher, and checkpoints', fields: looks },
+] as const;
+
+export const trainSchema = z.strictObject({
+  ...run,
+  ...network,
+  ...head,
+  ...crops,
+  ...budget,
+  ...optimization,
+  ...teacher,
+  ...machine,
+  ...looks,
 });
 
 /** What the user gave: anything may be left out. */
@@ -183,6 +225,16 @@ const spans = [
 /** The options among those given that say the same thing as another one, by groups. */
 export function givenSpans(given: Readonly<Record<string, unknown>>): string[][] {
   return spans.map((span) => span.filter((name) => given[name] !== undefined));
+}
+
+/** Options without those that say the same thing as one that is given, in other words or in the same. */
+export function withoutGiven<T>(
+  options: Readonly<Record<string, T>>,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => given[name] === undefined && !spanIsGiven(name, given)),
+  );
 }
 
 /** Whether something is given that says what this option says. */

@@ -53,6 +53,22 @@ export function isForeign(name: string, arch: Architecture): boolean {
   return option !== undefined && !meaningful[option].some((each) => each === kind);
 }
 
+/** Options without those that say nothing about this network, as a whole config holds them too. */
+export function withoutForeign<T>(
+  options: Readonly<Record<string, T>>,
+  arch: Architecture,
+): Record<string, T> {
+  const isFixed = (name: string): boolean => hasFixedShape(arch) && shape.some((each) => each === name);
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => !isForeign(name, arch) && !isFixed(name)),
+  );
+}
+
+/** The official sizes. */
+function hasFixedShape(arch: Architecture): boolean {
+  return arch !== 'vit' && !isConvolutional(arch);
+}
+
 /**
  * @param options what the user gave
  * @param config the same, filled in
@@ -66,7 +82,7 @@ export function checkArchitecture(options: TrainOptions, { arch }: TrainConfig):
     );
   }
   const fixed = shape.find((name) => options[name] !== undefined);
-  if (fixed !== undefined && arch !== 'vit' && !isConvolutional(arch)) {
+  if (fixed !== undefined && hasFixedShape(arch)) {
     throw new OptionError(
       `--${toFlag(fixed)} ${options[fixed]} contradicts --arch ${arch}, whose shape is fixed: leave it out, or give --arch vit.`,
     );

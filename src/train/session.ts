@@ -8,6 +8,7 @@ import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
 import { evalsOf, type OnlineEval } from './config.ts';
 import { examineFeatures, examineScores, explainNotFinite, FEATURES } from './doctor.ts';
+import { type Budget, extendRecord } from './extend.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
 import { Plan } from './plan.ts';
@@ -102,13 +103,20 @@ function writeRecord(folder: RunFolder, record: RunRecord): void {
 /**
  * Opens a run to go on with it; the step after the checkpoint's is done next, exactly as if the run had not been stopped.
  *
- * @throws Error if the images have changed, or the checkpoint is damaged or of another model
+ * @param budget how long the run is to be in all, if that is to change (`extend.ts`)
+ * @throws Error if the images have changed, or the checkpoint is damaged or of another model; OptionError if the budget is
+ *   used up already
  */
-export async function resumeSession(folder: RunFolder, source: Source, engine: Engine): Promise<Session> {
+export async function resumeSession(
+  folder: RunFolder,
+  source: Source,
+  engine: Engine,
+  budget?: Budget,
+): Promise<Session> {
   folder.removeLeftovers();
-  const record = readRecord(folder);
-  checkSameImages(record, source);
-  const { config, steps, stepsPerEpoch, paces } = record;
+  const recorded = readRecord(folder);
+  checkSameImages(recorded, source);
+  const { config } = recorded;
   const trainer = await Trainer.create({
     method: methodOf(config),
     engine,
@@ -122,25 +130,18 @@ export async function resumeSession(folder: RunFolder, source: Source, engine: E
   const header = folder.has(LAST)
     ? restoreCheckpoint(trainer, folder.read(LAST), folder.file(LAST))
     : undefined;
-  const fromStep = header?.step ?? 0;
-  const plan = new Plan(config, steps, stepsPerEpoch, paces);
+  const { step: fromStep = 0, elapsed = 0 } = header ?? {};
+  const record =
+    budget === undefined ? recorded : extendRecord(recorded, budget, { step: fromStep, elapsed });
+  const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
   const log = new RunLog(folder, config.batchSizePerGpu, plan);
   if (header === undefined && log.lastTrained() > config.saveEvery)
     throw new Error(
       `${folder.file(LAST)} is missing, though ${folder.file('log.txt')} tells of step ${log.lastTrained()}: restore it${folder.has(BEST) ? ` (or a copy of ${BEST} in its place)` : ''}, or start a new run.`,
     );
   log.rewind(fromStep, header?.openLine);
-  return {
-    folder,
-    source,
-    engine,
-    record,
-    plan,
-    trainer,
-    log,
-    fromStep,
-    elapsed: header?.elapsed ?? 0,
-  };
+  if (record !== recorded) writeRecord(folder, record);
+  return { folder, source, engine, record, plan, trainer, log, fromStep, elapsed };
 }
 
 /**

@@ -1,7 +1,6 @@
 /** The command as a process of its own: killed, interrupted, and asked for JSON. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkpointRun } from '../../src/train/checkpoint.ts';
@@ -10,6 +9,7 @@ import { openFile } from '../../src/weights/file-source-node.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 
 const entry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const raiseSignal = new URL('./raise-signal.ts', import.meta.url).href;
 
 const flags = [
   ...['--widths', '8', '16', '--out_dim', '32', '--head_hidden_dim', '32', '--head_bottleneck_dim', '16'],
@@ -24,44 +24,47 @@ async function photos(): Promise<string> {
   return folder;
 }
 
-function dino(...args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...args], {
+function start(args: readonly string[], raiseAt?: string): ChildProcess {
+  const first = raiseAt === undefined ? [] : ['--import', raiseSignal];
+  const child = spawn(process.execPath, ['--import', 'tsx', ...first, entry, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...(raiseAt === undefined ? {} : { RAISE_AT: raiseAt }) },
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
 }
 
-/** Sends a signal as soon as a step is done; resolves to the exit code and what was said on standard error. */
-async function signalled(child: ChildProcess, step: number, signal: NodeJS.Signals) {
+/** @returns the exit code and what was said on standard error */
+async function ended(child: ChildProcess): Promise<{ code: number | null; said: string }> {
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
-  if (child.stdout !== null) {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (JSON.parse(line).step === step) child.kill(signal);
-    });
-  }
+  child.stdout?.resume();
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
   return { code, said };
 }
+
+const dino = (...args: readonly string[]) => ended(start(args));
+
+/** A command that gets a signal right after a step. */
+const signaled = (step: number, signal: NodeJS.Signals, ...args: readonly string[]) =>
+  ended(start(args, `${step} ${signal}`));
 
 /** Steps done at the checkpoint of a run. */
 function savedStep(run: string): number {
   return checkpointRun(openFile(join(run, 'checkpoint.safetensors')))?.step ?? Number.NaN;
 }
 
-const ended = (child: ChildProcess) => signalled(child, -1, 'SIGTERM');
-
 describe('a run in a process of its own', () => {
   it('that is killed in the middle of an epoch and resumed ends with the bytes of one that was not', async () => {
     const images = await photos();
     const [killed, whole] = [join(temporaryFolder(), 'killed'), join(temporaryFolder(), 'whole')];
-    const first = await signalled(dino('train', images, ...flags, '--output_dir', killed), 17, 'SIGKILL');
+    const first = await signaled(17, 'SIGKILL', 'train', images, ...flags, '--output_dir', killed);
     expect(first.code).toBeNull();
-    expect((await ended(dino('train', '--resume', killed, '--json'))).code).toBe(0);
-    expect((await ended(dino('train', images, ...flags, '--output_dir', whole))).code).toBe(0);
+    expect(savedStep(killed)).toBe(14);
+    expect((await dino('train', '--resume', killed, '--json')).code).toBe(0);
+    expect((await dino('train', images, ...flags, '--output_dir', whole)).code).toBe(0);
 
     const [a, b] = [RunFolder.open(killed), RunFolder.open(whole)];
     const tensors = (folder: RunFolder): Buffer => {
@@ -77,31 +80,31 @@ describe('a run in a process of its own', () => {
 
   it('that is interrupted by Ctrl-C saves after the step, says how to go on, and exits with 130', async () => {
     const run = join(temporaryFolder(), 'run');
-    const { code, said } = await signalled(
-      dino('train', await photos(), ...flags, '--output_dir', run),
+    const { code, said } = await signaled(
       9,
       'SIGINT',
+      ...['train', await photos(), ...flags, '--output_dir', run],
     );
     expect(code).toBe(130);
     const step = Number(/Stopped after step (\d+)\. Go on with: npx dino train --resume/.exec(said)?.[1]);
     expect(step).toBeGreaterThanOrEqual(9);
     expect(step).toBeLessThan(40);
-    const resumed = await ended(dino('train', '--resume', run, '--json'));
+    const resumed = await dino('train', '--resume', run, '--json');
     expect(resumed.said).toContain(`at step ${step} of 40`);
     expect(resumed.code).toBe(0);
   });
 
   it.skipIf(process.platform === 'win32')('saves when its terminal goes away', async () => {
     const run = join(temporaryFolder(), 'run');
-    const child = dino('train', await photos(), ...flags, '--output_dir', run);
-    expect((await signalled(child, 9, 'SIGHUP')).code).toBe(130);
+    const args = ['train', await photos(), ...flags, '--output_dir', run];
+    expect((await signaled(9, 'SIGHUP', ...args)).code).toBe(130);
     expect(savedStep(run)).toBeGreaterThanOrEqual(9);
     expect(savedStep(run)).toBeLessThan(40);
   });
 
   it('saves when nobody reads its output any more', async () => {
     const run = join(temporaryFolder(), 'run');
-    const child = dino('train', await photos(), ...flags, '--steps', '4000', '--output_dir', run);
+    const child = start(['train', await photos(), ...flags, '--steps', '4000', '--output_dir', run]);
     child.stderr?.destroy();
     child.stdout?.once('data', () => child.stdout?.destroy());
     const code = await new Promise((resolve) => child.on('close', resolve));

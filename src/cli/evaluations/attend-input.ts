@@ -1,4 +1,4 @@
-/** What `dino attend` looks at: an image, a folder of them (or an archive), the frames of a video, or a video file. */
+/** What `dino attend` looks at: images, folders of them (or archives), the frames of a video, or a video file. */
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { hasImageExtension } from '../../data/image-paths.ts';
@@ -20,8 +20,53 @@ export interface AttendInput {
   close(): void;
 }
 
-/** @throws Error if there is nothing at the path, it holds no images, or is a video that cannot be read */
-export function openAttendInput(path: string, channels: 1 | 3): AttendInput {
+/**
+ * Images, folders and archives one after the other, or one video.
+ *
+ * @throws Error if there is nothing at a path, it holds no images, or is a video that cannot be read or is not alone
+ */
+export function openAttendInput(paths: readonly string[], channels: 1 | 3): AttendInput {
+  const video = paths.find(hasVideoExtension);
+  if (video !== undefined && paths.length > 1)
+    throw new Error(`${video} is a video, which is looked at alone: leave the other paths out.`);
+  const inputs: AttendInput[] = [];
+  try {
+    for (const path of paths) inputs.push(openOne(path, channels));
+  } catch (error) {
+    for (const input of inputs) input.close();
+    throw error;
+  }
+  const [first, second] = inputs;
+  return first !== undefined && second === undefined ? first : inSuccession(inputs);
+}
+
+/** Names that several paths have get the number of the path in front. */
+function inSuccession(inputs: readonly AttendInput[]): AttendInput {
+  const places = inputs.flatMap((input, path) =>
+    Array.from({ length: input.length }, (_, index) => ({ input, index, path, name: input.name(index) })),
+  );
+  const counts = new Map<string, number>();
+  for (const { name } of places) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const at = (index: number): (typeof places)[number] => {
+    const place = places[index];
+    if (place === undefined) throw new RangeError(`image ${index} of ${places.length}`);
+    return place;
+  };
+  return {
+    length: places.length,
+    isVideo: false,
+    name(index) {
+      const { name, path } = at(index);
+      return counts.get(name) === 1 ? name : `${path + 1}-${name}`;
+    },
+    read: (index) => at(index).input.read(at(index).index),
+    close() {
+      for (const input of inputs) input.close();
+    },
+  };
+}
+
+function openOne(path: string, channels: 1 | 3): AttendInput {
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
   if (isFile && hasVideoExtension(path)) {
     const { folder, remove } = extractFrames(path);

@@ -24,8 +24,8 @@ const SHOWN = 12;
 export const attend = defineEvaluation({
   name: 'attend',
   summary: 'attention maps, masks and patch colours of images',
-  usage: '<run> <image, folder or video>',
-  words: 1,
+  usage: '<run> <image, folder or video> ...',
+  words: Number.POSITIVE_INFINITY,
   fields: {
     threshold: z.number().gt(0).max(1).describe('share of the attention a mask holds; 0.6 unless given'),
     imageSize: z
@@ -47,9 +47,8 @@ export const attend = defineEvaluation({
   },
   async run({ threshold = 0.6, imageSize, patchQuery, video = false, fps = 25, output }, context) {
     const { subject, backbone, engine, paths, onProgress, warn } = context;
-    const [path] = paths;
-    if (path === undefined)
-      throw new UsageError('Attention needs one image, folder or video: dino attend <run> <path>.');
+    if (paths.length === 0)
+      throw new UsageError('Attention needs images, folders or a video: dino attend <run> <path> ...');
     backbone.requireAttention('attention maps');
     const write = (file: string, bytes: Uint8Array): string => {
       if (output === undefined) return context.write(file, bytes);
@@ -61,7 +60,7 @@ export const attend = defineEvaluation({
     const size = imageSize ?? [subject.size];
     const look = (image: Image, weights = subject.trained): Promise<Attended> =>
       attendImage(backbone, weights, image, { size, share: threshold });
-    const input = openAttendInput(path, subject.channels);
+    const input = openAttendInput(paths, subject.channels);
     const asVideo = video || input.isVideo;
     const shown = new Set(spread(input.length, SHOWN));
     const groups: TileBlock['groups'][number][] = [];
@@ -135,7 +134,8 @@ export const attend = defineEvaluation({
       input.close();
     }
     for (const reason of skipped.slice(0, 5)) warn(`Left out: ${reason}`);
-    if (written === 0) throw new Error(`None of the ${input.length} images of ${path} can be read.`);
+    if (written === 0)
+      throw new Error(`None of the ${input.length} images of ${paths.join(', ')} can be read.`);
     const folder = output ?? subject.folder.file('eval/attend');
     if (asVideo && hasFfmpeg()) {
       try {

@@ -9,6 +9,7 @@ import type { Subject } from '../../eval/subject.ts';
 import { viewCounts } from '../../eval/views.ts';
 import type { EvaluationSection } from '../../report/blocks.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
+import type { CommandName } from '../examples.ts';
 
 export interface EvaluationContext {
   readonly subject: Subject;
@@ -43,7 +44,8 @@ export interface EvaluationResult {
 }
 
 export interface Evaluation {
-  readonly name: string;
+  /** Its examples for the help are in `examples.ts`. */
+  readonly name: CommandName;
   /** One line for the help. */
   readonly summary: string;
   /** What follows the name: `<run> --train <source> --test <source>`. */

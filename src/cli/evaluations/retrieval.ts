@@ -31,7 +31,10 @@ export const retrieval = defineEvaluation({
       .int()
       .min(1)
       .describe('images belong together whose file names share so many first letters (UKBench, Holidays)'),
-    separator: z.string().describe('images belong together whose file names are the same up to this'),
+    separator: z
+      .string()
+      .describe('images belong together whose file names are the same up to this')
+      .meta({ value: 'text' }),
     k: z.array(z.number().int().min(1)).describe('the k of recall at k; 1 5 10 unless given'),
     database: z.string().describe('images of revisited Oxford or Paris'),
     queries: z.string().describe('query images; in --database unless given'),

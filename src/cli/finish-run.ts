@@ -1,0 +1,17 @@
+/** What follows a training session: the report, a line that says what there is, and the exit code. */
+import type { Source } from '../data/source.ts';
+import type { RunFolder } from '../train/run-folder-node.ts';
+import type { Outcome } from './show-session.ts';
+import { writeRunReport } from './write-report.ts';
+
+const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, stopped: 130 };
+
+/** @returns the exit code */
+export async function finishRun(folder: RunFolder, outcome: Outcome, source: Source): Promise<number> {
+  if (outcome !== 'stopped' && folder.has('checkpoint.safetensors')) {
+    await writeRunReport(folder, { source });
+    const best = folder.has('best.safetensors') ? ', best.safetensors' : '';
+    console.error(`${folder.path}: report.html, checkpoint.safetensors${best}, log.txt`);
+  }
+  return exitCodes[outcome];
+}

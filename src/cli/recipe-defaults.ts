@@ -1,0 +1,34 @@
+/** What the recipes take for a flag that is not given, in words: for the help, which knows no images. */
+import { isForeign } from '../train/contradictions.ts';
+import type { RunFacts, Suggestions } from '../train/recipe.ts';
+import { auto } from '../train/recipe-auto.ts';
+import { paper } from '../train/recipe-paper.ts';
+
+/** Two runs that have nothing in common: what a recipe takes for both, it takes for all. */
+const runs: readonly [RunFacts, RunFacts] = [
+  { images: 500, imageSide: 28, channels: 1, cores: 2, readMilliseconds: 1, steps: 300 },
+  { images: 300_000, imageSide: 600, channels: 3, cores: 16, readMilliseconds: 20, steps: 90_000 },
+];
+
+const recipes = [
+  { name: 'auto', arch: 'hybrid', suggest: (facts: RunFacts): Suggestions => auto({}, facts) },
+  { name: 'paper', arch: 'vit_small', suggest: (facts: RunFacts): Suggestions => paper({}, facts) },
+] as const;
+
+/** Longer reasons explain a value, shorter ones say what it follows. */
+const SHORT_REASON = 32;
+
+/** @returns "auto: 3, paper: 10"; undefined where no recipe has a say */
+export function recipeDefault(option: string): string | undefined {
+  const found = recipes.flatMap(({ name, arch, suggest }) => {
+    const [a, b] = runs.map((facts) => suggest(facts)[option]);
+    if (a === undefined || b === undefined || isForeign(option, arch)) return [];
+    if (String(a[0]) === String(b[0])) return [{ name, says: String(a[0]).replaceAll(',', ' ') }];
+    const follows = a[1] === b[1] && a[1].length <= SHORT_REASON;
+    return [{ name, says: follows ? a[1] : 'fits images and budget' }];
+  });
+  const [first, second] = found;
+  if (first === undefined) return undefined;
+  if (second !== undefined && first.says === second.says) return `default: ${first.says}`;
+  return found.map(({ name, says }) => `${name}: ${says}`).join('; ');
+}

@@ -1,0 +1,53 @@
+/** The flags of `dino train` besides the options of the training itself (`trainSchema`). */
+import { z } from 'zod';
+import { trainOptionsSchema } from '../train/config.ts';
+
+const newRunFields = {
+  dataPath: z.string().describe('the images, if they are not given as the first word'),
+  outputDir: z.string().describe('the run folder to make; runs/<time> unless given'),
+  seeds: z
+    .array(z.number().int().min(0).max(0xffffffff))
+    .min(1)
+    .refine((seeds) => new Set(seeds).size === seeds.length, { message: 'must be different numbers' })
+    .describe(
+      'several runs, one for each seed, in folders below the output folder; mean and standard deviation of their final scores are shown and kept in seeds.json',
+    ),
+  init: z
+    .string()
+    .describe(
+      'begin with these weights: a run folder, an official checkpoint.pth, or a backbone in any layout',
+    ),
+};
+
+export const trainFields = {
+  ...newRunFields,
+  config: z
+    .string()
+    .describe(
+      'a YAML or JSON file of options, such as the config.json of a run; flags that are given too override it',
+    ),
+  resume: z
+    .string()
+    .describe(
+      'a run folder: go on with it where it was stopped; with another --minutes, --steps or --epochs, up to that',
+    ),
+};
+
+export const trainSwitches = {
+  dryRun: 'show recipe, size, memory, measured step time and time needed; train nothing',
+  json: 'print events as JSON lines on standard output',
+} as const;
+
+/** Official flags that do nothing here, with the reason. */
+export const ignoredTrainFlags = {
+  useFp16: 'the CPU engine computes in float32',
+  distUrl: 'one process trains here',
+  localRank: 'one process trains here',
+  saveckpFreq: 'checkpoints are counted in steps: --save_every',
+} as const;
+
+/** Every flag with a value. */
+export const allTrainFields = { ...trainFields, ...trainOptionsSchema.shape };
+
+/** What a file of options may hold. */
+export const fileFields = { ...newRunFields, ...trainOptionsSchema.shape };

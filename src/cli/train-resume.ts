@@ -1,0 +1,62 @@
+/** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
+import { ortNode } from '../engine/ort-node.ts';
+import { givenSpans, toFlag, trainOptionsSchema } from '../train/config.ts';
+import { checkOptions } from '../train/contradictions.ts';
+import type { Budget } from '../train/extend.ts';
+import { RunFolder } from '../train/run-folder-node.ts';
+import { openRecorded, readRecord, stepsOf } from '../train/run-record.ts';
+import { resumeSession } from '../train/session.ts';
+import { finishRun } from './finish-run.ts';
+import { UsageError } from './flags.ts';
+import { showSession } from './show-session.ts';
+
+export interface ResumeRequest {
+  /** The run folder. */
+  readonly run: string;
+  /** Its images, where they are somewhere else by now. */
+  readonly dataPath: string | undefined;
+  /** All else that was given. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly json: boolean;
+}
+
+/** @returns the exit code */
+export async function resumeRun({ run, dataPath, options, json }: ResumeRequest): Promise<number> {
+  const budget = budgetOf(options, run);
+  const folder = RunFolder.open(run);
+  const record = readRecord(folder);
+  const session = await resumeSession(folder, openRecorded(record, dataPath), ortNode, budget);
+  const { fromStep, plan, source, trainer } = session;
+  try {
+    // A run may have been stopped during its last look.
+    const isDone = session.log.hasObservation(plan.steps) || record.config.evalEvery === 0;
+    if (fromStep >= plan.steps && isDone) {
+      console.error(
+        `${run} has done all of its ${plan.steps} steps: give --minutes, --steps or --epochs with a larger number to train longer.`,
+      );
+      return 0;
+    }
+    console.error(`Resuming ${run} at step ${fromStep} of ${plan.steps}.`);
+    if (budget !== undefined)
+      console.error(
+        `It was to have ${stepsOf(record)}; learning rate, weight decay and teacher momentum go on along a schedule of ${plan.steps}.`,
+      );
+    return await finishRun(folder, await showSession(session, { json }), source);
+  } finally {
+    await trainer.dispose();
+  }
+}
+
+/** @throws UsageError if something else than a budget is given, with the command that does what was wanted */
+function budgetOf(given: Readonly<Record<string, unknown>>, run: string): Budget | undefined {
+  const { minutes, steps, epochs, ...others } = given;
+  const [other] = Object.keys(others);
+  if (other !== undefined)
+    throw new UsageError(
+      `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it: a new run takes other settings and begins with its weights by dino train <source> --init ${run}.`,
+    );
+  const budget = trainOptionsSchema.parse({ minutes, steps, epochs });
+  checkOptions(budget);
+  const [name] = givenSpans(budget)[0] ?? [];
+  return name === undefined ? undefined : { [name]: given[name] };
+}

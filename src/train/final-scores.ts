@@ -1,0 +1,49 @@
+/** What runs ended with, and how far runs that differ in their seed alone lie apart. */
+import type { LogLine } from './run-folder-node.ts';
+
+/** What is compared, in the order of a table, by the keys of `log.txt`. */
+export const finalScoreNames = {
+  knn_top1: '20-NN top-1 %',
+  linear_top1: 'linear top-1 %',
+  cluster_nmi: 'clusters, NMI',
+  feature_rank: 'rank of the features',
+  feature_cosine: 'mean cosine',
+  train_loss: 'loss',
+  teacher_entropy: 'teacher entropy',
+} as const;
+
+export type FinalScores = Partial<Record<keyof typeof finalScoreNames, number>>;
+
+export interface Spread {
+  readonly mean: number;
+  /** Standard deviation, n - 1 in the denominator; undefined for a single run. */
+  readonly deviation: number | undefined;
+  readonly runs: number;
+}
+
+export const scoreKeys = Object.keys(finalScoreNames) as (keyof typeof finalScoreNames)[];
+
+/** The latest value of each score in a run's log. */
+export function finalScores(log: readonly LogLine[]): FinalScores {
+  const found = scoreKeys.flatMap((key) => {
+    const value = log.findLast((line) => typeof line[key] === 'number')?.[key];
+    return typeof value === 'number' ? [[key, value] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+/** Mean and standard deviation of each score that all runs have. */
+export function spreadOf(runs: readonly FinalScores[]): Partial<Record<keyof FinalScores, Spread>> {
+  const found = scoreKeys.flatMap((key) => {
+    const values = runs.flatMap((scores) => scores[key] ?? []);
+    return values.length === runs.length && values.length > 0 ? [[key, spread(values)] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+function spread(values: readonly number[]): Spread {
+  const runs = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / runs;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: runs < 2 ? undefined : Math.sqrt(squares / (runs - 1)), runs };
+}
