@@ -3,7 +3,6 @@
  * steps, coarse to fine (Lucas and Kanade 1981, Baker and Matthews 2004). Cutting the border off an image moves and stretches
  * what is left, and this finds how; turning it is not looked for.
  */
-import type { Image } from '../image/image.ts';
 import type { Plane } from './image-look.ts';
 
 /**
@@ -34,7 +33,7 @@ const STILL = 0.02;
  */
 export function align(first: Plane, second: Plane, start: Placement = UNMOVED): Placement | undefined {
   let { scaleX, shiftX, scaleY, shiftY } = start;
-  const { side } = first;
+  const { width: side } = first;
   const toPixels = side / 2;
   for (let step = 0; step < STEPS; step++) {
     const change = solve(normalEquations(first, second, { scaleX, shiftX, scaleY, shiftY }));
@@ -57,7 +56,7 @@ export function align(first: Plane, second: Plane, start: Placement = UNMOVED): 
 
 /** The sums of a least-squares step: 4 x 4 and the right side, as rows of 5. */
 function normalEquations(first: Plane, second: Plane, { scaleX, shiftX, scaleY, shiftY }: Placement) {
-  const { side } = first;
+  const { width: side } = first;
   const sums = new Float64Array(20);
   const slopes = new Float64Array(4);
   const half = side / 2;
@@ -74,12 +73,12 @@ function normalEquations(first: Plane, second: Plane, { scaleX, shiftX, scaleY, 
       const left = Math.min(side - 2, Math.floor(toX));
       const right = toX - left;
       const at = top * side + left;
-      const [a, b] = [second.values[at]!, second.values[at + 1]!];
-      const [c, d] = [second.values[at + side]!, second.values[at + side + 1]!];
+      const [a, b] = [second.data[at]!, second.data[at + 1]!];
+      const [c, d] = [second.data[at + side]!, second.data[at + side + 1]!];
       const slopeX = ((b - a) * (1 - below) + (d - c) * below) * half;
       const slopeY = ((c - a) * (1 - right) + (d - b) * right) * half;
       const found = (a * (1 - right) + b * right) * (1 - below) + (c * (1 - right) + d * right) * below;
-      const missing = first.values[y * side + x]! - found;
+      const missing = first.data[y * side + x]! - found;
       slopes[0] = slopeX * across;
       slopes[1] = slopeX;
       slopes[2] = slopeY * down;
@@ -116,6 +115,13 @@ function solve(rows: Float64Array): Float64Array | undefined {
   return Float64Array.from({ length: 4 }, (_, i) => rows[5 * i + 4]! / rows[5 * i + i]!);
 }
 
+/** A look, or its brightness at any size: [width, width, channels]. */
+interface Samples {
+  readonly width: number;
+  readonly channels: number;
+  readonly data: Uint8Array | Float32Array;
+}
+
 /**
  * How far two looks agree where they lie over each other, by Lin's concordance (1989): 1 where all values are equal, less where
  * they vary apart or differ in level, 0 for strangers. All channels count, so that the same drawing in another color is
@@ -123,7 +129,7 @@ function solve(rows: Float64Array): Float64Array | undefined {
  *
  * @returns 0 where less than half of the first lies in the second
  */
-export function agreement(first: Image, second: Image, placement: Placement): number {
+export function agreement(first: Samples, second: Samples, placement: Placement): number {
   const { width: side, channels } = first;
   const half = side / 2;
   const { scaleX, shiftX, scaleY, shiftY } = placement;

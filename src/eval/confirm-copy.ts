@@ -14,7 +14,7 @@ export interface SecondLook {
   readonly mirrored: boolean;
 }
 
-/** At a quarter of the side, strangers differ by more than this already. */
+/** Strangers agree less than this at a quarter of the side already. */
 const COARSE = 0.6;
 
 /** @param first, second of `imageLook` */
@@ -35,7 +35,7 @@ function follow(planes: readonly Plane[], first: Image, second: Image): number {
     const found = align(planes[level]!, plane, placement);
     if (found === undefined) break;
     placement = found;
-    if (level === 0 && agreement(first, second, placement) < COARSE) return 0;
+    if (level === 0 && agreement(planes[level]!, plane, placement) < COARSE) return 0;
   }
   return Math.max(agreement(first, second, placement), agreement(first, second, UNMOVED));
 }

@@ -50,7 +50,9 @@ export function copyGroups({ order, pairs, compare }: CopyGroupOptions): CopyGro
 }
 
 /** For each row of a pair the rows that pairs lead to, itself among them. */
-function connect(pairs: Iterable<readonly [number, number]>): ReadonlyMap<number, ReadonlySet<number>> {
+export function connect(
+  pairs: Iterable<readonly [number, number]>,
+): ReadonlyMap<number, ReadonlySet<number>> {
   const sets = new Map<number, Set<number>>();
   const setOf = (row: number): Set<number> => {
     const known = sets.get(row) ?? new Set([row]);

@@ -3,52 +3,58 @@
  * every image at once. The whole image is squeezed into a square, so that a stretched copy looks like its original.
  */
 import { luma } from '../image/color.ts';
+import { gaussianBlur } from '../image/gaussian-blur.ts';
 import type { Image } from '../image/image.ts';
 import { resize } from '../image/resize.ts';
 
 /** Side of a look in pixels: a multiple of 4, which `planesOf` halves twice, and of 3, which `thumbnailRow` asks for. */
 export const LOOK_SIDE = 48;
+/** Standard deviation of the blur, pixels of the look: how sharp a copy was saved does not count. */
+const SOFTNESS = 0.8;
 /** Side of the thumbnails that are compared with all others. */
 const THUMBNAIL = 16;
 
-/** [side, side] */
+/** The brightness of a look, [width, width, 1]. */
 export interface Plane {
-  readonly side: number;
-  readonly values: Float32Array;
+  readonly width: number;
+  readonly channels: 1;
+  readonly data: Float32Array;
 }
 
 /** @returns [48, 48, channels] */
 export function imageLook(image: Image): Image {
-  return resize(image, LOOK_SIDE, LOOK_SIDE, 'bilinear');
+  return gaussianBlur(resize(image, LOOK_SIDE, LOOK_SIDE, 'bilinear'), SOFTNESS);
 }
 
 /** The brightness of a look at a quarter, half and all of its side: coarse first. */
 export function planesOf(look: Image): readonly Plane[] {
-  const whole = { side: look.width, values: brightness(look) };
+  const whole = brightness(look);
   const half = shrunk(whole, 2);
   return [shrunk(half, 2), half, whole];
 }
 
 /** The brightness at [16, 16] with mean 0, a row for comparisons by cosine; zeros where there is nothing to see. */
 export function thumbnailRow(look: Image): Float32Array {
-  const { values } = shrunk({ side: look.width, values: brightness(look) }, look.width / THUMBNAIL);
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return values.map((value) => value - mean);
+  const { data } = shrunk(brightness(look), look.width / THUMBNAIL);
+  const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
+  return data.map((value) => value - mean);
 }
 
-function brightness({ data, channels }: Image): Float32Array {
-  return Float32Array.from({ length: data.length / channels }, (_, i) =>
-    channels === 1 ? data[i]! : luma(data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!),
-  );
+function brightness({ width, data, channels }: Image): Plane {
+  const values = new Float32Array(data.length / channels);
+  for (let i = 0; i < values.length; i++)
+    values[i] = channels === 1 ? data[i]! : luma(data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!);
+  return { width, channels: 1, data: values };
 }
 
 /** Means of squares of `factor` pixels. */
-function shrunk({ side, values }: Plane, factor: number): Plane {
-  const small = side / factor;
-  const sums = new Float32Array(small * small);
-  for (let y = 0; y < side; y++) {
+function shrunk({ width, data }: Plane, factor: number): Plane {
+  const small = width / factor;
+  const means = new Float32Array(small * small);
+  for (let y = 0; y < width; y++) {
     const row = Math.floor(y / factor) * small;
-    for (let x = 0; x < side; x++) sums[row + Math.floor(x / factor)]! += values[y * side + x]!;
+    for (let x = 0; x < width; x++)
+      means[row + Math.floor(x / factor)]! += data[y * width + x]! / factor ** 2;
   }
-  return { side: small, values: sums.map((sum) => sum / (factor * factor)) };
+  return { width: small, channels: 1, data: means };
 }

@@ -22,7 +22,7 @@ describe('dino report of several runs', () => {
     expect(basename(first)).toBe(basename(second));
     expect(text).toContain(`<th scope="col">${first}</th><th scope="col">${second}</th>`);
     expect(text).toContain('<td>not measured</td>');
-    expect(text).toContain('<th scope="row">--arch</th><td>convnet</td><td>vit</td>');
+    expect(text).toContain('<th scope="row">--drop_path_rate</th><td>not set</td><td>0</td>');
     expect(text.match(/class="line s1/g)?.length).toBeGreaterThan(3);
   });
 

@@ -49,9 +49,9 @@ describe('laying a look over another', () => {
     const gray: Image = { ...look, channels: 1, data: look.data.filter((_, i) => i % 3 === 0) };
     expect(secondLook(gray, gray).agreement).toBeCloseTo(1, 6);
     const [coarse, half, whole] = planesOf(gray);
-    expect([coarse?.side, half?.side, whole?.side]).toEqual([12, 24, 48]);
+    expect([coarse?.width, half?.width, whole?.width]).toEqual([12, 24, 48]);
     const mean = (values: Float32Array) => values.reduce((a, b) => a + b, 0) / values.length;
-    expect(mean(coarse!.values)).toBeCloseTo(mean(whole!.values), 3);
+    expect(mean(coarse!.data)).toBeCloseTo(mean(whole!.data), 3);
   });
 });
 
