@@ -92,6 +92,7 @@ export {
 } from './eval/classification-scores.ts';
 export { type ClusterReport, type ClusterReportOptions, clusterReport } from './eval/cluster-report.ts';
 export { type ClusterScores, clusterScores } from './eval/cluster-scores.ts';
+export { type SecondLook, secondLook } from './eval/confirm-copy.ts';
 export { type Attack, attacked, attackedImages, copyAttacks, type Jpeg } from './eval/copy-attacks.ts';
 export { type CopyReport, type CopyReportOptions, copyReport, copySize } from './eval/copy-report.ts';
 export {
@@ -103,7 +104,13 @@ export {
   type VideoScores,
   videoScores,
 } from './eval/davis-measures.ts';
-export { type DedupeOptions, type DedupeReport, dedupeReport } from './eval/dedupe-report.ts';
+export {
+  type DedupeCheck,
+  type DedupeImage,
+  type DedupeOptions,
+  type DedupeReport,
+  dedupeReport,
+} from './eval/dedupe-report.ts';
 export {
   copyDescriptor,
   type DescribedImages,
@@ -115,12 +122,7 @@ export {
   type NumberedImage,
   readImages,
 } from './eval/describe-images.ts';
-export {
-  type DuplicateOptions,
-  type Duplicates,
-  findDuplicates,
-  type SimilarPair,
-} from './eval/duplicates.ts';
+export { type Copy, type CopyGroup, type CopyGroupOptions, copyGroups } from './eval/duplicates.ts';
 export { type EmbeddedBatch, type EmbedOptions, embedImages } from './eval/embed-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
 export { type Extracted, type ExtractOptions, extractFeatures, type NetworkFeature } from './eval/extract.ts';
@@ -137,7 +139,7 @@ export { FineTuner } from './eval/fine-tune.ts';
 export type { FineTuned, FineTuneOptions, ImageSet } from './eval/fine-tune-options.ts';
 export { type FineTuneReport, type FineTuneReportOptions, fineTuneReport } from './eval/fine-tune-report.ts';
 export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
-export { type Grouping, imageGroups } from './eval/image-groups.ts';
+export { type FolderGroups, folderGroups, type Grouping, imageGroups } from './eval/image-groups.ts';
 export { type Clustering, kMeans } from './eval/kmeans.ts';
 export {
   type FeatureRows,
@@ -285,9 +287,10 @@ export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
+export { type ComparedRun, renderComparison } from './report/comparison.ts';
 export { renderReport } from './report/html.ts';
 export { labelOverlay, labelPalette } from './report/label-colors.ts';
-export { type MapPage, renderMapPage } from './report/map-page.ts';
+export { type MapColoring, type MapPage, renderMapPage } from './report/map-page.ts';
 export type * from './report/model.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
 export { encodeIndexedPng, encodePng } from './report/png.ts';

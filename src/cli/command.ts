@@ -20,7 +20,7 @@ const help = `dino: self-distillation with no labels (DINO), in TypeScript
   dino train --resume <run>                go on with a run
   dino train <source> --init <weights>     begin with weights: of a run, official ones, Hugging Face's
   dino eval <name> <run> [flags]           measure what it learned; dino eval --help lists the evaluations
-${tools.map(({ name, usage, summary }) => `  ${`dino ${name} ${usage}`.padEnd(39)}  ${summary}\n`).join('')}  dino report <run> [--figures]            the run's report.html again, from all that its folder holds
+${tools.map(({ name, usage, summary }) => `  ${`dino ${name} ${usage}`.padEnd(39)}  ${summary}\n`).join('')}  dino report <run> [<run> ...]            the run's report.html again; of several runs a comparison too
   dino export <run> --to <target>          the network for transformers, transformers.js, ONNX, PyTorch or timm
   dino inspect <file>                      which network a file of weights holds, and what does not fit
   dino quickstart [folder]                 a few minutes on generated scenes or your folder, with a report

@@ -31,7 +31,7 @@ export const examples = {
   report: [
     ['dino report runs/a', 'report.html again, with all evaluations since'],
     ['dino report runs/a --figures', 'its figures as SVG and PNG files too'],
-    ['dino report runs/photos-2', 'the report of another run'],
+    ['dino report runs/a runs/b', 'and one page that shows two runs beside each other'],
   ],
   eval: [
     ['dino eval knn runs/a --train data/train --test data/test', 'the accuracy of nearest neighbors'],

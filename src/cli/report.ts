@@ -1,4 +1,8 @@
-/** `dino report <run>`: the run's report again, from everything that its folder holds by now. */
+/** `dino report <run>`: the run's report again, from everything that its folder holds by now; of several runs a comparison too. */
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { type ComparedRun, renderComparison } from '../report/comparison.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { examples } from './examples.ts';
 import { writeFigures } from './figures.ts';
@@ -6,16 +10,23 @@ import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { writeRunReport } from './write-report.ts';
 
+const PAGE = 'comparison.html';
+const fields = {
+  output: z.string().describe(`file of the comparison; ${PAGE} in this folder unless given`),
+};
+
 const help = renderHelp({
-  usage: ['dino report <run> [--figures]'],
+  usage: ['dino report <run> [<run> ...] [flags]'],
   about:
-    "Writes report.html anew: curves, the doctor's findings, attention over time, neighbors, and every evaluation that was run.",
+    "Writes report.html anew: curves, the doctor's findings, attention over time, neighbors, and every evaluation that was run. Of several runs it also writes one page that shows them beside each other: a table of scores, their curves laid over each other, and what they were trained with where that differs.",
   examples: examples.report,
   groups: [
     {
       title: 'Flags',
+      fields,
       switches: {
-        figures: 'also writes its figures into figures/: SVG of the charts, PNG of the pictures, captions.md',
+        figures:
+          'also writes the figures of each report into figures/: SVG of the charts, PNG of the pictures, captions.md',
         ...helpSwitch,
       },
     },
@@ -24,19 +35,51 @@ const help = renderHelp({
 
 /** @returns the exit code */
 export async function report(args: readonly string[]): Promise<number> {
-  const { positionals, switches } = parseFlags(args, { fields: {}, words: 1, switches: ['figures', 'help'] });
-  const [run] = positionals;
+  const { positionals, values, switches } = parseFlags(args, { fields, switches: ['figures', 'help'] });
   if (switches.has('help')) {
     console.log(help);
     return 0;
   }
-  if (run === undefined) throw new UsageError('Which run? dino report <run>');
-  const folder = RunFolder.open(run);
-  const shown = await writeRunReport(folder);
-  console.log(`Wrote ${folder.file('report.html')}.`);
-  if (switches.has('figures')) {
-    const files = await writeFigures(folder, shown);
-    console.log(`Wrote ${files.length} figures into ${folder.file('figures')}.`);
+  const { output } = z.object(fields).partial().parse(values);
+  if (positionals.length === 0) throw new UsageError('Which run? dino report <run> [<run> ...]');
+  if (positionals.length === 1 && output !== undefined)
+    throw new UsageError('--output is the file of a comparison: give two runs or more, or leave it out.');
+  if (output !== undefined && statSync(output, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(
+      `${output} is a folder: give the file of the comparison, such as ${join(output, PAGE)}.`,
+    );
+  const paths = positionals.map((path) => resolve(path));
+  const twice = positionals.find((_, i) => paths.indexOf(paths[i] ?? '') !== i);
+  if (twice !== undefined) throw new UsageError(`${twice} is given twice: a comparison needs each run once.`);
+  const folders = positionals.map((path) => RunFolder.open(path));
+  const page = resolve(output ?? PAGE);
+  const runs: ComparedRun[] = [];
+  for (const [i, folder] of folders.entries()) {
+    const shown = await writeRunReport(folder);
+    const file = folder.file('report.html');
+    console.log(`Wrote ${file}.`);
+    if (switches.has('figures')) {
+      const files = await writeFigures(folder, shown);
+      console.log(`Wrote ${files.length} figures into ${folder.file('figures')}.`);
+    }
+    runs.push({ name: nameOf(positionals, i), address: addressOf(file, page), report: shown });
+  }
+  if (runs.length > 1) {
+    mkdirSync(dirname(page), { recursive: true });
+    writeFileSync(page, renderComparison(runs));
+    console.log(`Wrote ${output ?? PAGE}: ${runs.length} runs beside each other.`);
   }
   return 0;
+}
+
+/** The folder's own name, or the path as it was given where two folders have one name. */
+function nameOf(given: readonly string[], run: number): string {
+  const names = given.map((path) => basename(resolve(path)));
+  const name = names[run] ?? '';
+  return names.filter((each) => each === name).length > 1 ? (given[run] ?? '') : name;
+}
+
+/** How a page in one place links to a file in another. */
+function addressOf(file: string, page: string): string {
+  return relative(dirname(page), resolve(file)).split(sep).map(encodeURIComponent).join('/');
 }

@@ -1,5 +1,6 @@
 /** The features of a source, batch by batch: for files and searches that hold more than the memory does. */
 import type { Source } from '../data/source.ts';
+import type { Image } from '../image/image.ts';
 import { evalImages } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { type FeatureRows, l2NormalizedRows } from './knn.ts';
@@ -21,6 +22,8 @@ export interface EmbedOptions {
   readonly batch?: number;
   /** Views of each image whose features are averaged; one, the official protocol, unless given. */
   readonly views?: ViewCount;
+  /** Shown each image that was read, as it is, for what else is wanted of it. */
+  readonly onImage?: (image: Image, index: number) => void;
 }
 
 /** @throws Error naming the image whose feature is not finite */
@@ -28,12 +31,15 @@ export async function* embedImages(
   source: Source,
   backbone: FrozenBackbone,
   weights: Weights,
-  { normalize = false, onSkip, batch = 128, views = 1 }: EmbedOptions = {},
+  { normalize = false, onSkip, batch = 128, views = 1, onImage }: EmbedOptions = {},
 ): AsyncGenerator<EmbeddedBatch> {
   const images = evalImages(source, {
     size: backbone.size,
     batch,
-    view: (image) => viewsOf(image, backbone.size, views),
+    view: (image, index) => {
+      onImage?.(image, index);
+      return viewsOf(image, backbone.size, views);
+    },
     ...(onSkip === undefined ? {} : { onSkip }),
   });
   const features = (pixels: Float32Array) => backbone.features(weights, pixels);

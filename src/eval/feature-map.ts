@@ -6,6 +6,7 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { Random } from '../random/random.ts';
 import { type Interval, shareIntervals } from './bootstrap.ts';
+import { chooseClusters } from './choose-clusters.ts';
 import { type Extracted, extractFeatures } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { type FeatureRows, l2NormalizedRows } from './knn.ts';
@@ -29,6 +30,8 @@ export interface FeatureMaps {
   readonly indices: Int32Array;
   /** -1 where there are no classes. */
   readonly labels: Int32Array;
+  /** Where there are no classes, the cluster of every image by the trained network; absent where features form none. */
+  readonly clusters?: Int32Array;
   readonly maps: Readonly<Record<MappedNetwork, Readonly<Record<MapMethod, PlaneMap>>>>;
   /** As it was used: too few images lower it. */
   readonly perplexity: number;
@@ -59,6 +62,8 @@ export interface FeatureMapOptions {
 
 /** Neighbours in the plane that vote. */
 export const MAP_NEIGHBOURS = 10;
+/** Numbers of clusters that are tried where colors are wanted and there are no classes. */
+const CLUSTERS = [2, 3, 4, 5, 6, 8, 10];
 
 /** @throws Error if no image can be read; RangeError if an option is out of range */
 export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMaps> {
@@ -101,20 +106,33 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
     return {
       maps: { tsne: scored(map.positions), pca: scored(firstTwo(reduced)) },
       map,
-      components: reduced.dim,
+      reduced,
     };
   };
   const trained = await network('trained');
   const untrained = await network('untrained');
+  const clusters = source.classes.length < 2 ? await clustersOf(engine, trained.reduced, seed) : undefined;
   return {
     skipped,
     indices,
     labels,
+    ...(clusters === undefined ? {} : { clusters }),
     maps: { trained: trained.maps, untrained: untrained.maps },
     perplexity: trained.map.perplexity,
-    components: trained.components,
+    components: trained.reduced.dim,
     divergence: trained.map.divergence,
   };
+}
+
+/** The clustering with the best silhouette; undefined where no number of clusters has one, such as for equal features. */
+async function clustersOf(engine: Engine, rows: FeatureRows, seed: number): Promise<Int32Array | undefined> {
+  const candidates = CLUSTERS.filter((k) => k < rows.values.length / rows.dim);
+  try {
+    return (await chooseClusters(engine, rows, { candidates, seed })).clustering.assignments;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** The first two columns, [rows, 2]; a missing one is 0. */

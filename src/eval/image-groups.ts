@@ -1,4 +1,4 @@
-/** Which images belong together: by class folder, or by the beginning of the file name (`0123_a.jpg`, `0123_b.jpg`). */
+/** Which images belong together: by class folder, by the beginning of the file name (`0123_a.jpg`, `0123_b.jpg`), or by folder. */
 import type { Source } from '../data/source.ts';
 
 export type Grouping =
@@ -51,4 +51,32 @@ function groupName(source: Source, index: number, grouping: Grouping): string {
   throw new Error(
     `${source.key(index)} of ${source.name} has no "${grouping.separator}" in its name: give the --separator that all names have.`,
   );
+}
+
+/** Folders of images: their names, and the folder of each image, -1 for none. */
+export interface FolderGroups {
+  readonly groups: readonly string[];
+  readonly labels: Int32Array;
+}
+
+/**
+ * The folders that images lie in, at the first depth where there are several; images above it belong to none.
+ *
+ * @param keys paths with `/`
+ * @returns undefined where all images lie in one folder
+ */
+export function folderGroups(keys: readonly string[]): FolderGroups | undefined {
+  const folders = keys.map((key) => key.split('/').slice(0, -1));
+  const deepest = folders.reduce((most, { length }) => Math.max(most, length), 0);
+  for (let depth = 1; depth <= deepest; depth++) {
+    const names = folders.map((parts) =>
+      parts.length < depth ? undefined : parts.slice(0, depth).join('/'),
+    );
+    const groups = [...new Set(names.filter((name) => name !== undefined))];
+    // One folder beside loose images tells two kinds apart as well.
+    if (groups.length < 2 && !names.includes(undefined)) continue;
+    const numbers = new Map(groups.map((name, i) => [name, i]));
+    return { groups, labels: Int32Array.from(names, (name) => numbers.get(name ?? '') ?? -1) };
+  }
+  return undefined;
 }

@@ -8,6 +8,8 @@ export interface FoundRow {
   readonly row: number;
   /** Cosine, -1 to 1. */
   readonly similarity: number;
+  /** Of the bank, [D]. */
+  readonly feature: Float32Array;
 }
 
 /** Consecutive rows of a bank. */
@@ -46,6 +48,8 @@ export async function searchBlocks(
     const found = Array.from(near.rows, (row, i) => ({
       row: start + row,
       similarity: near.similarities[i]!,
+      // A copy, so that the block need not stay in memory.
+      feature: rows.values.slice(row * rows.dim, (row + 1) * rows.dim),
     }));
     best = [...best, ...found].sort((a, b) => b.similarity - a.similarity || a.row - b.row).slice(0, k);
     searched += count;

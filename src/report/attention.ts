@@ -3,6 +3,7 @@ import { heatColors } from './colormap.ts';
 import { html, type Markup } from './markup.ts';
 import type { AttentionExample, AttentionHead, AttentionSection } from './model.ts';
 import { countLabel, percentLabel } from './scale.ts';
+import { scrolling } from './scrolling.ts';
 import { image, section } from './section.ts';
 
 export function attentionSection({ maskShare, examples }: AttentionSection): Markup | undefined {
@@ -44,7 +45,8 @@ function table(steps: readonly number[], heads: readonly AttentionHead[]): Marku
     return html`<tr><th scope="row">${name}</th>${tiles}${hasMask && html`<td class="mask">${last}</td>`}</tr>
 `;
   });
-  return html`<div class="scroll"><table class="maps"><thead><tr><th><span hidden>head</span></th>${columns}${hasMask && html`<th scope="col">mask</th>`}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  const drawn = html`<table class="maps"><thead><tr><th><span hidden>head</span></th>${columns}${hasMask && html`<th scope="col">mask</th>`}</tr></thead><tbody>${rows}</tbody></table>`;
+  return scrolling('Attention maps', 3.2 + 2.8 * (steps.length + (hasMask ? 1 : 0)), drawn);
 }
 
 function gradient(): string {

@@ -5,6 +5,7 @@
 import { type LineChart, lineChart } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 import type { Picture } from './model.ts';
+import { breakable, scrolling } from './scrolling.ts';
 import { image, section } from './section.ts';
 
 export interface EvaluationSection {
@@ -74,6 +75,8 @@ export interface Tile {
   /** Read by screen readers, and shown on hover. */
   readonly name: string;
   readonly caption?: string;
+  /** Name of a file, under the caption. */
+  readonly file?: string;
   /** Frames the tile: what was looked for, or not. */
   readonly mark?: 'same' | 'other';
   /** Small pictures are enlarged with sharp edges. */
@@ -94,7 +97,7 @@ export interface ScatterBlock {
   readonly kind: 'scatter';
   readonly title?: string;
   readonly caption?: string;
-  /** Names of the groups; a colour each. */
+  /** Names of the groups; a color each. */
   readonly groups: readonly string[];
   readonly points: readonly {
     readonly x: number;
@@ -154,14 +157,17 @@ function scores({ title, rows, top = 1, unit = '', digits = unit === '' ? 3 : 1 
 function table({ title, head, rows }: TableBlock): Markup {
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) => (i === 0 ? html`<th scope="row">${cell}</th>` : html`<td>${cell}</td>`));
-  return html`<div>${heading(title)}<div class="scroll"><table class="grid-table"><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${rows.map(
+  const columns = head.map((cell, i) => Math.max(cell.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
+  const width = columns.reduce((sum, letters) => sum + 1 + 0.5 * Math.min(letters, 24), 0);
+  const drawn = html`<table class="grid-table"><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${rows.map(
     (cells) => html`<tr>${line(cells)}</tr>`,
-  )}</tbody></table></div></div>`;
+  )}</tbody></table>`;
+  return html`<div>${heading(title)}${scrolling(title ?? 'Table', width, drawn)}</div>`;
 }
 
 function tiles({ title, caption, groups, compact = false, large = false }: TileBlock): Markup {
-  const tile = ({ picture, name, caption: under, mark, pixelated }: Tile) =>
-    html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name}">${under}</span>`}</li>`;
+  const tile = ({ picture, name, caption: under, file, mark, pixelated }: Tile) =>
+    html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name}">${breakable(under)}</span>`}${file !== undefined && html`<span class="cut file" title="${file}">${breakable(file)}</span>`}</li>`;
   const drawn = groups.map(
     (group) =>
       html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="${large ? 'gallery large' : 'gallery'}">${group.tiles.map(tile)}</ul></div>`,
@@ -182,7 +188,9 @@ function matrix({ title, caption, labels, counts }: MatrixBlock): Markup {
     });
     return html`<tr><th scope="row">${label}</th>${cells}</tr>`;
   });
-  return html`<div>${heading(title, caption)}<div class="scroll"><table class="matrix"><thead><tr><th></th>${labels.map((label) => html`<th scope="col"><span>${label}</span></th>`)}</tr></thead><tbody>${rows}</tbody></table></div></div>`;
+  const longest = labels.reduce((most, { length }) => Math.max(most, length), 0);
+  const drawn = html`<table class="matrix"><thead><tr><th></th>${labels.map((label) => html`<th scope="col"><span>${label}</span></th>`)}</tr></thead><tbody>${rows}</tbody></table>`;
+  return html`<div>${heading(title, caption)}${scrolling(title ?? 'Matrix', 0.4 * longest + 2.2 * n, drawn)}</div>`;
 }
 
 const SIDE = 520;
@@ -209,7 +217,7 @@ function scatter({ title, caption, groups, points }: ScatterBlock): Markup {
   return html`<figure class="scatter"><figcaption>${heading(title, caption)}</figcaption>${legend}<svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label="${`${drawn.length} points in ${groups.length} groups`}">${dots}</svg></figure>`;
 }
 
-/** Ten colours, then again from the first. */
+/** Ten colors, then again from the first. */
 function groupClass(group: number): string {
   return group < 0 ? 'g' : `g${group % 10}`;
 }

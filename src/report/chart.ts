@@ -1,6 +1,6 @@
 /**
  * Line charts as inline SVG with an HTML legend: axes with round ticks, horizontal reference lines with their names, and
- * values on hover, without scripts. Colours come from the page's style sheet, so that they follow light and dark.
+ * values on hover, without scripts. Colors come from the page's style sheet, so that they follow light and dark.
  */
 import { html, type Insert, type Markup } from './markup.ts';
 import { logScale, niceScale, type Scale, tickLabel, valueLabel } from './scale.ts';
@@ -14,6 +14,8 @@ export interface Series {
   /** Ends of the range that is shaded around each value. */
   readonly low?: ArrayLike<number>;
   readonly high?: ArrayLike<number>;
+  /** Number of its color, so that charts beside each other agree; that of its place among the drawn lines unless given. */
+  readonly color?: number;
 }
 
 export interface Reference {
@@ -47,6 +49,7 @@ const hoverColumns = 60;
 
 interface Drawn {
   readonly name: string;
+  readonly color: number;
   readonly points: Points;
   /** The running mean, when there are many and noisy points. */
   readonly smooth: Points | undefined;
@@ -58,7 +61,9 @@ export function lineChart(chart: LineChart): Markup {
   const references = (chart.references ?? []).filter(({ value }) => isDrawable(value));
   const drawn = chart.series
     .map((series) => prepare(series, chart.logX ?? false))
-    .filter(({ points }) => points.y.some(Number.isFinite));
+    .filter(({ points }) => points.y.some(Number.isFinite))
+    .map((series, place): Drawn => ({ ...series, color: series.color ?? place }));
+  const named = drawn.length > 1 || chart.series.some(({ color }) => color !== undefined);
   const head = html`<h3>${chart.title}</h3>${chart.caption && html`<p>${chart.caption}</p>`}`;
   if (drawn.length === 0) {
     return html`<figure class="chart"><figcaption>${head}</figcaption><p class="empty">No finite value was recorded.</p></figure>`;
@@ -77,22 +82,30 @@ export function lineChart(chart: LineChart): Markup {
   const y = niceScale(chart.fromZero ? Math.min(0, yRange[0]) : yRange[0], yRange[1], 4);
   const smoothed = drawn.some(({ smooth }) => smooth !== undefined);
   const legend =
-    (drawn.length > 1 || smoothed) &&
-    html`<ul class="legend">${drawn.length > 1 && drawn.map(({ name }, i) => html`<li class="s${i % 5}">${name}</li>`)}${
+    (named || smoothed) &&
+    html`<ul class="legend">${named && drawn.map(({ name, color }) => html`<li class="${seriesClass(color)}">${name}</li>`)}${
       smoothed && html`<li class="note">thin: as measured, thick: running mean</li>`
     }</ul>`;
   const svg = html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${summary(chart, drawn)}">${[
     axes(x, y, chart.xName),
     references.map(({ value }) => referenceLine(y, value)),
-    drawn.map(({ band }, i) => band && shade(band.low, band.high, x, y, i % 5)),
-    drawn.map((series, i) => lines(series, x, y, i % 5)),
+    drawn.map(({ band, color }) => band && shade(band.low, band.high, x, y, color)),
+    drawn.map((series) => lines(series, x, y)),
     referenceLabels(references, y),
     hover(chart, drawn, references, x, y),
   ]}</svg>`;
   return html`<figure class="chart"><figcaption>${head}</figcaption>${legend}${svg}</figure>`;
 }
 
-function prepare({ name, x: xs, y, low, high }: Series, logX: boolean): Drawn {
+/** Five colors, then the same with dashed lines. */
+export function seriesClass(color: number): string {
+  return `s${color % 5}${color % 10 < 5 ? '' : ' dashed'}`;
+}
+
+function prepare(
+  { name, x: xs, y, low, high, color }: Series,
+  logX: boolean,
+): Omit<Drawn, 'color'> & { color: number | undefined } {
   const x = logX ? Array.from(xs, (value) => (value > 0 ? value : Number.NaN)) : xs;
   const points = sortedPoints(x, y);
   const band =
@@ -103,7 +116,7 @@ function prepare({ name, x: xs, y, low, high }: Series, logX: boolean): Drawn {
   const mean = many ? runningMean(points, Math.ceil(points.x.length / 60), smoothPoints) : undefined;
   // A schedule is no noise, and a mean would only round its corners.
   const smooth = mean && noise(points, mean) > 0.004 ? mean : undefined;
-  return { name, points: thin(points, drawnPoints), smooth, band };
+  return { name, color, points: thin(points, drawnPoints), smooth, band };
 }
 
 function range(lists: readonly ArrayLike<number>[]): [number, number] {
@@ -143,11 +156,11 @@ function axes(x: Scale, y: Scale, xName: string): Insert {
   return [rows, html`<path class="base" d="M${plot.left} ${plot.bottom}H${plot.right}"/>`, columns, name];
 }
 
-function lines({ points, smooth }: Drawn, x: Scale, y: Scale, color: number): Insert {
-  const raw = line(points, x, y, `line s${color}${smooth ? ' faint' : ''}`);
+function lines({ points, smooth, color }: Drawn, x: Scale, y: Scale): Insert {
+  const raw = line(points, x, y, `line ${seriesClass(color)}${smooth ? ' faint' : ''}`);
   const few = points.x.length <= 30;
   const dots = few && [...points.x].map((at, i) => dot(x, y, at, points.y[i]!, color));
-  return [raw, smooth && line(smooth, x, y, `line s${color}`), dots];
+  return [raw, smooth && line(smooth, x, y, `line ${seriesClass(color)}`), dots];
 }
 
 /** The area between two lines; points where one has no value are left out. */
@@ -156,7 +169,7 @@ function shade(low: Points, high: Points, x: Scale, y: Scale, color: number): Ma
   const at = ({ x: xs, y: ys }: Points, i: number): string => `${across(x, xs[i]!)} ${up(y, ys[i]!)}`;
   const there = known.map((i) => at(high, i));
   const back = known.toReversed().map((i) => at(low, i));
-  return html`<path class="band s${color}" d="M${[...there, ...back].join('L')}Z"/>`;
+  return html`<path class="band s${color % 5}" d="M${[...there, ...back].join('L')}Z"/>`;
 }
 
 /** A path with a gap wherever a value is not finite; a point alone between gaps is a dot by its round line cap. */
@@ -179,7 +192,7 @@ function line(points: Points, x: Scale, y: Scale, className: string): Markup {
 function dot(x: Scale, y: Scale, at: number, value: number, color: number): Insert {
   return (
     Number.isFinite(value) &&
-    html`<circle class="s${color}" cx="${across(x, at)}" cy="${up(y, value)}" r="2.6"/>`
+    html`<circle class="s${color % 5}" cx="${across(x, at)}" cy="${up(y, value)}" r="2.6"/>`
   );
 }
 
@@ -218,9 +231,9 @@ function hover(
     const at = across(x, stop);
     const from = i === 0 ? plot.left : (across(x, stops[i - 1]!) + at) / 2;
     const to = i === count - 1 ? plot.right : (at + across(x, stops[i + 1]!)) / 2;
-    const values = drawn.map(({ name, points, smooth }) => {
+    const values = drawn.map(({ name, color, points, smooth }) => {
       const { x: xs, y: ys } = smooth ?? points;
-      return { name, value: ys[nearestIndex(xs, stop)]! };
+      return { name, color, value: ys[nearestIndex(xs, stop)]! };
     });
     const text = [
       `${xName} ${valueLabel(stop)}`,
@@ -228,7 +241,7 @@ function hover(
       ...references.map(({ name, value }) => `${name}: ${valueLabel(value)}${unit ?? ''}`),
     ].join('\n');
     return html`<g class="hover"><title>${text}</title><rect x="${from.toFixed(1)}" y="${plot.top}" width="${(to - from).toFixed(1)}" height="${plot.bottom - plot.top}"/><path d="M${at} ${plot.top}V${plot.bottom}"/>${values.map(
-      ({ value }, series) => dot(x, y, stop, value, series % 5),
+      ({ value, color }) => dot(x, y, stop, value, color),
     )}</g>`;
   });
 }

@@ -6,35 +6,24 @@ import { attentionSection } from './attention.ts';
 import { evaluationSection } from './blocks.ts';
 import { curvesSection } from './curves.ts';
 import { findingsSection } from './findings.ts';
-import { html, Markup } from './markup.ts';
+import { html } from './markup.ts';
 import type { Report } from './model.ts';
 import { neighborSection } from './neighbors.ts';
 import { objectMaskSection } from './object-masks.ts';
 import { accuracySection, footer, header, recipeSection } from './overview.ts';
-import { style } from './style.ts';
+import { stillPage } from './page-frame.ts';
 
 /** The whole document, to be written as UTF-8. Sections without data are left out. */
 export function renderReport(report: Report): string {
   const { accuracy, curves, attention, neighbors, objectMasks, findings, evaluations } = report;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="color-scheme" content="light dark">
-<title>${report.title}</title>
-<style>${new Markup(style)}</style>
-</head>
-<body>
-${header(report)}<main>
+  return stillPage({
+    title: report.title,
+    body: html`${header(report)}<main>
 ${accuracy && accuracySection(accuracy)}${findings && findingsSection(findings)}${
   curves && curvesSection(curves, accuracy)
 }${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
   objectMasks && objectMaskSection(objectMasks)
 }${(evaluations ?? []).map(evaluationSection)}${recipeSection(report.recipe ?? [], report.command)}</main>
-${footer(report.versions ?? [])}
-</body>
-</html>
-`.text;
+${footer(report.versions ?? [])}`,
+  });
 }

@@ -9,10 +9,14 @@ export const mapScript = `
   const note = document.getElementById('note');
   const pen = canvas.getContext('2d');
   const count = data.names.length;
+  const said = document.getElementById('said');
   const palette = ['#4b6bd6', '#e0802c', '#2f9e62', '#d2443e', '#8a63c7', '#9a6a4b', '#d867a9', '#7d838c', '#b3a323', '#22a5b3'];
   const color = (label) => label < 0 ? '#8a8d94' : palette[label % palette.length];
-  const shown = data.classes.map(() => true);
-  const isShown = (i) => data.labels[i] < 0 || shown[data.labels[i]];
+  const plain = { name: '', groups: [], labels: data.names.map(() => -1) };
+  let coloring = data.colorings[0] ?? plain;
+  let shown = coloring.groups.map(() => true);
+  const isShown = (i) => coloring.labels[i] < 0 || shown[coloring.labels[i]];
+  let pictures = true;
   let from = data.views[0].positions;
   let to = from;
   let share = 1;
@@ -26,10 +30,10 @@ export const mapScript = `
   const screenX = (i) => left + place(2 * i) * side();
   const screenY = (i) => top + (1 - place(2 * i + 1)) * side();
 
-  /** Pictures take the place of points once they would not cover each other all over. */
+  /** Small where there is little room, so that the whole map shows pictures; 0 where points were asked for. */
   const pictureSide = () => {
     const room = side() / Math.sqrt(Math.max(1, count));
-    return room < 44 ? 0 : Math.min(1.4 * data.side, 0.7 * room);
+    return pictures ? Math.min(1.4 * data.side, Math.max(14, 0.8 * room)) : 0;
   };
 
   function draw() {
@@ -43,9 +47,9 @@ export const mapScript = `
       const [x, y] = [screenX(i), screenY(i)];
       if (x < -60 || y < -60 || x > width + 60 || y > height + 60) continue;
       if (size > 0) picture(pen, i, x - size / 2, y - size / 2, size);
-      pen.strokeStyle = pen.fillStyle = color(data.labels[i]);
+      pen.strokeStyle = pen.fillStyle = color(coloring.labels[i]);
       if (size > 0) {
-        pen.lineWidth = 2;
+        pen.lineWidth = size < 24 ? 1 : 2;
         pen.strokeRect(x - size / 2, y - size / 2, size, size);
       } else {
         pen.globalAlpha = 0.78;
@@ -111,6 +115,11 @@ export const mapScript = `
       const square = (screenX(i) - x) ** 2 + (screenY(i) - y) ** 2;
       if (square < best) [best, pointed] = [square, i];
     }
+    describe();
+  }
+
+  /** Shows which image is pointed at: its picture, its group and its name. */
+  function describe() {
     tip.hidden = pointed < 0;
     if (pointed >= 0) {
       const small = document.createElement('canvas');
@@ -119,12 +128,29 @@ export const mapScript = `
       const name = document.createElement('div');
       name.textContent = data.names[pointed];
       const label = document.createElement('strong');
-      label.textContent = data.classes[data.labels[pointed]] ?? '';
+      label.textContent = coloring.groups[coloring.labels[pointed]] ?? '';
       tip.replaceChildren(small, label, name);
+      const [x, y] = [screenX(pointed), screenY(pointed)];
       tip.style.left = Math.max(0, Math.min(x + 16, width - tip.offsetWidth - 4)) + 'px';
       tip.style.top = Math.max(0, Math.min(y + 16, height - tip.offsetHeight - 4)) + 'px';
     }
     again();
+  }
+
+  /** The next image that is shown, or the previous one; the map follows it, and its name is read aloud. */
+  function walk(by) {
+    let next = pointed < 0 && by < 0 ? 0 : pointed;
+    for (let tried = 0; tried < count; tried++) {
+      next = (next + by + count) % count;
+      if (isShown(next)) break;
+    }
+    if (!isShown(next)) return;
+    pointed = next;
+    const [x, y] = [screenX(next), screenY(next)];
+    if (x < 0 || x > width) left += width / 2 - x;
+    if (y < 0 || y > height) top += height / 2 - y;
+    describe();
+    said.textContent = [data.names[next], coloring.groups[coloring.labels[next]] ?? ''].join(' ');
   }
 
   const fingers = new Map();
@@ -165,7 +191,7 @@ export const mapScript = `
     zoom(...inside(event), Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0015)));
   }, { passive: false });
   const middle = (factor) => () => zoom(width / 2, height / 2, factor);
-  const keys = { '+': middle(1.4), '=': middle(1.4), '-': middle(1 / 1.4), 0: whole };
+  const keys = { '+': middle(1.4), '=': middle(1.4), '-': middle(1 / 1.4), 0: whole, n: () => walk(1), p: () => walk(-1) };
   const arrows = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
   canvas.addEventListener('keydown', (event) => {
     const move = arrows[event.key];
@@ -190,7 +216,7 @@ export const mapScript = `
     return made;
   }
 
-  const views = document.querySelector('.views');
+  const views = document.getElementById('views');
   const calm = matchMedia('(prefers-reduced-motion: reduce)');
   function show(view) {
     [...views.children].forEach((each, i) => each.setAttribute('aria-pressed', data.views[i] === view));
@@ -213,23 +239,45 @@ export const mapScript = `
   data.views.forEach((view, i) => button(views, view.name, i === 0, () => show(view)));
   note.textContent = data.views[0].note;
 
-  const classes = document.querySelector('.classes');
-  const toggles = data.classes.map((name, i) => {
-    const made = button(classes, name, true, () => toggle(i, !shown[i]));
-    made.style.setProperty('--c', color(i));
-    return made;
-  });
+  const groups = document.getElementById('groups');
+  let toggles = [];
   function toggle(i, on) {
     shown[i] = on;
     toggles[i].setAttribute('aria-pressed', on);
     pointed = -1;
-    tip.hidden = true;
+    describe();
+  }
+  function colorBy(chosen) {
+    coloring = chosen;
+    shown = coloring.groups.map(() => true);
+    groups.replaceChildren();
+    toggles = coloring.groups.map((name, i) => {
+      const made = button(groups, name, true, () => toggle(i, !shown[i]));
+      made.style.setProperty('--c', color(i));
+      return made;
+    });
+    if (toggles.length > 1) {
+      for (const [text, on] of [['All', true], ['None', false]]) {
+        const made = button(groups, text, true, () => toggles.forEach((_, i) => toggle(i, on)));
+        made.removeAttribute('aria-pressed');
+        made.style.setProperty('--c', 'transparent');
+      }
+    }
+    groups.hidden = toggles.length === 0;
+    pointed = -1;
+    describe();
+  }
+  const colorings = document.getElementById('colorings');
+  const choices = data.colorings.map((each, i) => button(colorings, each.name, i === 0, (made) => {
+    choices.forEach((other) => other.setAttribute('aria-pressed', other === made));
+    colorBy(each);
+  }));
+  colorBy(coloring);
+  document.getElementById('pictures').addEventListener('click', (event) => {
+    pictures = !pictures;
+    event.currentTarget.setAttribute('aria-pressed', pictures);
     again();
-  }
-  if (toggles.length > 1) {
-    button(classes, 'All', true, () => toggles.forEach((_, i) => toggle(i, true))).style.setProperty('--c', 'transparent');
-    button(classes, 'None', true, () => toggles.forEach((_, i) => toggle(i, false))).style.setProperty('--c', 'transparent');
-  }
+  });
   addEventListener('resize', fit);
   atlas.decode().then(again, again);
   fit();

@@ -1,6 +1,7 @@
 /** Nearest neighbours by cosine of features: what the network takes to be alike, trained beside untrained. */
 import { html, type Markup } from './markup.ts';
 import type { NeighborImage, NeighborQuery, NeighborSection } from './model.ts';
+import { breakable } from './scrolling.ts';
 import { image, section } from './section.ts';
 
 export function neighborSection({ queries }: NeighborSection): Markup | undefined {
@@ -22,8 +23,8 @@ export function neighborSection({ queries }: NeighborSection): Markup | undefine
 }
 
 function query({ query: asked, trained, untrained }: NeighborQuery): Markup {
-  const name = asked.label ?? asked.name;
-  return html`<div class="query"><div><h3>Asked for</h3><div class="asked">${image(asked.picture, `The image ${asked.name}${asked.label === undefined ? '' : `, class ${asked.label}`}`)}<span class="cut" title="${asked.name}">${name}</span></div></div><div class="strips">${strip('Trained', asked, trained)}${
+  const name = html`<span class="${asked.label === undefined ? 'cut file' : 'cut'}" title="${asked.name}">${breakable(asked.label ?? asked.name)}</span>`;
+  return html`<div class="query"><div><h3>Asked for</h3><div class="asked">${image(asked.picture, `The image ${asked.name}${asked.label === undefined ? '' : `, class ${asked.label}`}`)}${name}</div></div><div class="strips">${strip('Trained', asked, trained)}${
     untrained && strip('Untrained', asked, untrained)
   }</div></div>
 `;
@@ -38,7 +39,7 @@ function strip(title: string, asked: NeighborImage, neighbors: readonly Neighbor
       neighbor.similarity !== undefined && html`<span>${neighbor.similarity.toFixed(2)}</span>`;
     const caption =
       neighbor.label !== undefined &&
-      html`<span class="cut" title="${neighbor.label}">${neighbor.label}</span>`;
+      html`<span class="cut" title="${neighbor.label}">${breakable(neighbor.label)}</span>`;
     return html`<li${same !== '' && html` class="${same}"`}>${image(neighbor.picture, `Neighbour ${i + 1}, ${neighbor.name}${label}`)}${caption}${similarity}</li>`;
   });
   return html`<div><h3>${title}</h3><ol class="strip" style="--k:${Math.max(1, neighbors.length)}">${items}</ol></div>`;

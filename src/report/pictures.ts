@@ -3,6 +3,7 @@
  * a report that is asynchronous, so it happens here, before the page is rendered.
  */
 import type { Image } from '../image/image.ts';
+import { headLabel } from './head-label.ts';
 import type { AttentionExample, AttentionHead, Picture } from './model.ts';
 import { encodePng } from './png.ts';
 import { brightestValue, heatTile, maskOverlay } from './tiles.ts';
@@ -46,7 +47,7 @@ export async function attentionExample(
     const top = brightestValue(own);
     const mask = masks?.subarray(head * size, (head + 1) * size);
     return {
-      name: `head ${head + 1}`,
+      name: headLabel(head),
       maps: await Promise.all(own.map((map) => picture(heatTile(map, rows, columns, top), encode))),
       ...(mask && { mask: await picture(maskOverlay(image, mask, rows, columns), encode) }),
     };

@@ -14,6 +14,7 @@ export const style = `
   }
 }
 * { box-sizing: border-box; }
+[hidden] { display: none !important; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
   margin: 0 auto; padding: 0 clamp(1rem, 4vw, 3rem) 3rem; max-width: 1240px; background: var(--paper); color: var(--ink);
@@ -73,6 +74,8 @@ svg .base, svg .tick { stroke: var(--mute); }
 svg .reference { stroke: var(--soft); stroke-dasharray: 4 4; }
 svg text.reference { stroke-dasharray: none; }
 svg .line { stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; }
+svg .dashed { stroke-dasharray: 5 4; }
+.legend .dashed::before { background: repeating-linear-gradient(90deg, var(--c) 0 4px, transparent 4px 7px); }
 svg .faint { stroke-width: 1; opacity: 0.35; }
 svg .band { fill: var(--c); opacity: 0.13; stroke: none; }
 svg circle { fill: var(--c); stroke: var(--paper); stroke-width: 1; }
@@ -90,6 +93,9 @@ svg circle { fill: var(--c); stroke: var(--paper); stroke-width: 1; }
 .label { display: block; font-weight: 600; overflow: hidden; text-overflow: ellipsis; }
 .path { display: block; color: var(--soft); font-size: 0.8rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .scroll { overflow-x: auto; }
+.scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.swipe { display: none; color: var(--soft); font-size: 0.8rem; margin-bottom: 0.4rem; }
+.swipe.always { display: block; }
 table { border-collapse: collapse; width: 100%; text-align: left; }
 .maps { table-layout: fixed; border-collapse: separate; border-spacing: 3px; }
 .maps th { font-weight: 450; font-size: 0.74rem; color: var(--soft); white-space: nowrap; }
@@ -110,10 +116,11 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .strip { display: grid; grid-template-columns: repeat(var(--k), minmax(0, 1fr)); gap: 6px; max-width: calc(var(--k) * 5.4rem); }
 .strip li, .query .asked { min-width: 0; font-size: 0.72rem; line-height: 1.35; color: var(--soft); text-align: center; }
 .strip img, .asked img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; margin-bottom: 0.25rem; }
-
 .strip .same img { outline: 3px solid var(--same); outline-offset: -3px; }
 .strip .other img { outline: 3px dashed var(--other); outline-offset: -3px; }
-.cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; overflow-wrap: anywhere; hyphens: auto; }
+.cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; overflow-wrap: normal; }
+.gallery .cut { -webkit-line-clamp: 3; }
+.cut.file { overflow-wrap: anywhere; }
 .key { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; margin-bottom: 1.2rem; font-size: 0.82rem; color: var(--soft); }
 .key i { display: inline-block; width: 1em; height: 1em; border-radius: 3px; vertical-align: -0.15em; margin-right: 0.5em; border: 3px solid var(--same); }
 .key .other i { border: 3px dashed var(--other); }
@@ -122,7 +129,7 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .grid-table tbody th { font-weight: 560; }
 .grid-table tr > :last-child { padding-right: 0; }
 .grid-table tbody tr:last-child > * { border-bottom: 0; }
-.recipe td, .bars th { overflow-wrap: anywhere; }
+.recipe td { overflow-wrap: anywhere; }
 .reason { color: var(--soft); min-width: 12rem; }
 .bars td { width: 68%; }
 .measure { display: grid; grid-template-columns: 5.2rem minmax(0, 1fr) 2.4rem; gap: 0.8rem; align-items: center; }
@@ -150,6 +157,7 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .gallery .other img { outline: 3px dashed var(--other); outline-offset: -3px; }
 .matrix { width: auto; font-size: 0.78rem; border-collapse: separate; border-spacing: 2px; }
 .matrix th { font-weight: 450; color: var(--soft); white-space: nowrap; padding-right: 0.5rem; }
+.matrix tbody th { position: sticky; left: 0; background: var(--paper); }
 .matrix thead th { height: 5.5rem; vertical-align: bottom; padding: 0; }
 .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
 .matrix td { min-width: 2rem; padding: 0.25rem 0.3rem; text-align: right; border-radius: 3px; background: color-mix(in srgb, var(--other) var(--share), var(--tint)); }
@@ -184,7 +192,9 @@ footer ul { display: flex; flex-wrap: wrap; gap: 0.2rem 1.4rem; }
   .recipe tr { display: grid; grid-template-columns: 1fr auto; gap: 0 1rem; padding: 0.7rem 0; border-bottom: 1px solid var(--hair); }
   .recipe th, .recipe td { padding: 0; border: 0; }
   .recipe .reason { grid-column: 1 / -1; margin-top: 0.15rem; }
-  .strip { gap: 4px; }
+  .swipe { display: block; }
+  .strip { grid-template-columns: repeat(auto-fill, minmax(4.4rem, 1fr)); gap: 4px; }
+  .compact { grid-template-columns: 1fr; }
   .strip li { font-size: 0.68rem; }
   .query { grid-template-columns: 4.2rem minmax(0, 1fr); gap: 0.5rem 0.8rem; }
   .recipe tbody tr:last-child { border-bottom: 0; }

@@ -39,16 +39,16 @@ describe('dino attend', () => {
     expect(readdirSync(files).sort()).toEqual([
       ...[
         'attention.npy',
-        'attn-head0.png',
         'attn-head1.png',
+        'attn-head2.png',
         'attn-mean.png',
         'input.png',
-        'mask-head0.png',
+        'mask-head1.png',
       ],
-      ...['mask-head1.png', 'mask-mean.png', 'overlay.png', 'pca.png', 'similarity.npy', 'similarity.png'],
+      ...['mask-head2.png', 'mask-mean.png', 'overlay.png', 'pca.png', 'similarity.npy', 'similarity.png'],
     ]);
     // 24 x 20 pixels become 38 x 32, of which 36 x 32 fill patches of 4.
-    for (const file of ['attn-mean.png', 'mask-head1.png', 'overlay.png', 'pca.png', 'similarity.png'])
+    for (const file of ['attn-mean.png', 'mask-head2.png', 'overlay.png', 'pca.png', 'similarity.png'])
       expect(await sizeOf(join(files, file))).toEqual([36, 32]);
     const { shape, data } = parseNpy(readFileSync(join(files, 'attention.npy')), 'attention.npy');
     expect(shape).toEqual([2, 8, 9]);
@@ -59,7 +59,7 @@ describe('dino attend', () => {
     const total = head.reduce((sum, x) => sum + x, 0);
     let [kept, sum] = [0, 0];
     while (sum < 0.3 * total) sum += head[kept++] ?? total;
-    const mask = await sharp(join(files, 'mask-head0.png')).raw().toBuffer({ resolveWithObject: true });
+    const mask = await sharp(join(files, 'mask-head1.png')).raw().toBuffer({ resolveWithObject: true });
     const inside = mask.data.filter((level, i) => i % mask.info.channels === 0 && level === 255).length;
     expect(inside / 16).toBe(kept);
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('Attention in images');

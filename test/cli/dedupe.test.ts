@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -6,58 +6,152 @@ import { z } from 'zod';
 import { scenesSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dedupeReport } from '../../src/eval/dedupe-report.ts';
-import { findDuplicates } from '../../src/eval/duplicates.ts';
 import { FrozenBackbone, untrainedWeights } from '../../src/eval/frozen-backbone.ts';
 import { jpegCopy } from '../../src/image/jpeg-node.ts';
-import { Random } from '../../src/random/random.ts';
-import { temporaryFolder, writeFiles } from '../data/fixtures.ts';
-import { colourPhoto } from './colour-photos.ts';
+import { renderScene } from '../../src/scenes/scene.ts';
+import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
-const pairsSchema = z.array(z.object({ a: z.string(), b: z.string(), similarity: z.number() }));
+const pairSchema = z.object({
+  a: z.string(),
+  b: z.string(),
+  similarity: z.number().max(1),
+  agreement: z.number().max(1),
+  exact: z.boolean(),
+  mirrored: z.boolean(),
+});
+
+/** A PNG of a generated scene. */
+function scene(index: number, size = 120): ReturnType<typeof sharp> {
+  const { data, width, height, channels } = renderScene(8, index, size).image;
+  return sharp(data, { raw: { width, height, channels } });
+}
+
+/** Different scenes, a folder of three copies of four of them each. */
+async function folderWithCopies(): Promise<string> {
+  const folder = join(temporaryFolder(), 'photos');
+  for (let i = 0; i < 40; i++) writeFiles(folder, { [`${i}.png`]: await scene(i).png().toBuffer() });
+  for (const i of [3, 11, 20, 31]) {
+    writeFiles(folder, {
+      [`more/exact${i}.png`]: await scene(i).png().toBuffer(),
+      [`more/jpeg${i}.jpg`]: await scene(i).jpeg({ quality: 60 }).toBuffer(),
+      [`more/small${i}.jpg`]: await scene(i).resize(60).jpeg({ quality: 80 }).toBuffer(),
+      [`more/cut${i}.jpg`]: await scene(i)
+        .extract({ left: 3, top: 0, width: 117, height: 117 })
+        .jpeg({ quality: 80 })
+        .toBuffer(),
+      [`more/mirror${i}.jpg`]: await scene(i).flop().jpeg({ quality: 80 }).toBuffer(),
+    });
+  }
+  return folder;
+}
+
+const original = (copy: string): string => `${/\d+/.exec(copy)?.[0]}.png`;
 
 describe('dino dedupe', () => {
-  it('finds the copies that were put into a folder, measures its threshold, and leaves all files alone', async () => {
-    const folder = join(temporaryFolder(), 'photos');
-    for (let i = 0; i < 8; i++) writeFiles(folder, { [`${i}.png`]: await colourPhoto(i % 4, i) });
-    const again = await sharp(await colourPhoto(2, 2))
-      .jpeg({ quality: 95 })
-      .toBuffer();
-    writeFiles(folder, { 'same.png': await colourPhoto(1, 5), 'smaller.jpg': again, 'broken.jpg': 'no' });
-    const before = readdirSync(folder).sort();
+  it('finds the copies that were put into a folder and no others, keeps the largest, and leaves all files alone', async () => {
+    const folder = await folderWithCopies();
+    writeFiles(folder, { 'broken.jpg': 'no' });
     const run = await trainedOn(await photos(['a', 'b'], 6));
     const said = await dino('dedupe', run, folder, '--json');
     expect(said.code).toBe(0);
     expect(said.err).toContain('broken.jpg cannot be decoded');
-    const { threshold } = z.object({ threshold: z.number().max(1) }).parse(JSON.parse(said.out));
-    const read = (name: string): unknown =>
-      JSON.parse(readFileSync(join(run, 'eval', 'dedupe', name), 'utf8'));
-    const pairs = pairsSchema.parse(read('pairs.json'));
-    const same = pairs.find(({ a, b }) => a === '5.png' && b === 'same.png');
-    expect(same?.similarity).toBeCloseTo(1, 5);
-    expect(pairs).toContainEqual(expect.objectContaining({ a: '2.png', b: 'smaller.jpg' }));
-    for (const { similarity } of pairs) expect(similarity).toBeGreaterThanOrEqual(threshold - 1e-6);
-    const groups = z.array(z.array(z.string())).parse(read('groups.json'));
-    expect(groups.some((group) => group.includes('5.png') && group.includes('same.png'))).toBe(true);
-    expect(readdirSync(folder).sort()).toEqual(before);
+    expect(JSON.parse(said.out)).toMatchObject({ images: 60, groups: 4, copies: 20, exact: 4 });
+    const file = (name: string): string => readFileSync(join(run, 'eval', 'dedupe', name), 'utf8');
+    const pairs = z.array(pairSchema).parse(JSON.parse(file('pairs.json')));
+    expect(pairs).toHaveLength(20);
+    for (const { a, b, exact, agreement, mirrored } of pairs) {
+      // Of an image and its exact copy, which are equally large, the first stays.
+      expect([a, b.startsWith('more/')]).toEqual([original(b), true]);
+      expect(exact).toBe(b.includes('exact'));
+      expect(mirrored).toBe(b.includes('mirror'));
+      expect(agreement).toBeGreaterThan(0.95);
+    }
+    const groups = z.array(z.array(z.string())).parse(JSON.parse(file('groups.json')));
+    expect(groups.map(([kept]) => kept).sort()).toEqual(['11.png', '20.png', '3.png', '31.png']);
+    expect(file('drop.txt').trim().split('\n').sort()).toEqual(
+      readdirSync(join(folder, 'more'))
+        .map((name) => join(folder, 'more', name))
+        .sort(),
+    );
+    expect(readdirSync(folder)).toHaveLength(42);
     const report = readFileSync(join(run, 'report.html'), 'utf8');
-    expect(report).toContain('The most similar pairs');
-    const strict = await dino('dedupe', run, folder, '--threshold', '1');
-    expect(strict).toMatchObject({ code: 0 });
-    expect(strict.out).toContain('5.png  same.png');
+    expect(report).toContain('The least certain copies');
+    expect(report).toContain('mirror31.jpg');
+    const strict = await dino('dedupe', run, folder, '--agreement', '1', '--threshold', '1');
+    expect(strict.out).toContain('copies: 4 of 60 images, in 4 groups; with exactly the same pixels: 4');
     expect(strict.out).toContain('(as given)');
   });
 
+  it('keeps an image that is larger than the first, and one of several links', async () => {
+    const folder = join(temporaryFolder(), 'photos');
+    writeFiles(folder, {
+      '1-small.png': await scene(1, 48).png().toBuffer(),
+      '2-large.png': await scene(1).png().toBuffer(),
+      '3-few-bytes.jpg': await scene(2).jpeg({ quality: 40 }).toBuffer(),
+      '4-more-bytes.jpg': await scene(2).jpeg({ quality: 95 }).toBuffer(),
+      '5.png': await scene(3).png().toBuffer(),
+      '7.png': await scene(3).png().toBuffer(),
+    });
+    symlinkSync('7.png', join(folder, '6-link.png'));
+    const run = await trainedOn(await photos(['a', 'b'], 6));
+    expect((await dino('dedupe', run, folder, '--no-report')).code).toBe(0);
+    const drop = readFileSync(join(run, 'eval', 'dedupe', 'drop.txt'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(drop.sort()).toEqual(
+      ['1-small.png', '3-few-bytes.jpg', '5.png'].map((name) => join(folder, name)),
+    );
+  });
+
+  it('moves copies away where it is asked to, with their paths, and nothing else', async () => {
+    const folder = await folderWithCopies();
+    const target = join(temporaryFolder(), 'away');
+    const run = await trainedOn(await photos(['a', 'b'], 6));
+    const said = await dino('dedupe', run, folder, '--move', target, '--json');
+    expect(said.code).toBe(0);
+    expect(JSON.parse(said.out)).toMatchObject({ moved: 20, movedTo: target });
+    expect(readdirSync(join(target, 'more'))).toHaveLength(20);
+    expect(readdirSync(join(folder, 'more'))).toEqual([]);
+    expect(readdirSync(folder)).toHaveLength(41);
+    const again = await dino('dedupe', run, folder, '--no-report');
+    expect(again.out).toContain('there are no copies among 40 images');
+    expect(readFileSync(join(run, 'eval', 'dedupe', 'drop.txt'), 'utf8')).toBe('');
+  });
+
+  it('refuses to move out of an archive, and to where the files would be found again', async () => {
+    const folder = join(temporaryFolder(), 'photos');
+    const image = await png(1);
+    writeFiles(folder, { '1.png': image, '2.png': image });
+    const tar = join(temporaryFolder(), 'photos.tar');
+    writeFileSync(tar, tarArchive(['1.png', '2.png'].map((name) => tarMember({ name, data: image }))));
+    const run = await trainedOn(await photos(['a', 'b'], 6));
+    const archive = await dino('dedupe', run, tar, '--move', join(temporaryFolder(), 'away'));
+    expect(archive).toMatchObject({ code: 2 });
+    expect(archive.err).toContain('--move takes files out of a folder');
+    const inside = await dino('dedupe', run, folder, '--move', join(folder, 'away'));
+    expect(inside).toMatchObject({ code: 1 });
+    expect(inside.err).toContain('lie in each other');
+    expect(readdirSync(folder)).toHaveLength(2);
+    expect((await dino('dedupe', run, tar, '--no-report')).out).toContain('copies: 1 of 2 images');
+    expect(readFileSync(join(run, 'eval', 'dedupe', 'drop.txt'), 'utf8')).toBe('2.png\n');
+  });
+
   it('says that there are none, and warns where nearly everything counts', async () => {
-    const images = await photos(['a', 'b'], 5);
-    const run = await trainedOn(images);
-    const none = await dino('dedupe', run, images, '--threshold', '1');
-    expect(none).toMatchObject({ code: 0 });
+    const folder = join(temporaryFolder(), 'photos');
+    for (let i = 0; i < 12; i++) writeFiles(folder, { [`${i}.png`]: await scene(i).png().toBuffer() });
+    const run = await trainedOn(await photos(['a', 'b'], 6));
+    expect(await dino('dedupe', run, folder)).toMatchObject({ code: 0 });
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('There are none.');
-    const all = await dino('dedupe', run, images, '--threshold', '-0.99');
-    expect(all.out).toContain('pairs: 45, groups: 1, images more than one of each: 9');
-    expect(all.err).toContain('100.0 % of all pairs count');
+    for (let i = 0; i < 12; i++)
+      writeFiles(folder, {
+        [`${i}.png`]: await scene(i % 3)
+          .png()
+          .toBuffer(),
+      });
+    const all = await dino('dedupe', run, folder, '--no-report');
+    expect(all.err).toContain('9 of 12 images are called copies: look at the least certain ones');
   });
 
   it('says what is missing: a source, a second image, a sensible threshold', async () => {
@@ -96,60 +190,5 @@ describe('dino dedupe', () => {
       dedupeReport({ source, backbone, weights, engine: ortNode, jpeg: jpegCopy }),
     ).rejects.toThrow('the feature of scene-0 is not finite (NaN)');
     await backbone.dispose();
-  });
-});
-
-describe('pairs of similar rows', () => {
-  const [count, dim] = [30, 4];
-  const random = new Random(6, 'pairs');
-  const values = Float32Array.from({ length: count * dim }, () => random.normal());
-  const cosine = (a: number, b: number) => {
-    const [x, y] = [a, b].map((row) => values.subarray(row * dim, (row + 1) * dim)) as [
-      Float32Array,
-      Float32Array,
-    ];
-    return x.reduce((sum, value, i) => sum + value * y[i]!, 0) / (Math.hypot(...x) * Math.hypot(...y));
-  };
-
-  it('are those that comparing each with each finds, whatever the blocks', async () => {
-    const expected: string[] = [];
-    for (let a = 0; a < count; a++)
-      for (let b = a + 1; b < count; b++) if (cosine(a, b) >= 0.8) expected.push(`${a} ${b}`);
-    expect(expected.length).toBeGreaterThan(10);
-    for (const block of [7, 30, 1024]) {
-      const { pairs, count: found } = await findDuplicates(
-        ortNode,
-        { values, dim },
-        { threshold: 0.8, block },
-      );
-      expect(found).toBe(expected.length);
-      expect(pairs.map(({ a, b }) => `${a} ${b}`).sort()).toEqual([...expected].sort());
-      for (const [i, { similarity, a, b }] of pairs.entries()) {
-        expect(similarity).toBeCloseTo(cosine(a, b), 5);
-        expect(similarity).toBeLessThanOrEqual(pairs[i - 1]?.similarity ?? 1.00001);
-      }
-    }
-  });
-
-  it('keep the most similar ones of too many, and join rows over others', async () => {
-    const all = await findDuplicates(ortNode, { values, dim }, { threshold: 0.8 });
-    const few = await findDuplicates(ortNode, { values, dim }, { threshold: 0.8, keep: 4, block: 5 });
-    expect(few.pairs).toEqual(
-      all.pairs.slice(0, 4).map((pair) => expect.objectContaining({ a: pair.a, b: pair.b })),
-    );
-    expect(few.count).toBe(all.count);
-    expect(few.groups).toEqual(all.groups);
-    // 0 and 2 are both near 1, not near each other; 3 is alone; 4 and 5 are a pair.
-    const angles = [0, 0.3, 0.6, 2, 3, 3.1];
-    const chain = { values: Float32Array.from(angles.flatMap((t) => [Math.cos(t), Math.sin(t)])), dim: 2 };
-    const { groups, count: pairs } = await findDuplicates(ortNode, chain, { threshold: Math.cos(0.4) });
-    expect(groups).toEqual([
-      [0, 1, 2],
-      [4, 5],
-    ]);
-    expect(pairs).toBe(3);
-    await expect(
-      findDuplicates(ortNode, { values: values.subarray(0, 4), dim }, { threshold: 0 }),
-    ).rejects.toThrow('one image has no duplicates');
   });
 });

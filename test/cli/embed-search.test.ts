@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Script } from 'node:vm';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -92,7 +93,9 @@ describe('dino search', () => {
     expect(found).toHaveLength(4);
     expect(found[0]?.path).toBe('b/2.png');
     expect(found[0]?.similarity).toBeCloseTo(1, 5);
-    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('by cosine, exact');
+    const report = readFileSync(join(run, 'report.html'), 'utf8');
+    expect(report).toContain('by cosine, exact');
+    expect(report).toContain('title="b/2.png">b/<wbr>2.<wbr>png');
     expect((await dino('embed', run, images)).code).toBe(0);
     const stored = await dino(
       'search',
@@ -113,6 +116,72 @@ describe('dino search', () => {
     expect(gone).toMatchObject({ code: 0 });
     expect(gone.out).toContain('the 15 most similar of 15 images');
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('no longer there');
+  });
+
+  it('writes a page in which each image leads to its own neighbors', async () => {
+    const images = await photos(['a', 'b', 'c'], 4);
+    const run = await trainedOn(images);
+    const query = join(images, 'b', '2.png');
+    const said = await dino('search', run, query, '--bank', images, '--k', '3', '--json');
+    const { page } = z.object({ page: z.string() }).parse(JSON.parse(said.out));
+    const text = readFileSync(page, 'utf8');
+    expect(text).toContain("default-src 'none'");
+    expect(text).not.toMatch(/(src|href)="(?!data:)/);
+    const [data = '', script = ''] = [...text.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map(
+      (m) => m[1],
+    );
+    expect(() => new Script(script)).not.toThrow();
+    const shown = z
+      .object({
+        names: z.array(z.string()).length(13),
+        k: z.literal(3),
+        neighbors: z.array(z.number().int().min(0).max(12)).length(39),
+        similarities: z.array(z.number().min(-1).max(1)).length(39),
+        columns: z.literal(4),
+        rows: z.literal(4),
+      })
+      .parse(JSON.parse(data));
+    expect(shown.names[0]).toBe(query);
+    // The query lies in the bank as well: the two are each other's nearest.
+    const twin = shown.names.indexOf('b/2.png');
+    expect(shown.neighbors[0]).toBe(twin);
+    expect(shown.neighbors[3 * twin]).toBe(0);
+    expect(shown.similarities[0]).toBeCloseTo(1, 4);
+    for (let i = 0; i < 13; i++) {
+      const own = shown.neighbors.slice(3 * i, 3 * i + 3);
+      expect(new Set(own).size).toBe(3);
+      expect(own).not.toContain(i);
+      const values = shown.similarities.slice(3 * i, 3 * i + 3);
+      expect(values).toEqual(values.toSorted((a, b) => b - a));
+    }
+    // Neighbors are as far from each other in both directions.
+    const back = shown.neighbors.slice(3 * twin, 3 * twin + 3).indexOf(0);
+    expect(shown.similarities[3 * twin + back]).toBe(shown.similarities[0]);
+    const few = await dino(
+      'search',
+      run,
+      query,
+      '--bank',
+      images,
+      '--page_images',
+      '5',
+      '--json',
+      '--no-report',
+    );
+    expect(JSON.parse(few.out)).toMatchObject({ page });
+    expect(readFileSync(page, 'utf8')).toContain('The 5 nearest are here');
+    const none = await dino(
+      'search',
+      run,
+      query,
+      '--bank',
+      images,
+      '--page_images',
+      '0',
+      '--json',
+      '--no-report',
+    );
+    expect(JSON.parse(none.out)).not.toHaveProperty('page');
   });
 
   it('refuses features of another model, damaged and unfinished banks', async () => {

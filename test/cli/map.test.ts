@@ -4,6 +4,7 @@ import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
+import { colourPhoto } from './colour-photos.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -32,7 +33,9 @@ describe('dino map', () => {
           z.object({ name: z.string(), positions: z.array(z.number().min(0).max(1)).length(48) }),
         ),
         names: z.array(z.string()).length(24),
-        classes: z.array(z.string()),
+        colorings: z.array(
+          z.object({ name: z.string(), groups: z.array(z.string()), labels: z.array(z.number()).length(24) }),
+        ),
       })
       .parse(JSON.parse(data));
     expect(held.views.map(({ name }) => name)).toEqual([
@@ -41,7 +44,9 @@ describe('dino map', () => {
       'PCA, trained network',
       'PCA, the same, untrained',
     ]);
-    expect(held.classes).toContain('b<script>');
+    expect(held.colorings.map(({ name }) => name)).toEqual(['class']);
+    expect(held.colorings[0]?.groups).toEqual(['a', 'b<script>', 'c']);
+    expect(page).toContain('[hidden] { display: none !important; }');
     const rows = readFileSync(join(run, 'eval', 'map', 'map.csv'), 'utf8')
       .trim()
       .split('\n');
@@ -66,6 +71,37 @@ describe('dino map', () => {
     const one = await dino('map', run, flat, '--no-report', '--json');
     expect(one).toMatchObject({ code: 0 });
     expect(JSON.parse(one.out)).toMatchObject({ trained: { tsne: null, pca: null } });
+  });
+
+  it('colors images without classes by the folders they lie in and by clusters', async () => {
+    const folder = join(temporaryFolder(), 'loose');
+    for (let i = 0; i < 6; i++) {
+      writeFiles(folder, {
+        [`${i}.png`]: await colourPhoto(0, i),
+        [`trip/${i}.png`]: await colourPhoto(1, i),
+        [`home/deep/${i}.png`]: await colourPhoto(2, i),
+      });
+    }
+    const run = await trainedOn(await photos(['a', 'b'], 4));
+    const said = await dino('map', run, folder, '--iterations', '260', '--json');
+    expect(said).toMatchObject({ code: 0 });
+    const { page } = z.object({ page: z.string() }).parse(JSON.parse(said.out));
+    const [, data = ''] = /<script type[^>]*>([\s\S]*?)<\/script>/.exec(readFileSync(page, 'utf8')) ?? [];
+    const coloring = z.object({ name: z.string(), groups: z.array(z.string()), labels: z.array(z.number()) });
+    const { names, colorings } = z
+      .object({ names: z.array(z.string()), colorings: z.array(coloring) })
+      .parse(JSON.parse(data));
+    const [folders, clusters] = colorings;
+    expect(folders?.name).toBe('folder');
+    for (const [i, name] of names.entries()) {
+      const group = folders?.groups[folders.labels[i] ?? -1];
+      expect(group).toBe(name.includes('/') ? name.split('/')[0] : undefined);
+    }
+    expect(clusters?.name).toBe('cluster');
+    expect(clusters?.groups[0]).toBe('cluster 1');
+    expect(new Set(clusters?.labels).size).toBe(clusters?.groups.length);
+    expect(clusters?.labels).toHaveLength(18);
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('>trip</li>');
   });
 
   it('says what is missing', async () => {

@@ -50,7 +50,15 @@ describe('dino eval masks', () => {
     expect(scores.trained.bestHead).toBeLessThanOrEqual(1);
     const kept: unknown = JSON.parse(readFileSync(join(run, 'eval', 'masks.json'), 'utf8'));
     expect(kept).toMatchObject({ protocol: { images: 4, objects: 5, threshold: 0.6, size: [16] } });
-    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('Objects in the attention');
+    const report = readFileSync(join(run, 'report.html'), 'utf8');
+    expect(report).toContain('Objects in the attention');
+    // Both heads are counted from 1, in the record and in the report.
+    const { images: rows } = z
+      .object({ images: z.array(z.object({ heads: z.array(z.number().int().min(1).max(2)).min(1) })) })
+      .parse(kept);
+    const shown = [...report.matchAll(/trained, head (\d)/g)].map(([, head]) => Number(head));
+    expect(shown.every((head) => head === 1 || head === 2)).toBe(true);
+    for (const { heads } of rows) expect(shown).toContain(heads[0]);
   });
 
   it('leaves out images without mask, files that are no images and empty masks, and says so', async () => {

@@ -1,6 +1,6 @@
 /** Checks that a document's tags nest and its attributes are quoted: stricter than a browser, enough for pages we write. */
 
-const voidTags = new Set(['meta', 'img', 'br', 'hr', 'link', 'input']);
+const voidTags = new Set(['meta', 'img', 'br', 'hr', 'link', 'input', 'wbr']);
 
 /** The names of the elements in document order. Throws at the first thing that is not well-formed. */
 export function elementNames(document: string): string[] {

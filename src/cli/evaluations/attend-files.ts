@@ -4,6 +4,7 @@ import { type Attended, clearestHead, patchColors, patchSimilarity } from '../..
 import { enlargeMask } from '../../eval/attention-maps.ts';
 import { serializeNpy } from '../../format/npy.ts';
 import type { Image } from '../../image/image.ts';
+import { headNumber } from '../../report/head-label.ts';
 import { encodePng } from '../../report/png.ts';
 import { brightestValue, heatTile, maskOverlay } from '../../report/tiles.ts';
 
@@ -42,7 +43,7 @@ export async function attendedPictures(
   };
 }
 
-/** Every file of one image by its name. */
+/** Every file of one image by its name; heads are counted from 1 in names, and are in order in arrays. */
 export async function attendedFiles(
   attended: Attended,
   pictures: AttendedPictures,
@@ -60,8 +61,8 @@ export async function attendedFiles(
     files.set(name, await encodePng({ width, height, channels: 1, data: data.map((x) => 255 * x) }));
   };
   for (let head = 0; head < heads; head++) {
-    await heat(`attn-head${head}.png`, maps.subarray(head * patches, (head + 1) * patches));
-    await binary(`mask-head${head}.png`, masks.subarray(head * patches, (head + 1) * patches));
+    await heat(`attn-head${headNumber(head)}.png`, maps.subarray(head * patches, (head + 1) * patches));
+    await binary(`mask-head${headNumber(head)}.png`, masks.subarray(head * patches, (head + 1) * patches));
   }
   await heat('attn-mean.png', mean);
   await binary('mask-mean.png', meanMask);

@@ -10,6 +10,7 @@ import { type Attended, attend as attendImage, patchAt } from '../../eval/attend
 import { bootstrapMeans } from '../../eval/bootstrap.ts';
 import type { Image } from '../../image/image.ts';
 import type { TileBlock } from '../../report/blocks.ts';
+import { headLabel } from '../../report/head-label.ts';
 import { picture } from '../../report/pictures.ts';
 import { encodePng } from '../../report/png.ts';
 import { brightestValue, heatTile, maskOverlay } from '../../report/tiles.ts';
@@ -23,7 +24,7 @@ const SHOWN = 12;
 
 export const attend = defineEvaluation({
   name: 'attend',
-  summary: 'attention maps, masks and patch colours of images',
+  summary: 'attention maps, masks and patch colors of images; heads are counted from 1',
   usage: '<run> <image, folder or video> ...',
   words: Number.POSITIVE_INFINITY,
   fields: {
@@ -120,7 +121,7 @@ export const attend = defineEvaluation({
           tiles: [
             await tile(pictures.input, 'input', false),
             await tile(pictures.mean, 'mean attention'),
-            await tile(pictures.overlay, `mask of head ${pictures.overlayHead}`, false),
+            await tile(pictures.overlay, `mask of ${headLabel(pictures.overlayHead)}`, false),
             await tile(pictures.colors, 'patch colours (PCA)'),
             ...(pictures.similarity === undefined
               ? []
@@ -146,7 +147,7 @@ export const attend = defineEvaluation({
     }
     const heads = areas[0]?.trained.length ?? 0;
     const column = (of: 'trained' | 'untrained', head: number) => areas.map((each) => each[of][head] ?? 0);
-    const titles = [...Array.from({ length: heads - 1 }, (_, head) => `head ${head}`), 'mean head'];
+    const titles = [...Array.from({ length: heads - 1 }, (_, head) => headLabel(head)), 'mean head'];
     const table = titles.map((title, head) => {
       const both = [column('trained', head), column('untrained', head)];
       const intervals = bootstrapMeans(both);

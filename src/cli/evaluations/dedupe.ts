@@ -1,156 +1,161 @@
-/** `dino dedupe`: near duplicates in a folder. It only says what it finds: no file is touched. */
+/** `dino dedupe`: copies in a folder, which of them to keep, and a list of the others. It moves files only where it is asked to. */
+import { join } from 'node:path';
 import { z } from 'zod';
-import type { Source } from '../../data/source.ts';
+import { imageFiles } from '../../data/image-files.ts';
+import { checkMoveTarget, moveFiles } from '../../data/move-files.ts';
 import { type DedupeReport, dedupeReport } from '../../eval/dedupe-report.ts';
-import type { SimilarPair } from '../../eval/duplicates.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
-import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { dedupeBlocks, describeCopy, type FoundCopy } from './dedupe-blocks.ts';
 import { capitalised, defineEvaluation } from './evaluation.ts';
-import { thumbnails } from './thumbnails.ts';
 
 const usage = '<run> <source>';
-/** Pairs that are printed, and shown from each end of the list. */
+/** Copies that are printed. */
 const PRINTED = 20;
-const SHOWN_PAIRS = 12;
-const SHOWN_GROUPS = 12;
-const SHOWN_IMAGES = 10;
-/** Shares of all pairs, and of changed copies with another image as similar, that few folders have. */
-const SUSPICIOUS = 0.02;
-const CONFUSED = 0.1;
+/** A larger share of copies than this is rare enough to look twice. */
+const SUSPICIOUS = 0.3;
 
 export const dedupe = defineEvaluation({
   name: 'dedupe',
-  summary: 'near duplicates in a folder: pairs and groups; no file is touched',
+  summary: 'copies in a folder: which image to keep, and a list of the files to drop; no file is deleted',
   usage,
   words: 1,
   fields: {
+    agreement: z
+      .number()
+      .gt(0)
+      .max(1)
+      .describe(
+        'least agreement of the pixels of a copy, 0 to 1; unless given measured, so that no two different images count',
+      ),
     threshold: z
       .number()
       .gt(-1)
       .max(1)
-      .describe(
-        'least cosine of a pair; measured unless given, on copies that are cut and compressed a little',
-      ),
-    seed: z.number().int().min(0).describe('of those copies; 0 unless given'),
+      .describe('least cosine of the features of a copy, besides; any unless given'),
+    move: z
+      .string()
+      .describe('a folder: the files to drop are moved there, with their paths; nothing is deleted'),
+    seed: z.number().int().min(0).describe('of the copies that are made to measure; 0 unless given'),
   },
-  async run({ threshold, seed = 0 }, { subject, backbone, engine, paths, onProgress, warn, write }) {
+  async run({ agreement, threshold, move, seed = 0 }, context) {
+    const { subject, backbone, engine, paths, onProgress, warn, write } = context;
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino dedupe ${usage}`);
     const source = openImages(path, { channels: subject.channels }, warn);
+    const root = source.spec.kind === 'folder' ? source.spec.root : undefined;
+    if (move !== undefined) {
+      if (root === undefined)
+        throw new UsageError(
+          `--move takes files out of a folder, and ${path} is none: unpack it first, or leave --move out and use the list.`,
+        );
+      checkMoveTarget(root, move);
+    }
+    const { bytes, linked } = imageFiles(source);
     const report = await dedupeReport({
       source,
       backbone,
       weights: subject.trained,
       engine,
+      agreement,
       threshold,
+      bytes,
+      pinned: linked,
       jpeg: jpegCopy,
       seed,
       onProgress,
     });
-    const { pairs, groups, count, measured, indices, share, skipped } = report;
-    const key = (row: number): string => source.key(indices[row] ?? 0);
+    const { groups, images, check, similarity, skipped } = report;
     for (const { reason } of skipped) warn(`skipped: ${reason}`);
-    if (share > SUSPICIOUS || (measured?.confused ?? 0) > CONFUSED) {
-      const found =
-        measured === undefined
-          ? `${(100 * share).toFixed(1)} % of all pairs count`
-          : `${(100 * measured.confused).toFixed(0)} % of the changed copies have another image as similar as their own`;
+    const key = (row: number): string => source.key(images[row]?.index ?? 0);
+    const copies: FoundCopy[] = groups.flatMap(({ kept, copies: each }) =>
+      each.map((copy) => ({ kept, ...copy })),
+    );
+    if (copies.length > SUSPICIOUS * images.length && images.length >= 10)
       warn(
-        `${found}: either the folder is full of duplicates, or the network hardly tells its images apart; look at the least similar pairs, train longer, or give a higher --threshold.`,
+        `${copies.length} of ${images.length} images are called copies: look at the least certain ones in the report before you drop any, or give a higher --agreement.`,
       );
-    }
-    if (pairs.length < count) warn(`${pairs.length} of ${count} pairs are kept, the most similar ones.`);
+    const dropped = copies.map(({ row }) => key(row));
     const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+    const listed = dropped.map((name) => `${root === undefined ? name : join(root, name)}\n`).join('');
     const files = [
-      write('pairs.json', json(pairs.map(({ a, b, similarity }) => ({ a: key(a), b: key(b), similarity })))),
-      write('groups.json', json(groups.map((rows) => rows.map(key)))),
+      write('drop.txt', new TextEncoder().encode(listed)),
+      write(
+        'groups.json',
+        json(groups.map((group) => [group.kept, ...group.copies.map(({ row }) => row)].map(key))),
+      ),
+      write(
+        'pairs.json',
+        json(
+          copies.map(({ kept, row, exact, agreement: agreed, mirrored }) => ({
+            a: key(kept),
+            b: key(row),
+            similarity: similarity(kept, row),
+            agreement: agreed,
+            exact,
+            mirrored,
+          })),
+        ),
+      ),
     ];
-    const how =
-      measured === undefined
-        ? 'as given'
-        : `95 % of ${measured.images} images are so similar to a copy cut by 5 % and compressed by JPEG 50, ${(100 * measured.confused).toFixed(0)} % of these also to another image`;
-    const protocol = `near duplicates among ${indices.length} images: cosine of at least ${report.threshold.toFixed(4)} (${how}), class token or pooled feature at ${subject.size} pixels`;
-    const copies = groups.reduce((sum, rows) => sum + rows.length - 1, 0);
+    const blocks = await dedupeBlocks(report, source, copies);
+    if (move !== undefined && root !== undefined) moveFiles(root, dropped, move);
+    const exact = copies.filter((copy) => copy.exact).length;
+    const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? 'measured' : 'as given'}), among those that the network at ${subject.size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
     return {
       protocol,
       table: [
-        ['pair', 'similarity'],
-        ...pairs
-          .slice(0, PRINTED)
-          .map(({ a, b, similarity }) => [`${key(a)}  ${key(b)}`, similarity.toFixed(4)]),
-        ...(pairs.length > PRINTED ? [[`and ${count - PRINTED} more`]] : []),
-        [`pairs: ${count}, groups: ${groups.length}, images more than one of each: ${copies}`],
+        ['copy', 'kept', 'how'],
+        ...copies.slice(0, PRINTED).map((copy) => [key(copy.row), key(copy.kept), describeCopy(copy)]),
+        ...(copies.length > PRINTED ? [[`and ${copies.length - PRINTED} more`]] : []),
+        [],
+        [summary(report, copies.length, exact)],
+        [describeCheck(report)],
+        ...(move === undefined ? [] : [[`${dropped.length} files were moved to ${move}`]]),
         ...files.map((file) => [file]),
       ],
-      scores: { threshold: report.threshold, pairs: count, groups: groups.length, copies, files },
-      details: {
-        protocol: { size: subject.size, images: indices.length, seed },
-        ...(measured === undefined ? {} : { measured }),
-        skipped,
+      scores: {
+        images: images.length,
+        agreement: report.agreement,
+        ...(threshold === undefined ? {} : { threshold }),
+        pairs: copies.length,
+        groups: groups.length,
+        copies: copies.length,
+        exact,
+        ...(move === undefined ? {} : { moved: dropped.length, movedTo: move }),
+        files,
       },
+      details: { protocol: { size: subject.size, seed }, check, skipped },
       section: {
-        title: 'Near duplicates',
-        intro: `${capitalised(protocol)}. ${count} pairs form ${groups.length} groups; keeping one image of each would leave ${copies} out. No file was touched.`,
-        blocks: await pictures(report, source),
+        title: 'Copies',
+        intro: `${capitalised(protocol)}. ${summary(report, copies.length, exact)}. ${describeCheck(report)}.`,
+        blocks: [{ kind: 'text', text: advice(files[0] ?? '', path, copies.length, move) }, ...blocks],
       },
     };
   },
 });
 
-async function pictures({ pairs, groups, indices }: DedupeReport, source: Source): Promise<Block[]> {
-  if (pairs.length === 0) return [{ kind: 'text', text: 'There are none.' }];
-  const tilesOf = async (rows: readonly number[]) => {
-    const numbers = rows.map((row) => indices[row] ?? 0);
-    const drawn = await thumbnails(source, numbers);
-    return drawn.map((picture, i) => {
-      const name = source.key(numbers[i] ?? 0);
-      return { picture, name, caption: name.split('/').at(-1) ?? name };
-    });
-  };
-  const pairBlock = async (title: string, caption: string, shown: readonly SimilarPair[]): Promise<Block> => {
-    const drawn = [];
-    for (const { a, b, similarity } of shown)
-      drawn.push({ title: `similarity ${similarity.toFixed(4)}`, tiles: await tilesOf([a, b]) });
-    return { kind: 'tiles', title, caption, compact: true, groups: drawn };
-  };
-  const best = apart(pairs, SHOWN_PAIRS);
-  const worst = apart(pairs.filter((pair) => !best.includes(pair)).reverse(), SHOWN_PAIRS);
-  const blocks = [await pairBlock('The most similar pairs', 'These should be copies of each other.', best)];
-  if (worst.length > 0) {
-    blocks.push(
-      await pairBlock(
-        'The least similar pairs that count',
-        'If these are no copies, the threshold is too low for your purpose: give a higher --threshold.',
-        worst,
-      ),
-    );
-  }
-  const large = groups.filter((rows) => rows.length > 2).slice(0, SHOWN_GROUPS);
-  if (large.length > 0) {
-    const drawn = [];
-    for (const rows of large)
-      drawn.push({ title: `${rows.length} images`, tiles: await tilesOf(rows.slice(0, SHOWN_IMAGES)) });
-    blocks.push({
-      kind: 'tiles',
-      title: 'Groups of three and more',
-      caption: 'Images that pairs connect, the largest groups first.',
-      groups: drawn,
-    });
-  }
-  return blocks;
+function summary({ groups, images }: DedupeReport, copies: number, exact: number): string {
+  if (copies === 0) return `there are no copies among ${images.length} images`;
+  return `copies: ${copies} of ${images.length} images, in ${groups.length} groups; with exactly the same pixels: ${exact}`;
 }
 
-/** The first pairs, none with an image of another: many copies of one image would hide the rest. */
-function apart(pairs: readonly SimilarPair[], count: number): SimilarPair[] {
-  const used = new Set<number>();
-  const chosen: SimilarPair[] = [];
-  for (const pair of pairs) {
-    if (chosen.length === count) break;
-    if (used.has(pair.a) || used.has(pair.b)) continue;
-    chosen.push(pair);
-    used.add(pair.a).add(pair.b);
-  }
-  return chosen;
+/** What was measured on the folder itself. */
+function describeCheck({
+  check: { different, nearest, altered, recognized },
+  agreement,
+}: DedupeReport): string {
+  const strangers =
+    different === 0
+      ? 'there were no pairs of different images to compare with'
+      : `of ${different} pairs of different images the most alike agree by ${nearest.toFixed(3)}, and ${agreement.toFixed(3)} is asked for`;
+  return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized`;
+}
+
+function advice(list: string, path: string, copies: number, move: string | undefined): string {
+  if (copies === 0) return 'There are none.';
+  if (move !== undefined)
+    return `The ${copies} copies were moved to ${move}, with their paths; ${list} lists them.`;
+  return `${list} lists the files that can go; of each group the largest image stays. dino dedupe <run> ${path} --move <folder> moves them away. Nothing is ever deleted.`;
 }

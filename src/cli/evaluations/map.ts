@@ -8,11 +8,12 @@ import {
   type MapMethod,
   type MappedNetwork,
 } from '../../eval/feature-map.ts';
+import { folderGroups } from '../../eval/image-groups.ts';
 import type { Block } from '../../report/blocks.ts';
-import { renderMapPage } from '../../report/map-page.ts';
+import { type MapColoring, renderMapPage } from '../../report/map-page.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { makeAtlas } from './atlas.ts';
+import { makeAtlas, smallImages } from './atlas.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
@@ -26,6 +27,8 @@ const methods: readonly (readonly [MapMethod, string])[] = [
 ];
 /** Points of a scatter in the report; the page shows all. */
 const DRAWN = 1500;
+/** Side of a small picture: 5000 of them stay below 16 megapixels, which phones can show. */
+const SIDE = 44;
 const ADVICE =
   'Look for images of one kind that lie together, and for strangers among them. t-SNE keeps neighbours; distances between groups, sizes of groups and gaps mean nothing. PCA keeps large distances and shows only two directions of many.';
 
@@ -59,7 +62,7 @@ export const map = defineEvaluation({
       seed,
       onProgress,
     });
-    const { indices, labels, maps } = found;
+    const { indices, maps } = found;
     warnOfSkipped(found.skipped, warn);
     if (found.perplexity < perplexity) {
       warn(
@@ -75,8 +78,10 @@ export const map = defineEvaluation({
     const protocol = `Map of ${indices.length} images${indices.length < source.length ? ` of ${source.length}` : ''}: L2-normalised features at ${subject.size} pixels, PCA to ${found.components}, t-SNE with perplexity ${Number(found.perplexity.toFixed(1))}, ${iterations} iterations`;
     const scoreName = `${MAP_NEIGHBOURS}-NN in the map, %`;
     onProgress('pictures', 0, indices.length);
-    const atlas = await makeAtlas(source, indices);
+    const atlas = await makeAtlas(smallImages(source, indices, SIDE), indices.length, SIDE);
     const names = Array.from(indices, (index) => source.key(index));
+    const colorings = colorsOf(found, names, source.classes);
+    const [coloring] = colorings;
     const page = renderMapPage({
       title: `Map of ${basename(source.name)}`,
       intro: ADVICE,
@@ -88,8 +93,7 @@ export const map = defineEvaluation({
           : { note: `${scoreName}: ${withInterval(accuracy.value, accuracy.interval)}` }),
       })),
       names,
-      labels,
-      classes: source.classes,
+      colorings,
       atlas,
     });
     const file = write('map.html', new TextEncoder().encode(page));
@@ -121,10 +125,10 @@ export const map = defineEvaluation({
         kind: 'scatter',
         title: `${methodName}, ${networkName}`,
         caption: every === 1 ? caption : `${caption} One point in ${every} is drawn.`,
-        groups: source.classes.length > 1 ? source.classes : [],
+        groups: coloring?.groups ?? [],
         points: names.flatMap((name, i) =>
           i % every === 0
-            ? [{ x: positions[2 * i]!, y: positions[2 * i + 1]!, group: labels[i]!, name }]
+            ? [{ x: positions[2 * i]!, y: positions[2 * i + 1]!, group: coloring?.labels[i] ?? -1, name }]
             : [],
         ),
       });
@@ -162,7 +166,10 @@ export const map = defineEvaluation({
           images: indices.length,
         },
         images: names,
-        labels: Array.from(labels, (label) => source.classes[label] ?? null),
+        labels: Array.from(found.labels, (label) => source.classes[label] ?? null),
+        ...(found.clusters === undefined
+          ? {}
+          : { clusters: Array.from(found.clusters, (cluster) => cluster + 1) }),
         positions: Object.fromEntries(
           networks.map(([network]) => [
             network,
@@ -180,6 +187,23 @@ export const map = defineEvaluation({
     };
   },
 });
+
+/** What images can be colored by: their classes; without any, the folders they lie in and the clusters of their features. */
+function colorsOf(
+  { labels, clusters }: FeatureMaps,
+  names: readonly string[],
+  classes: readonly string[],
+): MapColoring[] {
+  if (classes.length > 1) return [{ name: 'class', groups: classes, labels }];
+  const folders = folderGroups(names);
+  const colorings: MapColoring[] = folders === undefined ? [] : [{ name: 'folder', ...folders }];
+  if (clusters !== undefined) {
+    const count = clusters.reduce((most, cluster) => Math.max(most, cluster + 1), 0);
+    const groups = Array.from({ length: count }, (_, i) => `cluster ${i + 1}`);
+    colorings.push({ name: 'cluster', groups, labels: clusters });
+  }
+  return colorings;
+}
 
 /** One line an image. */
 function asCsv({ maps, labels }: FeatureMaps, names: readonly string[], classes: readonly string[]): string {

@@ -10,6 +10,7 @@ import {
 } from '../../eval/mask-report.ts';
 import { type Mask, maskUnion } from '../../image/mask.ts';
 import type { Tile } from '../../report/blocks.ts';
+import { headLabel, headNumber } from '../../report/head-label.ts';
 import { maskOverlay } from '../../report/tiles.ts';
 import { UsageError } from '../flags.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
@@ -20,7 +21,7 @@ const SHOWN = 6;
 
 export const masks = defineEvaluation({
   name: 'masks',
-  summary: 'how well attention covers objects: Jaccard of the best head, CorLoc',
+  summary: 'how well attention covers objects: Jaccard of the best head (counted from 1), CorLoc',
   usage: '<run> --images <folder> --masks <folder>',
   fields: {
     images: z.string().describe('a folder of images'),
@@ -95,8 +96,8 @@ export const masks = defineEvaluation({
         const mask = found.subarray(head * patches, (head + 1) * patches);
         tiles.push({
           picture: await smallPicture(maskOverlay(view.image, mask, rows, columns)),
-          name: `${maskContenderTitles[name]}, head ${head}, on ${given.name}`,
-          caption: `${name}, head ${head}: ${mean(scores[name].best).toFixed(2)}`,
+          name: `${maskContenderTitles[name]}, ${headLabel(head)}, on ${given.name}`,
+          caption: `${name}, ${headLabel(head)}: ${mean(scores[name].best).toFixed(2)}`,
         });
       }
       return tiles;
@@ -136,7 +137,7 @@ export const masks = defineEvaluation({
         images: report.images.map(({ name, scores: each }) => ({
           name,
           trained: each.trained.best,
-          heads: each.trained.bestHeads,
+          heads: each.trained.bestHeads.map(headNumber),
           untrained: each.untrained.best,
         })),
       },

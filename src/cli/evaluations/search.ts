@@ -1,4 +1,4 @@
-/** `dino search`: the images of a bank that are most similar to one. */
+/** `dino search`: the images of a bank that are most similar to one, as a list and as a page to go on in. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import {
   networkFingerprint,
   openFeatureBank,
 } from '../../data/feature-bank.ts';
-import { openSource, type Source } from '../../data/source.ts';
+import { openSource } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import { type SearchBlock, searchBlocks } from '../../eval/search.ts';
 import type { Subject } from '../../eval/subject.ts';
@@ -18,11 +18,11 @@ import { meanFeatures, type ViewCount, viewCounts, viewsOf, viewTitles } from '.
 import { decode } from '../../image/decode-node.ts';
 import type { Image } from '../../image/image.ts';
 import { normalizationTable, normalize } from '../../image/normalize.ts';
-import type { Tile } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { capitalised, defineEvaluation, type EvaluationContext, viewsField } from './evaluation.ts';
-import { thumbnail, thumbnails } from './thumbnails.ts';
+import { foundTiles, type PicturedRows, searchPage } from './search-result.ts';
+import { thumbnail } from './thumbnails.ts';
 
 const usage = '<run> <image> --bank <path>';
 
@@ -30,10 +30,8 @@ const usage = '<run> <image> --bank <path>';
 interface Searched {
   readonly blocks: Iterable<SearchBlock> | AsyncIterable<SearchBlock>;
   path(row: number): string;
-  /** Images of the rows, where they can still be read. */
-  images(
-    rows: readonly number[],
-  ): { readonly source: Source; readonly indices: readonly number[] } | undefined;
+  /** Images of the rows; undefined where all are gone. */
+  images(rows: readonly number[]): PicturedRows | undefined;
   size(): number;
   readonly what: string;
   readonly views: ViewCount;
@@ -47,10 +45,15 @@ export const search = defineEvaluation({
   fields: {
     bank: z.string().describe('images to look among, or a folder that dino embed wrote'),
     k: z.number().int().min(1).describe('how many images; 20 unless given'),
+    pageImages: z
+      .number()
+      .int()
+      .min(0)
+      .describe('most images in the page to click through; 500 unless given, 0 for no page'),
     views: viewsField,
   },
-  async run({ bank, k = 20, views: given }, context) {
-    const { subject, backbone, engine, paths } = context;
+  async run({ bank, k = 20, pageImages = 500, views: given }, context) {
+    const { subject, backbone, engine, paths, onProgress, warn, write } = context;
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which image? dino search ${usage}`);
     if (bank === undefined)
@@ -69,42 +72,57 @@ export const search = defineEvaluation({
       backbone.dim,
       viewsOf(image, subject.size, views).map(pixelsOf),
     );
-    const found = await searchBlocks(engine, query, searched.blocks, k);
+    const near = await searchBlocks(engine, query, searched.blocks, Math.max(k, pageImages));
+    const found = near.slice(0, k);
     const protocol = `the ${found.length} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}`;
-    const shown = searched.images(found.map(({ row }) => row));
-    const pictures = shown === undefined ? [] : await thumbnails(shown.source, shown.indices);
+    const pictured = searched.images(near.map(({ row }) => row));
+    const name = (row: number): string => searched.path(row);
+    const shown = near.slice(0, pageImages);
+    let file: string | undefined;
+    if (pictured !== undefined && shown.length > 0) {
+      onProgress('pictures of the page', 0, shown.length);
+      const all = shown.length === searched.size();
+      const page = await searchPage(engine, {
+        path,
+        image,
+        query,
+        near: shown,
+        pictured,
+        name,
+        k,
+        intro: `${capitalised(protocol)}. ${all ? 'All of these images are here' : `The ${shown.length} nearest are here, and neighbors are looked for among these`}: click one to go on from it.`,
+      });
+      file = write('search.html', new TextEncoder().encode(page));
+      warn(`The page to go on in: ${file}`);
+    }
     return {
       protocol,
       table: [
         ['image', 'similarity'],
-        ...found.map(({ row, similarity }) => [searched.path(row), similarity.toFixed(4)]),
+        ...found.map(({ row, similarity }) => [name(row), similarity.toFixed(4)]),
+        ...(file === undefined ? [] : [[file]]),
       ],
       scores: {
         query: path,
-        found: found.map(({ row, similarity }) => ({ path: searched.path(row), similarity })),
+        found: found.map(({ row, similarity }) => ({ path: name(row), similarity })),
+        ...(file === undefined ? {} : { page: file }),
       },
       details: { protocol: { size: subject.size, views, bank, images: searched.size() } },
       section: {
         title: 'Search',
-        intro: `${capitalised(protocol)}. Does it find what you would call similar, or only the same colours?`,
+        intro: `${capitalised(protocol)}. Does it find what you would call similar, or only the same colors?${file === undefined ? '' : ' The page eval/search/search.html in the run folder goes on from each of them.'}`,
         blocks: [
           {
             kind: 'tiles',
             title: basename(path),
-            ...(shown === undefined
+            ...(pictured === undefined
               ? { caption: `The images of ${searched.what} are no longer there to be shown.` }
               : {}),
             groups: [
               {
                 tiles: [
-                  { picture: await thumbnail(image), name: path, caption: 'query' },
-                  ...pictures.map(
-                    (each, i): Tile => ({
-                      picture: each,
-                      name: `${searched.path(found[i]?.row ?? 0)}, similarity ${found[i]?.similarity.toFixed(4)}`,
-                      caption: found[i]?.similarity.toFixed(3) ?? '',
-                    }),
-                  ),
+                  { picture: await thumbnail(image), name: path, caption: 'query', file: basename(path) },
+                  ...(pictured === undefined ? [] : await foundTiles(found, pictured, name)),
                 ],
               },
             ],
@@ -147,7 +165,7 @@ function embedded(
       const wanted = new Map(rows.map((row) => [bank.paths[row], -1]));
       for (let i = 0; i < source.length; i++) if (wanted.has(source.key(i))) wanted.set(source.key(i), i);
       const indices = rows.map((row) => wanted.get(bank.paths[row]) ?? -1);
-      return indices.includes(-1) ? undefined : { source, indices };
+      return indices.every((index) => index < 0) ? undefined : { source, indices };
     },
   };
 }

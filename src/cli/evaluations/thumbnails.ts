@@ -21,9 +21,9 @@ export function smallPicture(image: Image, side = 128): Promise<Picture> {
   );
 }
 
-/** Thumbnails of some images, in order. */
+/** Thumbnails of some images, in order; large files are shrunk while they are decoded, which is several times faster. */
 export async function thumbnails(source: Source, indices: Iterable<number>, side = SIDE): Promise<Picture[]> {
-  const reader = openReader(source.spec);
+  const reader = openReader(source.spec, 2 * side);
   try {
     const pictures: Picture[] = [];
     for (const index of indices) pictures.push(await thumbnail(await reader.read(index), side));

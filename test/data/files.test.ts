@@ -1,0 +1,66 @@
+import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { imageFiles } from '../../src/data/image-files.ts';
+import { checkMoveTarget, moveFiles } from '../../src/data/move-files.ts';
+import { openSource, scenesSource } from '../../src/data/source.ts';
+import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from './fixtures.ts';
+
+describe('the files of a source', () => {
+  it('have sizes in folders and archives, and links are told', async () => {
+    const root = join(temporaryFolder(), 'photos');
+    const image = await png(1);
+    writeFiles(root, { 'a.png': image, 'b/c.png': await png(2), 'd.png': await png(3) });
+    symlinkSync('a.png', join(root, 'e.png'));
+    linkSync(join(root, 'd.png'), join(root, 'f.png'));
+    const source = openSource(root);
+    const { bytes, linked } = imageFiles(source);
+    const key = (index: number): string => source.key(index);
+    expect([...linked].map(key).sort()).toEqual(['a.png', 'd.png', 'e.png', 'f.png']);
+    const at = Array.from({ length: source.length }, (_, i) => i).find((i) => key(i) === 'a.png') ?? -1;
+    expect(bytes(at)).toBe(image.length);
+    const tar = join(temporaryFolder(), 'photos.tar');
+    writeFileSync(tar, tarArchive([tarMember({ name: 'x.png', data: image })]));
+    expect(imageFiles(openSource(tar)).bytes(0)).toBe(image.length);
+    expect(imageFiles(scenesSource({ count: 1 })).bytes(0)).toBe(0);
+  });
+});
+
+describe('moving files', () => {
+  it('keeps their paths and their bytes', () => {
+    const folder = temporaryFolder();
+    const [root, target] = [join(folder, 'photos'), join(folder, 'copies', 'deep')];
+    writeFiles(root, { 'a/1.txt': 'one', 'a/2.txt': 'two', '3.txt': 'three' });
+    moveFiles(root, ['a/1.txt', '3.txt'], target);
+    expect(readFileSync(join(target, 'a', '1.txt'), 'utf8')).toBe('one');
+    expect(readFileSync(join(target, '3.txt'), 'utf8')).toBe('three');
+    expect(existsSync(join(root, '3.txt'))).toBe(false);
+    expect(readFileSync(join(root, 'a', '2.txt'), 'utf8')).toBe('two');
+  });
+
+  it('writes over nothing, and refuses folders that lie in each other', () => {
+    const folder = temporaryFolder();
+    const [root, target] = [join(folder, 'photos'), join(folder, 'copies')];
+    writeFiles(folder, { 'photos/1.txt': 'one', 'photos/2.txt': 'two', 'copies/2.txt': 'other', file: '' });
+    expect(() => moveFiles(root, ['1.txt', '2.txt'], target)).toThrow(
+      /2\.txt exists already, and nothing was moved/,
+    );
+    expect(existsSync(join(root, '1.txt'))).toBe(true);
+    expect(readFileSync(join(target, '2.txt'), 'utf8')).toBe('other');
+    for (const inside of [root, join(root, 'copies'), folder])
+      expect(() => checkMoveTarget(root, inside)).toThrow('lie in each other');
+    expect(() => checkMoveTarget(root, join(folder, 'file'))).toThrow('is a file: give a folder');
+    expect(() => checkMoveTarget(root, join(folder, 'photos2'))).not.toThrow();
+    mkdirSync(join(folder, '..photos'));
+    expect(() => checkMoveTarget(root, join(folder, '..photos'))).not.toThrow();
+  });
+
+  it('says how many were moved where one cannot be', () => {
+    const folder = temporaryFolder();
+    const [root, target] = [join(folder, 'photos'), join(folder, 'copies')];
+    writeFiles(root, { '1.txt': 'one' });
+    expect(() => moveFiles(root, ['1.txt', 'gone.txt'], target)).toThrow(
+      /gone\.txt could not be moved .*; 1 of 2 files were moved/,
+    );
+  });
+});
