@@ -1,7 +1,13 @@
-/** Takes the marks of install scripts out of package-lock.json; npm calls it whenever it has changed node_modules. */
+/**
+ * Takes the marks of install scripts out of package-lock.json. No dependency needs its script, and that of onnxruntime-node
+ * fetches files for CUDA that nothing here uses. npm 10 and 11 run the scripts of marked packages; newer ones ask `allowScripts`
+ * in package.json. Changing dependencies may bring marks back: a test notices, and this takes them out again.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { lockText, markedPackages, parseLock, withoutMarks } from './lock-file.ts';
 
 const file = new URL('../package-lock.json', import.meta.url);
-const lock = parseLock(readFileSync(file, 'utf8'));
-if (markedPackages(lock).length > 0) writeFileSync(file, lockText(withoutMarks(lock)));
+const text = readFileSync(file, 'utf8');
+const unmarked: unknown = JSON.parse(text, (name, value: unknown) =>
+  name === 'hasInstallScript' ? undefined : value,
+);
+writeFileSync(file, `${JSON.stringify(unmarked, null, 2)}\n`);

@@ -63,7 +63,7 @@ describe('dino eval knn', () => {
     expect(await dino('eval', 'knn', run, '--test', images)).toMatchObject({ code: 2 });
     const one = await dino('eval', 'knn', run, '--train', await photos(['only'], 6));
     expect(one.err).toContain('only one class ("only")');
-    expect((await dino('eval', 'kn', run)).err).toContain('Did you mean knn?');
+    expect((await dino('eval', 'kn', run)).err).toContain('Did you mean dino eval knn?');
     const best = await dino('eval', 'knn', run, '--train', images, '--test', images, '--checkpoint', 'best');
     expect(best.err).toContain('best.safetensors does not exist');
   });
