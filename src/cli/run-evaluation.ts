@@ -8,10 +8,12 @@ import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { openSubject } from '../eval/subject.ts';
 import { encodeSection } from '../report/stored-section.ts';
-import type { Evaluation } from './evaluations/evaluation.ts';
+import { capitalised, type Evaluation, type EvaluationResult } from './evaluations/evaluation.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
+import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
 import { progressLine } from './progress.ts';
+import { shellWords } from './shell-words.ts';
 import { writeEvaluationReport, writeRunReport } from './write-report.ts';
 
 const common = {
@@ -22,6 +24,7 @@ const common = {
   heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
   allowMissing: z.string().describe('names of tensors that a file of weights may lack, with commas between'),
   threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
+  ...preprocessingFields,
 };
 
 /**
@@ -52,15 +55,17 @@ export async function runEvaluation(
   if (run === undefined) throw new UsageError(`Which run? ${usage}`);
   const given = z.object(common).partial().parse(values);
   const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
+  const asked = askedPreprocessing(values);
   const subject = openSubject(await localWeights(run), {
     checkpoint,
+    preprocessing: asked,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
   });
   const { folder } = subject;
   const engine = withThreads(ortNode, threads);
-  const backbone = new FrozenBackbone(subject.backbone, subject.size, engine, { threads });
+  const backbone = new FrozenBackbone(subject.backbone, subject.preprocessing, engine, { threads });
   const line = progressLine(process.stderr);
   if (subject.allowed.length > 0)
     line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
@@ -79,12 +84,16 @@ export async function runEvaluation(
       return folder.file(name);
     },
   });
-  const result = await measured.finally(async () => {
+  const computed = await measured.finally(async () => {
     line.end();
     await backbone.dispose();
   });
+  const seen = preprocessingSentence(subject, asked, computed.shown);
+  const result = seen === undefined ? computed : withSentence(computed, seen);
   const of = subject.record === undefined ? {} : { checkpoint };
-  const record = { ...result.scores, ...of, ...result.details };
+  const { preprocessing } = subject;
+  const command = `npx ${words} ${shellWords(args)}`;
+  const record = { ...result.scores, ...of, ...result.details, preprocessing, command };
   folder.writeTextAtomic(`eval/${evaluation.name}.json`, `${JSON.stringify(record, null, 2)}\n`);
   if (switches.has('json')) console.log(JSON.stringify(result.scores));
   else {
@@ -100,6 +109,18 @@ export async function runEvaluation(
     }
   }
   return 0;
+}
+
+/** A result that says how images were shown: behind the protocol, and in the report. */
+function withSentence(result: EvaluationResult, sentence: string): EvaluationResult {
+  const { protocol, section } = result;
+  return {
+    ...result,
+    protocol: `${protocol}; ${sentence}`,
+    ...(section === undefined
+      ? {}
+      : { section: { ...section, intro: `${section.intro} ${capitalised(sentence)}.` } }),
+  };
 }
 
 /** The engine with another default for its threads. */

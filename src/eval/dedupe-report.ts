@@ -3,6 +3,7 @@
  * copies; so the threshold is measured: images are compared with copies of themselves that were changed a little (5 % of the
  * surface cut away, then JPEG at 50), and nearly all of these must count.
  */
+import { inputView } from '../data/preprocessing.ts';
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { cropAway } from '../image/attacks.ts';
@@ -18,7 +19,6 @@ import {
 } from './describe-images.ts';
 import { type Duplicates, findDuplicates } from './duplicates.ts';
 import { embedImages } from './embed-images.ts';
-import { evalView } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import type { FeatureRows } from './knn.ts';
 import { checkMemory } from './memory-limit.ts';
@@ -123,7 +123,8 @@ async function measure(
   const changed = await describeImages(copies(), {
     weights: new Map([['trained', weights]]),
     descriptor: featureDescriptor(backbone),
-    view: (image) => evalView(image, backbone.size),
+    view: (image) => inputView(image, backbone.preprocessing),
+    statistics: backbone.preprocessing.statistics,
     onProgress: (done) => onProgress?.('changed copies', done, images),
   });
   const own = new Float64Array(images);

@@ -33,7 +33,8 @@ export async function* embedImages(
   const images = evalImages(source, {
     size: backbone.size,
     batch,
-    view: (image) => viewsOf(image, backbone.size, views),
+    preprocessing: backbone.preprocessing,
+    view: (image) => viewsOf(image, backbone.preprocessing, views),
     ...(onSkip === undefined ? {} : { onSkip }),
   });
   const features = (pixels: Float32Array) => backbone.features(weights, pixels);
