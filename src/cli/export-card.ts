@@ -39,7 +39,7 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
   const trained = evaluations.flatMap(({ found }) => (kind === undefined ? [] : (found.command ?? [])));
   return modelCard({
     ...rest,
-    network: `${describeNetwork(backbone)}, trained with DINO`,
+    network: `${describeNetwork(backbone)}${record === undefined ? '' : ', trained with DINO'}`,
     origin:
       record === undefined
         ? `Weights of ${basename(subject.name)}, converted by dino-ts.`

@@ -1,63 +1,78 @@
 /** How an exported processor prepares images so that features are those of the evaluations here, and images to try a network on. */
-import { existsSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
-import type { Preprocessing } from '../data/preprocessing.ts';
+import { type Preprocessing, resizedSide } from '../data/preprocessing.ts';
 import { openReader } from '../data/reader.ts';
 import { type Source, scenesSource } from '../data/source.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import type { Subject } from '../eval/subject.ts';
 import type { ProbeImages } from '../export/half-range.ts';
-import { openRecorded } from '../train/run-record.ts';
+import type { Image } from '../image/image.ts';
+import { openRecorded, type RunRecord } from '../train/run-record.ts';
 import type { AskedPreprocessing } from '../weights/stated-preprocessing.ts';
 
 /** Images of the run that are looked at. */
 const SAMPLE = 16;
+/** Enlargements below it are better left to the filter that is named; see `huggingFacePreprocessor`. */
+const SMALL_ENLARGEMENT = 1.8;
+
+/** How images are prepared by another library. */
+export interface ExportedView {
+  readonly preprocessing: Preprocessing;
+  /** Whether most images of the run are enlarged, by a small factor. */
+  readonly enlarges: boolean;
+  /** A choice that whoever exports should know. */
+  readonly note: string | undefined;
+}
 
 /**
  * The preprocessing for a processor of another library. Ours takes images of the input's size as they are, which no processor can
  * be told; but where all images of the run have that size, a resize of both sides to it does the same.
- *
- * @returns it, and a sentence where that choice was made
  */
-export async function exportedPreprocessing(
+export async function exportedView(
   { preprocessing, record }: Subject,
   asked: AskedPreprocessing,
-): Promise<{ readonly preprocessing: Preprocessing; readonly note: string | undefined }> {
+): Promise<ExportedView> {
   const plain = { ...preprocessing, keepsFitting: false };
-  const isOpen = preprocessing.keepsFitting && record !== undefined && asked.resize === undefined;
-  const source = isOpen && isThere(record.source) ? openRecorded(record) : undefined;
-  if (source === undefined || !(await allOfSize(source, preprocessing.size)))
-    return { preprocessing: plain, note: undefined };
-  const { size } = preprocessing;
-  return {
-    preprocessing: { ...plain, resize: 'square', zoom: 1 },
-    note: `The images of the run have ${size} x ${size} pixels and are seen as they are, so the processor squashes others to that size; --resize short exports one that cuts out their center.`,
-  };
+  const source = record === undefined ? undefined : sourceOf(record);
+  const images = source === undefined ? [] : await someImages(source);
+  const { size, keepsFitting } = preprocessing;
+  const fits = images.length > 0 && images.every(({ width, height }) => width === size && height === size);
+  if (fits && keepsFitting && asked.resize === undefined)
+    return {
+      preprocessing: { ...plain, resize: 'square', zoom: 1 },
+      enlarges: false,
+      note: `The images of the run have ${size} x ${size} pixels and are seen as they are, so the processor squashes others to that size; --resize short exports one that cuts out their center.`,
+    };
+  // Whoever asks for another resize than fitting images need has other images in mind.
+  const enlarged = images.filter(({ width, height }) => {
+    const factor = resizedSide(preprocessing) / Math.min(width, height);
+    return !fits && factor > 1 && factor < SMALL_ENLARGEMENT;
+  });
+  return { preprocessing: plain, enlarges: 2 * enlarged.length > images.length, note: undefined };
 }
 
-function isThere({ path, directory = '.', scenes }: NonNullable<Subject['record']>['source']): boolean {
-  return (
-    scenes !== undefined || existsSync(path) || (!isAbsolute(path) && existsSync(resolve(directory, path)))
-  );
-}
-
-/** Whether images spread over a source have all this size; those that cannot be read say nothing. */
-async function allOfSize({ spec, length }: Source, size: number): Promise<boolean> {
-  const reader = openReader(spec);
-  let read = 0;
+/** The images of the run; undefined where they are no longer there, which is no reason not to export. */
+function sourceOf(record: RunRecord): Source | undefined {
   try {
-    for (let i = 0; i < Math.min(SAMPLE, length); i++) {
-      const image = await reader
-        .read(Math.floor((i * length) / Math.min(SAMPLE, length)))
-        .catch(() => undefined);
-      if (image === undefined) continue;
-      if (image.width !== size || image.height !== size) return false;
-      read++;
+    return openRecorded(record);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Images spread over a source; those that cannot be read are left out. */
+async function someImages({ spec, length }: Source): Promise<Image[]> {
+  const count = Math.min(SAMPLE, length);
+  const reader = openReader(spec);
+  const images: Image[] = [];
+  try {
+    for (let i = 0; i < count; i++) {
+      const image = await reader.read(Math.floor((i * length) / count)).catch(() => undefined);
+      if (image !== undefined) images.push(image);
     }
   } finally {
     reader.close();
   }
-  return read > 0;
+  return images;
 }
 
 /** A generated scene as the network sees it. */

@@ -16,7 +16,7 @@ import { readRecord } from '../train/run-record.ts';
 import { Trainer } from '../train/trainer.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
 import { exportCard } from './export-card.ts';
-import { exportedPreprocessing, probeImages } from './export-images.ts';
+import { exportedView, probeImages } from './export-images.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
 import { askedPreprocessing, preprocessingFields } from './preprocessing-flags.ts';
@@ -81,14 +81,15 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   });
   const classifier = kind === undefined ? undefined : readClassifier(subject, kind);
   const isFolder = to === 'huggingface' || to === 'transformers.js';
-  const { preprocessing, note } = isFolder
-    ? await exportedPreprocessing(subject, asked)
-    : { preprocessing: subject.preprocessing, note: undefined };
+  const { preprocessing, enlarges, note } = isFolder
+    ? await exportedView(subject, asked)
+    : { preprocessing: subject.preprocessing, enlarges: false, note: undefined };
   const target = output ?? subject.folder.file(`export/${to}${kind === undefined ? '' : `-${kind}`}`);
   const { files, notes } = await exportFiles(
     {
       backbone: subject.backbone,
       preprocessing,
+      enlarges,
       weights: classifier?.weights ?? subject.trained,
       ...(classifier === undefined ? {} : { classifier: classifier.head }),
       card: (library, isHalved) =>

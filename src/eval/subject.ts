@@ -156,7 +156,7 @@ function trainedHere(
   const { channels, seed } = config;
   const preprocessing = completePreprocessing(evalSizeOf(config), channels, undefined, options.preprocessing);
   const { size } = preprocessing;
-  checkSize(backbone, size);
+  checkSize(backbone, size, '--eval_size');
   return {
     backbone,
     size,
@@ -169,13 +169,13 @@ function trainedHere(
   };
 }
 
-/** @throws Error if an image of this size has no whole patch, or part of it would not be seen */
-function checkSize(backbone: BackboneConfig, size: number): void {
+/** @param origin what says the size @throws Error if part of an image of this size would not be seen */
+function checkSize(backbone: BackboneConfig, size: number, origin: string): void {
   if (backbone.kind !== 'vit' || size % backbone.patchSize === 0) return;
   const { patchSize } = backbone;
   const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
   throw new Error(
-    `Images of ${size} x ${size} pixels are not made of whole patches of ${patchSize}: give --eval_size ${near}.`,
+    `${origin} wants images of ${size} x ${size} pixels, which are not made of whole patches of ${patchSize}: give --eval_size ${near}.`,
   );
 }
 
@@ -223,8 +223,12 @@ function fromWeights(path: string, options: SubjectOptions): Subject {
       options.preprocessing,
     );
     const { size } = preprocessing;
-    checkSize(backbone, size);
-    const untrained = untrainedWeights(backbone, size, 0);
+    checkSize(
+      backbone,
+      size,
+      options.preprocessing?.evalSize === undefined ? (stated?.origin ?? file) : '--eval_size',
+    );
+    const untrained = untrainedWeights(backbone, imageSize, 0);
     const trained = new Map([...untrained, ...found.weights()]);
     return {
       name: path,

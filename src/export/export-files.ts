@@ -35,6 +35,8 @@ export interface NetworkToExport {
   readonly backbone: BackboneConfig;
   /** How images become the input. */
   readonly preprocessing: Preprocessing;
+  /** Whether most images are enlarged on the way, by a small factor. */
+  readonly enlarges: boolean;
   readonly weights: Weights;
   /** Makes the export a classifier. */
   readonly classifier?: ClassifierHead;
@@ -197,13 +199,13 @@ function descriptions(
   target: CardLibrary,
   isHalved = false,
 ): [string, Uint8Array[]][] {
-  const { backbone, preprocessing, classifier } = network;
+  const { backbone, preprocessing, enlarges, classifier } = network;
   const config = backbone.kind === 'vit' ? huggingFaceConfig(backbone) : resNetConfig(backbone);
   const labelled =
     classifier === undefined ? config : { ...config, ...labelFields(config, classifier.classes) };
   return [
     ['config.json', json(labelled)],
-    ['preprocessor_config.json', json(huggingFacePreprocessor(preprocessing, target))],
+    ['preprocessor_config.json', json(huggingFacePreprocessor(preprocessing, target, enlarges))],
     ['README.md', [new TextEncoder().encode(network.card(target, isHalved))]],
   ];
 }

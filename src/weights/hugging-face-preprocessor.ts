@@ -4,7 +4,8 @@ import type { Preprocessing } from '../data/preprocessing.ts';
 import { interpolationOf, refusals, type StatedPreprocessing } from './stated-preprocessing.ts';
 
 const number = z.number();
-const side = z.number().int().min(1);
+/** Pixels; more would be a damaged file. */
+const side = z.number().int().min(1).max(8192);
 /** One number, both sides, or the short side alone. */
 const sizeSchema = z.union([
   side.transform((edge) => ({ side: edge, of: 'one' as const })),

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { interpolationOf, refusals, type StatedPreprocessing, zoomOf } from './stated-preprocessing.ts';
 
 const number = z.number();
-const side = z.number().int().min(1);
+/** Pixels; more would be a damaged file. */
+const side = z.number().int().min(1).max(8192);
 
 const pretrainedSchema = z.looseObject({
   input_size: z.tuple([side, side, side]),

@@ -181,7 +181,9 @@ describe('the protocol line', () => {
     const images = await photos(['a'], 2);
     const said = async (...flags: string[]): Promise<string> =>
       (await dino('embed', hf(), images, ...flags)).err;
-    expect(await said('--eval_size', '20')).toContain('not made of whole patches of 8: give --eval_size 24');
+    expect(await said('--eval_size', '20')).toContain(
+      'which are not made of whole patches of 8: give --eval_size 24',
+    );
     expect(await said('--std', '0.5', '0.2')).toContain('--std gives 2 numbers');
     expect(await said('--std', '0')).toContain('std');
     expect(await said('--interpolation', 'nearest')).toContain('interpolation');
