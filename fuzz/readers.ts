@@ -117,6 +117,26 @@ export const readers: readonly FuzzedReader[] = [
     },
   },
   {
+    name: 'preprocessor_config.json',
+    file: ['preprocessor_config.json', '--eval_size'],
+    seeds: [
+      new TextEncoder().encode(
+        JSON.stringify({
+          size: { height: 16, width: 16 },
+          resample: 2,
+          image_mean: [0.5, 0.5, 0.5],
+          image_std: [1, 1, 1],
+        }),
+      ),
+    ],
+    read(bytes, folder) {
+      writeFileSync(join(folder, 'config.json'), '{"model_type":"vit","num_attention_heads":2}');
+      writeFileSync(join(folder, 'preprocessor_config.json'), bytes);
+      writeFileSync(join(folder, 'model.safetensors'), golden('backbone.safetensors'));
+      openSubject(folder);
+    },
+  },
+  {
     name: 'config.json of a run',
     file: 'config.json',
     seeds: [runRecordSeed()],

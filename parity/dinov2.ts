@@ -5,7 +5,7 @@ import { positions } from '../src/model/position.ts';
 import { vit } from '../src/model/vit.ts';
 import { huggingFaceDinov2 } from '../src/weights/layouts.ts';
 import { toLayout } from '../src/weights/to-layout.ts';
-import { checkComplete, findVit } from '../src/weights/vit-weights.ts';
+import { checkComplete, findVit, requireHeads } from '../src/weights/vit-weights.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { run } from './network.ts';
@@ -83,6 +83,7 @@ export async function huggingFaceDinov2Weights(fixture: Fixture, comparison: Com
     const found = findVit(
       {
         format: 'safetensors',
+        facts: {},
         tensors: new Map(
           names.map((name) => {
             const tensor = fixture.tensor(`${file}${name}`);
@@ -93,6 +94,7 @@ export async function huggingFaceDinov2Weights(fixture: Fixture, comparison: Com
       { name: fixture.name, heads: config.hf_config[variant]?.num_attention_heads ?? 1 },
     );
     checkComplete(found, fixture.name);
+    const network = requireHeads(found.config, fixture.name);
     const weights = found.weights();
     const official = fixture.keys(`official/${variant}/`);
     comparison.sameSet('names', variant, weights.keys(), official);
@@ -120,7 +122,7 @@ export async function huggingFaceDinov2Weights(fixture: Fixture, comparison: Com
     ): Promise<ArrayLike<number>> => {
       const set = new ParameterSet();
       const out = vit(set.scope, input('images', fixture.shape(images)), {
-        ...found.config,
+        ...network,
         positions: options,
       });
       const cls = reshape(out.cls, [out.cls.dim(0), 1, out.cls.dim(1)]);

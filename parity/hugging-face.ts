@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { concat, input, ParameterSet, reshape } from '../src/graph/index.ts';
 import { vit } from '../src/model/vit.ts';
-import { checkComplete, findVit } from '../src/weights/vit-weights.ts';
+import { checkComplete, findVit, requireHeads } from '../src/weights/vit-weights.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { run } from './network.ts';
@@ -22,6 +22,7 @@ export async function huggingFaceVit(fixture: Fixture, comparison: Comparison): 
   const found = findVit(
     {
       format: 'safetensors',
+      facts: {},
       tensors: new Map(
         fixture.keys('hf/').map((name) => {
           const tensor = fixture.tensor(`hf/${name}`);
@@ -41,13 +42,13 @@ export async function huggingFaceVit(fixture: Fixture, comparison: Comparison): 
   comparison.identical(
     'network',
     fixture.name,
-    [imageSize, patchSize, network.dim, network.depth, network.heads],
+    [imageSize, patchSize, network.dim, network.depth, network.heads ?? 0],
     [size, patch, dim, depth, heads],
   );
   const shape = fixture.shape('in');
   for (const eps of config.eps) {
     const set = new ParameterSet();
-    const out = vit(set.scope, input('images', shape), { ...found.config, eps });
+    const out = vit(set.scope, input('images', shape), { ...requireHeads(found.config, fixture.name), eps });
     const cls = reshape(out.cls, [out.cls.dim(0), 1, out.cls.dim(1)]);
     const values = new Map(weights).set('images', fixture.floats('in'));
     const { tokens } = await run({ tokens: concat([cls, out.patches], 1) }, values);

@@ -34,6 +34,12 @@ export {
 export { FeatureParquet, type ParquetRow } from './data/feature-parquet.ts';
 export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
 export { type MaskedFolders, openMaskedImages } from './data/masked-images.ts';
+export {
+  inputView,
+  isSamePreprocessing,
+  type Preprocessing,
+  usualPreprocessing,
+} from './data/preprocessing.ts';
 export { findSequences, openSequences } from './data/sequences.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 export { labeledPart, subsetOf } from './data/subset.ts';

@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { networkFingerprint } from '../data/feature-bank.ts';
+import { describeStatistics, describeView, isSamePreprocessing } from '../data/preprocessing.ts';
 import type { Weights } from '../eval/frozen-backbone.ts';
 import type { Subject } from '../eval/subject.ts';
 import type { ClassifierHead } from '../export/onnx-model.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
+import { OWN_FACTS, parseOwnFacts } from '../weights/own-facts.ts';
 
 export const classifierKinds = ['linear', 'finetune'] as const;
 export type ClassifierKind = (typeof classifierKinds)[number];
@@ -17,7 +19,7 @@ const probeSchema = z.object({ lastBlocks: z.number().int().min(1), meanPatchTok
  * @throws Error if the evaluation was not run, or its files are damaged
  */
 export function readClassifier(
-  { folder, backbone, trained }: Subject,
+  { folder, backbone, trained, preprocessing }: Subject,
   kind: ClassifierKind,
 ): { readonly head: ClassifierHead; readonly weights: Weights } {
   const name = `eval/${kind}/${kind === 'linear' ? 'classifier' : 'model'}.safetensors`;
@@ -31,6 +33,12 @@ export function readClassifier(
     if (found === undefined) throw new Error(`${file} lacks ${tensor}: run dino eval ${kind} again.`);
     return f32(found);
   };
+  const facts = metadata[OWN_FACTS];
+  const shown = facts === undefined ? undefined : parseOwnFacts(facts, file).preprocessing;
+  if (shown !== undefined && !isSamePreprocessing(shown, preprocessing))
+    throw new Error(
+      `${file} was trained on images that were shown in another way (${describeView(shown)}, ${describeStatistics(shown)}): give the flags that dino eval ${kind} was given.`,
+    );
   const prefix = kind === 'linear' ? 'linear' : 'head';
   const head = { classes, weight: take(`${prefix}.weight`), bias: take(`${prefix}.bias`) };
   if (kind === 'finetune') {

@@ -1,26 +1,27 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { statisticsFor } from '../data/assemble.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { openSubject, type Subject } from '../eval/subject.ts';
-import { type ExportedFiles, exportFiles, exportTargets } from '../export/export-files.ts';
+import { openSubject } from '../eval/subject.ts';
+import { type ExportedFiles, exportFiles, exportTargets, HALF_MODEL } from '../export/export-files.ts';
 import { trainStepFiles } from '../export/train-step.ts';
-import { describeNetwork } from '../model/backbone.ts';
 import { methodOf } from '../train/build.ts';
 import { restoreCheckpoint } from '../train/checkpoint.ts';
 import { isConvolutional } from '../train/config.ts';
 import { Plan } from '../train/plan.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
-import { readRecord, stepsOf } from '../train/run-record.ts';
+import { readRecord } from '../train/run-record.ts';
 import { Trainer } from '../train/trainer.ts';
-import { modelCard } from '../weights/model-card.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
 import { examples } from './examples.ts';
+import { exportCard } from './export-card.ts';
+import { exportedView, probeImages } from './export-images.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
+import { askedPreprocessing, preprocessingFields } from './preprocessing-flags.ts';
 
 const fields = {
   to: z
@@ -38,6 +39,7 @@ const fields = {
   classifier: z
     .enum(classifierKinds)
     .describe('export a classifier with its labels: the one that dino eval linear or finetune has trained'),
+  ...preprocessingFields,
 };
 
 const help = renderHelp({
@@ -85,32 +87,46 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
     throw new UsageError(
       `--attentions is for --to onnx and transformers.js: --to ${to} holds weights alone.`,
     );
+  const asked = askedPreprocessing(values);
   const subject = openSubject(await localWeights(run), {
     checkpoint,
+    preprocessing: asked,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),
   });
   const classifier = kind === undefined ? undefined : readClassifier(subject, kind);
-  const files = exportFiles(
+  const isFolder = to === 'huggingface' || to === 'transformers.js';
+  const { preprocessing, enlarges, note } = isFolder
+    ? await exportedView(subject, asked)
+    : { preprocessing: subject.preprocessing, enlarges: false, note: undefined };
+  const target = output ?? subject.folder.file(`export/${to}${kind === undefined ? '' : `-${kind}`}`);
+  const { files, notes } = await exportFiles(
     {
       backbone: subject.backbone,
-      size: subject.size,
+      preprocessing,
+      enlarges,
       weights: classifier?.weights ?? subject.trained,
       ...(classifier === undefined ? {} : { classifier: classifier.head }),
-      card: (target) => card(subject, target),
+      card: (library, isHalved) =>
+        exportCard(subject, {
+          ...{ library, isHalved, preprocessing, kind, args },
+          folder: basename(resolve(target)),
+          classes: classifier?.head.classes,
+        }),
     },
     to,
-    attentions,
+    { attentions, engine: ortNode, probe: () => probeImages(preprocessing, subject.channels) },
   );
-  const target = output ?? subject.folder.file(`export/${to}${kind === undefined ? '' : `-${kind}`}`);
   write(target, files);
+  if (isFolder && !files.has(HALF_MODEL)) rmSync(join(target, HALF_MODEL), { force: true }); // of an export before
   for (const name of files.keys()) console.log(join(target, name));
+  for (const each of note === undefined ? notes : [note, ...notes]) console.error(each);
   const { backbone } = subject;
   if ((to === 'torch' || to === 'timm') && backbone.kind === 'vit' && backbone.heads * 64 !== backbone.dim)
     console.error(
       `Whoever loads it has to say that it has ${backbone.heads} attention heads (timm: num_heads=${backbone.heads}): their number does not follow from the width of ${backbone.dim}.`,
     );
-  if ((to === 'huggingface' || to === 'transformers.js') && subject.channels === 1)
+  if (isFolder && subject.channels === 1)
     console.error(
       'It takes gray images: others have to be made gray before (RawImage.grayscale(), PIL convert("L")).',
     );
@@ -155,40 +171,6 @@ async function exportTrainStep(run: string, output: string | undefined): Promise
     await trainer.dispose();
   }
 }
-
-function card(subject: Subject, target: 'huggingface' | 'transformers.js'): string {
-  if (subject.record === undefined) return `# Weights from ${subject.name}\n\nConverted by dino-ts.\n`;
-  const { config, source, command } = subject.record;
-  const scores = subject.folder.list('eval').flatMap((file) => {
-    if (!file.endsWith('.json') || file.endsWith('.section.json')) return [];
-    const { trained, untrained } = scoresSchema.parse(JSON.parse(subject.folder.readText(`eval/${file}`)));
-    if (trained === undefined) return [];
-    const text = `${JSON.stringify(trained, rounded)}${untrained === undefined ? '' : `, untrained ${JSON.stringify(untrained, rounded)}`}`;
-    return [{ name: file.slice(0, -'.json'.length), text }];
-  });
-  return modelCard({
-    target,
-    images: source.images,
-    source: basename(source.path),
-    network: describeNetwork(subject.backbone),
-    steps: stepsOf(subject.record),
-    batch: config.batchSizePerGpu,
-    size: subject.size,
-    multiple: subject.backbone.kind === 'vit' ? config.patchSize : 1,
-    command: withoutFolders(command),
-    scores,
-  });
-}
-
-/** Four digits are more than the intervals allow. */
-const rounded = (_: string, value: unknown): unknown =>
-  typeof value === 'number' ? Number(value.toPrecision(4)) : value;
-
-/** The card is published: it names files, not where they lie on this machine. */
-const withoutFolders = (text: string): string =>
-  text.replaceAll(/(?<=^|[\s'=])(?:\/|[A-Za-z]:\\)\S*[/\\](?=\S)/g, '');
-
-const scoresSchema = z.looseObject({ trained: z.unknown().optional(), untrained: z.unknown().optional() });
 
 /** Writes all files or none: under other names first, so that files of an export before this one stay until all is there. */
 function write(target: string, files: ExportedFiles): void {

@@ -1,17 +1,23 @@
-/** `dino inspect <file>`: what a file of weights holds, which network that is, and every tensor that does not fit. */
-import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+/**
+ * `dino inspect <file>`: what a file of weights holds, which network that is, how images become its input, and everything that does
+ * not fit. It shows whatever can be read: what a file leaves open is said to be open, what other commands refuse is listed.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { openSubject, readHuggingFaceConfig } from '../eval/subject.ts';
-import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
-import type { VitConfig } from '../model/vit.ts';
+import { describeStatistics, describeView } from '../data/preprocessing.ts';
+import { isRunFolder, openSubject, usualSize } from '../eval/subject.ts';
+import { describeNetwork } from '../model/backbone.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun } from '../train/checkpoint.ts';
-import { parseRecord, type RunRecord, stepsOf } from '../train/run-record.ts';
+import { parseRecord, stepsOf } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
 import { findLinearHead } from '../weights/linear-head.ts';
-import { openStateDict, type StateDict } from '../weights/state-dict.ts';
-import { findVit } from '../weights/vit-weights.ts';
+import { checkClaims } from '../weights/network-config.ts';
+import { openWeights } from '../weights/open-weights-node.ts';
+import type { StateDict } from '../weights/state-dict.ts';
+import { completePreprocessing } from '../weights/stated-preprocessing.ts';
+import { type FoundVit, findVit, type OpenVitConfig, shapeOf } from '../weights/vit-weights.ts';
 import { examples } from './examples.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
@@ -26,16 +32,29 @@ const fields = {
 };
 
 const help = renderHelp({
-  usage: ['dino inspect <file or known name> [flags]'],
+  usage: ['dino inspect <file, folder or known name> [flags]'],
   about:
-    'Which network a .safetensors or a file of torch.save (.pth, .pt, .bin) holds. Nothing in it is executed.',
+    'Which network a .safetensors, a file of torch.save (.pth, .pt, .bin) or the folder of a model holds. Nothing in it is executed.',
   examples: examples.inspect,
   groups: [
     { title: 'Flags', fields, switches: { json: 'one JSON object on standard output', ...helpSwitch } },
   ],
 });
 
-/** @returns the exit code: 0 if the weights are whole, 1 if something is missing, unexpected or of another shape */
+interface Inspected {
+  readonly lines: readonly string[];
+  /** What `--json` prints. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** Whether other commands take it as it is. */
+  readonly whole: boolean;
+}
+
+interface Keys {
+  readonly checkpointKey?: string;
+  readonly heads?: number;
+}
+
+/** @returns the exit code: 0 if the weights are whole, 1 if something is missing, unexpected, of another shape or refused */
 export async function inspect(args: readonly string[]): Promise<number> {
   const { positionals, values, switches } = parseFlags(args, {
     fields,
@@ -49,136 +68,197 @@ export async function inspect(args: readonly string[]): Promise<number> {
   const [path] = positionals;
   if (path === undefined) throw new UsageError('Which file? dino inspect <file>');
   const { checkpointKey, heads } = z.object(fields).partial().parse(values);
-  const local = await localWeights(path);
-  const inside = ['model.safetensors', 'checkpoint.safetensors'].map((name) => join(local, name));
-  const file = inside.find((each) => existsSync(each)) ?? local;
-  const source = openFile(file);
-  const told =
-    basename(file) === 'model.safetensors' ? readHuggingFaceConfig(dirname(file))?.heads : undefined;
-  const known = heads ?? told;
-  const keys = {
+  const keys: Keys = {
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
-    ...(known === undefined ? {} : { heads: known }),
+    ...(heads === undefined ? {} : { heads }),
   };
+  const local = await localWeights(path);
+  const { lines, facts, whole } = inspectCheckpoint(path, local, keys) ?? inspectWeights(path, local, keys);
+  if (switches.has('json')) console.log(JSON.stringify({ ...facts, whole }));
+  else for (const line of lines) console.log(line);
+  return whole ? 0 : 1;
+}
+
+/** A run folder, or a checkpoint of `dino train`, which says itself what it is; undefined for anything else. */
+function inspectCheckpoint(path: string, local: string, keys: Keys): Inspected | undefined {
+  const status = statSync(local, { throwIfNoEntry: false });
+  const isRun =
+    status?.isDirectory() === true && existsSync(join(local, 'config.json')) && isRunFolder(local);
+  if (status?.isDirectory() === true && !isRun) return undefined;
+  if (local.endsWith('.json')) return undefined; // an index of shards
+  const file = isRun ? join(local, 'checkpoint.safetensors') : local;
+  const source = openFile(file);
   try {
     const own = checkpointRun(source);
-    if (own !== undefined) {
-      const { backbone, size, channels } = openSubject(file, keys);
-      inspectCheckpoint(
-        path,
-        own.step,
-        parseRecord(own.run, path),
-        networkLine(backbone, size, channels),
-        switches.has('json'),
-      );
-      return 0;
-    }
-    const dict = openStateDict(source);
-    const head = dict.tensors.size <= 10 ? findLinearHead(dict) : undefined;
-    if (head !== undefined) {
-      const { classes, width } = head;
-      if (switches.has('json'))
-        console.log(JSON.stringify({ format: dict.format, linearHead: { classes, width } }));
-      else
-        console.log(
-          `${path}: ${dict.format}, a linear classifier of ${classes} classes on features of width ${width}`,
-        );
-      return 0;
-    }
-    const found = findVit(dict, { name: path, ...keys });
-    const { layout, prefix, alternatives, config, missing, unexpected, extras, misshapen } = found;
-    const projection = projectionHead(dict, prefix);
-    const whole = missing.length + unexpected.length + misshapen.length === 0;
-    if (switches.has('json')) {
-      const facts = {
-        format: dict.format,
-        layout: layout.name,
-        prefix,
-        alternatives,
-        config,
-        head: projection,
-      };
-      console.log(JSON.stringify({ ...facts, missing, unexpected, extras, misshapen, whole }));
-      return whole ? 0 : 1;
-    }
-    const lines = [
-      `${path}: ${dict.format}, ${dict.tensors.size} tensors`,
-      `layout: ${layout.name}${prefix === '' ? '' : `, under "${prefix}"`}`,
-      ...(alternatives.length === 0
-        ? []
-        : [`other networks in the file: ${alternatives.join(', ')} (--checkpoint_key)`]),
-      networkLine({ kind: 'vit', ...config }, config.imageSize, config.channels),
-      ...(projection === undefined
-        ? []
-        : [
-            `head: K ${projection.outDim}, hidden ${projection.hiddenDim}, bottleneck ${projection.bottleneckDim}`,
-          ]),
-      ...missing.map((name) => `missing: ${name}`),
-      ...misshapen.map(({ name, shape, wanted }) => `misshapen: ${name} is ${shape} and should be ${wanted}`),
-      ...unexpected.map((name) => `unexpected: ${name}`),
-      ...(extras.length === 0 ? [] : [`not part of the backbone: ${extras.join(', ')}`]),
-      whole ? 'whole: every tensor of the network is there' : 'not whole: it will not be loaded as it is',
-    ];
-    for (const line of lines) console.log(line);
-    return whole ? 0 : 1;
+    if (own === undefined) return undefined;
+    const { backbone, size, channels } = openSubject(file, keys); // reads it whole: it is as it was written
+    const record = parseRecord(own.run, path);
+    const { config } = record;
+    const steps = stepsOf(record);
+    const head = {
+      outDim: config.outDim,
+      hiddenDim: config.headHiddenDim,
+      bottleneckDim: config.headBottleneckDim,
+    };
+    return {
+      whole: true,
+      facts: { format: 'dino-ts checkpoint', step: own.step, steps, config: backboneOf(config), head },
+      lines: [
+        `${path}: checkpoint of dino train, ${own.step} of ${steps} steps done`,
+        networkLine(describeNetwork(backbone), {}, size, channels),
+        headLine(head),
+        'whole: student, teacher, optimizer and center, as they were written',
+      ],
+    };
   } finally {
     source.close();
   }
 }
 
-/** A checkpoint of `dino train`, which says itself what it is. It was read whole by now, and is as it was written. */
-function inspectCheckpoint(
-  path: string,
-  step: number,
-  record: RunRecord,
-  network: string,
-  json: boolean,
-): void {
-  const { config } = record;
-  const steps = stepsOf(record);
-  const head = {
-    outDim: config.outDim,
-    hiddenDim: config.headHiddenDim,
-    bottleneckDim: config.headBottleneckDim,
-  };
-  if (json) {
-    const facts = {
-      format: 'dino-ts checkpoint',
-      step,
-      steps,
-      config: backboneOf(config),
-      head,
-      whole: true,
+function inspectWeights(path: string, local: string, keys: Keys): Inspected {
+  const opened = openWeights(local);
+  try {
+    const { dict, file } = opened;
+    const { format, tensors } = dict;
+    const head = tensors.size <= 10 ? findLinearHead(dict) : undefined;
+    if (head !== undefined) {
+      const { classes, width } = head;
+      const line = `${path}: ${format}, a linear classifier of ${classes} classes on features of width ${width}`;
+      return { whole: true, facts: { format, linearHead: { classes, width } }, lines: [line] };
+    }
+    const refused = new Set<string>();
+    const attempt = <T>(of: () => T): T | undefined => {
+      try {
+        return of();
+      } catch (error) {
+        refused.add(error instanceof Error ? error.message : String(error));
+        return undefined;
+      }
     };
-    console.log(JSON.stringify(facts));
-    return;
+    const config = attempt(() => opened.config());
+    const known = keys.heads ?? config?.heads;
+    const found = attempt(() =>
+      findVit(dict, {
+        name: file,
+        ...keys,
+        ...(known === undefined ? {} : { heads: known }),
+        ...(config === undefined ? {} : { qkvBias: config.qkvBias }),
+      }),
+    );
+    const first = `${path}: ${format}, ${tensors.size} tensors`;
+    if (found === undefined) {
+      const reasons = [...refused];
+      return {
+        whole: false,
+        facts: { format, tensors: tensors.size, refused: reasons },
+        lines: [first, `tensors: ${someTensors(dict)}`, ...refusedLines(reasons)],
+      };
+    }
+    if (config !== undefined) attempt(() => checkClaims(config, shapeOf(found.config), file));
+    const stated = attempt(() => opened.preprocessing());
+    const { imageSize, channels } = found.config;
+    const preprocessing = attempt(() =>
+      completePreprocessing(usualSize(imageSize), channels === 1 ? 1 : 3, stated),
+    );
+    const reasons = [...refused];
+    const projection = projectionHead(dict, found.prefix);
+    const { missing, unexpected, extras, misshapen } = found;
+    const isWhole = missing.length + unexpected.length + misshapen.length === 0;
+    return {
+      whole: isWhole && reasons.length === 0,
+      facts: {
+        format,
+        layout: found.layout.name,
+        prefix: found.prefix,
+        alternatives: found.alternatives,
+        config: { ...found.config, heads: found.config.heads ?? null },
+        head: projection,
+        preprocessing,
+        ...{ missing, unexpected, extras, misshapen, refused: reasons },
+      },
+      lines: [
+        first,
+        ...foundLines(found),
+        ...(projection === undefined ? [] : [headLine(projection)]),
+        ...(preprocessing === undefined
+          ? []
+          : [
+              `images: ${describeView(preprocessing)}, ${describeStatistics(preprocessing)} (${stated?.origin ?? "DINO's own: nothing beside the weights says another"})`,
+            ]),
+        ...missing.map((name) => `missing: ${name}`),
+        ...misshapen.map(
+          ({ name, shape, wanted }) => `misshapen: ${name} is ${shape} and should be ${wanted}`,
+        ),
+        ...unexpected.map((name) => `unexpected: ${name}`),
+        ...(extras.length === 0 ? [] : [`not part of the backbone: ${extras.join(', ')}`]),
+        ...refusedLines(reasons),
+        verdict(isWhole, reasons.length > 0),
+      ],
+    };
+  } finally {
+    opened.close();
   }
-  console.log(`${path}: checkpoint of dino train, ${step} of ${steps} steps done`);
-  console.log(network);
-  console.log(`head: K ${head.outDim}, hidden ${head.hiddenDim}, bottleneck ${head.bottleneckDim}`);
-  console.log('whole: student, teacher, optimizer and centre, as they were written');
 }
 
-function networkLine(backbone: BackboneConfig, size: number, channels: number): string {
-  const more = backbone.kind === 'vit' ? particulars(backbone) : '';
-  return `network: ${describeNetwork(backbone)}, images of ${size} pixels, ${channels} channels${more}`;
+function verdict(isWhole: boolean, isRefused: boolean): string {
+  if (!isWhole) return 'not whole: it will not be loaded as it is';
+  const whole = 'every tensor of the network is there';
+  return isRefused ? `${whole}, but it will not be loaded as long as that is refused` : `whole: ${whole}`;
 }
 
-/** What only some networks have. */
-function particulars({ layerScale, swiglu, registers, maskToken }: VitConfig): string {
+const refusedLines = (reasons: readonly string[]): string[] => reasons.map((reason) => `refused: ${reason}`);
+
+/** The first tensors of a file that holds no network that is known. */
+function someTensors({ tensors }: StateDict): string {
+  const shown = [...tensors].slice(0, 5).map(([name, { shape }]) => `${name} [${shape.join(', ')}]`);
+  const more = tensors.size - shown.length;
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function foundLines({ layout, prefix, alternatives, config }: FoundVit): string[] {
   return [
+    `layout: ${layout.name}${prefix === '' ? '' : `, under "${prefix}"`}`,
+    ...(alternatives.length === 0
+      ? []
+      : [`other networks in the file: ${alternatives.join(', ')} (--checkpoint_key)`]),
+    networkLine(describeOpen(config), config, config.imageSize, config.channels),
+  ];
+}
+
+function describeOpen(config: OpenVitConfig): string {
+  const { heads, dim, depth, patchSize } = config;
+  if (heads !== undefined) return describeNetwork({ kind: 'vit', ...config, heads });
+  return `ViT, width ${dim}, ${depth} blocks, attention heads open (the width does not tell: --heads), patches of ${patchSize}`;
+}
+
+function networkLine(
+  description: string,
+  particulars: Pick<OpenVitConfig, 'layerScale' | 'swiglu' | 'registers' | 'maskToken'>,
+  size: number,
+  channels: number,
+): string {
+  const { layerScale, swiglu, registers, maskToken } = particulars;
+  const more = [
     layerScale === true ? ', layer scale' : '',
     swiglu === true ? ', SwiGLU' : '',
     registers === undefined ? '' : `, ${registers} registers`,
     maskToken === true ? ', a mask token' : '',
-  ].join('');
+  ];
+  return `network: ${description}, images of ${size} pixels, ${channels} channels${more.join('')}`;
+}
+
+interface ProjectionHead {
+  readonly outDim: number;
+  readonly hiddenDim: number;
+  readonly bottleneckDim: number;
+}
+
+function headLine({ outDim, hiddenDim, bottleneckDim }: ProjectionHead): string {
+  return `head: K ${outDim}, hidden ${hiddenDim}, bottleneck ${bottleneckDim}`;
 }
 
 /** Sizes of the projection head beside a backbone of a full checkpoint. */
-function projectionHead(
-  { tensors }: StateDict,
-  prefix: string,
-): { outDim: number; hiddenDim: number; bottleneckDim: number } | undefined {
+function projectionHead({ tensors }: StateDict, prefix: string): ProjectionHead | undefined {
   const head = prefix.replace(/backbone\.$/, 'head.');
   const last = tensors.get(`${head}last_layer.weight_v`)?.shape;
   const first = tensors.get(`${head}mlp.0.weight`)?.shape ?? tensors.get(`${head}mlp.weight`)?.shape;

@@ -1,9 +1,10 @@
 /** From what a command was given to a path: what is there already, or published weights by name, downloaded to a cache. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { download } from '../weights/download-node.ts';
-import { knownWeights, officialNames, publicHosts } from '../weights/known-weights.ts';
+import { fetchRepository } from '../weights/hub-repository-node.ts';
+import { knownWeights, officialNames, publicHosts, type RemoteFile } from '../weights/known-weights.ts';
 import { editDistance } from './flags.ts';
 import { progressLine } from './progress.ts';
 
@@ -17,15 +18,17 @@ export function cacheFolder(): string {
 }
 
 /**
- * A path that is there stays as it is; a known name (`dino_vits16`, `facebook/dino-vits16`) is downloaded once.
+ * A path that is there stays as it is; a known name (`dino_vits16`, `facebook/dino-vits16`) is downloaded once. No server is
+ * asked for what reads as a path: `./...`, `runs/...`, a file of weights, anything in a folder that is there.
  *
- * @returns the path of a run folder, a file of weights or a folder of a Hugging Face model
+ * @returns the path of a run folder, or of a file or folder of weights
  * @throws Error if the download fails
  */
 export async function localWeights(given: string): Promise<string> {
   if (existsSync(given)) return given;
   const { DINO_OFFICIAL_URL = publicHosts.official, DINO_HUB_URL = publicHosts.hub } = process.env;
-  const known = knownWeights(given, { official: DINO_OFFICIAL_URL, hub: DINO_HUB_URL });
+  const isPath = given.includes('/') && existsSync(dirname(given));
+  const known = isPath ? undefined : knownWeights(given, { official: DINO_OFFICIAL_URL, hub: DINO_HUB_URL });
   if (known === undefined) {
     if (!given.startsWith('dino_')) return given; // whoever opens it says what is wrong with the path
     const [near] = [...officialNames].sort((a, b) => editDistance(a, given) - editDistance(b, given));
@@ -33,9 +36,8 @@ export async function localWeights(given: string): Promise<string> {
       `There is nothing at ${given}, and no published weights have that name; ${near} is near.`,
     );
   }
-  const folder = join(cacheFolder(), known.open === '' ? `hub/${given}` : 'official');
   const line = progressLine(process.stderr);
-  for (const { url, name } of known.files) {
+  const fetchInto = async (folder: string, { url, name }: RemoteFile): Promise<void> => {
     const started = performance.now();
     let first: number | undefined;
     await download(url, join(folder, name), {
@@ -46,7 +48,22 @@ export async function localWeights(given: string): Promise<string> {
         line.show(`${name}: ${(done / 1e6).toFixed(0)}${size} MB, ${rate.toFixed(1)} MB/s`);
       },
     });
+  };
+  try {
+    if (known.kind === 'file') {
+      const folder = join(cacheFolder(), 'official');
+      await fetchInto(folder, known.file);
+      return join(folder, known.file.name);
+    }
+    const folder = join(cacheFolder(), 'hub', given);
+    await fetchRepository(folder, (name) => fetchInto(folder, known.file(name)));
+    return folder;
+  } catch (error) {
+    if (known.kind === 'file' || !(error instanceof Error)) throw error;
+    throw new Error(`There is nothing at ${given} here, and as a name of the Hub: ${error.message}`, {
+      cause: error,
+    });
+  } finally {
+    line.end();
   }
-  line.end();
-  return join(folder, known.open);
 }

@@ -13,12 +13,14 @@ import { RunFolder } from '../train/run-folder-node.ts';
 import { RunLog } from '../train/run-log.ts';
 import { stepsOf } from '../train/run-record.ts';
 import { columns } from './columns.ts';
-import { capitalised, type Evaluation } from './evaluations/evaluation.ts';
+import { capitalised, type Evaluation, type EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
+import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
 import { progressLine } from './progress.ts';
+import { shellWords } from './shell-words.ts';
 import { writeEvaluationReport, writeRunReport } from './write-report.ts';
 
 const common = {
@@ -36,6 +38,7 @@ const common = {
   output: z
     .string()
     .describe('a folder for the results and a report of them; the run folder and its report unless given'),
+  ...preprocessingFields,
 };
 
 /**
@@ -64,8 +67,10 @@ export async function runEvaluation(
   if (run === undefined) throw new UsageError(`Which run? ${usage}`);
   const given = z.object(common).partial().parse(values);
   const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
+  const asked = askedPreprocessing(values);
   const subject = openSubject(await localWeights(run), {
     checkpoint,
+    preprocessing: asked,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
@@ -74,7 +79,7 @@ export async function runEvaluation(
   const output = evaluation.fields.output === undefined ? given.output : undefined;
   const folder = output === undefined ? subject.folder : resultFolder(output);
   const engine = withThreads(ortNode, threads);
-  const backbone = new FrozenBackbone(subject.backbone, subject.size, engine, { threads });
+  const backbone = new FrozenBackbone(subject.backbone, subject.preprocessing, engine, { threads });
   const line = progressLine(process.stderr);
   if (subject.allowed.length > 0)
     line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
@@ -93,12 +98,16 @@ export async function runEvaluation(
       return folder.file(name);
     },
   });
-  const result = await measured.finally(async () => {
+  const computed = await measured.finally(async () => {
     line.end();
     await backbone.dispose();
   });
+  const seen = preprocessingSentence(subject, asked, computed.shown);
+  const result = seen === undefined ? computed : withSentence(computed, seen);
   const of = subject.record === undefined ? {} : { checkpoint };
-  const record = { ...result.scores, ...of, ...result.details };
+  const { preprocessing } = subject;
+  const command = `npx ${words} ${shellWords(args)}`;
+  const record = { ...result.scores, ...of, ...result.details, preprocessing, command };
   folder.writeTextAtomic(`eval/${evaluation.name}.json`, `${JSON.stringify(record, null, 2)}\n`);
   if (switches.has('json')) console.log(JSON.stringify(result.scores));
   else {
@@ -156,6 +165,18 @@ function resultFolder(path: string): RunFolder {
       `${path} is a run folder: give another --output, or none to keep the results in the run.`,
     );
   return folder;
+}
+
+/** A result that says how images were shown: behind the protocol, and in the report. */
+function withSentence(result: EvaluationResult, sentence: string): EvaluationResult {
+  const { protocol, section } = result;
+  return {
+    ...result,
+    protocol: `${protocol}; ${sentence}`,
+    ...(section === undefined
+      ? {}
+      : { section: { ...section, intro: `${section.intro} ${capitalised(sentence)}.` } }),
+  };
 }
 
 /** The engine with another default for its threads. */

@@ -22,6 +22,7 @@ import { z } from 'zod';
 import type { FeatureRows } from '../eval/knn.ts';
 import { npyHeader, parseNpyHeader } from '../format/npy.ts';
 import { FeatureParquet } from './feature-parquet.ts';
+import { preprocessingSchema } from './preprocessing.ts';
 
 const infoSchema = z.object({
   version: z.literal(1),
@@ -30,6 +31,8 @@ const infoSchema = z.object({
   /** Side of the views, pixels. */
   size: z.number(),
   channels: z.union([z.literal(1), z.literal(3)]),
+  /** How images were shown; the official way where a bank does not say it. */
+  preprocessing: preprocessingSchema.optional(),
   images: z.number(),
   dim: z.number(),
   /** Views of each image whose features were averaged. */

@@ -2,7 +2,6 @@
  * What a network attends to in one image (official `visualize_attention.py`): the maps of all heads and their mean, their masks,
  * and what is known of each patch, in one pass. `patchColors` and `patchSimilarity` make pictures of the tokens.
  */
-import { statisticsFor } from '../data/assemble.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Image } from '../image/image.ts';
 import { placeOutputs } from '../model/places.ts';
@@ -48,7 +47,7 @@ export async function attend(
 ): Promise<Attended> {
   backbone.requireAttention('attention maps');
   const { heads, patch } = backbone;
-  const view = patchView(image, size, patch, statisticsFor(image.channels));
+  const view = patchView(image, size, patch, backbone.preprocessing.statistics);
   const { height, width } = view.image;
   const batch = { pixels: view.pixels, height, width };
   const { maps, tokens } = await backbone.compute('attend', weights, batch, (scope, x) => {

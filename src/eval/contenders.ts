@@ -81,7 +81,7 @@ export async function compareFeatures(
     const watch = (done: number, total: number) => onProgress?.(`features of ${source.name}`, done, total);
     extracted.push(
       await extractFeatures(source, backbone, weights, watch, {
-        view: (image) => viewsOf(image, backbone.size, views),
+        view: (image) => viewsOf(image, backbone.preprocessing, views),
         ...(feature === undefined ? {} : { feature }),
       }),
     );

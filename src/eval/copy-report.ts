@@ -151,6 +151,7 @@ function describer({ backbone, trained, untrained, size, onProgress }: CopyRepor
       ]),
       descriptor: copyDescriptor(backbone),
       view: (image) => resize(image, size, size, 'bicubic'),
+      statistics: backbone.preprocessing.statistics,
       batch: Math.min(32, Math.max(1, Math.floor(TOKENS / tokens))),
       onProgress: (done) => onProgress?.(`descriptors of ${what}`, done, total),
     });

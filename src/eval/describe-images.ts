@@ -7,7 +7,7 @@ import { statisticsFor } from '../data/assemble.ts';
 import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
-import { normalizationTable, normalize } from '../image/normalize.ts';
+import { type ChannelStatistics, normalizationTable, normalize } from '../image/normalize.ts';
 import { resize } from '../image/resize.ts';
 import { imageFeature } from '../model/backbone.ts';
 import { clsGemDescriptors } from './copies.ts';
@@ -33,6 +33,8 @@ export interface DescribeOptions {
   readonly descriptor: Descriptor;
   /** From the image as it is to what the network sees. */
   readonly view: (image: Image) => Image;
+  /** What the views are normalized with; ImageNet's statistics unless given. */
+  readonly statistics?: ChannelStatistics;
   /** Images of one size that are described at once. Default 32. */
   readonly batch?: number;
   /** Called with the number of images described so far. */
@@ -85,7 +87,7 @@ export async function* readImages(
  */
 export async function describeImages(
   images: AsyncIterable<NumberedImage>,
-  { weights, descriptor, view, batch = 32, onProgress }: DescribeOptions,
+  { weights, descriptor, view, statistics, batch = 32, onProgress }: DescribeOptions,
 ): Promise<DescribedImages> {
   const rows = new Map([...weights.keys()].map((name) => [name, [] as Float32Array[]]));
   const pixels: Float32Array[] = [];
@@ -101,7 +103,10 @@ export async function describeImages(
     for (const group of bySize(waiting)) {
       for (let start = 0; start < group.length; start += batch) {
         const part = group.slice(start, start + batch);
-        const input = pixelBatch(part.map(({ image }) => image));
+        const input = pixelBatch(
+          part.map(({ image }) => image),
+          statistics,
+        );
         for (const [name, set] of weights) {
           const { values, dim } = await descriptor(set, input);
           for (const [i, { row }] of part.entries())
@@ -203,9 +208,9 @@ function bySize(entries: readonly { row: number; image: Image }[]): { row: numbe
   return [...groups.values()];
 }
 
-function pixelBatch(images: readonly Image[]): PixelBatch {
+function pixelBatch(images: readonly Image[], statistics?: ChannelStatistics): PixelBatch {
   const { width, height, channels } = images[0]!;
-  const table = normalizationTable(statisticsFor(channels));
+  const table = normalizationTable(statistics ?? statisticsFor(channels));
   const pixels = new Float32Array(images.length * channels * height * width);
   for (const [i, image] of images.entries()) normalize(image, table, pixels, i * channels * height * width);
   return { pixels, height, width };

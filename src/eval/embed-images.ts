@@ -36,9 +36,10 @@ export async function* embedImages(
   const images = evalImages(source, {
     size: backbone.size,
     batch,
+    preprocessing: backbone.preprocessing,
     view: (image, index) => {
       onImage?.(image, index);
-      return viewsOf(image, backbone.size, views);
+      return viewsOf(image, backbone.preprocessing, views);
     },
     ...(onSkip === undefined ? {} : { onSkip }),
   });

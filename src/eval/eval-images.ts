@@ -1,19 +1,13 @@
-/**
- * Images as evaluations see them: the whole image, without random changes. Official protocol: short side resized to 8/7 of
- * the input size (256 for 224) with bicubic interpolation, then the centre. Images that have the input size already are
- * taken as they are: cutting the border off a 32-pixel image would lose a quarter of it.
- */
-import { statisticsFor } from '../data/assemble.ts';
+/** Images as evaluations see them: the whole image, without random changes, as the weights want it (`data/preprocessing.ts`). */
+import { inputView, type Preprocessing, usualPreprocessing } from '../data/preprocessing.ts';
 import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
-import { resizedCentre } from '../image/resize.ts';
 
-/** @param size side of the network's input, pixels */
+/** The official view. @param size side of the network's input, pixels */
 export function evalView(image: Image, size: number): Image {
-  if (image.width === size && image.height === size) return image;
-  return resizedCentre(image, Math.round((size * 8) / 7), size, 'bicubic');
+  return inputView(image, usualPreprocessing(size, image.channels));
 }
 
 export interface EvalBatch {
@@ -29,9 +23,11 @@ export interface EvalBatch {
 export interface EvalImagesOptions {
   readonly size: number;
   readonly batch: number;
+  /** How an image becomes an input of `size`; the official way unless given. */
+  readonly preprocessing?: Preprocessing;
   /** Which images, in order; all unless given. */
   readonly indices?: ArrayLike<number>;
-  /** What is shown of an image: one or more of [size, size]; `evalView` unless given. */
+  /** What is shown of an image: one or more of [size, size]; what `preprocessing` says unless given. */
   readonly view?: (image: Image, index: number) => Image | readonly Image[];
   /** Told about images that cannot be read; they are left out. */
   readonly onSkip?: (key: string, reason: string) => void;
@@ -40,9 +36,10 @@ export interface EvalImagesOptions {
 /** Reads images in order, batch by batch; the last batch may be smaller. */
 export async function* evalImages(
   source: Source,
-  { size, batch, indices, view = (image) => evalView(image, size), onSkip }: EvalImagesOptions,
+  { size, batch, preprocessing = usualPreprocessing(size, source.channels), ...options }: EvalImagesOptions,
 ): AsyncGenerator<EvalBatch> {
-  const table = normalizationTable(statisticsFor(source.channels));
+  const { indices, view = (image) => inputView(image, preprocessing), onSkip } = options;
+  const table = normalizationTable(preprocessing.statistics);
   const reader = openReader(source.spec);
   const wanted = Array.from(indices ?? { length: source.length }, (index, i) => index ?? i);
   const load = (start: number) =>

@@ -73,6 +73,7 @@ export async function extractFeatures(
   const batches = evalImages(source, {
     size: backbone.size,
     batch: BATCH,
+    preprocessing: backbone.preprocessing,
     onSkip,
     ...(chosen === undefined ? {} : { indices: chosen }),
     ...(view === undefined ? {} : { view }),

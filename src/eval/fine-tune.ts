@@ -105,6 +105,7 @@ export class FineTuner {
       const batches = evalImages(train.source, {
         size: backbone.size,
         batch: this.batchSize,
+        preprocessing: backbone.preprocessing,
         indices: order.map((i) => train.indices[i]!),
         view: randomView({
           size: backbone.size,
@@ -198,6 +199,7 @@ export class FineTuner {
     const batches = evalImages(test.source, {
       size: backbone.size,
       batch: TEST_BATCH,
+      preprocessing: backbone.preprocessing,
       indices: test.indices,
       onSkip: (key, reason) => void skipped.set(key, reason),
     });

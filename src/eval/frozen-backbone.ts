@@ -2,6 +2,7 @@
  * A backbone to look through, not to train: features and attention maps of images under given weights. Programs take the
  * weights as inputs, so the teacher of a running training is read in place, and many sets of weights share one program.
  */
+import { type Preprocessing, usualPreprocessing } from '../data/preprocessing.ts';
 import { type Engine, type EngineOptions, evaluate, type Program } from '../engine/engine.ts';
 import { compile, input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
 import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
@@ -46,6 +47,8 @@ export class FrozenBackbone {
   readonly config: BackboneConfig;
   /** Side of the input, pixels. */
   readonly size: number;
+  /** How an image becomes the input. */
+  readonly preprocessing: Preprocessing;
   /** Width of a feature. */
   readonly dim: number;
   /** The one used last comes last. */
@@ -53,9 +56,17 @@ export class FrozenBackbone {
   readonly #engine: Engine;
   readonly #options: EngineOptions;
 
-  constructor(config: BackboneConfig, size: number, engine: Engine, options: EngineOptions = {}) {
+  /** @param input side of the input in pixels, or how an image becomes it; the official way unless given */
+  constructor(
+    config: BackboneConfig,
+    input: number | Preprocessing,
+    engine: Engine,
+    options: EngineOptions = {},
+  ) {
     this.config = config;
-    this.size = size;
+    this.preprocessing =
+      typeof input === 'number' ? usualPreprocessing(input, config.channels === 1 ? 1 : 3) : input;
+    this.size = this.preprocessing.size;
     this.dim = featureDim(config);
     this.#engine = engine;
     this.#options = options;

@@ -92,6 +92,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
         descriptor:
           options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
         view: (image) => atLeast(view(image), least),
+        statistics: backbone.preprocessing.statistics,
         batch: 1,
         onProgress: (done) =>
           onProgress?.(`features of ${source.name}`, done, indices?.length ?? source.length),

@@ -1,4 +1,5 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
+import { inputView } from '../data/preprocessing.ts';
 import type { Source } from '../data/source.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from './bootstrap.ts';
 import type { CompareOptions, ContenderName } from './contenders.ts';
@@ -11,7 +12,6 @@ import {
   type SkippedImages,
 } from './describe-images.ts';
 import { describedContenders, whiteningDim } from './described-contenders.ts';
-import { evalView } from './eval-images.ts';
 import { type Grouping, imageGroups } from './image-groups.ts';
 import { type FeatureRows, l2NormalizedRows, nearestNeighbours } from './knn.ts';
 import {
@@ -83,7 +83,8 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
     describeImages(readImages(source, { onSkip: (key, reason) => void skipped.push({ key, reason }) }), {
       weights,
       descriptor: options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
-      view: (image) => evalView(image, size),
+      view: (image) => inputView(image, { ...backbone.preprocessing, size }),
+      statistics: backbone.preprocessing.statistics,
       ...(options.multiScale === true ? { batch: 1 } : {}),
       onProgress: (done) => onProgress?.(`features of ${source.name}`, done, source.length),
     });

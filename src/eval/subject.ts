@@ -1,9 +1,9 @@
 /** What an evaluation is of: a trained network, and the same network before its first step beside it. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
 import { networkFingerprint } from '../data/feature-bank.ts';
+import type { Preprocessing } from '../data/preprocessing.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { attentionHeads } from '../model/places.ts';
 import { backboneOf } from '../train/build.ts';
@@ -12,8 +12,10 @@ import { evalSizeOf, type TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { parseRecord, type RunRecord, readRecord } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
-import { openStateDict } from '../weights/state-dict.ts';
-import { checkComplete, findVit } from '../weights/vit-weights.ts';
+import { checkClaims } from '../weights/network-config.ts';
+import { openWeights, weightsFileOf } from '../weights/open-weights-node.ts';
+import { type AskedPreprocessing, completePreprocessing } from '../weights/stated-preprocessing.ts';
+import { checkComplete, findVit, requireHeads, shapeOf } from '../weights/vit-weights.ts';
 import { untrainedWeights, type Weights, weightsUnder } from './frozen-backbone.ts';
 
 export interface Subject {
@@ -24,8 +26,12 @@ export interface Subject {
   /** How it was trained here; undefined for weights of other origin. */
   readonly record: RunRecord | undefined;
   readonly backbone: BackboneConfig;
-  /** Side of the network's usual input, pixels. */
+  /** Side of the input, pixels. */
   readonly size: number;
+  /** How images become the input. */
+  readonly preprocessing: Preprocessing;
+  /** Where that stands: the file that says it, or "the run"; undefined where nothing says it. */
+  readonly preprocessingOrigin: string | undefined;
   readonly channels: 1 | 3;
   /** The teacher's backbone. */
   readonly trained: Weights;
@@ -44,26 +50,37 @@ export interface SubjectOptions {
   readonly heads?: number;
   /** Tensors that may be missing; they keep their initial values. */
   readonly allowMissing?: readonly string[];
+  /** What takes the place of the preprocessing that belongs to the weights. */
+  readonly preprocessing?: AskedPreprocessing;
 }
 
 /**
- * Opens a network: a run folder or a checkpoint of one, a Hugging Face folder of a `ViTModel`, or a file of weights
- * (.safetensors, .pth).
+ * Opens a network: a run folder or a checkpoint of one, or weights from elsewhere with what lies beside them (`openWeights`).
  *
- * @throws Error if there is none, or it is damaged or not whole
+ * @throws Error if there is none, or it is damaged or not whole, or something beside it cannot be honored
  */
 export function openSubject(path: string, options: SubjectOptions = {}): Subject {
-  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-  const huggingFace = isFile ? undefined : readHuggingFaceConfig(path);
-  if (!isFile && huggingFace === undefined) return fromRun(path, options);
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined)
+    throw new Error(
+      `There is nothing at ${path}: give a run folder, a file or a folder of weights, or the name of published ones.`,
+    );
+  const isFolder = status.isDirectory();
+  if (isFolder && isRunFolder(path)) return fromRun(path, options);
   if (options.checkpoint === 'best')
     throw new Error(
       `${path} is no run folder, which alone has a best checkpoint: leave --checkpoint best out.`,
     );
-  if (huggingFace !== undefined)
-    return fromWeights(path, join(path, 'model.safetensors'), options, huggingFace);
-  const beside = basename(path) === 'model.safetensors' ? readHuggingFaceConfig(dirname(path)) : undefined;
-  return fromCheckpoint(path, options) ?? fromWeights(path, path, options, beside ?? {});
+  const own = isFolder ? undefined : fromCheckpoint(path, options);
+  return own ?? fromWeights(path, options);
+}
+
+/** Whether a folder is to be read as a run, whole or not, and not as one of weights. */
+export function isRunFolder(path: string): boolean {
+  const holdsCheckpoint = ['checkpoint', 'best'].some((name) =>
+    existsSync(join(path, `${name}.safetensors`)),
+  );
+  return holdsCheckpoint || weightsFileOf(path) === undefined;
 }
 
 function fromRun(path: string, options: SubjectOptions): Subject {
@@ -81,7 +98,7 @@ function fromRun(path: string, options: SubjectOptions): Subject {
   }
   const network = networkOf(folder.file(file), config, options);
   const weights = networkWeights(folder.read(file), folder.file(file), network);
-  return { name: path, folder, record, ...trainedHere(config, weightsUnder(weights, 'backbone.')) };
+  return { name: path, folder, record, ...trainedHere(config, weightsUnder(weights, 'backbone.'), options) };
 }
 
 /**
@@ -90,6 +107,7 @@ function fromRun(path: string, options: SubjectOptions): Subject {
  * @throws Error if it is damaged
  */
 function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefined {
+  if (path.endsWith('.json')) return undefined; // an index of shards
   const source = openFile(path);
   try {
     const { run } = checkpointRun(source) ?? {};
@@ -98,7 +116,7 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
     const { config } = record;
     const network = networkWeights(source.read(0, source.size), path, networkOf(path, config, options));
     const ofRun = existsSync(join(dirname(path), 'config.json'));
-    const here = trainedHere(config, weightsUnder(network, 'backbone.'));
+    const here = trainedHere(config, weightsUnder(network, 'backbone.'), options);
     return {
       name: path,
       folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path, here.backbone, here.trained),
@@ -129,18 +147,36 @@ function networkOf(
 }
 
 /** What the config of a run says about its network. */
-function trainedHere(config: TrainConfig, trained: Weights): Omit<Subject, 'name' | 'folder' | 'record'> {
+function trainedHere(
+  config: TrainConfig,
+  trained: Weights,
+  options: SubjectOptions,
+): Omit<Subject, 'name' | 'folder' | 'record'> {
   const backbone = backboneOf(config);
   const { channels, seed } = config;
-  const size = evalSizeOf(config);
+  const preprocessing = completePreprocessing(evalSizeOf(config), channels, undefined, options.preprocessing);
+  const { size } = preprocessing;
+  checkSize(backbone, size, '--eval_size');
   return {
     backbone,
     size,
+    preprocessing,
+    preprocessingOrigin: 'the run',
     channels,
     trained,
     allowed: [],
     untrained: untrainedWeights(backbone, size, seed),
   };
+}
+
+/** @param origin what says the size @throws Error if part of an image of this size would not be seen */
+function checkSize(backbone: BackboneConfig, size: number, origin: string): void {
+  if (backbone.kind !== 'vit' || size % backbone.patchSize === 0) return;
+  const { patchSize } = backbone;
+  const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
+  throw new Error(
+    `${origin} wants images of ${size} x ${size} pixels, which are not made of whole patches of ${patchSize}: give --eval_size ${near}.`,
+  );
 }
 
 /**
@@ -153,31 +189,46 @@ function resultsOf(path: string, backbone: BackboneConfig, trained: Weights): Ru
   return RunFolder.at(`${name}-${hash.digest('hex').slice(0, 6)}-eval`);
 }
 
-function fromWeights(
-  path: string,
-  file: string,
-  { checkpointKey, heads, allowMissing = [] }: SubjectOptions,
-  huggingFace: { readonly heads?: number; readonly eps?: number },
-): Subject {
-  const source = openFile(file);
+function fromWeights(path: string, options: SubjectOptions): Subject {
+  const { checkpointKey, heads: given, allowMissing = [] } = options;
+  const opened = openWeights(path);
+  const { file, dict } = opened;
   try {
-    const headCount = heads ?? huggingFace.heads;
-    const found = findVit(openStateDict(source), {
+    const config = opened.config();
+    const heads = given ?? config?.heads;
+    const found = findVit(dict, {
       name: file,
       ...(checkpointKey === undefined ? {} : { checkpointKey }),
-      ...(headCount === undefined ? {} : { heads: headCount }),
+      ...(heads === undefined ? {} : { heads }),
+      ...(config === undefined ? {} : { qkvBias: config.qkvBias }),
     });
     checkComplete(found, file, allowMissing);
-    const { eps } = huggingFace;
-    const backbone: BackboneConfig = { kind: 'vit', ...found.config, ...(eps === undefined ? {} : { eps }) };
+    if (config !== undefined) checkClaims(config, shapeOf(found.config), file);
+    const eps = config?.eps ?? dict.facts.eps;
+    const backbone: BackboneConfig = {
+      kind: 'vit',
+      ...requireHeads(found.config, file),
+      ...(eps === undefined ? {} : { eps }),
+    };
     const { imageSize, channels } = found.config;
     if (channels !== 1 && channels !== 3)
       throw new Error(
         `${file}: the network takes ${channels} channels: only gray and RGB images can be read.`,
       );
-    // DINOv2's positions are for 518 pixels, and its evaluations use 224.
-    const size = imageSize === 518 ? 224 : imageSize;
-    const untrained = untrainedWeights(backbone, size, 0);
+    const stated = opened.preprocessing();
+    const preprocessing = completePreprocessing(
+      usualSize(imageSize),
+      channels,
+      stated,
+      options.preprocessing,
+    );
+    const { size } = preprocessing;
+    checkSize(
+      backbone,
+      size,
+      options.preprocessing?.evalSize === undefined ? (stated?.origin ?? file) : '--eval_size',
+    );
+    const untrained = untrainedWeights(backbone, imageSize, 0);
     const trained = new Map([...untrained, ...found.weights()]);
     return {
       name: path,
@@ -185,40 +236,19 @@ function fromWeights(
       record: undefined,
       backbone,
       size,
+      preprocessing,
+      preprocessingOrigin: stated?.origin,
       channels,
       trained,
       allowed: found.missing,
       untrained,
     };
   } finally {
-    source.close();
+    opened.close();
   }
 }
 
-const configSchema = z.looseObject({
-  model_type: z.string(),
-  num_attention_heads: z.number().int().min(1).optional(),
-  layer_norm_eps: z.number().positive().optional(),
-});
-
-/** What a Hugging Face folder says about its network; undefined for any other folder. */
-export function readHuggingFaceConfig(path: string): { heads?: number; eps?: number } | undefined {
-  const file = join(path, 'config.json');
-  if (!existsSync(file) || !existsSync(join(path, 'model.safetensors'))) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    throw new Error(`${file} is not valid JSON: download it again.`);
-  }
-  const config = configSchema.safeParse(value).data;
-  if (config === undefined) return undefined;
-  if (!['vit', 'dinov2', 'dinov2_with_registers'].includes(config.model_type))
-    throw new Error(
-      `${file} describes a ${config.model_type} model: only ViT and DINOv2 models can be read.`,
-    );
-  return {
-    ...(config.num_attention_heads === undefined ? {} : { heads: config.num_attention_heads }),
-    ...(config.layer_norm_eps === undefined ? {} : { eps: config.layer_norm_eps }),
-  };
+/** Side of images where nothing says another: DINOv2's positions are for 518 pixels, and its evaluations use 224. */
+export function usualSize(imageSize: number): number {
+  return imageSize === 518 ? 224 : imageSize;
 }

@@ -7,12 +7,20 @@
  * may differ by one. Neither smooths when it shrinks.
  */
 import type { Image } from '../image/image.ts';
-import type { ChannelStatistics } from '../image/normalize.ts';
+import { type ChannelStatistics, imagenetStatistics } from '../image/normalize.ts';
 
 export const videoStatistics: ChannelStatistics = {
   mean: [0.485, 0.456, 0.406],
   std: [0.228, 0.224, 0.225],
 };
+
+/** The reader's own numbers for a network of ImageNet's statistics; those of the weights for any other. */
+export function videoStatisticsFor(statistics: ChannelStatistics): ChannelStatistics {
+  const isUsual = (['mean', 'std'] as const).every(
+    (part) => String(statistics[part]) === String(imagenetStatistics[part]),
+  );
+  return isUsual ? videoStatistics : statistics;
+}
 
 /** The multiple that the side which follows is rounded down to. */
 const MULTIPLE = 64;
@@ -48,6 +56,7 @@ export function normalizePlanes(planes: Float32Array, { mean, std }: ChannelStat
 export function videoFrame(
   image: Image,
   short = 480,
+  statistics = videoStatistics,
 ): { readonly pixels: Float32Array; readonly height: number; readonly width: number } {
   const { height, width } = videoFrameSize(image.height, image.width, short);
   if (height === 0 || width === 0 || image.channels !== 3) {
@@ -68,7 +77,7 @@ export function videoFrame(
       }
     }
   }
-  return { pixels: normalizePlanes(planes, videoStatistics), height, width };
+  return { pixels: normalizePlanes(planes, statistics), height, width };
 }
 
 /** The two samples that each output sample lies between, and the share of the second (half-pixel centres). */

@@ -13,7 +13,7 @@ import { objectMeasures, type SequenceStatistics, sequenceStatistics } from './d
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { type FrameTokens, propagateLabels } from './label-propagation.ts';
 import { objectsOf, renumbered, withLabels } from './object-labels.ts';
-import { videoFrame } from './video-frames.ts';
+import { videoFrame, videoStatisticsFor } from './video-frames.ts';
 
 /** One video with the mask of its first frame at least. */
 export interface VideoSequence {
@@ -96,6 +96,7 @@ export async function segmentVideo(
       `Frames with a short side of ${short} and another that is a multiple of 64 pixels do not consist of patches of ${patchSize}: choose an image size that does, and a network whose patch size divides 64.`,
     );
   }
+  const statistics = videoStatisticsFor(backbone.preprocessing.statistics);
   const first = await firstMask(sequence);
   const { labels } = objectsOf(first);
   const scored: number[] = [];
@@ -105,7 +106,7 @@ export async function segmentVideo(
   async function* tokens(weights: Weights): AsyncGenerator<FrameTokens> {
     for await (const image of frames) {
       images.push(image);
-      const batch = videoFrame(image, short);
+      const batch = videoFrame(image, short, statistics);
       yield {
         rows: batch.height / patchSize,
         columns: batch.width / patchSize,

@@ -3,10 +3,10 @@
  * et al. 2012: the center and the four corners, each with its mirror image). It asks nothing of the training and gives more
  * reliable neighbors for two or ten times the work. It is no official protocol: results name it, and one view is the default.
  */
+import { inputView, type Preprocessing, resizedSide } from '../data/preprocessing.ts';
 import { flip } from '../image/flip.ts';
 import type { Image } from '../image/image.ts';
-import { resizedCrop, resizeShortSide } from '../image/resize.ts';
-import { evalView } from './eval-images.ts';
+import { resize, resizedCrop, resizeShortSide } from '../image/resize.ts';
 import { l2NormalizedRows } from './knn.ts';
 
 export const viewCounts = [1, 2, 10] as const;
@@ -19,15 +19,20 @@ export const viewTitles: Readonly<Record<ViewCount, string>> = {
   10: ', mean of ten crops',
 };
 
-/** @returns `count` images of [size, size]; the first is the official view */
-export function viewsOf(image: Image, size: number, count: ViewCount): Image[] {
-  const center = evalView(image, size);
+/** @returns `count` images of [size, size]; the first is the view that evaluations have */
+export function viewsOf(image: Image, preprocessing: Preprocessing, count: ViewCount): Image[] {
+  const { size, interpolation } = preprocessing;
+  const center = inputView(image, preprocessing);
   if (count === 1) return [center];
   if (count === 2) return [center, flip(center)];
-  const resized = resizeShortSide(image, Math.round((size * 8) / 7), 'bicubic');
+  const side = Math.max(resizedSide(preprocessing), resizedSide({ ...preprocessing, zoom: 8 / 7 }));
+  const resized =
+    preprocessing.resize === 'short'
+      ? resizeShortSide(image, side, interpolation)
+      : resize(image, side, side, interpolation);
   const corners = [0, resized.height - size].flatMap((top) =>
     [0, resized.width - size].map((left) =>
-      resizedCrop(resized, { top, left, height: size, width: size }, size, size, 'bicubic'),
+      resizedCrop(resized, { top, left, height: size, width: size }, size, size, interpolation),
     ),
   );
   return [center, ...corners].flatMap((view) => [view, flip(view)]);

@@ -1,5 +1,6 @@
 /** What `dino export` writes, by target, as bytes: nothing here knows of files or flags. */
-import { statisticsFor } from '../data/assemble.ts';
+import type { Preprocessing } from '../data/preprocessing.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { Weights } from '../eval/frozen-backbone.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
 import { serializeTorch } from '../format/torch-save.ts';
@@ -13,9 +14,12 @@ import {
   resNetConfig,
 } from '../weights/hugging-face.ts';
 import { huggingFaceDinov2, huggingFaceVit } from '../weights/layouts.ts';
+import { encodeOwnFacts, OWN_FACTS } from '../weights/own-facts.ts';
 import { type NamedTensor, toLayout } from '../weights/to-layout.ts';
+import { largestValue, type ProbeImages } from './half-range.ts';
 import { type ClassifierHead, onnxModel } from './onnx-model.ts';
 import { toHalf, toQuantized } from './onnx-precision.ts';
+import type { OnnxModel } from './onnx-writer.ts';
 
 export const exportTargets = [
   'huggingface',
@@ -29,45 +33,71 @@ export type ExportTarget = (typeof exportTargets)[number];
 
 export interface NetworkToExport {
   readonly backbone: BackboneConfig;
-  /** Side of the network's usual input, pixels. */
-  readonly size: number;
+  /** How images become the input. */
+  readonly preprocessing: Preprocessing;
+  /** Whether most images are enlarged on the way, by a small factor. */
+  readonly enlarges: boolean;
   readonly weights: Weights;
   /** Makes the export a classifier. */
   readonly classifier?: ClassifierHead;
-  /** Text of the model card for a target that has one. */
-  card(target: 'huggingface' | 'transformers.js'): string;
+  /** Text of the model card for a library that has one. @param isHalved whether there is a model in float16 */
+  card(library: CardLibrary, isHalved: boolean): string;
 }
+
+export type CardLibrary = 'huggingface' | 'transformers.js';
+
+export interface ExportOptions {
+  /** Adds attention maps to ONNX models. */
+  readonly attentions?: boolean;
+  /** Finds out whether float16 can hold what the network computes. */
+  readonly engine: Engine;
+  /** What the network is tried on. */
+  probe(): Promise<ProbeImages>;
+}
+
+export interface Exported {
+  readonly files: ExportedFiles;
+  /** What whoever exports has to know, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** The model in float16. */
+export const HALF_MODEL = 'onnx/model_fp16.onnx';
 
 /** Contents of files by name, in parts. */
 export type ExportedFiles = ReadonlyMap<string, readonly Uint8Array[]>;
 
-/**
- * @param attentions adds attention maps to ONNX models
- * @throws Error if the target has no place for this network or classifier
- */
-export function exportFiles(network: NetworkToExport, to: ExportTarget, attentions = false): ExportedFiles {
-  const { backbone, weights, classifier } = network;
+/** @throws Error if the target has no place for this network or classifier */
+export async function exportFiles(
+  network: NetworkToExport,
+  to: ExportTarget,
+  options: ExportOptions,
+): Promise<Exported> {
+  if (to === 'transformers.js') return transformersJsFiles(network, options);
+  return { files: plainFiles(network, to, options.attentions ?? false), notes: [] };
+}
+
+function plainFiles(
+  network: NetworkToExport,
+  to: Exclude<ExportTarget, 'transformers.js'>,
+  attentions: boolean,
+): ExportedFiles {
+  const { backbone, weights, classifier, preprocessing } = network;
   if (classifier !== undefined && (to === 'torch' || to === 'timm' || to === 'safetensors'))
     throw new Error(
       `--to ${to} is a backbone alone: export a classifier with --to huggingface, onnx or transformers.js.`,
     );
-  const options = { attentions, ...(classifier === undefined ? {} : { classifier }) };
   switch (to) {
     case 'huggingface':
       return huggingFaceFiles(network);
-    case 'transformers.js': {
-      const model = onnxModel(backbone, weights, options);
-      return new Map([
-        ...descriptions(network, 'transformers.js'),
-        ['onnx/model.onnx', [encodeOnnx(model.graph)]],
-        ['onnx/model_fp16.onnx', [encodeOnnx(toHalf(model))]],
-        ['onnx/model_quantized.onnx', [encodeOnnx(toQuantized(model))]],
-      ]);
-    }
-    case 'onnx':
+    case 'onnx': {
+      const options = { attentions, ...(classifier === undefined ? {} : { classifier }) };
       return new Map([['model.onnx', [encodeOnnx(onnxModel(backbone, weights, options).graph)]]]);
-    case 'torch':
-      return new Map([['backbone.pth', serializeTorch(stored(backboneTensors(network)))]]);
+    }
+    case 'torch': {
+      const facts = { [OWN_FACTS]: encodeOwnFacts(backbone, preprocessing) };
+      return new Map([['backbone.pth', serializeTorch(stored(backboneTensors(network)), facts)]]);
+    }
     case 'timm':
       if (backbone.kind !== 'vit' || backbone.stem === 'conv')
         throw new Error(
@@ -79,11 +109,54 @@ export function exportFiles(network: NetworkToExport, to: ExportTarget, attentio
   }
 }
 
-/** One file; it says how many attention heads there are, which tensors do not. */
+async function transformersJsFiles(
+  network: NetworkToExport,
+  { attentions = false, engine, probe }: ExportOptions,
+): Promise<Exported> {
+  const { backbone, weights, classifier } = network;
+  const model = onnxModel(backbone, weights, {
+    attentions,
+    ...(classifier === undefined ? {} : { classifier }),
+  });
+  const half = await halved(model, engine, await probe());
+  return {
+    notes: typeof half === 'string' ? [half] : [],
+    files: new Map<string, readonly Uint8Array[]>([
+      ...descriptions(network, 'transformers.js', typeof half !== 'string'),
+      ['onnx/model.onnx', [encodeOnnx(model.graph)]],
+      ...(typeof half === 'string' ? [] : [[HALF_MODEL, [half]] as const]),
+      ['onnx/model_quantized.onnx', [encodeOnnx(toQuantized(model))]],
+    ]),
+  };
+}
+
+/** The largest number of float16. */
+const HALF_LIMIT = 65504;
+
+/** The model in float16, or why there is none. */
+async function halved(model: OnnxModel, engine: Engine, images: ProbeImages): Promise<Uint8Array | string> {
+  const without = (cause: string): string =>
+    `${HALF_MODEL} is left out, since float16 overflows: ${cause}, and the largest number of float16 is ${HALF_LIMIT}. Use the models in float32 and 8 bits (dtype 'fp32' and 'q8').`;
+  const largest = await largestValue(engine, model, images);
+  if (!(largest <= HALF_LIMIT))
+    return without(`on a probe image the network computes a value of ${largest.toPrecision(3)}`);
+  try {
+    return encodeOnnx(toHalf(model));
+  } catch (error) {
+    if (error instanceof RangeError) return without(error.message.replace(/, which.*$/, ''));
+    throw error;
+  }
+}
+
+/** One file; it says how many attention heads there are, which tensors do not, and how images become the input. */
 function safetensorsFile(network: NetworkToExport): ExportedFiles {
-  const { backbone } = network;
+  const { backbone, preprocessing } = network;
   const heads = backbone.kind === 'vit' ? { heads: String(backbone.heads) } : {};
-  const parts = serializeSafetensors(stored(backboneTensors(network)), { format: 'pt', ...heads });
+  const parts = serializeSafetensors(stored(backboneTensors(network)), {
+    format: 'pt',
+    ...heads,
+    [OWN_FACTS]: encodeOwnFacts(backbone, preprocessing),
+  });
   return new Map([['model.safetensors', parts]]);
 }
 
@@ -123,25 +196,24 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
 /** config.json, preprocessor_config.json and the model card. */
 function descriptions(
   network: NetworkToExport,
-  target: 'huggingface' | 'transformers.js',
+  target: CardLibrary,
+  isHalved = false,
 ): [string, Uint8Array[]][] {
-  const { backbone, size, classifier } = network;
+  const { backbone, preprocessing, enlarges, classifier } = network;
   const config = backbone.kind === 'vit' ? huggingFaceConfig(backbone) : resNetConfig(backbone);
   const labelled =
     classifier === undefined ? config : { ...config, ...labelFields(config, classifier.classes) };
   return [
     ['config.json', json(labelled)],
-    [
-      'preprocessor_config.json',
-      json(huggingFacePreprocessor(size, statisticsFor(backbone.channels === 1 ? 1 : 3))),
-    ],
-    ['README.md', [new TextEncoder().encode(network.card(target))]],
+    ['preprocessor_config.json', json(huggingFacePreprocessor(preprocessing, target, enlarges))],
+    ['README.md', [new TextEncoder().encode(network.card(target, isHalved))]],
   ];
 }
 
 /** The backbone's tensors under our names, which are the official ones, with their shapes. */
-function backboneTensors({ backbone, size, weights }: NetworkToExport): Map<string, NamedTensor> {
+function backboneTensors({ backbone, preprocessing, weights }: NetworkToExport): Map<string, NamedTensor> {
   const set = new ParameterSet();
+  const { size } = preprocessing;
   imageFeature(set.scope, input('images', [1, backbone.channels, size, size]), backbone, 'eval');
   return new Map(
     [...set.parameters.values(), ...set.buffers.values()].map(({ name, shape }) => {

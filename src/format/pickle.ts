@@ -19,6 +19,8 @@ export interface UnpickleOptions {
   readonly name: string;
   /** Makes a value of a class that the caller knows; undefined leaves it an inert record. */
   readonly build?: (type: PickleGlobal, args: readonly PickleValue[]) => PickleValue | undefined;
+  /** Told of the attributes that a list, dict or built value gets (an OrderedDict's `_metadata`). */
+  readonly onState?: (object: PickleValue, state: PickleValue) => void;
   /** What a persistent id stands for. */
   readonly persistent?: (id: PickleValue) => PickleValue;
 }
@@ -236,8 +238,8 @@ class Unpickler {
       case 'b': {
         const state = this.#pop();
         const object = this.#top();
-        // The state of what was made already (an OrderedDict's `_metadata`, a tensor's attributes) is of no use here.
         if (object instanceof PickleObject) object.state = state;
+        else this.#options.onState?.(object, state);
         return;
       }
       case 'P':

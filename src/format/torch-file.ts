@@ -13,6 +13,8 @@ import { isZip, readZip } from './zip.ts';
 /** A file's content: plain values with tensors among them. */
 export interface TorchFile {
   readonly root: PickleValue;
+  /** Attributes of the root, where it is a dictionary that has some. */
+  readonly attributes: ReadonlyMap<PickleValue, PickleValue>;
 }
 
 const storageTypes: Readonly<Record<string, Dtype>> = {
@@ -174,8 +176,10 @@ function readZipFormat(source: ByteSource): TorchFile {
     new TextDecoder().decode(source.read(order.offset, Math.min(order.size, 16))) === 'big';
   const storages = new Map<string, Storage>();
   const { offset, size } = entries.get(pickle)!;
+  const states = new Map<PickleValue, PickleValue>();
   const root = unpickle(rangeReader(source, offset, size), {
     name: source.name,
+    onState: (object, state) => void states.set(object, state),
     build: (type, args) => build(source, type, args),
     persistent: (id) => {
       const storage = storageOf(source.name, id, storages);
@@ -193,7 +197,8 @@ function readZipFormat(source: ByteSource): TorchFile {
       return new StorageRef(storage);
     },
   });
-  return { root };
+  const attributes = states.get(root);
+  return { root, attributes: attributes instanceof Map ? attributes : new Map() };
 }
 
 /** Little-endian, five pickles (magic number, version, system, content, storage keys), then the storages. */
@@ -245,7 +250,7 @@ function readLegacyFormat(source: ByteSource): TorchFile {
   }
   for (const { key, offset } of storages.values())
     if (offset < 0) throw damaged(name, `its storage ${key} is missing`);
-  return { root };
+  return { root, attributes: new Map() };
 }
 
 /** `('storage', type, key, device, elements)` */

@@ -26,13 +26,17 @@ const FOLDER = 'archive';
 
 /**
  * @param tensors in the order they shall have in the dictionary
+ * @param attributes texts that the dictionary has as attributes; who loads it as a state dict does not notice them
  * @returns segments to be written one after another
  * @throws RangeError for 4 GiB and more, which needs an extension of the format
  */
-export function serializeTorch(tensors: ReadonlyMap<string, StoredTensor>): Uint8Array[] {
+export function serializeTorch(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  attributes: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
   const text = (content: string): Uint8Array => new TextEncoder().encode(content);
   const archive = new Archive();
-  archive.add(`${FOLDER}/data.pkl`, pickleOf(tensors));
+  archive.add(`${FOLDER}/data.pkl`, pickleOf(tensors, attributes));
   archive.add(`${FOLDER}/byteorder`, text('little'));
   for (const [i, { data }] of [...tensors.values()].entries()) {
     archive.add(`${FOLDER}/data/${i}`, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -42,7 +46,10 @@ export function serializeTorch(tensors: ReadonlyMap<string, StoredTensor>): Uint
 }
 
 /** OrderedDict([(name, _rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())), ...]) */
-function pickleOf(tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
+function pickleOf(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  attributes: Readonly<Record<string, string>>,
+): Uint8Array {
   const out = new PickleWriter();
   out.code(0x80, 2);
   out.global('collections', 'OrderedDict');
@@ -64,7 +71,16 @@ function pickleOf(tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
     out.global('collections', 'OrderedDict');
     out.code(0x29, 0x52, 0x74, 0x52); // () REDUCE, TUPLE REDUCE
   }
-  out.code(0x75, 0x2e); // SETITEMS STOP
+  out.code(0x75); // SETITEMS
+  if (Object.keys(attributes).length > 0) {
+    out.code(0x7d, 0x28); // EMPTY_DICT MARK
+    for (const [name, value] of Object.entries(attributes)) {
+      out.text(name);
+      out.text(value);
+    }
+    out.code(0x75, 0x62); // SETITEMS BUILD
+  }
+  out.code(0x2e); // STOP
   return out.bytes();
 }
 

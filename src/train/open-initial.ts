@@ -1,11 +1,13 @@
 /** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { statisticsFor } from '../data/assemble.ts';
 import { openSubject } from '../eval/subject.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { openFile } from '../weights/file-source-node.ts';
+import { foldStatistics } from '../weights/fold-statistics.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
 import { PUBLISHED_WIDTHS } from '../weights/vit-weights.ts';
 import { checkpointRun, networkWeights } from './checkpoint.ts';
@@ -30,7 +32,7 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
     const file = 'checkpoint.safetensors';
     return fromCheckpoint(path, folder.read(file), folder.file(file), readRecord(folder).config);
   }
-  if (status.isFile()) {
+  if (status.isFile() && !path.endsWith('.json')) {
     const source = openFile(path);
     try {
       const { run } = checkpointRun(source) ?? {};
@@ -151,8 +153,12 @@ function officialOptions(args: TrainingCheckpoint['args']): TrainOptions {
 }
 
 function fromBackbone(path: string, given: TrainOptions): InitialState {
-  const { backbone, trained } = openSubject(path, given.heads === undefined ? {} : { heads: given.heads });
-  const weights = new Map([...trained].map(([name, values]) => [`backbone.${name}`, values]));
+  const { backbone, trained, channels, preprocessing } = openSubject(
+    path,
+    given.heads === undefined ? {} : { heads: given.heads },
+  );
+  const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(channels));
+  const weights = new Map([...folded].map(([name, values]) => [`backbone.${name}`, values]));
   return {
     name: path,
     architecture: networkOptions(path, backbone),
@@ -164,6 +170,9 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
     epoch: undefined,
   };
 }
+
+/** Epsilon of the layer norms in training, and the largest for which it makes no difference that matters. */
+const [TRAINED_EPS, LARGEST_EPS] = [1e-6, 1e-5];
 
 function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
   if (backbone.kind === 'convnet') {
@@ -177,7 +186,11 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
     throw new Error(
       `${name} is a DINOv2 network, whose layer scale and registers cannot be trained here yet.`,
     );
-  const { dim, depth, heads, patchSize, channels, mlpRatio, stem = 'patch' } = backbone;
+  const { dim, depth, heads, patchSize, channels, mlpRatio, stem = 'patch', eps = TRAINED_EPS } = backbone;
+  if (eps > LARGEST_EPS)
+    throw new Error(
+      `${name} has layer norms with an epsilon of ${eps}: only those of ${TRAINED_EPS} or nearly can be trained.`,
+    );
   return { ...vitOptions(name, { dim, depth, heads, patchSize, channels, hidden: dim * mlpRatio }), stem };
 }
 

@@ -30,10 +30,14 @@ const receiptSchema = z.object({ url: z.string(), bytes: z.number(), sha256: z.s
 /** Which file on the server a part is of. */
 const partSchema = z.object({ url: z.string(), version: z.string() });
 
+/** What a server answers that has no such file, or none that is public. */
+export class NotThereError extends Error {}
+
 /**
  * Fetches a file into the cache unless it is there.
  *
  * @param path where it is to be
+ * @throws NotThereError if the server has no such file
  * @throws Error in one sentence: offline, refused by the server, cut off, of another checksum, or the disk is full
  */
 export async function download(
@@ -144,13 +148,11 @@ async function request(
     );
   }
   if (response.status === 416 && part !== undefined) return request(url, undefined);
-  if (!response.ok) {
-    throw new Error(
-      response.status === 404 || response.status === 401
-        ? `${url} does not exist or is not public (HTTP ${response.status}): check the name.`
-        : `${url} was refused (HTTP ${response.status}): try again later.`,
+  if (response.status === 404 || response.status === 401)
+    throw new NotThereError(
+      `${url} does not exist or is not public (HTTP ${response.status}): check the name.`,
     );
-  }
+  if (!response.ok) throw new Error(`${url} was refused (HTTP ${response.status}): try again later.`);
   const type = response.headers.get('content-type') ?? '';
   if (type.startsWith('text/html'))
     throw new Error(`${url} is a web page instead of a file: a proxy may ask for a login.`);

@@ -1,13 +1,14 @@
-/** A file as a source of bytes, read where it is wanted. */
+/** A file of weights as a source of bytes, read where it is wanted. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type ByteSource, checkRange } from '../format/byte-source.ts';
+import { refuseForeign } from './foreign-content.ts';
 import { hasCode } from './system-node.ts';
 
 export interface FileSource extends ByteSource {
   close(): void;
 }
 
-/** @throws Error if there is no such file, or it is a folder */
+/** @throws Error if there is no such file, it is a folder, or something else than weights lies there (a web page, a pointer) */
 export function openFile(path: string): FileSource {
   let descriptor: number;
   try {
@@ -25,7 +26,7 @@ export function openFile(path: string): FileSource {
     throw new Error(`${path} is not a file: give the file of weights itself.`);
   }
   const { size } = status;
-  return {
+  const source: FileSource = {
     name: path,
     size,
     copies: true,
@@ -42,4 +43,11 @@ export function openFile(path: string): FileSource {
     },
     close: () => closeSync(descriptor),
   };
+  try {
+    refuseForeign(source);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+  return source;
 }

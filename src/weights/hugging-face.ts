@@ -1,4 +1,5 @@
 /** The files beside `model.safetensors` in a Hugging Face folder: what makes transformers build the network and see images alike. */
+import { type Preprocessing, resizedSide } from '../data/preprocessing.ts';
 import type { ConvNetConfig } from '../model/convnet.ts';
 import type { VitConfig } from '../model/vit.ts';
 
@@ -64,20 +65,40 @@ export function labelFields(
   };
 }
 
-/** `preprocessor_config.json`: short side to 8/7 of the input, bicubic, then the centre, as our evaluations see images. For a gray
- * network images have to be gray already: no processor makes them so. */
+/** PIL's numbers of its filters. */
+const RESAMPLE = { lanczos: 1, bilinear: 2, bicubic: 3 } as const;
+
+/**
+ * `preprocessor_config.json`. For a gray network images have to be gray already: no processor makes them so.
+ *
+ * In Node transformers.js resizes by libvips: bilinear and bicubic without a filter that widens when it shrinks, so that photos
+ * alias; Lanczos with one. On photos of horses shrunk to 37 pixels Lanczos is 1.6 levels from PIL's bicubic and "bicubic" 18, on
+ * images of 96 pixels enlarged to 110 it is 8.6 against 1.5 (a shift by part of a pixel). So it takes Lanczos unless images are enlarged a little. (In
+ * browsers a canvas resizes, and the number has no effect.)
+ *
+ * @param enlarges whether most images are enlarged on the way, by a small factor
+ */
 export function huggingFacePreprocessor(
-  size: number,
-  statistics: { readonly mean: readonly number[]; readonly std: readonly number[] },
+  preprocessing: Preprocessing,
+  target: 'huggingface' | 'transformers.js',
+  enlarges = false,
 ): Readonly<Record<string, unknown>> {
+  const { size, resize, interpolation, statistics } = preprocessing;
+  const side = resizedSide(preprocessing);
+  const crop = { do_center_crop: true, crop_size: { height: size, width: size } };
+  const square = { size: { height: side, width: side } };
+  // Each of these classes of transformers takes its own kind of size.
+  const geometry =
+    resize === 'short'
+      ? { image_processor_type: 'BitImageProcessor', size: { shortest_edge: side }, ...crop }
+      : side === size
+        ? { image_processor_type: 'ViTImageProcessor', ...square }
+        : { image_processor_type: 'DeiTImageProcessor', ...square, ...crop };
   return {
-    image_processor_type: 'BitImageProcessor',
+    ...geometry,
     do_convert_rgb: statistics.mean.length === 3,
     do_resize: true,
-    size: { shortest_edge: Math.round((size * 8) / 7) },
-    resample: 3,
-    do_center_crop: true,
-    crop_size: { height: size, width: size },
+    resample: RESAMPLE[target === 'transformers.js' && !enlarges ? 'lanczos' : interpolation],
     do_rescale: true,
     rescale_factor: 1 / 255,
     do_normalize: true,

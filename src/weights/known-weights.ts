@@ -9,12 +9,14 @@ export interface RemoteFile {
   readonly name: string;
 }
 
-/** What a name stands for: one file of weights, or the files of a folder. */
-export interface KnownWeights {
-  readonly files: readonly RemoteFile[];
-  /** What to open once the files are there: the name of a file, or '' for the folder itself. */
-  readonly open: string;
-}
+/** What a name stands for: an official file, or a repository of the Hub. */
+export type KnownWeights =
+  | { readonly kind: 'file'; readonly file: RemoteFile }
+  | {
+      readonly kind: 'repository';
+      /** A file of the repository by its name. */
+      file(name: string): RemoteFile;
+    };
 
 /** Hosts; another one may take their place, such as a mirror. */
 export interface Hosts {
@@ -38,6 +40,8 @@ const models = {
 export const officialNames: readonly string[] = Object.keys(models).flatMap((name) => [name, `${name}_full`]);
 
 const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+/** Endings of files of weights: a name with one of them is a path. */
+const WEIGHTS_FILE = /\.(safetensors|pth|pt|bin|ckpt|onnx|json|tar|zip)$/i;
 
 /** @returns undefined for a name that nothing is known by */
 export function knownWeights(name: string, hosts: Hosts = publicHosts): KnownWeights | undefined {
@@ -45,12 +49,16 @@ export function knownWeights(name: string, hosts: Hosts = publicHosts): KnownWei
     const suffix = name === model ? '' : name === `${model}_full` ? '_full_checkpoint' : undefined;
     if (suffix === undefined) continue;
     const file = `${stem}_pretrain${suffix}.pth`;
-    return { files: [{ url: `${hosts.official}/${stem}_pretrain/${file}`, name: file }], open: file };
+    return { kind: 'file', file: { url: `${hosts.official}/${stem}_pretrain/${file}`, name: file } };
   }
-  if (!HUB_ID.test(name)) return undefined;
-  const files = ['config.json', 'model.safetensors'].map((file) => ({
-    url: `${hosts.hub}/${name}/resolve/main/${file}`,
-    name: file,
-  }));
-  return { files, open: '' };
+  if (!isHubName(name)) return undefined;
+  return {
+    kind: 'repository',
+    file: (file) => ({ url: `${hosts.hub}/${name}/resolve/main/${file}`, name: file }),
+  };
+}
+
+/** Whether a name may be `owner/name` of the Hub: not `runs/...`, and no file of weights. */
+function isHubName(name: string): boolean {
+  return HUB_ID.test(name) && !name.startsWith('runs/') && !WEIGHTS_FILE.test(name);
 }

@@ -1,53 +1,87 @@
-/** The README of an exported network: what it is, how it was trained, what was measured, how to use it. */
+/** The README of an exported network: what it is, how it was made, what was measured, how to use it. */
+import { describeView, type Preprocessing } from '../data/preprocessing.ts';
 
 export interface CardFacts {
   /** Which library the folder is for. */
-  readonly target: 'huggingface' | 'transformers.js';
-  readonly images: number;
-  readonly source: string;
+  readonly library: 'huggingface' | 'transformers.js';
+  /** Name of the folder that is written. */
+  readonly folder: string;
+  /** The network in a few words. */
   readonly network: string;
-  readonly steps: number;
-  readonly batch: number;
-  readonly size: number;
+  /** How it came about: a sentence. */
+  readonly origin: string;
+  /** Commands that made it, the oldest first, as they were typed. */
+  readonly commands: readonly string[];
+  /** What the exported processor does. */
+  readonly preprocessing: Preprocessing;
   /** Sides of images must be a multiple of it: the patch size, or 1. */
   readonly multiple: number;
-  readonly command: string;
-  /** Name and figures of every evaluation that was run. */
-  readonly scores: readonly { readonly name: string; readonly text: string }[];
+  /** True for a network of gray images. */
+  readonly isGray: boolean;
+  /** Names of the classes, of a classifier. */
+  readonly classes: readonly string[] | undefined;
+  /** Whether there is a model in float16. */
+  readonly isHalved: boolean;
+  /** What was measured, a line each. */
+  readonly scores: readonly string[];
 }
 
+/** Classes that are listed. */
+const LISTED = 100;
+
 export function modelCard(facts: CardFacts): string {
-  const scores =
-    facts.scores.length === 0
-      ? 'Nothing was measured yet; `npx dino eval --help` lists the evaluations.'
-      : facts.scores.map(({ name, text }) => `- **${name}**: ${text}`).join('\n');
+  const { library, network, origin, commands, classes, scores } = facts;
+  const task = classes === undefined ? 'image-feature-extraction' : 'image-classification';
+  const title = capitalized(classes === undefined ? network : `image classifier: ${network}`);
   return `---
-library_name: ${facts.target === 'huggingface' ? 'transformers' : 'transformers.js'}
-pipeline_tag: image-feature-extraction
+library_name: ${library === 'huggingface' ? 'transformers' : 'transformers.js'}
+pipeline_tag: ${task}
 tags: [dino, self-supervised]
 ---
 
-# ${facts.network.charAt(0).toUpperCase()}${facts.network.slice(1)}, trained with DINO
+# ${title}
 
-Trained by dino-ts without labels on ${facts.images} images (${facts.source}), ${facts.steps} steps of ${facts.batch} images.
-
-\`\`\`
-${facts.command}
-\`\`\`
-
+${origin}
+${classes === undefined ? '' : `\n${taskOf(classes)}\n`}${commands.length === 0 ? '' : `\n\`\`\`sh\n${commands.join('\n')}\n\`\`\`\n`}
 ## Measured
 
-${scores}
+${scores.length === 0 ? 'Nothing was measured yet; `npx dino eval --help` lists the evaluations.' : scores.map((score) => `- ${capitalized(score)}`).join('\n')}
 
 ## Use
 
-${facts.target === 'huggingface' ? pythonUse(facts) : scriptUse}
-The processor resizes the short side to ${Math.round((facts.size * 8) / 7)} pixels (bicubic) and takes the centre of ${facts.size}; dino-ts leaves images that have
-${facts.size} x ${facts.size} pixels as they are.
+${library === 'huggingface' ? pythonUse(facts) : scriptUse(facts)}
+
+${processorOf(facts)}
 `;
 }
 
-function pythonUse({ multiple }: CardFacts): string {
+function taskOf(classes: readonly string[]): string {
+  const shown = classes.slice(0, LISTED).join(', ');
+  const more = classes.length - LISTED;
+  return `**Task:** image classification, one of ${classes.length} classes for each image.
+
+**Labels:** ${shown}${more > 0 ? ` and ${more} more, see \`config.json\`` : ''}.`;
+}
+
+function processorOf({ library, preprocessing, isGray }: CardFacts): string {
+  const gray = isGray
+    ? ` Images have to be gray: ${library === 'huggingface' ? '`Image.open(...).convert("L")`' : '`image.grayscale()`'}.`
+    : '';
+  const filter =
+    library === 'huggingface'
+      ? ''
+      : ' transformers.js resizes with filters of its own, so features of photos differ a little from those of dino-ts.';
+  return `The processor prepares images: ${describeView(preprocessing)}.${filter}${gray}`;
+}
+
+function pythonUse({ multiple, classes }: CardFacts): string {
+  if (classes !== undefined)
+    return `\`\`\`python
+from transformers import pipeline
+
+classify = pipeline("image-classification", model=".")  # this folder
+print(classify("photo.jpg"))  # [{"label": ..., "score": ...}, ...]
+\`\`\``;
   return `The class token after the last norm is the feature of an image.
 
 \`\`\`python
@@ -61,12 +95,37 @@ feature = model(**processor(Image.open("photo.jpg"), return_tensors="pt")).last_
 Other sizes need \`interpolate_pos_encoding=True\` and a multiple of ${multiple} pixels.`;
 }
 
-const scriptUse = `\`pooler_output\` is the feature of an image. Any batch and any image size; \`dtype: 'fp16'\` and \`'q8'\` take the smaller files.
+/** Set once, so that the library looks for the folder on the disk and not on the Hub. */
+const LOCAL = `env.localModelPath = '.'; // the folder that holds this one
+env.allowRemoteModels = false;`;
+
+function scriptUse({ classes, isHalved, folder }: CardFacts): string {
+  const smaller = isHalved
+    ? "`dtype: 'fp16'` and `'q8'` take the smaller files"
+    : "`dtype: 'q8'` takes the smaller file";
+  if (classes !== undefined)
+    return `\`\`\`js
+import { env, pipeline } from '@huggingface/transformers';
+
+${LOCAL}
+const classify = await pipeline('image-classification', '${folder}', { dtype: 'fp32' });
+console.log(await classify('photo.jpg')); // [{ label, score }, ...]
+\`\`\`
+
+${capitalized(smaller)}.`;
+  return `\`pooler_output\` is the feature of an image. Any batch and any image size; ${smaller}.
 
 \`\`\`js
-import { AutoModel, AutoProcessor, RawImage } from '@huggingface/transformers';
+import { AutoModel, AutoProcessor, env, RawImage } from '@huggingface/transformers';
 
-const [model, processor] = [await AutoModel.from_pretrained('<this folder>', { dtype: 'fp32' }), await AutoProcessor.from_pretrained('<this folder>')];
+${LOCAL}
+const name = '${folder}';
+const [model, processor] = [await AutoModel.from_pretrained(name, { dtype: 'fp32' }), await AutoProcessor.from_pretrained(name)];
 const { pooler_output } = await model(await processor(await RawImage.read('photo.jpg')));
-\`\`\`
-`;
+\`\`\``;
+}
+
+/** A text as a beginning; "`dtype" and names stay as they are. */
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

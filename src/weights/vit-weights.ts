@@ -6,6 +6,7 @@ import { f32, type StoredTensor } from '../format/safetensors.ts';
 import { input, ParameterSet } from '../graph/index.ts';
 import { type VitConfig, vit } from '../model/vit.ts';
 import { forBlock, type Layout, layouts } from './layouts.ts';
+import type { NetworkShape } from './network-config.ts';
 import type { LazyTensor, StateDict } from './state-dict.ts';
 
 export interface FoundVit {
@@ -14,7 +15,8 @@ export interface FoundVit {
   readonly prefix: string;
   /** Other places in the file that hold a network of a known layout. */
   readonly alternatives: readonly string[];
-  readonly config: VitConfig;
+  /** The network; how many attention heads it has may be open. */
+  readonly config: OpenVitConfig;
   /** Our names that the file does not have. */
   readonly missing: readonly string[];
   /** Tensors under the prefix that nothing is known about. */
@@ -26,13 +28,18 @@ export interface FoundVit {
   weights(): Map<string, Float32Array>;
 }
 
+/** A network whose shapes are known, and perhaps not its number of heads. */
+export type OpenVitConfig = Omit<VitConfig, 'heads'> & { readonly heads: number | undefined };
+
 export interface FindOptions {
   /** What to call the file in errors. */
   readonly name: string;
-  /** Which network of a full checkpoint. Default `teacher`. */
+  /** Which network of a full checkpoint; `teacher`, or the only one, unless given. */
   readonly checkpointKey?: string;
   /** Attention heads. Default: what the file says, or, at the widths of DINO's and DINOv2's networks, one for every 64. */
   readonly heads?: number;
+  /** False where queries, keys and values have no biases, whatever the file holds. */
+  readonly qkvBias?: boolean;
 }
 
 /** @throws Error if the file holds no Vision Transformer of a known layout */
@@ -45,10 +52,11 @@ export function findVit(file: StateDict, options: FindOptions): FoundVit {
     ),
   );
   const named = toOfficial(under, layout);
-  const config = inferConfig(
-    named.tensors,
-    file.heads === undefined ? options : { heads: file.heads, ...options },
-  );
+  const { heads } = file.facts;
+  const config = inferConfig(named.tensors, heads === undefined ? options : { heads, ...options });
+  if (options.qkvBias === false)
+    for (let i = 0; i < config.depth; i++)
+      named.tensors.set(`blocks.${i}.attn.qkv.bias`, zeroTensor(3 * config.dim));
   const wanted = expectedShapes(config);
   const extras = named.rest.filter((name) => layout.extras.some((pattern) => pattern.test(name)));
   return {
@@ -90,9 +98,32 @@ export function checkComplete(found: FoundVit, file: string, allowMissing: reado
   throw new Error(`${file} ${first}${more}: give the weights of a whole network, or --allow_missing.`);
 }
 
+/** @param name of the file, for errors @throws Error if it is open how many attention heads there are */
+export function requireHeads({ heads, ...config }: OpenVitConfig, name: string): VitConfig {
+  if (heads !== undefined) return { ...config, heads };
+  throw new Error(
+    `${name}: a width of ${config.dim} does not tell how many attention heads there are: give --heads.`,
+  );
+}
+
+/** What a config beside the weights has to agree with. */
+export function shapeOf(config: OpenVitConfig): NetworkShape {
+  const { dim, depth, mlpRatio, imageSize, patchSize, channels, swiglu = false, registers = 0 } = config;
+  return {
+    dim,
+    depth,
+    hidden: Math.round(dim * mlpRatio),
+    imageSize,
+    patchSize,
+    channels,
+    swiglu,
+    registers,
+  };
+}
+
 function locate(
   dict: StateDict,
-  { name, checkpointKey = 'teacher' }: FindOptions,
+  { name, checkpointKey }: FindOptions,
 ): { layout: Layout; prefix: string; alternatives: string[] } {
   const places = layouts.flatMap((layout) =>
     [...dict.tensors.keys()].flatMap((key) => {
@@ -109,8 +140,15 @@ function locate(
         (other) => other.layout.anchor.length > layout.anchor.length && prefix.startsWith(other.prefix),
       ),
   );
-  const chosen =
-    own.find(({ prefix }) => prefix.startsWith(checkpointKey)) ?? (own.length === 1 ? own[0] : undefined);
+  const keys = ({ prefix }: { prefix: string }): string[] => prefix.split(/[./]/);
+  const asked = own.find((place) => keys(place).includes(checkpointKey ?? 'teacher'));
+  const [only] = own.length === 1 ? own : [];
+  if (asked === undefined && only !== undefined && checkpointKey !== undefined)
+    if (keys(only).some((key) => key === 'teacher' || key === 'student'))
+      throw new Error(
+        `${name}: the file holds no ${checkpointKey}, only ${only.prefix}: leave --checkpoint_key out.`,
+      );
+  const chosen = asked ?? only;
   if (chosen !== undefined) {
     return {
       ...chosen,
@@ -129,11 +167,11 @@ function locate(
 }
 
 /** DINOv2's training checkpoints put blocks into chunks (`blocks.1.7.norm1`), whose numbers say nothing. */
-function withoutChunks({ format, tensors }: StateDict): StateDict {
+function withoutChunks({ tensors, ...rest }: StateDict): StateDict {
   const plain = [...tensors].map(
     ([name, tensor]) => [name.replace(/(^|[./])blocks\.\d+\.(?=\d+\.)/, '$1blocks.'), tensor] as const,
   );
-  return { format, tensors: new Map(plain) };
+  return { ...rest, tensors: new Map(plain) };
 }
 
 /** Renames, and puts query, key and value one after another. */
@@ -195,7 +233,7 @@ function rowsTogether(parts: readonly LazyTensor[]): LazyTensor {
 export const PUBLISHED_WIDTHS = [192, 384, 768, 1024, 1536];
 
 /** The network that shapes describe. */
-function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: FindOptions): VitConfig {
+function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: FindOptions): OpenVitConfig {
   const shape = (of: string, axes: number): readonly number[] => {
     const found = tensors.get(of)?.shape;
     if (found === undefined || found.length !== axes) {
@@ -220,11 +258,6 @@ function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: 
   const hidden = swiglu
     ? (shape('blocks.0.mlp.w12.weight', 2)[0] ?? 8 * dim) / 2
     : (shape('blocks.0.mlp.fc1.weight', 2)[0] ?? 4 * dim);
-  if (heads === undefined && !PUBLISHED_WIDTHS.includes(dim)) {
-    throw new Error(
-      `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
-    );
-  }
   if (heads !== undefined && dim % heads !== 0)
     throw new Error(`${name}: ${heads} attention heads do not divide a width of ${dim}: give other --heads.`);
   return {
@@ -233,7 +266,7 @@ function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: 
     channels,
     dim,
     depth,
-    heads: heads ?? dim / 64,
+    heads: heads ?? (PUBLISHED_WIDTHS.includes(dim) ? dim / 64 : undefined),
     mlpRatio: hidden / dim,
     stem: 'patch',
     ...(layerScale ? { layerScale } : {}),
@@ -244,10 +277,15 @@ function inferConfig(tensors: ReadonlyMap<string, LazyTensor>, { name, heads }: 
   };
 }
 
+function zeroTensor(length: number): LazyTensor {
+  const shape = [length];
+  return { dtype: 'F32', shape, read: () => ({ dtype: 'F32', shape, data: new Float32Array(length) }) };
+}
+
 /** What the network of a config has: shapes by name. */
-function expectedShapes(config: VitConfig): Map<string, readonly number[]> {
+function expectedShapes(config: OpenVitConfig): Map<string, readonly number[]> {
   const set = new ParameterSet();
   const side = config.imageSize;
-  vit(set.scope, input('images', [1, config.channels, side, side]), config);
+  vit(set.scope, input('images', [1, config.channels, side, side]), { ...config, heads: config.heads ?? 1 });
   return new Map([...set.parameters.values()].map(({ name, shape }) => [name, shape]));
 }

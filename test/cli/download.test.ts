@@ -5,8 +5,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { localWeights } from '../../src/cli/local-weights.ts';
+import { openSubject } from '../../src/eval/subject.ts';
 import { knownWeights, officialNames } from '../../src/weights/known-weights.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
+import { folderWith, huggingFaceTensors, shards, vitConfig } from '../weights/folders.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -104,8 +106,37 @@ describe('published weights', () => {
     }
     expect(server.requests.map(({ url }) => url)).toEqual([
       '/me/my.model-1/resolve/main/config.json',
+      '/me/my.model-1/resolve/main/preprocessor_config.json',
       '/me/my.model-1/resolve/main/model.safetensors',
     ]);
+    // What is there needs no network.
+    server.answer = (_, response) => void response.writeHead(500).end();
+    expect(openSubject(await localWeights('me/my.model-1')).preprocessingOrigin).toMatch(
+      /preprocessor_config\.json$/,
+    );
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it.each([
+    ['shards', shards(huggingFaceTensors(), 'safetensors')],
+    ['a pytorch_model.bin', { 'pytorch_model.bin': huggingFaceTensors() }],
+  ])('of the Hub may be %s', async (_, files) => {
+    const folder = folderWith({ 'config.json': vitConfig, ...files });
+    const server = await serve();
+    server.answer = (request, response) => {
+      const path = join(folder, (request.url ?? '').replace('/me/model/resolve/main/', ''));
+      if (existsSync(path)) response.end(readFileSync(path));
+      else response.writeHead(404).end();
+    };
+    expect(openSubject(await localWeights('me/model')).backbone).toMatchObject({ dim: 16, heads: 2 });
+  });
+
+  it('of the Hub that are not there say that nothing is at that path either', async () => {
+    const server = await serve();
+    server.answer = (_, response) => void response.writeHead(404).end();
+    await expect(localWeights('nobody/nothing')).rejects.toThrow(
+      /There is nothing at nobody\/nothing here, and as a name of the Hub: .*config\.json does not exist/,
+    );
   });
 
   it('go on where a download was cut off', async () => {
@@ -174,6 +205,7 @@ describe('published weights', () => {
   it('have names that are near when one is misspelt', async () => {
     await expect(localWeights('dino_vit16')).rejects.toThrow('dino_vits16 is near');
     expect(await localWeights('no/such/folder')).toBe('no/such/folder');
-    for (const name of officialNames) expect(knownWeights(name)?.files[0]?.url).toMatch(/^https:.*\.pth$/);
+    for (const name of officialNames)
+      expect(knownWeights(name)).toMatchObject({ file: { url: expect.stringMatching(/^https:.*\.pth$/) } });
   });
 });

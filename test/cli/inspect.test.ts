@@ -69,10 +69,18 @@ describe('dino inspect', () => {
       return said.err;
     };
     expect(await error(checkpoint('hostile_zip.pth'))).toContain('posix.system, which no checkpoint needs');
-    expect(await error(checkpoint('backbone.pth'))).toContain('a width of 16 does not tell');
-    expect(await error(checkpoint('odd_tensors.pth'))).toContain('no Vision Transformer of a known layout');
     expect(await error(join(golden, 'nothing.pth'))).toContain('There is no file at');
-    expect(await error(golden)).toContain('is not a file');
+    expect(await error(golden)).toMatch(/holds \d+ files of weights \(.*\): give one of them/);
+    expect(await error(temporaryFolder())).toContain('holds no weights');
     expect(await error(checkpoint('truncated_zip.pth'))).toContain('was it copied completely?');
+  });
+
+  it('shows what it can of a file that holds no network it knows', async () => {
+    const said = await dino('inspect', checkpoint('odd_tensors.pth'));
+    expect(said.code).toBe(1);
+    expect(said.out).toMatch(/torch\.save, \d+ tensors\ntensors: /);
+    expect(said.out).toMatch(/refused: .*no Vision Transformer of a known layout/);
+    const json = await dino('inspect', checkpoint('odd_tensors.pth'), '--json');
+    expect(JSON.parse(json.out)).toMatchObject({ format: 'torch.save', whole: false });
   });
 });

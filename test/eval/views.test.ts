@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { usualPreprocessing } from '../../src/data/preprocessing.ts';
 import { evalView } from '../../src/eval/eval-images.ts';
 import { meanFeatures, viewsOf } from '../../src/eval/views.ts';
 import { resizeShortSide } from '../../src/image/resize.ts';
@@ -14,7 +15,7 @@ const photo = {
 
 describe('views of an image', () => {
   it('begin with the official view, followed by its mirror image', () => {
-    const [first, mirrored, ...none] = viewsOf(photo, 14, 2);
+    const [first, mirrored, ...none] = viewsOf(photo, usualPreprocessing(14, 3), 2);
     expect(none).toEqual([]);
     expect(first).toEqual(evalView(photo, 14));
     for (const [row, column] of [
@@ -28,11 +29,11 @@ describe('views of an image', () => {
       const to = (row * 14 + 13 - column) * 3;
       expect([...mirrored!.data.subarray(to, to + 3)]).toEqual(at(column));
     }
-    expect(viewsOf(photo, 14, 1)).toEqual([first]);
+    expect(viewsOf(photo, usualPreprocessing(14, 3), 1)).toEqual([first]);
   });
 
   it('are ten with the four corners of the image resized by 8 / 7', () => {
-    const views = viewsOf(photo, 14, 10);
+    const views = viewsOf(photo, usualPreprocessing(14, 3), 10);
     expect(views).toHaveLength(10);
     for (const view of views) expect(view).toMatchObject({ width: 14, height: 14 });
     const resized = resizeShortSide(photo, 16, 'bicubic');

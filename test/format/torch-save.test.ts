@@ -27,6 +27,17 @@ describe('serializeTorch', () => {
     expect(new Map([...read].map(([name, tensor]) => [name, tensor.read()]))).toEqual(tensors);
   });
 
+  it('keeps texts as attributes of the dictionary', () => {
+    const bytes = Buffer.concat(serializeTorch(tensors, { note: 'größer', more: '{"heads":3}' }));
+    const { root, attributes } = readTorchFile(bytesSource(bytes, 'x.pth'));
+    expect([...attributes]).toEqual([
+      ['note', 'größer'],
+      ['more', '{"heads":3}'],
+    ]);
+    expect([...namedTensors(root).keys()]).toEqual([...tensors.keys()]);
+    expect([...readTorchFile(bytesSource(file(), 'x.pth')).attributes]).toEqual([]);
+  });
+
   it('gives the same bytes for the same tensors, with data aligned for mapping', () => {
     const bytes = file();
     expect(file()).toEqual(bytes);
@@ -38,7 +49,7 @@ describe('serializeTorch', () => {
     const python = process.env.DINO_TEST_PYTHON;
     if (python === undefined) return context.skip('set DINO_TEST_PYTHON to an interpreter that has torch');
     const path = join(temporaryFolder(), 'x.pth');
-    writeFileSync(path, file());
+    writeFileSync(path, Buffer.concat(serializeTorch(tensors, { note: 'größer' })));
     const script = `
 import torch
 state = torch.load(${JSON.stringify(path)}, weights_only=True)
@@ -46,7 +57,7 @@ assert list(state) == ["blocks.0.weight", "größe", "half", "brain", "steps", "
 assert state["blocks.0.weight"].tolist() == [[1, -2, 3.5], [0, torch.tensor(1e-30).item(), 7]]
 assert state["größe"].dtype == torch.float64 and state["half"].tolist() == [1, -2] and state["brain"].item() == 1
 assert state["steps"].item() == 2**40 and state["flags"].tolist() == [True, False, True]
-assert state["empty"].shape == (0, 4)
+assert state["empty"].shape == (0, 4) and state.note == "größer"
 print("fine")`;
     const run = spawnSync(python, ['-c', script], { encoding: 'utf8' });
     expect(run.stderr + run.stdout).toMatch(/fine\n$/);

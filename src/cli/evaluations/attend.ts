@@ -159,6 +159,7 @@ export const attend = defineEvaluation({
     const protocol = `Attention of the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
     return {
       protocol,
+      shown: 'own',
       table: [['area of the mask, % (95 %)', 'trained', 'untrained'], ...table],
       scores: {
         images: written,

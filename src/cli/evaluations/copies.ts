@@ -85,6 +85,7 @@ export const copies = defineEvaluation({
     const protocol = `copy detection of ${asked} queries${made} among ${report.originals + report.distractors} images: ${what} of squares of ${size} pixels, ${learned}, cosine, mAP of the first 20`;
     return {
       protocol,
+      shown: 'own',
       table: [
         ['mAP % (95 %)', ...names.map((name) => contenderTitles[name])],
         ['all', ...names.map((name) => percent(report[name].map, report[name].interval))],

@@ -50,6 +50,7 @@ export const embed = defineEvaluation({
       network: networkFingerprint(subject.trained),
       size: subject.size,
       channels: subject.channels,
+      preprocessing: subject.preprocessing,
       dim: backbone.dim,
       views,
       normalized: normalize,

@@ -31,6 +31,11 @@ export interface EvaluationContext {
 export interface EvaluationResult {
   /** How it was measured, in one line: sizes, k, temperature, layers. */
   readonly protocol: string;
+  /**
+   * Side at which images were shown, where it is not that of the weights' preprocessing; 'own' where they were shown in a way of
+   * the evaluation's own, with mean and deviation of the weights.
+   */
+  readonly shown?: number | 'own';
   /** What is printed; the first row heads the columns. */
   readonly table: readonly (readonly string[])[];
   /** What `--json` prints. */

@@ -9,6 +9,7 @@ import { serializeSafetensors } from '../../format/safetensors.ts';
 import type { BackboneConfig } from '../../model/backbone.ts';
 import { openFile } from '../../weights/file-source-node.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
+import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
@@ -124,6 +125,7 @@ export const linear = defineEvaluation({
         network: networkFingerprint(subject.trained),
         feature: feature.title,
         ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens),
+        [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
       },
     );
     const file = write('classifier.safetensors', Buffer.concat(tensors));

@@ -115,6 +115,7 @@ export const masks = defineEvaluation({
     const { scores, intervals } = report;
     return {
       protocol,
+      shown: 'own',
       table: [
         ['Jaccard, CorLoc (95 %)', 'best head', 'mean head', 'CorLoc'],
         ...contenders.map((each) => [

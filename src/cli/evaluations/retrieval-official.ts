@@ -43,6 +43,7 @@ export async function officialRetrieval(
   const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(size, multiScale, report.whitening, ' on the longer side')}`;
   return {
     protocol,
+    shown: 'own',
     table: [
       ['% (95 %)', ...levels.map((level) => `mAP ${level}`), ...levels.map((level) => `mP@10 ${level}`)],
       ...names.map((name) => [

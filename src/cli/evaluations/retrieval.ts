@@ -149,6 +149,7 @@ async function folderResult(
         );
   return {
     protocol,
+    shown: size,
     table: [
       ['% (95 %)', 'mAP', ...ks.map((k) => `recall@${k}`), ...(alone ? ['N-S of 4'] : [])],
       ...names.map((name) => [

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { statisticsFor } from '../../data/assemble.ts';
 import {
   type BankInfo,
   type FeatureBank,
@@ -10,8 +9,15 @@ import {
   networkFingerprint,
   openFeatureBank,
 } from '../../data/feature-bank.ts';
-import { openSource } from '../../data/source.ts';
+import {
+  describeStatistics,
+  describeView,
+  isSamePreprocessing,
+  usualPreprocessing,
+} from '../../data/preprocessing.ts';
+import type { Source } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
+import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
 import { type SearchBlock, searchBlocks } from '../../eval/search.ts';
 import type { Subject } from '../../eval/subject.ts';
 import { meanFeatures, type ViewCount, viewCounts, viewsOf, viewTitles } from '../../eval/views.ts';
@@ -70,7 +76,7 @@ export const search = defineEvaluation({
     const query = await meanFeatures(
       (pixels) => backbone.features(subject.trained, pixels),
       backbone.dim,
-      viewsOf(image, subject.size, views).map(pixelsOf),
+      viewsOf(image, backbone.preprocessing, views).map((view) => pixelsOf(view, backbone)),
     );
     const near = await searchBlocks(engine, query, searched.blocks, Math.max(k, pageImages));
     const found = near.slice(0, k);
@@ -133,9 +139,9 @@ export const search = defineEvaluation({
   },
 });
 
-function pixelsOf(image: Image): Float32Array {
+function pixelsOf(image: Image, { preprocessing }: FrozenBackbone): Float32Array {
   const pixels = new Float32Array(image.data.length);
-  normalize(image, normalizationTable(statisticsFor(image.channels)), pixels);
+  normalize(image, normalizationTable(preprocessing.statistics), pixels);
   return pixels;
 }
 
@@ -173,10 +179,16 @@ function embedded(
 function requireSameNetwork(
   info: BankInfo,
   folder: string,
-  { trained, size, name, channels }: Subject,
+  { trained, size, name, channels, preprocessing }: Subject,
 ): void {
-  if (info.network === networkFingerprint(trained) && info.size === size && info.channels === channels)
-    return;
+  const isSame =
+    info.network === networkFingerprint(trained) && info.size === size && info.channels === channels;
+  const { preprocessing: shown = usualPreprocessing(size, channels) } = info;
+  if (isSame && isSamePreprocessing(shown, preprocessing)) return;
+  if (isSame)
+    throw new Error(
+      `${folder} holds features of images that were shown in another way (${describeView(shown)}, ${describeStatistics(shown)}): give the same flags, or embed the images again.`,
+    );
   throw new Error(
     `${folder} holds features of another model than the one of ${name} (or of its other --checkpoint): embed the images with this one first.`,
   );

@@ -127,6 +127,7 @@ export const video = defineEvaluation({
     });
     return {
       protocol,
+      shown: 'own',
       table: rows.length > 0 ? [head, ...rows] : [['masks of', String(frames), 'frames, not scored']],
       scores: { clips: clips.length, frames, ...summaries },
       details: {

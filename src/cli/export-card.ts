@@ -1,0 +1,59 @@
+/** The model card of an export: what the run folder knows of the network, its classifier and its scores. */
+import { homedir } from 'node:os';
+import { basename } from 'node:path';
+import { z } from 'zod';
+import type { Preprocessing } from '../data/preprocessing.ts';
+import type { Subject } from '../eval/subject.ts';
+import type { CardLibrary } from '../export/export-files.ts';
+import { describeNetwork } from '../model/backbone.ts';
+import { stepsOf } from '../train/run-record.ts';
+import { modelCard } from '../weights/model-card.ts';
+import { scoreWords } from '../weights/score-words.ts';
+import type { ClassifierKind } from './classifier-file.ts';
+import { shellWords } from './shell-words.ts';
+
+export interface ExportCardOptions {
+  readonly library: CardLibrary;
+  /** Name of the folder that is written. */
+  readonly folder: string;
+  readonly isHalved: boolean;
+  /** As it is exported. */
+  readonly preprocessing: Preprocessing;
+  /** Which classifier is exported, if one is, and its classes. */
+  readonly kind: ClassifierKind | undefined;
+  readonly classes: readonly string[] | undefined;
+  /** Words of the command after `dino export`. */
+  readonly args: readonly string[];
+}
+
+const evaluationSchema = z.looseObject({ command: z.string().optional() });
+
+export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCardOptions): string {
+  const { backbone, record, channels } = subject;
+  const evaluations = subject.folder.list('eval').flatMap((file) => {
+    if (!file.endsWith('.json') || file.endsWith('.section.json')) return [];
+    const name = file.slice(0, -'.json'.length);
+    if (kind !== undefined && name !== kind) return []; // others are not of the classifier
+    return [{ name, found: evaluationSchema.parse(JSON.parse(subject.folder.readText(`eval/${file}`))) }];
+  });
+  const trained = evaluations.flatMap(({ found }) => (kind === undefined ? [] : (found.command ?? [])));
+  return modelCard({
+    ...rest,
+    network: `${describeNetwork(backbone)}${record === undefined ? '' : ', trained with DINO'}`,
+    origin:
+      record === undefined
+        ? `Weights of ${basename(subject.name)}, converted by dino-ts.`
+        : `Trained by dino-ts without labels on ${record.source.images} images (${basename(record.source.path)}), ${stepsOf(record)} steps of ${record.config.batchSizePerGpu} images.`,
+    commands: [
+      ...(record === undefined ? [] : [record.command]),
+      ...trained,
+      `npx dino export ${shellWords(args)}`,
+    ].map(withoutHome),
+    multiple: backbone.kind === 'vit' ? backbone.patchSize : 1,
+    isGray: channels === 1,
+    scores: evaluations.flatMap(({ name, found }) => scoreWords(name, found) ?? []),
+  });
+}
+
+/** Cards are published: they need not name whose machine a path is on. */
+const withoutHome = (text: string): string => text.replaceAll(`${homedir()}/`, '~/');

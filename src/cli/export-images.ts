@@ -1,0 +1,85 @@
+/** How an exported processor prepares images so that features are those of the evaluations here, and images to try a network on. */
+import { type Preprocessing, resizedSide } from '../data/preprocessing.ts';
+import { openReader } from '../data/reader.ts';
+import { type Source, scenesSource } from '../data/source.ts';
+import { evalImages } from '../eval/eval-images.ts';
+import type { Subject } from '../eval/subject.ts';
+import type { ProbeImages } from '../export/half-range.ts';
+import type { Image } from '../image/image.ts';
+import { openRecorded, type RunRecord } from '../train/run-record.ts';
+import type { AskedPreprocessing } from '../weights/stated-preprocessing.ts';
+
+/** Images of the run that are looked at. */
+const SAMPLE = 16;
+/** Enlargements below it are better left to the filter that is named; see `huggingFacePreprocessor`. */
+const SMALL_ENLARGEMENT = 1.8;
+
+/** How images are prepared by another library. */
+export interface ExportedView {
+  readonly preprocessing: Preprocessing;
+  /** Whether most images of the run are enlarged, by a small factor. */
+  readonly enlarges: boolean;
+  /** A choice that whoever exports should know. */
+  readonly note: string | undefined;
+}
+
+/**
+ * The preprocessing for a processor of another library. Ours takes images of the input's size as they are, which no processor can
+ * be told; but where all images of the run have that size, a resize of both sides to it does the same.
+ */
+export async function exportedView(
+  { preprocessing, record }: Subject,
+  asked: AskedPreprocessing,
+): Promise<ExportedView> {
+  const plain = { ...preprocessing, keepsFitting: false };
+  const source = record === undefined ? undefined : sourceOf(record);
+  const images = source === undefined ? [] : await someImages(source);
+  const { size, keepsFitting } = preprocessing;
+  const fits = images.length > 0 && images.every(({ width, height }) => width === size && height === size);
+  if (fits && keepsFitting && asked.resize === undefined)
+    return {
+      preprocessing: { ...plain, resize: 'square', zoom: 1 },
+      enlarges: false,
+      note: `The images of the run have ${size} x ${size} pixels and are seen as they are, so the processor squashes others to that size; --resize short exports one that cuts out their center.`,
+    };
+  // Whoever asks for another resize than fitting images need has other images in mind.
+  const enlarged = images.filter(({ width, height }) => {
+    const factor = resizedSide(preprocessing) / Math.min(width, height);
+    return !fits && factor > 1 && factor < SMALL_ENLARGEMENT;
+  });
+  return { preprocessing: plain, enlarges: 2 * enlarged.length > images.length, note: undefined };
+}
+
+/** The images of the run; undefined where they are no longer there, which is no reason not to export. */
+function sourceOf(record: RunRecord): Source | undefined {
+  try {
+    return openRecorded(record);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Images spread over a source; those that cannot be read are left out. */
+async function someImages({ spec, length }: Source): Promise<Image[]> {
+  const count = Math.min(SAMPLE, length);
+  const reader = openReader(spec);
+  const images: Image[] = [];
+  try {
+    for (let i = 0; i < count; i++) {
+      const image = await reader.read(Math.floor((i * length) / count)).catch(() => undefined);
+      if (image !== undefined) images.push(image);
+    }
+  } finally {
+    reader.close();
+  }
+  return images;
+}
+
+/** A generated scene as the network sees it. */
+export async function probeImages(preprocessing: Preprocessing, channels: 1 | 3): Promise<ProbeImages> {
+  const { size } = preprocessing;
+  const source = scenesSource({ count: 1, size: Math.max(64, size), channels });
+  for await (const { pixels } of evalImages(source, { size, batch: 1, preprocessing }))
+    return { pixels, shape: [1, channels, size, size] };
+  throw new Error('The scene that a network is tried on could not be made.');
+}

@@ -1,0 +1,162 @@
+/**
+ * Opens the weights that a path names, with everything that lies beside them: one file or several shards, in a folder with
+ * `config.json` (of transformers or timm) and `preprocessor_config.json`, or a file by itself.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { bytesSource } from '../format/byte-source.ts';
+import { type FileSource, openFile } from './file-source-node.ts';
+import { foreignContent } from './foreign-content.ts';
+import { statedByPreprocessor } from './hugging-face-preprocessor.ts';
+import { type NetworkConfig, readNetworkConfig } from './network-config.ts';
+import { openShards, type StateDict } from './state-dict.ts';
+import type { StatedPreprocessing } from './stated-preprocessing.ts';
+
+export interface OpenedWeights {
+  /** What errors call the weights: the file, or the index of its shards. */
+  readonly file: string;
+  readonly dict: StateDict;
+  /**
+   * What `config.json` says of the network; undefined without one.
+   *
+   * @throws Error naming the field that cannot be honored
+   */
+  config(): NetworkConfig | undefined;
+  /**
+   * What lies beside the weights, or stands in them, and says how images become their input; undefined if nothing does.
+   *
+   * @throws Error if a file cannot be understood
+   */
+  preprocessing(): StatedPreprocessing | undefined;
+  close(): void;
+}
+
+/** Files of a folder that hold its weights, the first that is there; an index names shards. */
+const NAMES = ['model.safetensors', 'pytorch_model.bin'].flatMap((name) => [name, `${name}.index.json`]);
+const ENDINGS = /\.(safetensors|pth|pt|bin|ckpt)$/i;
+const SHARD = /-\d+-of-\d+\.(safetensors|bin)$/;
+
+/**
+ * The file of weights (or the index of its shards) that a path names.
+ *
+ * @returns undefined for a folder that holds none
+ * @throws Error if a folder holds several, or the file is one of several shards
+ */
+export function weightsFileOf(path: string): string | undefined {
+  if (!(statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false)) {
+    if (SHARD.test(path))
+      throw new Error(`${path} is one of several shards: give their folder, ${dirname(path)}.`);
+    return path;
+  }
+  const names = weightsIn(path);
+  const known = NAMES.find((name) => names.includes(name));
+  if (known !== undefined || names.length === 0) return known === undefined ? undefined : join(path, known);
+  const whole = names.filter((name) => !SHARD.test(name));
+  if (whole.length < names.length)
+    throw new Error(
+      `${path} holds ${names[0]} and no index of its shards: download model.safetensors.index.json too.`,
+    );
+  if (whole.length > 1)
+    throw new Error(
+      `${path} holds ${whole.length} files of weights (${whole.slice(0, 3).join(', ')}${whole.length > 3 ? ', …' : ''}): give one of them.`,
+    );
+  return join(path, whole[0] ?? '');
+}
+
+function weightsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => ENDINGS.test(name) || NAMES.includes(name))
+    .sort();
+}
+
+/**
+ * Opens a file of weights, or a folder that holds one.
+ *
+ * @throws Error if there is none, or it is damaged, hostile, or something else than weights
+ */
+export function openWeights(path: string): OpenedWeights {
+  const file = weightsFileOf(path);
+  if (file === undefined)
+    throw new Error(`${path} holds no weights (${NAMES.join(', ')}): give a folder or a file that does.`);
+  const sources: FileSource[] = [];
+  const close = (): void => {
+    for (const source of sources) source.close();
+  };
+  try {
+    const isIndex = file.endsWith('.index.json');
+    for (const each of isIndex ? shardsOf(file) : [file]) sources.push(openFile(each));
+    const dict = openShards(sources);
+    if (isIndex) checkIndexed(file, dict);
+    const folder = belongsToFolder(file) ? dirname(file) : undefined;
+    return {
+      file,
+      dict,
+      close,
+      config: () => (folder === undefined ? undefined : configIn(folder)),
+      preprocessing: () => (folder === undefined ? undefined : preprocessingIn(folder)) ?? ownOf(file, dict),
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Whether the files beside a file of weights are its own: it has one of the known names, or is alone. */
+function belongsToFolder(file: string): boolean {
+  return NAMES.includes(basename(file)) || weightsIn(dirname(file)).length === 1;
+}
+
+function ownOf(file: string, { facts }: StateDict): StatedPreprocessing | undefined {
+  if (facts.preprocessing === undefined) return undefined;
+  return { origin: file, parts: facts.preprocessing, refused: [] };
+}
+
+function configIn(folder: string): NetworkConfig | undefined {
+  const file = join(folder, 'config.json');
+  return existsSync(file) ? readNetworkConfig(readJson(file), file) : undefined;
+}
+
+function preprocessingIn(folder: string): StatedPreprocessing | undefined {
+  const file = join(folder, 'preprocessor_config.json');
+  return existsSync(file) ? statedByPreprocessor(readJson(file), file) : configIn(folder)?.preprocessing;
+}
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/** Paths of the shards that an index names. */
+function shardsOf(index: string): string[] {
+  const names = new Set(Object.values(weightMap(index)));
+  if (names.size === 0) throw new Error(`${index} names no shards: download it again.`);
+  for (const name of names)
+    if (basename(name) !== name || !existsSync(join(dirname(index), name)))
+      throw new Error(`${index} names ${name}, which is not beside it: download it too.`);
+  return [...names].map((name) => join(dirname(index), name));
+}
+
+function weightMap(index: string): Readonly<Record<string, string>> {
+  const parsed = indexSchema.safeParse(readJson(index)).data;
+  if (parsed !== undefined) return parsed.weight_map;
+  throw new Error(`${index} has no weight_map and is no index of shards: download it again.`);
+}
+
+/** @throws Error naming a tensor that the index promises and no shard holds */
+function checkIndexed(index: string, { tensors }: StateDict): void {
+  const lacking = Object.entries(weightMap(index)).find(([name]) => !tensors.has(name));
+  if (lacking !== undefined)
+    throw new Error(`${index} promises ${lacking[0]} in ${lacking[1]}, which lacks it: download it again.`);
+}
+
+function readJson(file: string): unknown {
+  const bytes = readFileSync(file);
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    const found = foreignContent(bytesSource(bytes, file));
+    throw new Error(
+      found === undefined
+        ? `${file} is not valid JSON: download it again.`
+        : `${file} is ${found.is}: ${found.wayOut}.`,
+    );
+  }
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { statisticsFor } from '../../src/data/assemble.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
+import { openSubject } from '../../src/eval/subject.ts';
+import { normalizationTable, normalize } from '../../src/image/normalize.ts';
+import { Random } from '../../src/random/random.ts';
+import { openInitial } from '../../src/train/open-initial.ts';
+import { foldStatistics } from '../../src/weights/fold-statistics.ts';
+import { folderWith, halvesProcessor, huggingFaceTensors, vitConfig } from './folders.ts';
+
+const random = new Random(1, 'image');
+const image = {
+  width: 16,
+  height: 16,
+  channels: 3 as const,
+  data: Uint8Array.from({ length: 16 * 16 * 3 }, () => random.integer(256)),
+};
+
+function pixelsWith(statistics: {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}): Float32Array {
+  const pixels = new Float32Array(3 * 16 * 16);
+  normalize(image, normalizationTable(statistics), pixels);
+  return pixels;
+}
+
+describe('statistics that are worked into the patch embedding', () => {
+  const own = { image_mean: [0.5, 0.4, 0.3], image_std: [0.5, 0.25, 0.2] };
+  const folder = (): string =>
+    folderWith({
+      'config.json': { ...vitConfig, layer_norm_eps: 1e-6 },
+      'preprocessor_config.json': { ...halvesProcessor, ...own },
+      'model.safetensors': huggingFaceTensors(),
+    });
+
+  it('give the same features', async () => {
+    const { backbone, trained, preprocessing } = openSubject(folder());
+    expect(preprocessing.statistics).toEqual({ mean: own.image_mean, std: own.image_std });
+    const frozen = new FrozenBackbone(backbone, preprocessing, ortNode, { threads: 1 });
+    const wanted = await frozen.features(trained, pixelsWith(preprocessing.statistics));
+    const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(3));
+    const found = await frozen.features(folded, pixelsWith(statisticsFor(3)));
+    for (const [i, value] of wanted.entries()) expect(found[i]).toBeCloseTo(value, 5);
+    // What training begins with is this network.
+    const { student } = openInitial(folder(), {});
+    for (const [name, values] of folded) expect(student.get(`backbone.${name}`), name).toEqual(values);
+    await frozen.dispose();
+  });
+
+  it('that are the same already change no number', () => {
+    const { trained } = openSubject(folder());
+    expect(foldStatistics(trained, statisticsFor(3), statisticsFor(3))).toEqual(new Map(trained));
+  });
+});
