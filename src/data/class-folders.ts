@@ -67,10 +67,11 @@ export function classesOf(paths: readonly string[]): PathClasses {
       : { ...none, note: `${explainParts(lookedThrough)}: the images have no classes` };
   }
   if (classes.length < 2) return none;
-  if (labeled < paths.length / 2)
+  const loose = looseImages(parts, labels, depth);
+  if (loose > Math.max(1, STRAY * paths.length))
     return {
       ...none,
-      note: `only ${labeled} of ${paths.length} images lie in folders (${quoted(classes)}): these are not taken as classes`,
+      note: `${loose} of ${paths.length} images lie beside the folders ${quoted(classes)}: these are not taken as classes`,
     };
   const passed = [...folders.keys()].filter((name) => PART.test(name));
   const why = passed.length === 0 ? '' : ` (${explainParts(passed)}; rename the folder if it is one)`;
@@ -79,6 +80,20 @@ export function classesOf(paths: readonly string[]): PathClasses {
     labels,
     note: `${paths.length - labeled} of ${paths.length} images lie in no class folder, such as ${first}${why}: they are trained on, and left out of every score`,
   };
+}
+
+/** More loose images than this share are no strays: the folders are albums, say. */
+const STRAY = 0.2;
+
+/** How many images lie beside class folders; a part of the data set that has no class folders at all is another thing. */
+function looseImages(paths: readonly (readonly string[])[], labels: Int32Array, depth: number): number {
+  const placeOf = (parts: readonly string[]): string =>
+    parts.slice(0, Math.min(depth, parts.length - 1)).join('/');
+  const places = new Set(paths.filter((_, i) => labels[i]! >= 0).map(placeOf));
+  return paths.filter(
+    (parts, i) =>
+      labels[i]! < 0 && parts.length < depth + 2 && (parts.length <= depth || places.has(placeOf(parts))),
+  ).length;
 }
 
 const SHOWN = 3;

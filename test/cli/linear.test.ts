@@ -21,7 +21,7 @@ function kept(run: string) {
     .looseObject({
       protocol: z.looseObject({ feature: z.string(), heldBack: z.boolean(), testImages: z.number() }),
       intervals: z.looseObject({
-        trained: z.looseObject({ top1: z.object({ low: percent, high: percent }) }),
+        trained: z.looseObject({ top1: z.object({ low: percent.nullable(), high: percent.nullable() }) }),
       }),
     })
     .parse(JSON.parse(readFileSync(join(run, 'eval', 'linear.json'), 'utf8')));
@@ -62,6 +62,9 @@ describe('dino eval linear', () => {
     expect(said.out).toContain('on 16 images, 4 images held back');
     expect(said.out).toContain('pooled feature');
     expect(kept(run).protocol).toMatchObject({ heldBack: true, testImages: 4 });
+    // Four images give no interval.
+    expect(kept(run).intervals.trained.top1).toEqual({ low: null, high: null });
+    expect(said.out).toMatch(/the same, untrained +\d+\.0 +0/);
   });
 
   it('crops the images anew in each epoch where it is asked to, the same ones each time', async () => {

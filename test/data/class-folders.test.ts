@@ -67,10 +67,17 @@ describe('class folders', () => {
     }
   });
 
-  it('are none where most images lie beside them, and nothing is said of one album among photos', () => {
+  it('are those of train, however many images a flat val holds', () => {
+    const paths = [...many('train/cat', 2), ...many('train/dog', 2), ...many('val', 50)];
+    expect(classesOf(paths).classes).toEqual(['cat', 'dog']);
+  });
+
+  it('are none where many images lie beside them, and nothing is said of one album among photos', () => {
     const albums = [...many('a', 2), ...many('b', 2), ...Array.from({ length: 9 }, (_, i) => `${i}.jpg`)];
     expect(classesOf(albums)).toMatchObject({ classes: [] });
-    expect(classesOf(albums).note).toContain('only 4 of 13 images lie in folders ("a", "b")');
+    expect(classesOf(albums).note).toContain(
+      '9 of 13 images lie beside the folders "a", "b": these are not taken as classes',
+    );
     expect(classesOf([...many('edited', 2), '1.jpg', '2.jpg'])).toEqual({
       classes: [],
       labels: new Int32Array(0),

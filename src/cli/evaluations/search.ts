@@ -15,7 +15,7 @@ import {
   isSamePreprocessing,
   usualPreprocessing,
 } from '../../data/preprocessing.ts';
-import type { Source } from '../../data/source.ts';
+import { openSource } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
 import { type SearchBlock, searchBlocks } from '../../eval/search.ts';
