@@ -129,7 +129,7 @@ export const dedupe = defineEvaluation({
       details: { protocol: { size: subject.size, seed }, check, skipped },
       section: {
         title: 'Copies',
-        intro: `${capitalised(protocol)}. ${summary(report, copies.length, exact)}. ${describeCheck(report)}.`,
+        intro: `${capitalised(protocol)}. ${capitalised(summary(report, copies.length, exact))}. ${capitalised(describeCheck(report))}.`,
         blocks: [{ kind: 'text', text: advice(files[0] ?? '', path, copies.length, move) }, ...blocks],
       },
     };
