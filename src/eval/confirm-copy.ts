@@ -4,8 +4,9 @@
  */
 import { flip } from '../image/flip.ts';
 import type { Image } from '../image/image.ts';
-import { agreement, align, type Placement, UNMOVED } from './align-looks.ts';
+import { align, type Placement, UNMOVED } from './align-looks.ts';
 import { type Plane, planesOf } from './image-look.ts';
+import { agreement } from './look-agreement.ts';
 
 export interface SecondLook {
   /** 0 to 1, see `agreement`. */
@@ -33,9 +34,10 @@ function follow(planes: readonly Plane[], first: Image, second: Image): number {
   let placement: Placement = UNMOVED;
   for (const [level, plane] of planesOf(second).entries()) {
     const found = align(planes[level]!, plane, placement);
+    placement = found ?? placement;
+    if (level === 0 && agreement(planes[level]!, plane, placement, 1) < COARSE) return 0;
     if (found === undefined) break;
-    placement = found;
-    if (level === 0 && agreement(planes[level]!, plane, placement) < COARSE) return 0;
   }
-  return Math.max(agreement(first, second, placement), agreement(first, second, UNMOVED));
+  const aligned = agreement(first, second, placement);
+  return placement === UNMOVED ? aligned : Math.max(aligned, agreement(first, second, UNMOVED));
 }

@@ -128,6 +128,6 @@ function differences(runs: readonly ComparedRun[]): Markup | undefined {
   return section(
     'What differs',
     `The facts of each run${choices.length > 0 ? ', and the choices in which they differ. All others are the same' : '. Their choices are the same'}.`,
-    scrolling('Facts and choices of the runs', 12 * (runs.length + 1), table),
+    scrolling('Facts and choices of the runs', 6 * (runs.length + 1), table),
   );
 }

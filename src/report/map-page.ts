@@ -38,6 +38,7 @@ export interface MapColoring {
 
 const pageStyle = `
 .groups button::before { content: ""; display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.5em; background: var(--c, var(--mute)); }
+.groups button.plain::before { content: none; }
 .groups button[aria-pressed="false"] { opacity: 0.4; }
 .groups { max-height: 5.6rem; overflow-y: auto; }
 #frame { position: relative; }
@@ -69,7 +70,7 @@ export function renderMapPage({ title, intro, views, names, colorings, atlas }: 
 <div class="bar groups" id="groups" role="group" aria-label="Groups"></div>
 <p id="note"></p>
 <div id="frame"><canvas id="map" tabindex="0" role="img" aria-label="${help}"></canvas><div id="tip" hidden></div></div>
-<div class="bar"><button type="button" id="in">Zoom in</button><button type="button" id="out">Zoom out</button><button type="button" id="whole">Whole map</button><button type="button" id="pictures" aria-pressed="true">Pictures</button></div>
+<div class="bar"><button type="button" id="in">Zoom in</button><button type="button" id="out">Zoom out</button><button type="button" id="whole">Whole map</button><button type="button" class="toggle" id="pictures" aria-pressed="true">Pictures</button></div>
 <p class="unseen" id="said" aria-live="polite"></p>
 <img id="atlas" src="${source}" alt="" width="${atlas.picture.width}" height="${atlas.picture.height}" hidden>
 </main>`,

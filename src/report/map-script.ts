@@ -260,7 +260,7 @@ export const mapScript = `
       for (const [text, on] of [['All', true], ['None', false]]) {
         const made = button(groups, text, true, () => toggles.forEach((_, i) => toggle(i, on)));
         made.removeAttribute('aria-pressed');
-        made.style.setProperty('--c', 'transparent');
+        made.className = 'plain';
       }
     }
     groups.hidden = toggles.length === 0;

@@ -30,7 +30,7 @@ header p { color: var(--soft); font-size: 0.9rem; max-width: 75ch; margin-top: 0
 .bar button { font: inherit; font-size: 0.86rem; padding: 0.35rem 0.8rem; min-height: 2.2rem; border: 1px solid var(--hair); border-radius: 2rem; background: var(--raised); color: var(--ink); cursor: pointer; }
 .bar button:disabled { opacity: 0.45; cursor: default; }
 button:focus-visible, canvas:focus-visible, input:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-.choice button[aria-pressed="true"] { background: var(--accent); border-color: var(--accent); color: var(--paper); }
+.choice button[aria-pressed="true"], .bar .toggle[aria-pressed="true"] { background: var(--accent); border-color: var(--accent); color: var(--paper); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 `;
 

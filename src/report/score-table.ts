@@ -1,4 +1,4 @@
-/** The scores of several runs beside each other: what the reports found, without a word on who is better. */
+/** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
 import type { ScoreBlock } from './blocks.ts';
 import { html, type Markup } from './markup.ts';
 import type { Curve, KnnAccuracy, Report } from './model.ts';
@@ -45,7 +45,6 @@ function measuredIn({ accuracy, curves, evaluations = [] }: Report): Measured[] 
     ['k-NN top-1', curves?.knn, percentLabel],
     ['linear top-1', curves?.linear, percentLabel],
     ['clusters and classes (NMI)', curves?.cluster, valueLabel],
-    ['loss', curves?.loss, valueLabel],
   ]);
   if (last.length > 0) groups.push({ title: 'At the end of training', protocol: '', rows: last });
   for (const { title, intro, blocks } of evaluations) {
@@ -111,7 +110,7 @@ export function scoreTable(groups: readonly ScoreGroup[], names: readonly string
   });
   return scrolling(
     'Scores of the runs',
-    12 * columns,
+    6 * columns,
     html`<table class="grid-table scores"><thead><tr><th scope="col">Score</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>${bodies}</table>`,
   );
 }

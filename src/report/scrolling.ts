@@ -18,8 +18,8 @@ export function scrolling(label: string, width: number, content: Insert): Markup
   return html`${hint}<div class="scroll" role="region" aria-label="${label}" tabindex="0">${content}</div>`;
 }
 
-/** A name that may go on in the next line after a slash, hyphen, underscore or dot, and nowhere inside a word. */
+/** A name that may go on in the next line after a slash, hyphen, underscore or dot, and nowhere inside a word or a number. */
 export function breakable(name: string): Markup {
-  const parts = name.split(/(?<=[/_.-])/);
+  const parts = name.split(/(?<=[/_-])|(?<=\.)(?!\d)/);
   return html`${parts.map((part, i) => [i > 0 && new Markup('<wbr>'), part])}`;
 }

@@ -26,6 +26,7 @@ export interface SearchPage {
 const pageStyle = `
 .tile { display: block; width: 100%; aspect-ratio: 1; border-radius: 8px; background-color: var(--tint); }
 .shown { display: grid; grid-template-columns: minmax(6rem, 13rem) minmax(0, 1fr); gap: 1rem 1.4rem; align-items: end; margin: 1rem 0 1.6rem; }
+@media (max-width: 36rem) { .shown { grid-template-columns: minmax(0, 1fr); gap: 0.6rem; } .shown .tile { max-width: 13rem; } }
 .shown h2 { overflow-wrap: anywhere; }
 .shown h2:focus { outline: none; }
 .shown p { color: var(--soft); font-size: 0.86rem; margin-top: 0.3rem; }

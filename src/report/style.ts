@@ -110,7 +110,7 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .query { display: grid; grid-template-columns: 5.4rem minmax(0, 1fr); gap: 0.5rem 1rem; padding-bottom: 1.3rem; border-bottom: 1px solid var(--hair); }
 .query:last-child { border-bottom: 0; padding-bottom: 0; }
 .query > div { min-width: 0; }
-.query > .strips { display: grid; gap: 0.7rem 1.6rem; }
+.query > .strips { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.7rem 1.6rem; }
 @media (min-width: 48rem) { .query > .strips { grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); } }
 .query h3 { font-size: 0.78rem; font-weight: 500; color: var(--soft); margin-bottom: 0.35rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .strip { display: grid; grid-template-columns: repeat(var(--k), minmax(0, 1fr)); gap: 6px; max-width: calc(var(--k) * 5.4rem); }

@@ -95,7 +95,7 @@ describe('dino map', () => {
     expect(folders?.name).toBe('folder');
     for (const [i, name] of names.entries()) {
       const group = folders?.groups[folders.labels[i] ?? -1];
-      expect(group).toBe(name.includes('/') ? name.split('/')[0] : undefined);
+      expect(group).toBe(name.includes('/') ? name.split('/')[0] : 'in no folder');
     }
     expect(clusters?.name).toBe('cluster');
     expect(clusters?.groups[0]).toBe('cluster 1');

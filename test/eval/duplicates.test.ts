@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { agreement, align, type Placement, UNMOVED } from '../../src/eval/align-looks.ts';
+import { align, type Placement, UNMOVED } from '../../src/eval/align-looks.ts';
 import { secondLook } from '../../src/eval/confirm-copy.ts';
 import { type CopyGroupOptions, copyGroups } from '../../src/eval/duplicates.ts';
 import { imageLook, planesOf, thumbnailRow } from '../../src/eval/image-look.ts';
+import { agreement } from '../../src/eval/look-agreement.ts';
 import { flip } from '../../src/image/flip.ts';
 import type { Image } from '../../src/image/image.ts';
 import { jpegCopy } from '../../src/image/jpeg-node.ts';
@@ -30,8 +31,8 @@ describe('laying a look over another', () => {
     expect(inside.shiftY).toBeCloseTo((3 + 55.5) / 60 - 1, 1);
     const outside = placed(whole, piece);
     expect(outside.scaleX).toBeCloseTo(120 / 96, 1);
-    expect(agreement(piece, whole, inside)).toBeGreaterThan(0.95);
-    expect(agreement(whole, piece, outside)).toBeGreaterThan(0.95);
+    expect(agreement(piece, whole, inside)).toBeGreaterThan(0.9);
+    expect(agreement(whole, piece, outside)).toBeGreaterThan(0.9);
     expect(agreement(whole, piece, UNMOVED)).toBeLessThan(0.85);
   });
 
@@ -68,11 +69,11 @@ describe('a second look', () => {
       };
       for (const copy of Object.values(copies)) {
         const found = secondLook(look, imageLook(copy));
-        expect(found.agreement).toBeGreaterThan(0.96);
+        expect(found.agreement).toBeGreaterThan(0.9);
         expect(found.mirrored).toBe(false);
       }
       const mirrored = secondLook(look, imageLook(flip(copies.compressed)));
-      expect(mirrored.agreement).toBeGreaterThan(0.96);
+      expect(mirrored.agreement).toBeGreaterThan(0.9);
       expect(mirrored.mirrored).toBe(true);
     }
   });
@@ -80,10 +81,10 @@ describe('a second look', () => {
   it('keeps apart what is not the same picture: other scenes, and the same drawing in another color', () => {
     const looks = Array.from({ length: 30 }, (_, i) => imageLook(scene(i)));
     for (const [i, a] of looks.entries())
-      for (const b of looks.slice(i + 1)) expect(secondLook(a, b).agreement).toBeLessThan(0.9);
+      for (const b of looks.slice(i + 1)) expect(secondLook(a, b).agreement).toBeLessThan(0.6);
     const [first] = looks;
     const swapped = { ...first!, data: first!.data.map((_, i, all) => all[i - (i % 3) + ((i + 1) % 3)]!) };
-    expect(secondLook(first!, swapped).agreement).toBeLessThan(0.93);
+    expect(secondLook(first!, swapped).agreement).toBeLessThan(0.8);
   });
 });
 

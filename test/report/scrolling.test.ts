@@ -31,6 +31,7 @@ describe('what is wider than a phone', () => {
       'n0144/<wbr>English_<wbr>springer-<wbr>&lt;2&gt;.<wbr>jpg',
     );
     expect(breakable('tench').text).toBe('tench');
+    expect(breakable('agreement 0.981').text).toBe('agreement 0.981');
     const [, cut = ''] = /\n\.cut \{([^}]*)\}/.exec(style) ?? [];
     expect(cut).toContain('overflow-wrap: normal');
     expect(cut).not.toContain('hyphens');

@@ -19,6 +19,11 @@ export function describeCopy({ exact, agreement, mirrored }: Copy): string {
   return exact ? 'same pixels' : `agreement ${agreement.toFixed(3)}${mirrored ? ', mirrored' : ''}`;
 }
 
+/** The same in a few letters, for under a picture. */
+function shortly({ exact, agreement, mirrored }: Copy): string {
+  return exact ? 'same pixels' : `${agreement.toFixed(3)}${mirrored ? ' mirrored' : ''}`;
+}
+
 export async function dedupeBlocks(
   { groups, images }: DedupeReport,
   source: Source,
@@ -38,7 +43,7 @@ export async function dedupeBlocks(
       return {
         picture: drawn[i]!,
         name: `${file}, ${width} x ${height} pixels, ${how}`,
-        caption: `${how}, ${width} x ${height}`,
+        caption: `${copy === undefined ? 'kept' : shortly(copy)}, ${width} x ${height}`,
         file,
         ...(i === 0 ? { mark: 'same' as const } : {}),
       };
@@ -56,7 +61,7 @@ export async function dedupeBlocks(
     blocks.push({
       kind: 'tiles',
       title: 'The least certain copies',
-      caption: 'If one of these pairs shows two pictures, give an --agreement above it.',
+      caption: 'Where a pair shows two different pictures, ask for more than its agreement with --agreement.',
       compact: true,
       groups: drawn,
     });

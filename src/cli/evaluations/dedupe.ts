@@ -106,10 +106,10 @@ export const dedupe = defineEvaluation({
     return {
       protocol,
       table: [
-        ['copy', 'kept', 'how'],
+        ...(copies.length > 0 ? [['copy', 'kept', 'how']] : []),
         ...copies.slice(0, PRINTED).map((copy) => [key(copy.row), key(copy.kept), describeCopy(copy)]),
         ...(copies.length > PRINTED ? [[`and ${copies.length - PRINTED} more`]] : []),
-        [],
+        ...(copies.length > 0 ? [[]] : []),
         [summary(report, copies.length, exact)],
         [describeCheck(report)],
         ...(move === undefined ? [] : [[`${dropped.length} files were moved to ${move}`]]),
@@ -129,7 +129,7 @@ export const dedupe = defineEvaluation({
       details: { protocol: { size: subject.size, seed }, check, skipped },
       section: {
         title: 'Copies',
-        intro: `${capitalised(protocol)}. ${summary(report, copies.length, exact)}. ${describeCheck(report)}.`,
+        intro: `${capitalised(protocol)}. ${capitalised(summary(report, copies.length, exact))}. ${capitalised(describeCheck(report))}.`,
         blocks: [{ kind: 'text', text: advice(files[0] ?? '', path, copies.length, move) }, ...blocks],
       },
     };

@@ -196,7 +196,16 @@ function colorsOf(
 ): MapColoring[] {
   if (classes.length > 1) return [{ name: 'class', groups: classes, labels }];
   const folders = folderGroups(names);
-  const colorings: MapColoring[] = folders === undefined ? [] : [{ name: 'folder', ...folders }];
+  const colorings: MapColoring[] = [];
+  if (folders !== undefined) {
+    const { groups, labels: own } = folders;
+    const loose = own.includes(-1);
+    colorings.push({
+      name: 'folder',
+      groups: loose ? [...groups, 'in no folder'] : groups,
+      labels: own.map((label) => (label < 0 ? groups.length : label)),
+    });
+  }
   if (clusters !== undefined) {
     const count = clusters.reduce((most, cluster) => Math.max(most, cluster + 1), 0);
     const groups = Array.from({ length: count }, (_, i) => `cluster ${i + 1}`);
