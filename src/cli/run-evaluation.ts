@@ -8,6 +8,7 @@ import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { openSubject } from '../eval/subject.ts';
 import { encodeSection } from '../report/stored-section.ts';
+import { levelsField, levelsOf } from '../train/config.ts';
 import type { Evaluation } from './evaluations/evaluation.ts';
 import { describeFields, parseFlags, UsageError } from './flags.ts';
 import { localWeights } from './local-weights.ts';
@@ -22,6 +23,7 @@ const common = {
   heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
   allowMissing: z.string().describe('names of tensors that a file of weights may lack, with commas between'),
   threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
+  levels: levelsField,
 };
 
 /**
@@ -52,11 +54,13 @@ export async function runEvaluation(
   if (run === undefined) throw new UsageError(`Which run? ${usage}`);
   const given = z.object(common).partial().parse(values);
   const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
+  const levels = levelsOf(given.levels);
   const subject = openSubject(await localWeights(run), {
     checkpoint,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
+    ...(levels === undefined ? {} : { levels }),
   });
   const { folder } = subject;
   const engine = withThreads(ortNode, threads);

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { toFlag, trainOptionsSchema } from '../train/config.ts';
+import { levelsOf, toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
 import { examinePlan } from '../train/doctor.ts';
 import { openInitial } from '../train/open-initial.ts';
@@ -90,7 +90,10 @@ export async function train(args: readonly string[]): Promise<number> {
   const initial = typeof init === 'string' ? openInitial(await localWeights(init), given) : undefined;
   const source = openImages(
     path,
-    given.channels === undefined ? {} : { channels: given.channels },
+    {
+      ...(given.channels === undefined ? {} : { channels: given.channels }),
+      levels: levelsOf(given.levels),
+    },
     console.error,
   );
   const folder = dryRun

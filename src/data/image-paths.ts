@@ -4,10 +4,12 @@
  * the same data set with the same numbering.
  */
 
-const EXTENSIONS = new Set(['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp', 'avif', 'tif', 'tiff', 'gif']);
+const EXTENSIONS = new Set([
+  ...['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp', 'avif', 'tif', 'tiff', 'gif', 'heic', 'heif', 'hif'],
+]);
 
 /** The formats, for error messages. */
-export const IMAGE_FORMATS = 'JPEG, PNG, WebP, AVIF, TIFF or GIF';
+export const IMAGE_FORMATS = 'JPEG, PNG, WebP, AVIF, HEIC, TIFF or GIF';
 
 /** Names of the parts of a data set, which are not classes. */
 const SPLITS = new Set(['train', 'training', 'val', 'valid', 'validation', 'test', 'testing']);
@@ -20,7 +22,7 @@ export function hasImageExtension(path: string): boolean {
 
 /** Photos and pictures in formats that are not read. */
 const UNREAD = new Set([
-  ...['heic', 'heif', 'hif', 'bmp', 'jxl', 'jp2', 'psd', 'tga', 'ppm', 'pgm', 'exr', 'hdr'],
+  ...['bmp', 'jxl', 'jp2', 'psd', 'tga', 'ppm', 'pgm', 'exr', 'hdr', 'svg'],
   ...['dng', 'cr2', 'cr3', 'nef', 'arw', 'raf', 'orf', 'rw2'],
 ]);
 

@@ -4,11 +4,13 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { networkFingerprint } from '../data/feature-bank.ts';
+import type { SourceOptions } from '../data/source.ts';
+import type { Levels } from '../image/levels.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { attentionHeads } from '../model/places.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
-import { evalSizeOf, type TrainConfig } from '../train/config.ts';
+import { evalSizeOf, levelsOf, type TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { parseRecord, type RunRecord, readRecord } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
@@ -27,6 +29,8 @@ export interface Subject {
   /** Side of the network's usual input, pixels. */
   readonly size: number;
   readonly channels: 1 | 3;
+  /** How images are decoded for it. */
+  readonly imageOptions: SourceOptions;
   /** The teacher's backbone. */
   readonly trained: Weights;
   /** Tensors that the file lacks and that were allowed to be missing: they keep the values of a fresh network. */
@@ -44,6 +48,8 @@ export interface SubjectOptions {
   readonly heads?: number;
   /** Tensors that may be missing; they keep their initial values. */
   readonly allowMissing?: readonly string[];
+  /** Black and white of samples that are not bytes; those of the run unless given. */
+  readonly levels?: Levels | undefined;
 }
 
 /**
@@ -81,7 +87,7 @@ function fromRun(path: string, options: SubjectOptions): Subject {
   }
   const network = networkOf(folder.file(file), config, options);
   const weights = networkWeights(folder.read(file), folder.file(file), network);
-  return { name: path, folder, record, ...trainedHere(config, weightsUnder(weights, 'backbone.')) };
+  return { name: path, folder, record, ...trainedHere(config, options, weightsUnder(weights, 'backbone.')) };
 }
 
 /**
@@ -98,7 +104,7 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
     const { config } = record;
     const network = networkWeights(source.read(0, source.size), path, networkOf(path, config, options));
     const ofRun = existsSync(join(dirname(path), 'config.json'));
-    const here = trainedHere(config, weightsUnder(network, 'backbone.'));
+    const here = trainedHere(config, options, weightsUnder(network, 'backbone.'));
     return {
       name: path,
       folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path, here.backbone, here.trained),
@@ -129,7 +135,11 @@ function networkOf(
 }
 
 /** What the config of a run says about its network. */
-function trainedHere(config: TrainConfig, trained: Weights): Omit<Subject, 'name' | 'folder' | 'record'> {
+function trainedHere(
+  config: TrainConfig,
+  { levels = levelsOf(config.levels) }: SubjectOptions,
+  trained: Weights,
+): Omit<Subject, 'name' | 'folder' | 'record'> {
   const backbone = backboneOf(config);
   const { channels, seed } = config;
   const size = evalSizeOf(config);
@@ -137,6 +147,7 @@ function trainedHere(config: TrainConfig, trained: Weights): Omit<Subject, 'name
     backbone,
     size,
     channels,
+    imageOptions: { channels, levels },
     trained,
     allowed: [],
     untrained: untrainedWeights(backbone, size, seed),
@@ -156,7 +167,7 @@ function resultsOf(path: string, backbone: BackboneConfig, trained: Weights): Ru
 function fromWeights(
   path: string,
   file: string,
-  { checkpointKey, heads, allowMissing = [] }: SubjectOptions,
+  { checkpointKey, heads, allowMissing = [], levels }: SubjectOptions,
   huggingFace: { readonly heads?: number; readonly eps?: number },
 ): Subject {
   const source = openFile(file);
@@ -186,6 +197,7 @@ function fromWeights(
       backbone,
       size,
       channels,
+      imageOptions: { channels, levels },
       trained,
       allowed: found.missing,
       untrained,

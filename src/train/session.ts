@@ -67,6 +67,7 @@ export function newSession(
   const record = makeRecord({ source, config, choices, steps, stepsPerEpoch, command, ...init });
   writeRecord(folder, record);
   const log = new RunLog(folder, config.batchSizePerGpu, plan);
+  for (const { key, reason } of source.leftOut ?? []) log.skipped(key, reason);
   const fromStep = begun?.fromStep ?? 0;
   // What the seed does not give again has to be there for a resume before the first save.
   if (begun !== undefined) {

@@ -92,7 +92,7 @@ describe('a tar archive', () => {
     const { length, spec } = openSource(archive);
     expect(length).toBe(50_000);
     // A header and two blocks of data each; the natural order of the names is that of the archive.
-    expect(spec.kind === 'tar' ? Array.from(spec.offsets) : []).toEqual(
+    expect(spec.kind === 'archive' ? Array.from(spec.offsets) : []).toEqual(
       Array.from({ length: 50_000 }, (_, i) => 1536 * i + 512),
     );
   });

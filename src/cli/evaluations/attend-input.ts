@@ -4,10 +4,11 @@ import { basename } from 'node:path';
 import { hasImageExtension } from '../../data/image-paths.ts';
 import { withoutExtension } from '../../data/masked-images.ts';
 import { openReader } from '../../data/reader.ts';
-import { openSource } from '../../data/source.ts';
+import type { Source, SourceOptions } from '../../data/source.ts';
 import { extractFrames, hasVideoExtension } from '../../data/video-file.ts';
 import { decode } from '../../image/decode-node.ts';
 import type { Image } from '../../image/image.ts';
+import { openImages } from '../open-images.ts';
 
 export interface AttendInput {
   readonly length: number;
@@ -21,12 +22,17 @@ export interface AttendInput {
 }
 
 /** @throws Error if there is nothing at the path, it holds no images, or is a video that cannot be read */
-export function openAttendInput(path: string, channels: 1 | 3): AttendInput {
+export function openAttendInput(
+  path: string,
+  options: SourceOptions,
+  warn: (text: string) => void,
+): AttendInput {
+  const { channels = 3, levels } = options;
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
   if (isFile && hasVideoExtension(path)) {
     const { folder, remove } = extractFrames(path);
     try {
-      return openImages(folder, channels, true, remove);
+      return imagesOf(openImages(folder, options, warn), true, remove);
     } catch (error) {
       remove();
       throw error;
@@ -37,15 +43,14 @@ export function openAttendInput(path: string, channels: 1 | 3): AttendInput {
       length: 1,
       isVideo: false,
       name: () => withoutExtension(basename(path)),
-      read: () => decode(readFileSync(path), path, channels),
+      read: () => decode(readFileSync(path), path, channels, { levels }),
       close() {},
     };
   }
-  return openImages(path, channels, false, () => {});
+  return imagesOf(openImages(path, options, warn), false, () => {});
 }
 
-function openImages(path: string, channels: 1 | 3, isVideo: boolean, onClose: () => void): AttendInput {
-  const source = openSource(path, { channels });
+function imagesOf(source: Source, isVideo: boolean, onClose: () => void): AttendInput {
   const reader = openReader(source.spec);
   const short = Array.from({ length: source.length }, (_, i) => withoutExtension(source.key(i)));
   const counts = new Map<string, number>();

@@ -36,7 +36,7 @@ export const cluster = defineEvaluation({
   },
   async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, engine, onProgress, warn }) {
     if (images === undefined) throw new UsageError('Clustering needs --images.');
-    const source = openImages(images, { channels: subject.channels }, warn);
+    const source = openImages(images, subject.imageOptions, warn);
     const report = await clusterReport({
       source,
       ...(k === undefined ? {} : { k }),

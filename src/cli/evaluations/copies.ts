@@ -1,7 +1,7 @@
 /** `dino eval copies`: do altered copies find their originals? On Copydays, or on copies of anyone's images made here. */
 import { z } from 'zod';
 import { openReader } from '../../data/reader.ts';
-import { openSource, type Source } from '../../data/source.ts';
+import type { Source } from '../../data/source.ts';
 import { contenderTitles } from '../../eval/contenders.ts';
 import { type Attack, attacked, copyAttacks } from '../../eval/copy-attacks.ts';
 import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copy-report.ts';
@@ -9,6 +9,7 @@ import { jpegCopy } from '../../image/jpeg-node.ts';
 import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture } from '../../report/model.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { capitalised, defineEvaluation, withInterval } from './evaluation.ts';
 import { thumbnail, thumbnails } from './thumbnails.ts';
 
@@ -45,7 +46,7 @@ export const copies = defineEvaluation({
         'Copy detection needs --images (copies are made of them), or --originals and --queries (such as Copydays).',
       );
     }
-    const open = (path: string): Source => openSource(path, { channels: subject.channels });
+    const open = (path: string): Source => openImages(path, subject.imageOptions, warn);
     const given = (path: string | undefined): Source | undefined =>
       path === undefined ? undefined : open(path);
     const originals = open(images ?? options.originals ?? '');

@@ -38,7 +38,7 @@ export const dedupe = defineEvaluation({
   async run({ threshold, seed = 0 }, { subject, backbone, engine, paths, onProgress, warn, write }) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino dedupe ${usage}`);
-    const source = openImages(path, { channels: subject.channels }, warn);
+    const source = openImages(path, subject.imageOptions, warn);
     const report = await dedupeReport({
       source,
       backbone,

@@ -1,11 +1,11 @@
 /** `dino eval finetune`: transfer, the whole network learning to classify from trained and from untrained weights. */
 import { z } from 'zod';
-import { openSource } from '../../data/source.ts';
 import { contenderTitles } from '../../eval/contenders.ts';
 import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/fine-tune-report.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { accuracyBlocks, confusionBlocks, labelsFile, warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
@@ -69,7 +69,7 @@ export const finetune = defineEvaluation({
       throw new UsageError(
         `--crops_scale ${cropsScale.join(' ')} is upside down: give the smaller share first.`,
       );
-    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const settings = {
       epochs,
       lr,

@@ -1,10 +1,10 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
-import { openSource } from '../../data/source.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { knnReport } from '../../eval/knn-report.ts';
 import { viewTitles } from '../../eval/views.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
 
@@ -30,7 +30,7 @@ export const knn = defineEvaluation({
     const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
       throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
-    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const report = await knnReport({
       train: open(train),
       ...(test === undefined ? {} : { test: open(test) }),

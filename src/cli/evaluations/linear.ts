@@ -1,7 +1,6 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
 import { networkFingerprint } from '../../data/feature-bank.ts';
-import { openSource } from '../../data/source.ts';
 import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { linearFeature } from '../../eval/linear-features.ts';
 import { linearHeadReport } from '../../eval/linear-head-report.ts';
@@ -12,6 +11,7 @@ import { openFile } from '../../weights/file-source-node.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import {
   accuracyBlocks,
   confusionBlocks,
@@ -92,7 +92,7 @@ export const linear = defineEvaluation({
       throw new UsageError(
         '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
       );
-    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const feature = linearFeature(subject.backbone, {
       lastBlocks: nLastBlocks,
       meanPatchToken: avgpoolPatchtokens,
@@ -219,7 +219,7 @@ async function testHead(
     const head = findLinearHead(openStateDict(file));
     if (head === undefined)
       throw new Error(`${path} holds no linear classifier: it needs linear.weight and linear.bias.`);
-    const source = openSource(test, { channels: subject.channels });
+    const source = openImages(test, subject.imageOptions, warn);
     const report = await linearHeadReport({
       ...{ test: source, backbone, trained: subject.trained, head, feature },
       onProgress,

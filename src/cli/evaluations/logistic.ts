@@ -1,9 +1,9 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
-import { openSource } from '../../data/source.ts';
 import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/low-shot.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation } from './evaluation.ts';
 
@@ -40,7 +40,7 @@ export const logistic = defineEvaluation({
       throw new UsageError(
         'Logistic regression needs --train (images to label), and --test where there are other images to test on.',
       );
-    const open = (path: string) => openSource(path, { channels: subject.channels });
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const budgets: Budget[] = [
       ...shots.map((each) => ({ shots: each })),
       ...shares.map((share) => ({ share })),

@@ -1,10 +1,11 @@
 /** `dino eval retrieval`: do the nearest images show the same thing? On class folders, by file names, or on revisited Oxford and Paris. */
 import { z } from 'zod';
-import { openSource, type Source } from '../../data/source.ts';
+import type { Source } from '../../data/source.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import type { Grouping } from '../../eval/image-groups.ts';
 import { type RetrievalReport, retrievalReport } from '../../eval/retrieval-report.ts';
 import { UsageError } from '../flags.ts';
+import { openImages } from '../open-images.ts';
 import {
   capitalised,
   defineEvaluation,
@@ -53,7 +54,7 @@ export const retrieval = defineEvaluation({
         'Retrieval needs --images (class folders or names that tell), or --database and --ground_truth (revisited Oxford or Paris).',
       );
     }
-    const open = (path: string): Source => openSource(path, { channels: context.subject.channels });
+    const open = (path: string): Source => openImages(path, context.subject.imageOptions, context.warn);
     const whiten = options.whiten === undefined ? undefined : open(options.whiten);
     const { imsize: size = context.subject.size, multiscale: multiScale = false } = options;
     if (database !== undefined) {
