@@ -72,7 +72,11 @@ export function listArchive<Place>(members: readonly ArchiveMember<Place>[]): Ar
     }
   };
   visit(root, [], '', []);
-  return { images: images.sort((a, b) => comparePaths(a.path, b.path)), others, leftOut };
+  return {
+    images: images.sort((a, b) => comparePaths(a.path, b.path)),
+    others,
+    leftOut: leftOut.sort((a, b) => comparePaths(a.key, b.key)),
+  };
 }
 
 const NOWHERE = 'a link that leads to nothing in the archive';

@@ -58,7 +58,11 @@ export function listFiles(root: string): FolderListing {
     }
   };
   visit(new Uint8Array(), []);
-  return { images: images.sort((a, b) => comparePaths(a.path, b.path)), others, leftOut };
+  return {
+    images: images.sort((a, b) => comparePaths(a.path, b.path)),
+    others,
+    leftOut: leftOut.sort((a, b) => comparePaths(a.key, b.key)),
+  };
 }
 
 /** The images below a folder. @throws if it holds none */

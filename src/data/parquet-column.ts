@@ -42,6 +42,11 @@ export function readParquetMetadata(source: ByteSource): FileMetaData {
   }
 }
 
+/** A field of structs that may be missing comes in a list for each of them, empty where one is. */
+function innermost(value: unknown): unknown {
+  return Array.isArray(value) ? innermost(value[0]) : value;
+}
+
 export class ParquetColumn {
   readonly rows: number;
   readonly #source: ByteSource;
@@ -82,7 +87,7 @@ export class ParquetColumn {
       const page = pages.find(({ firstRow, rows }) => row < firstRow + rows);
       if (page === undefined) throw new Error('it has fewer rows than it says');
       if (this.#last?.page !== page) this.#last = { page, values: this.#decode(group, page) };
-      return this.#last.values[row - page.firstRow];
+      return innermost(this.#last.values[row - page.firstRow]);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(

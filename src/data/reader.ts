@@ -97,38 +97,34 @@ function folderReader(spec: FolderSpec, loadSize: number): ImageReader {
 
 function archiveReader(spec: ArchiveSpec, loadSize: number): ImageReader {
   const { files, paths, channels, levels, fileOf, offsets, sizes, unpackedSizes } = spec;
-  const descriptors = new Map<number, number>();
+  const descriptors = files.map((file) => openSync(file, 'r'));
   return {
     async read(index) {
       const number = fileOf[index]!;
       const file = files[number]!;
       const name = `${file}:${textAt(paths, index)}`;
-      const descriptor = descriptors.get(number) ?? openSync(file, 'r');
-      descriptors.set(number, descriptor);
-      const stored = readAt(descriptor, file, offsets[index]!, sizes[index]!);
+      const stored = readAt(descriptors[number]!, file, offsets[index]!, sizes[index]!);
       const bytes = unpacked(stored, unpackedSizes[index]!, name);
       return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
-    close: () => [...descriptors.values()].forEach((descriptor) => void closeSync(descriptor)),
+    close: () => descriptors.forEach((descriptor) => void closeSync(descriptor)),
   };
 }
 
 function parquetReader(spec: ParquetSpec, loadSize: number): ImageReader {
   const { files, counts, column, channels, levels } = spec;
-  const open = new Map<number, { readonly column: ParquetColumn; close(): void }>();
+  const open = files.map((file) => openColumn(file, column));
   return {
     async read(index) {
       let [row, number] = [index, 0];
       while (number < counts.length - 1 && row >= counts[number]!) row -= counts[number++]!;
       const file = files[number]!;
-      const known = open.get(number) ?? openColumn(file, column);
-      open.set(number, known);
-      const bytes = known.column.read(row);
+      const bytes = open[number]!.column.read(row);
       const name = `${file}, row ${row}`;
       if (!(bytes instanceof Uint8Array)) throw new Error(`${name} holds no image.`);
       return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
-    close: () => [...open.values()].forEach((each) => void each.close()),
+    close: () => open.forEach((each) => void each.close()),
   };
 }
 

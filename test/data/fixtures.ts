@@ -53,7 +53,7 @@ export function tarMember(options: {
   header.write(`${bytes.length.toString(8).padStart(11, '0')}\0`, 124);
   header.write('        ', 148);
   header.write(type, 156);
-  header.write(link, 157);
+  header.write(link, 157, 100);
   header.write('ustar\x0000', 257);
   header.set(encoder.encode(prefix), 345);
   const sum = header.reduce((total, byte) => total + byte, 0);

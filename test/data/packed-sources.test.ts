@@ -16,7 +16,7 @@ async function numbersIn(source: Source): Promise<number[]> {
   const reader = openReader(source.spec);
   const numbers: number[] = [];
   for (let step = 0; step < source.length; step++) {
-    const index = (step * 7 + 3) % source.length;
+    const index = (step * 5 + 3) % source.length;
     numbers[index] = Math.round((await reader.read(index)).data[0]! / 37);
   }
   reader.close();
