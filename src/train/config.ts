@@ -17,12 +17,12 @@ const range = (text: string) =>
     .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
     .describe(text);
 
+const LEVELS = 'must be two numbers, black and then white, or the word image';
+
 /** Black and white of samples that are not bytes, as flags and records have them; see `src/image/levels.ts`. */
 export const levelsField = z
-  .array(z.union([z.number(), z.literal('image')]))
-  .refine((given) => levelsOf(given) !== undefined, {
-    message: 'must be two numbers, black and then white, or the word image',
-  })
+  .array(z.union([z.number(), z.literal('image')], LEVELS))
+  .refine((given) => levelsOf(given) !== undefined, { message: LEVELS })
   .describe(
     'black and white of images with more than 8 bits a sample, signed or floating-point ones: two numbers (0 4095), or image for the extremes of each image; what the file says unless given',
   );

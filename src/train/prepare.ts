@@ -63,6 +63,7 @@ const PROBES = 24;
 export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
   const reader = openReader(source.spec);
   const sides: number[] = [];
+  let reason = '';
   const started = performance.now();
   try {
     for (let i = 0; i < Math.min(PROBES, source.length); i++) {
@@ -71,8 +72,9 @@ export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
           Math.floor((i * source.length) / Math.min(PROBES, source.length)),
         );
         sides.push(Math.min(width, height));
-      } catch {
+      } catch (error) {
         // The loader reports unreadable files; here they only do not count.
+        reason ||= error instanceof Error ? error.message : String(error);
       }
     }
   } finally {
@@ -80,7 +82,7 @@ export async function lookAt(source: Source, cores: number): Promise<RunFacts> {
   }
   if (sides.length === 0) {
     throw new Error(
-      `${source.name}: none of the ${Math.min(PROBES, source.length)} images looked at can be read; check that they are whole.`,
+      `${source.name}: none of the ${Math.min(PROBES, source.length)} images looked at can be read; the first: ${reason}`,
     );
   }
   sides.sort((a, b) => a - b);

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { fileBelow } from '../../src/data/folder.ts';
 import { openReader } from '../../src/data/reader.ts';
 import { explainOmissions, openSource, type Source } from '../../src/data/source.ts';
-import { png, temporaryFolder, writeFiles, zipArchive } from './fixtures.ts';
+import { png, tarArchive, tarMember, temporaryFolder, writeFiles, zipArchive } from './fixtures.ts';
 
 const keys = (source: Source): string[] => Array.from({ length: source.length }, (_, i) => source.key(i));
 
@@ -90,6 +91,23 @@ describe('a folder and its tar', () => {
     expect(fromTar.leftOut?.map(({ key }) => key)).toEqual(fromFolder.leftOut?.map(({ key }) => key));
     const [a, b] = [openReader(fromFolder.spec), openReader(fromTar.spec)];
     for (let i = 0; i < fromTar.length; i++) expect(await b.read(i)).toEqual(await a.read(i));
+  });
+});
+
+describe('HEIC', () => {
+  it('alone is a data set, in a folder and in a tar', async () => {
+    const folder = temporaryFolder();
+    const photo = readFileSync(fileURLToPath(new URL('../image/quarters.heic', import.meta.url)));
+    writeFiles(folder, { 'set/IMG_1.HEIC': photo, 'set/IMG_2.heic': photo });
+    writeFileSync(join(folder, 'set.tar'), tarArchive([tarMember({ name: 'IMG_1.HEIC', data: photo })]));
+    for (const [path, length] of [
+      ['set', 2],
+      ['set.tar', 1],
+    ] as const) {
+      const source = openSource(join(folder, path));
+      expect(source.length).toBe(length);
+      expect(await openReader(source.spec).read(0)).toMatchObject({ width: 48, height: 32 });
+    }
   });
 });
 
