@@ -11,13 +11,14 @@ import { openFile } from '../weights/file-source-node.ts';
 import { type ClassValue, labelsOf, noLabels } from './class-labels.ts';
 import { ParquetColumn, readParquetMetadata } from './parquet-column.ts';
 import type { Source, SourceOptions } from './source.ts';
+import { packTexts, textAt } from './text-table.ts';
 
 const IMAGES = ['image', 'img', 'picture', 'photo', 'jpg', 'jpeg', 'png', 'webp'];
 const LABELS = ['label', 'labels', 'class', 'cls', 'fine_label', 'class_id', 'category'];
 
 interface Columns {
   readonly image: readonly string[];
-  /** Names of the files the images came from. */
+  /** Names of the files the images came from, where they are kept. */
   readonly path: readonly string[] | undefined;
   readonly label: readonly string[] | undefined;
 }
@@ -31,6 +32,7 @@ export function openParquet(name: string, files: readonly string[], options: Sou
   const { channels = 3, levels } = options;
   const counts: number[] = [];
   const values: ClassValue[] = [];
+  const paths: unknown[] = [];
   let columns: Columns | undefined;
   let names: readonly string[] | undefined;
   for (const file of files) {
@@ -39,12 +41,12 @@ export function openParquet(name: string, files: readonly string[], options: Sou
       const metadata = readParquetMetadata(source);
       columns ??= findColumns(metadata, file);
       names ??= columns.label === undefined ? undefined : classNames(metadata, columns.label[0] ?? '');
-      const { label } = columns;
+      const { label, path } = columns;
       counts.push(Number(metadata.num_rows));
-      if (label !== undefined) {
-        for (const value of new ParquetColumn(source, metadata, label).readAll())
-          values.push(classValue(value));
-      }
+      const all = (column: readonly string[] | undefined): unknown[] =>
+        column === undefined ? [] : new ParquetColumn(source, metadata, column).readAll();
+      for (const value of all(label)) values.push(classValue(value));
+      for (const value of all(path)) paths.push(value);
     } finally {
       source.close();
     }
@@ -58,9 +60,17 @@ export function openParquet(name: string, files: readonly string[], options: Sou
     channels,
     classes,
     label: (index) => labels[index],
-    key: (index) => String(index),
+    key: keysOf(paths, length),
     spec: { kind: 'parquet', channels, levels, files, counts, column: columns.image },
   };
+}
+
+/** The names of the images' files, or the numbers of the rows where some have none or share one. */
+function keysOf(paths: readonly unknown[], length: number): (index: number) => string {
+  const names = paths.filter((path): path is string => typeof path === 'string' && path !== '');
+  if (new Set(names).size < length) return (index) => String(index);
+  const table = packTexts(names);
+  return (index) => textAt(table, index);
 }
 
 /** @throws Error with the columns there are if none holds images */

@@ -178,6 +178,7 @@ describe('Parquet files', () => {
       const source = openSource(file);
       expect(source).toMatchObject({ length: 7, classes: ['cat', 'dog'] });
       expect(labels(source)).toEqual([0, 1, 0, 1, 0, 1, 0]);
+      expect(keys(source)).toEqual(['0.png', '1.png', '2.png', '3.png', '4.png', '5.png', '6.png']);
       expect(await numbersIn(source)).toEqual([0, 1, 2, 3, 4, 5, 6]);
     },
   );
@@ -192,6 +193,7 @@ describe('Parquet files', () => {
     });
     const source = openSource(folder);
     expect(await numbersIn(source)).toEqual([0, 1, 2, 3, 0, 1, 2]);
+    expect(keys(source)[5]).toBe('5'); // names that two files share name nothing
     expect(explainOmissions(source)[0]).toContain('data/test-00000-of-00001.parquet can be opened by itself');
   });
 
