@@ -8,6 +8,7 @@ import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { openSubject, type Subject } from '../eval/subject.ts';
 import { encodeSection } from '../report/stored-section.ts';
+import { levelsField, levelsOf } from '../train/config.ts';
 import { type Diagnosis, diagnosisLine } from '../train/diagnosis.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { RunLog } from '../train/run-log.ts';
@@ -39,6 +40,7 @@ const common = {
     .string()
     .describe('a folder for the results and a report of them; the run folder and its report unless given'),
   ...preprocessingFields,
+  levels: levelsField,
 };
 
 /**
@@ -68,12 +70,14 @@ export async function runEvaluation(
   const given = z.object(common).partial().parse(values);
   const { checkpoint = 'last', checkpointKey, heads, allowMissing, threads = availableParallelism() } = given;
   const asked = askedPreprocessing(values);
+  const levels = levelsOf(given.levels);
   const subject = openSubject(await localWeights(run), {
     checkpoint,
     preprocessing: asked,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
+    ...(levels === undefined ? {} : { levels }),
   });
   // Some evaluations write their files to a folder of their own choice.
   const output = evaluation.fields.output === undefined ? given.output : undefined;

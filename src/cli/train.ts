@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ortNode } from '../engine/ort-node.ts';
-import { type TrainOptions, toFlag, trainOptionsSchema } from '../train/config.ts';
+import { levelsOf, type TrainOptions, toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
 import { openInitial } from '../train/open-initial.ts';
@@ -81,7 +81,10 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
   const initial = init === undefined ? undefined : openInitial(await localWeights(init), options);
   const source = openImages(
     path,
-    options.channels === undefined ? {} : { channels: options.channels },
+    {
+      ...(options.channels === undefined ? {} : { channels: options.channels }),
+      levels: levelsOf(options.levels),
+    },
     console.error,
   );
   const folder = output === undefined ? undefined : RunFolder.create(output);

@@ -3,18 +3,11 @@
  * parts of a data set (`train/dog/1.jpg`, `val/dog/2.jpg`) are looked through. Images beside the class folders have no class.
  */
 
+import { type ClassLabels, noLabels, UNLABELED } from './class-labels.ts';
+
 /** Names of the parts of a data set, which are not classes: `train`, `val2017`, `test_images`. */
 const PART =
   /^(train|training|trn|val|valid|validation|test|testing|dev|eval|evaluation|trainval|holdout|unlabell?ed)([-_ ]?(set|split|data|images?|imgs?|\d+))*$/i;
-
-export interface PathClasses {
-  /** Sorted by code unit, as torchvision's ImageFolder numbers them; empty when the layout has no classes. */
-  readonly classes: readonly string[];
-  /** The class of each path, -1 where it has none; empty when there are no classes. */
-  readonly labels: Int32Array;
-  /** One sentence where folders were not taken as classes, or not all images have one. */
-  readonly note?: string;
-}
 
 /** The folders at one depth: how many images each holds, and whether there are folders below it. */
 type Folders = Map<string, { images: number; hasFolders: boolean }>;
@@ -42,7 +35,7 @@ function isAround(folders: Folders): boolean {
 }
 
 /** @param paths relative, with `/` */
-export function classesOf(paths: readonly string[]): PathClasses {
+export function classesOf(paths: readonly string[]): ClassLabels {
   const parts = paths.map((path) => path.split('/'));
   let depth = 0;
   let folders = foldersAt(parts, depth);
@@ -59,18 +52,17 @@ export function classesOf(paths: readonly string[]): PathClasses {
   const labeled = labels.reduce((count, label) => count + (label < 0 ? 0 : 1), 0);
   const first = paths[labels.indexOf(-1)];
   if (first === undefined) return { classes, labels };
-  const none = { classes: [], labels: new Int32Array(0) };
   if (labeled === 0) {
     // Photos side by side need no word; folders that were passed over do.
     return lookedThrough.length === 0
-      ? none
-      : { ...none, note: `${explainParts(lookedThrough)}: the images have no classes` };
+      ? noLabels
+      : { ...noLabels, note: `${explainParts(lookedThrough)}: the images have no classes` };
   }
-  if (classes.length < 2) return none;
+  if (classes.length < 2) return noLabels;
   const loose = looseImages(parts, labels, depth);
   if (loose > Math.max(1, STRAY * paths.length))
     return {
-      ...none,
+      ...noLabels,
       note: `${loose} of ${paths.length} images lie beside the folders ${quoted(classes)}: these are not taken as classes`,
     };
   const passed = [...folders.keys()].filter((name) => PART.test(name));
@@ -78,7 +70,7 @@ export function classesOf(paths: readonly string[]): PathClasses {
   return {
     classes,
     labels,
-    note: `${paths.length - labeled} of ${paths.length} images lie in no class folder, such as ${first}${why}: they are trained on, and left out of every score`,
+    note: `${paths.length - labeled} of ${paths.length} images lie in no class folder, such as ${first}${why}: ${UNLABELED}`,
   };
 }
 

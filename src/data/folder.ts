@@ -1,53 +1,94 @@
 /** Finds the images below a folder. */
 import { readdirSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { comparePaths, hasImageExtension, IMAGE_FORMATS } from './image-paths.ts';
+import { nameText } from './file-name.ts';
+import { comparePaths, hasImageExtension } from './image-paths.ts';
+import type { LeftOut } from './left-out.ts';
+import { refuseWithoutImages } from './no-images.ts';
+
+export interface FoundFile {
+  /** Below the folder, with `/`. Names that are not UTF-8 are written as `nameText` does. */
+  readonly path: string;
+  /** The same in the file system's own bytes. */
+  readonly bytes: Uint8Array;
+}
 
 export interface FolderListing {
   /** In natural order. */
-  readonly images: readonly string[];
-  /** All other files. */
+  readonly images: readonly FoundFile[];
+  /** Paths of all other files. */
   readonly others: readonly string[];
+  /** Links that lead nowhere, folders that may not be read. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+const DOT = '.'.charCodeAt(0);
+
+/** Where a found file lies: bytes, for names that are not UTF-8. */
+export function fileBelow(root: string, bytes: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${root}/`), bytes]);
 }
 
 /**
- * Relative paths (with `/`) of all files below `root`. Hidden files and folders are ignored. Links
- * are followed, but not to a folder that is being read already; dangling links are ignored.
+ * All files below `root`. Hidden files and folders are ignored. Links are followed, but not to a folder that is being read
+ * already; one that leads nowhere, or a folder that cannot be read, is left out and told about.
  *
- * @throws if the folder is empty or holds no images
+ * @throws if `root` itself cannot be read
  */
-export function listImages(root: string): FolderListing {
-  const images: string[] = [];
+export function listFiles(root: string): FolderListing {
+  const images: FoundFile[] = [];
   const others: string[] = [];
-  const visit = (directory: string, prefix: string, ancestors: readonly string[]): void => {
-    const real = realpathSync(directory);
+  const leftOut: LeftOut[] = [];
+  const visit = (folder: Uint8Array, ancestors: readonly string[]): void => {
+    const path = folder.length === 0 ? Buffer.from(root) : fileBelow(root, folder);
+    const real = realpathSync.native(path, 'buffer').toString('latin1');
     if (ancestors.includes(real)) return;
-    const chain = [...ancestors, real];
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue;
-      const path = join(directory, entry.name);
-      let isDirectory = entry.isDirectory();
-      let isFile = entry.isFile();
-      if (entry.isSymbolicLink()) {
-        const target = statSync(path, { throwIfNoEntry: false });
-        isDirectory = target?.isDirectory() ?? false;
-        isFile = target?.isFile() ?? false;
+    const prefix = folder.length === 0 ? folder : Buffer.concat([folder, Buffer.from('/')]);
+    for (const entry of readdirSync(path, { withFileTypes: true, encoding: 'buffer' })) {
+      if (entry.name[0] === DOT) continue;
+      const bytes = Buffer.concat([prefix, entry.name]);
+      const key = nameText(bytes);
+      try {
+        const kind = entry.isSymbolicLink() ? statSync(fileBelow(root, bytes)) : entry;
+        if (kind.isDirectory()) visit(bytes, [...ancestors, real]);
+        else if (kind.isFile() && hasImageExtension(key)) images.push({ path: key, bytes });
+        else others.push(key);
+      } catch (error) {
+        leftOut.push({ key, reason: reasonOf(error) });
       }
-      if (isDirectory) visit(path, `${prefix}${entry.name}/`, chain);
-      else if (isFile && hasImageExtension(entry.name)) images.push(prefix + entry.name);
-      else others.push(prefix + entry.name);
     }
   };
-  visit(root, '', []);
-  if (images.length === 0) {
-    throw new Error(
-      others.length === 0
-        ? `The folder ${root} is empty: give a folder with ${IMAGE_FORMATS} files.`
-        : `The folder ${root} holds ${others.length} files but none with the extension of an image: give ${IMAGE_FORMATS} files.`,
-    );
-  }
-  return { images: images.sort(comparePaths), others };
+  visit(new Uint8Array(), []);
+  return {
+    images: images.sort((a, b) => comparePaths(a.path, b.path)),
+    others,
+    leftOut: leftOut.sort((a, b) => comparePaths(a.key, b.key)),
+  };
 }
+
+/** The images below a folder. @throws if it holds none */
+export function listImages(root: string): FolderListing {
+  const listing = listFiles(root);
+  if (listing.images.length === 0) refuseWithoutImages(`The folder ${root}`, listing.others, listing.leftOut);
+  return listing;
+}
+
+/** What the system says, in words, for an entry that cannot be followed or read. @throws any other error */
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const reason = typeof code === 'string' ? reasons[code] : undefined;
+  if (reason === undefined) throw error;
+  return reason;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ELOOP: 'a link that leads to itself',
+  ENOENT: 'a link that leads nowhere',
+  ENOTDIR: 'a link that leads nowhere',
+  EACCES: 'reading it is not permitted',
+  EPERM: 'reading it is not permitted',
+  ENAMETOOLONG: 'its path is too long',
+  EIO: 'the disk cannot read it',
+};
 
 /** @throws Error if there is no folder at the path; `what` says what it should hold */
 export function requireFolder(path: string, what: string): void {

@@ -1,8 +1,8 @@
 /** The files behind the images of a source: how large they are, and which of them go by several names. */
 import { lstatSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { fileBelow } from './folder.ts';
 import type { Source } from './source.ts';
-import { textAt } from './text-table.ts';
+import { bytesAt } from './text-table.ts';
 
 export interface ImageFiles {
   /** Bytes of the image's file; 0 where it has none of its own. */
@@ -12,13 +12,13 @@ export interface ImageFiles {
 }
 
 export function imageFiles({ spec, length }: Source): ImageFiles {
-  if (spec.kind === 'tar') return { bytes: (index) => spec.sizes[index] ?? 0, linked: new Set() };
+  if (spec.kind === 'archive') return { bytes: (index) => spec.sizes[index] ?? 0, linked: new Set() };
   if (spec.kind !== 'folder') return { bytes: () => 0, linked: new Set() };
   const sizes = new Float64Array(length);
   const linked = new Set<number>();
   const byFile = new Map<string, number>();
   for (let index = 0; index < length; index++) {
-    const path = join(spec.root, textAt(spec.paths, index));
+    const path = fileBelow(spec.root, bytesAt(spec.paths, index));
     const status = statSync(path, { bigint: true, throwIfNoEntry: false });
     if (status === undefined) continue;
     sizes[index] = Number(status.size);

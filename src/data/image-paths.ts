@@ -4,10 +4,12 @@
  * tar of it are the same data set with the same numbering.
  */
 
-const EXTENSIONS = new Set(['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp', 'avif', 'tif', 'tiff', 'gif']);
+const EXTENSIONS = new Set([
+  ...['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp', 'avif', 'tif', 'tiff', 'gif', 'heic', 'heif', 'hif'],
+]);
 
 /** The formats, for error messages. */
-export const IMAGE_FORMATS = 'JPEG, PNG, WebP, AVIF, TIFF or GIF';
+export const IMAGE_FORMATS = 'JPEG, PNG, WebP, AVIF, HEIC, TIFF or GIF';
 
 /** Whether the file name ends as an image's does. The decoder has the last word. */
 export function hasImageExtension(path: string): boolean {
@@ -17,7 +19,7 @@ export function hasImageExtension(path: string): boolean {
 
 /** Photos and pictures in formats that are not read. */
 const UNREAD = new Set([
-  ...['heic', 'heif', 'hif', 'bmp', 'jxl', 'jp2', 'psd', 'tga', 'ppm', 'pgm', 'exr', 'hdr'],
+  ...['bmp', 'jxl', 'jp2', 'psd', 'tga', 'ppm', 'pgm', 'exr', 'hdr', 'svg'],
   ...['dng', 'cr2', 'cr3', 'nef', 'arw', 'raf', 'orf', 'rw2'],
 ]);
 

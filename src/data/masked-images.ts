@@ -6,9 +6,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MaskedImages } from '../eval/mask-report.ts';
 import { decode } from '../image/decode-node.ts';
+import type { Image } from '../image/image.ts';
+import type { Levels } from '../image/levels.ts';
 import { isSameShape } from '../image/mask.ts';
 import { decodeMask } from '../image/mask-node.ts';
-import { listImages, requireFolder } from './folder.ts';
+import { fileBelow, listImages, requireFolder } from './folder.ts';
+import type { SourceOptions } from './source.ts';
 
 /** `a/dog1.jpg` becomes `a/dog1`. */
 export function withoutExtension(path: string): string {
@@ -23,10 +26,14 @@ export interface MaskedFolders extends MaskedImages {
 }
 
 /**
- * @param channels what images are decoded to
+ * @param options what images are decoded to, RGB unless given
  * @throws Error if a folder is missing or empty, or no image has a mask
  */
-export function openMaskedImages(images: string, masks: string, channels: 1 | 3): MaskedFolders {
+export function openMaskedImages(
+  images: string,
+  masks: string,
+  { channels = 3, levels }: SourceOptions = {},
+): MaskedFolders {
   const maskFiles = filesByName(masks, 'masks');
   const all = [...filesByName(images, 'images')];
   const pairs = all.flatMap(([name, file]) => {
@@ -47,15 +54,19 @@ export function openMaskedImages(images: string, masks: string, channels: 1 | 3)
       const pair = pairs[index];
       if (pair === undefined) throw new RangeError(`There is no image ${index} of ${pairs.length}.`);
       const { name, file, mask: maskFile } = pair;
-      const image = await decode(readFileSync(file), file, channels).catch((error: unknown) => {
+      const image = await decodeFile(file, channels, levels).catch((error: unknown) => {
         unreadable.push(error instanceof Error ? error.message : String(error));
       });
       if (image === undefined) return undefined;
-      const mask = await decodeMask(readFileSync(maskFile), maskFile);
-      requireSameShape(mask, maskFile, image);
+      const mask = await decodeMask(readFileSync(maskFile.file), maskFile.name);
+      requireSameShape(mask, maskFile.name, image);
       return { name, image, mask };
     },
   };
+}
+
+async function decodeFile({ name, file }: NamedFile, channels: 1 | 3, levels?: Levels): Promise<Image> {
+  return decode(readFileSync(file), name, channels, { levels });
 }
 
 /** @throws Error naming the mask's file */
@@ -70,24 +81,30 @@ export function requireSameShape(
   );
 }
 
+/** An image file, and what errors call it. */
+export interface NamedFile {
+  readonly name: string;
+  readonly file: Buffer;
+}
+
 /**
- * Paths of the images below a folder by their names, in natural order.
+ * The images below a folder by their paths without extension, in natural order.
  *
  * @param what they are, for errors
  * @throws Error if there is no folder, it holds no images, or two files have one name
  */
-export function filesByName(folder: string, what: string): Map<string, string> {
+export function filesByName(folder: string, what: string): Map<string, NamedFile> {
   requireFolder(folder, what);
-  const files = new Map<string, string>();
-  for (const path of listImages(folder).images) {
-    const file = join(folder, path);
+  const files = new Map<string, NamedFile>();
+  for (const { path, bytes } of listImages(folder).images) {
+    const name = join(folder, path);
     const other = files.get(withoutExtension(path));
     if (other !== undefined) {
       throw new Error(
-        `${other} and ${file} have one name, so it is not clear which is meant: keep the ${what} apart from other images.`,
+        `${other.name} and ${name} have one name, so it is not clear which is meant: keep the ${what} apart from other images.`,
       );
     }
-    files.set(withoutExtension(path), file);
+    files.set(withoutExtension(path), { name, file: fileBelow(folder, bytes) });
   }
   return files;
 }

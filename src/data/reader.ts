@@ -5,18 +5,23 @@ import { luma } from '../image/color.ts';
 import { decode } from '../image/decode-node.ts';
 import type { Image } from '../image/image.ts';
 import { renderScene } from '../scenes/scene.ts';
+import { openFile } from '../weights/file-source-node.ts';
+import { unpacked } from './archive-bytes.ts';
 import { CIFAR10_RECORD, cifar10Image } from './cifar10.ts';
+import { fileBelow } from './folder.ts';
 import { IDX_IMAGE_HEADER, idxImage } from './idx.ts';
+import { ParquetColumn, readParquetMetadata } from './parquet-column.ts';
 import type {
+  ArchiveSpec,
   Cifar10Spec,
   FolderSpec,
   IdxSpec,
+  ParquetSpec,
   ScenesSpec,
   SourceSpec,
   SubsetSpec,
-  TarSpec,
 } from './source-spec.ts';
-import { textAt } from './text-table.ts';
+import { bytesAt, textAt } from './text-table.ts';
 
 export interface ImageReader {
   /**
@@ -38,8 +43,10 @@ export function openReader(spec: SourceSpec, loadSize = 0): ImageReader {
   switch (spec.kind) {
     case 'folder':
       return folderReader(spec, loadSize);
-    case 'tar':
-      return tarReader(spec, loadSize);
+    case 'archive':
+      return archiveReader(spec, loadSize);
+    case 'parquet':
+      return parquetReader(spec, loadSize);
     case 'cifar10':
       return cifar10Reader(spec);
     case 'idx':
@@ -50,6 +57,22 @@ export function openReader(spec: SourceSpec, loadSize = 0): ImageReader {
       return subsetReader(spec, loadSize);
   }
 }
+
+/** @param name what errors call the file @throws Error saying why it cannot be read */
+function readWhole(file: Buffer, name: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? reasons[String(error.code)] : undefined;
+    if (reason === undefined) throw error;
+    throw new Error(`${name} cannot be read: ${reason}.`, { cause: error });
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'reading it is not permitted',
+  ENOENT: 'it is no longer there',
+};
 
 /** Exactly `length` bytes at `position`. */
 function readAt(descriptor: number, file: string, position: number, length: number): Uint8Array {
@@ -64,23 +87,55 @@ function readAt(descriptor: number, file: string, position: number, length: numb
 }
 
 function folderReader(spec: FolderSpec, loadSize: number): ImageReader {
+  const { root, paths, channels, levels } = spec;
   return {
     async read(index) {
-      const path = join(spec.root, textAt(spec.paths, index));
-      return decode(readFileSync(path), path, spec.channels, loadSize);
+      const name = join(root, textAt(paths, index));
+      const bytes = readWhole(fileBelow(root, bytesAt(paths, index)), name);
+      return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
     close() {},
   };
 }
 
-function tarReader(spec: TarSpec, loadSize: number): ImageReader {
-  const descriptor = openSync(spec.file, 'r');
+function archiveReader(spec: ArchiveSpec, loadSize: number): ImageReader {
+  const { files, paths, channels, levels, fileOf, offsets, sizes, unpackedSizes } = spec;
+  const descriptors = files.map((file) => openSync(file, 'r'));
   return {
     async read(index) {
-      const bytes = readAt(descriptor, spec.file, spec.offsets[index]!, spec.sizes[index]!);
-      return decode(bytes, `${spec.file}:${textAt(spec.paths, index)}`, spec.channels, loadSize);
+      const number = fileOf[index]!;
+      const file = files[number]!;
+      const name = `${file}:${textAt(paths, index)}`;
+      const stored = readAt(descriptors[number]!, file, offsets[index]!, sizes[index]!);
+      const bytes = unpacked(stored, unpackedSizes[index]!, name);
+      return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
-    close: () => closeSync(descriptor),
+    close: () => descriptors.forEach((descriptor) => void closeSync(descriptor)),
+  };
+}
+
+function parquetReader(spec: ParquetSpec, loadSize: number): ImageReader {
+  const { files, counts, column, channels, levels } = spec;
+  const open = files.map((file) => openColumn(file, column));
+  return {
+    async read(index) {
+      let [row, number] = [index, 0];
+      while (number < counts.length - 1 && row >= counts[number]!) row -= counts[number++]!;
+      const file = files[number]!;
+      const bytes = open[number]!.column.read(row);
+      const name = `${file}, row ${row}`;
+      if (!(bytes instanceof Uint8Array)) throw new Error(`${name} holds no image.`);
+      return decode(bytes, name, channels, { shortSide: loadSize, levels });
+    },
+    close: () => open.forEach((each) => void each.close()),
+  };
+}
+
+function openColumn(file: string, path: readonly string[]) {
+  const source = openFile(file);
+  return {
+    column: new ParquetColumn(source, readParquetMetadata(source), path),
+    close: () => source.close(),
   };
 }
 

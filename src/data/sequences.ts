@@ -5,11 +5,12 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { VideoSequence } from '../eval/video-report.ts';
-import { decode } from '../image/decode-node.ts';
-import { decodeMask, imageSize } from '../image/mask-node.ts';
+import { decode, imageSize } from '../image/decode-node.ts';
+import { decodeMask } from '../image/mask-node.ts';
 import { requireFolder } from './folder.ts';
 import { comparePaths, hasImageExtension } from './image-paths.ts';
-import { filesByName, requireSameShape } from './masked-images.ts';
+import { filesByName, type NamedFile, requireSameShape } from './masked-images.ts';
+import type { SourceOptions } from './source.ts';
 
 /**
  * One clip, or all clips that two folders have in common.
@@ -17,18 +18,20 @@ import { filesByName, requireSameShape } from './masked-images.ts';
  * @param frames a folder of frames, or of folders of frames
  * @throws Error if a folder is missing, or no clip has both
  */
-export function openSequences(frames: string, masks: string): VideoSequence[] {
+export function openSequences(frames: string, masks: string, options: SourceOptions = {}): VideoSequence[] {
   requireFolder(frames, 'frames');
   requireFolder(masks, 'masks');
-  if (readdirSync(frames).some(hasImageExtension)) return [openSequence(clipName(frames), frames, masks)];
+  if (readdirSync(frames).some(hasImageExtension))
+    return [openSequence(clipName(frames), frames, masks, options)];
   return matched(
     clipsOf(frames).map((name) => [name, join(frames, name), join(masks, name)]),
     `${frames} has no folder of frames with a folder of masks of its name in ${masks}`,
+    options,
   );
 }
 
 /** All clips below a folder, in one of the layouts. @throws Error if there is none */
-export function findSequences(folder: string): VideoSequence[] {
+export function findSequences(folder: string, options: SourceOptions = {}): VideoSequence[] {
   requireFolder(folder, 'clips');
   const [images, annotations] = [join(folder, 'JPEGImages'), join(folder, 'Annotations')];
   if (isFolder(images) && isFolder(annotations)) {
@@ -36,12 +39,14 @@ export function findSequences(folder: string): VideoSequence[] {
     const [resolution = ''] = clipsOf(images)
       .filter((name) => /p$|^Full-Resolution$/.test(name) && isFolder(join(annotations, name)))
       .sort((a, b) => Number(b === '480p') - Number(a === '480p'));
-    return openSequences(join(images, resolution), join(annotations, resolution));
+    return openSequences(join(images, resolution), join(annotations, resolution), options);
   }
-  if (isFolder(join(folder, 'frames'))) return openSequences(join(folder, 'frames'), join(folder, 'masks'));
+  if (isFolder(join(folder, 'frames')))
+    return openSequences(join(folder, 'frames'), join(folder, 'masks'), options);
   return matched(
     clipsOf(folder).map((name) => [name, join(folder, name, 'frames'), join(folder, name, 'masks')]),
     `${folder} holds no clips: it should have <clip>/frames and <clip>/masks, or JPEGImages and Annotations as DAVIS has`,
+    options,
   );
 }
 
@@ -51,16 +56,25 @@ function clipName(frames: string): string {
   return name === 'frames' ? basename(dirname(resolve(frames))) : name;
 }
 
-function matched(clips: readonly (readonly [string, string, string])[], nothing: string): VideoSequence[] {
+function matched(
+  clips: readonly (readonly [string, string, string])[],
+  nothing: string,
+  options: SourceOptions,
+): VideoSequence[] {
   const found = clips.filter(([, frames, masks]) => isFolder(frames) && isFolder(masks));
   if (found.length === 0) throw new Error(`${nothing}.`);
-  return found.map(([name, frames, masks]) => openSequence(name, frames, masks));
+  return found.map(([name, frames, masks]) => openSequence(name, frames, masks, options));
 }
 
-function openSequence(name: string, framesFolder: string, masksFolder: string): VideoSequence {
+function openSequence(
+  name: string,
+  framesFolder: string,
+  masksFolder: string,
+  { levels }: SourceOptions,
+): VideoSequence {
   const frames = [...filesByName(framesFolder, 'frames')];
   const masks = filesByName(masksFolder, 'masks');
-  const fileOf = (frame: number): string => {
+  const fileOf = (frame: number): NamedFile => {
     const file = frames[frame]?.[1];
     if (file === undefined) throw new RangeError(`${name} has no frame ${frame}.`);
     return file;
@@ -69,16 +83,17 @@ function openSequence(name: string, framesFolder: string, masksFolder: string): 
     name,
     length: frames.length,
     frameName: (frame) => frames[frame]?.[0] ?? '',
-    maskFile: (frame) => masks.get(frames[frame]?.[0] ?? ''),
+    maskFile: (frame) => masks.get(frames[frame]?.[0] ?? '')?.name,
     async read(frame) {
-      const file = fileOf(frame);
-      return { file, image: await decode(readFileSync(file), file, 3) };
+      const { file, name: path } = fileOf(frame);
+      return { file: path, image: await decode(readFileSync(file), path, 3, { levels }) };
     },
     async readMask(frame) {
-      const file = masks.get(frames[frame]?.[0] ?? '');
-      if (file === undefined) return undefined;
-      const mask = await decodeMask(readFileSync(file), file);
-      requireSameShape(mask, file, await imageSize(readFileSync(fileOf(frame)), fileOf(frame)));
+      const found = masks.get(frames[frame]?.[0] ?? '');
+      if (found === undefined) return undefined;
+      const mask = await decodeMask(readFileSync(found.file), found.name);
+      const { file, name: path } = fileOf(frame);
+      requireSameShape(mask, found.name, await imageSize(readFileSync(file), path));
       return mask;
     },
   };

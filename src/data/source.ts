@@ -1,19 +1,26 @@
 /**
- * Data sets. `openSource` looks at a path and says what is there: a folder of images, a tar archive of one, CIFAR-10 in
- * its binary version or the IDX files of the MNIST family; `scenesSource` makes one that is rendered. Opening reads
- * names and headers only; the images are read by workers, which get the source's `spec`.
+ * Data sets. `openSource` looks at a path and says what is there: a folder of images, a tar or zip of one, tars of a WebDataset,
+ * Parquet files of Hugging Face, CIFAR-10 in its binary version or the IDX files of the MNIST family; `scenesSource` makes one
+ * that is rendered. Opening reads names, headers and labels only; the images are read by workers, which get the source's `spec`.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Levels } from '../image/levels.ts';
 import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
 import { findCifar10, isCifar10File, openCifar10 } from './cifar10.ts';
 import { classesOf } from './class-folders.ts';
-import { listImages } from './folder.ts';
+import { labelIn } from './class-labels.ts';
+import { type FolderListing, listFiles } from './folder.ts';
 import { findIdx, isIdxFile, openIdx } from './idx.ts';
-import { comparePaths, countUnread, hasImageExtension, IMAGE_FORMATS, isHidden } from './image-paths.ts';
+import { comparePaths, countUnread, hasImageExtension } from './image-paths.ts';
+import { explainLeftOut, type LeftOut } from './left-out.ts';
+import { CONVERT, namedKinds, refuseWithoutImages } from './no-images.ts';
+import { openTars, openZip } from './open-archive.ts';
+import { openParquet } from './open-parquet.ts';
+import { partOf } from './shards.ts';
 import type { SourceSpec } from './source-spec.ts';
-import { indexTar } from './tar.ts';
 import { packTexts, textAt } from './text-table.ts';
+import { framesCommand, hasVideoExtension } from './video-file.ts';
 
 /** A data set: images by number, in an order that depends on their names only. */
 export interface Source {
@@ -33,6 +40,10 @@ export interface Source {
   readonly unread?: ReadonlyMap<string, number>;
   /** One sentence on the classes, where folders were not taken as such or not all images have one. */
   readonly classNote?: string | undefined;
+  /** Entries that cannot be read, such as links that lead nowhere. */
+  readonly leftOut?: readonly LeftOut[];
+  /** Files beside these that belong to another part of the data set. */
+  readonly otherParts?: readonly string[];
   /** What a thread needs to read the images; see `openReader`. */
   readonly spec: SourceSpec;
 }
@@ -40,6 +51,8 @@ export interface Source {
 export interface SourceOptions {
   /** 3 decodes to RGB, 1 to gray; left out: what the format holds (gray for IDX, RGB for all else). */
   readonly channels?: 1 | 3;
+  /** Black and white of samples that are not bytes (16 bits, floating point); what each file says unless given. */
+  readonly levels?: Levels | undefined;
 }
 
 /**
@@ -55,18 +68,26 @@ export function openSource(path: string, options: SourceOptions = {}): Source {
   return status.isDirectory() ? openDirectory(path, options) : openFile(path, options);
 }
 
-/** One sentence on the images that are left out because their formats are not read; undefined if there are none. */
-export function explainUnread({ name, unread = new Map() }: Source): string | undefined {
-  const kinds = [...unread]
-    .sort(([, a], [, b]) => b - a)
-    .map(([extension, count]) => `${count} .${extension}`);
-  if (kinds.length === 0) return undefined;
-  return `${name} also has images in formats that are not read (${kinds.join(', ')}): convert them to JPEG or PNG to use them.`;
-}
-
-/** One sentence on images that have no class, or on folders that are none; undefined where nothing is to say. */
-export function explainClasses({ name, classNote }: Source): string | undefined {
-  return classNote === undefined ? undefined : `${name}: ${classNote}.`;
+/**
+ * Sentences on what a source leaves out: formats that are not read, entries that cannot be read, other parts of the set, images
+ * without a class.
+ */
+export function explainOmissions({
+  name,
+  unread,
+  leftOut = [],
+  otherParts = [],
+  classNote,
+}: Source): string[] {
+  const sentences = [explainLeftOut(name, leftOut)];
+  if (unread !== undefined && unread.size > 0)
+    sentences.push(
+      `${name} also has images in formats that are not read (${namedKinds(unread)}): ${CONVERT}.`,
+    );
+  if (otherParts.length > 0)
+    sentences.push(`${name}: the training part is taken; ${otherParts.join(', ')} can be opened by itself.`);
+  if (classNote !== undefined) sentences.push(`${name}: ${classNote}.`);
+  return sentences.filter((sentence) => sentence !== undefined);
 }
 
 /** `count` rendered scenes of `size` x `size` pixels (src/scenes), a pure function of the seed. */
@@ -106,74 +127,70 @@ function openDirectory(path: string, options: SourceOptions): Source {
   }
   const idx = findIdx(names);
   if (idx !== undefined) return openIdx(path, join(path, idx), options.channels ?? 1);
-  const { images: paths, others } = listImages(path);
-  const { classes, labels, note } = classesOf(paths);
-  const table = packTexts(paths);
-  const channels = options.channels ?? 3;
+  const listing = listFiles(path);
+  return listing.images.length > 0 ? openFolder(path, listing, options) : openShards(path, listing, options);
+}
+
+function openFolder(
+  root: string,
+  { images, others, leftOut }: FolderListing,
+  options: SourceOptions,
+): Source {
+  const { channels = 3, levels } = options;
+  const { classes, labels, note } = classesOf(images.map(({ path }) => path));
+  const table = packTexts(images.map(({ bytes }) => bytes));
   return {
-    name: path,
-    length: paths.length,
+    name: root,
+    length: images.length,
     channels,
     classes,
     label: labelIn(labels),
     classNote: note,
     key: (index) => textAt(table, index),
     unread: countUnread(others),
-    spec: { kind: 'folder', channels, root: path, paths: table },
+    leftOut,
+    spec: { kind: 'folder', channels, levels, root, paths: table },
   };
 }
 
-/** @param labels of all images, -1 for none; empty where there are no classes */
-function labelIn(labels: Int32Array): Source['label'] {
-  return (index) => {
-    const label = labels[index] ?? -1;
-    return label < 0 ? undefined : label;
-  };
+/** A folder without images: tars of a WebDataset, or Parquet files. @throws Error if it has neither */
+function openShards(root: string, { others, leftOut }: FolderListing, options: SourceOptions): Source {
+  for (const [ending, open] of [
+    ['.tar', openTars],
+    ['.parquet', openParquet],
+  ] as const) {
+    const shards = others.filter((path) => path.toLowerCase().endsWith(ending)).sort(comparePaths);
+    if (shards.length === 0) continue;
+    const { taken, left } = partOf(shards);
+    const source = open(
+      root,
+      taken.map((path) => join(root, path)),
+      options,
+    );
+    return { ...source, leftOut: [...leftOut, ...(source.leftOut ?? [])], otherParts: left };
+  }
+  return refuseWithoutImages(`The folder ${root}`, others, leftOut);
 }
 
 function openFile(path: string, options: SourceOptions): Source {
   const name = basename(path).toLowerCase();
-  if (name.endsWith('.tar')) return openTar(path, options.channels ?? 3);
+  if (name.endsWith('.tar')) return openTars(path, [path], options);
+  if (name.endsWith('.zip')) return openZip(path, options);
+  if (name.endsWith('.parquet')) return openParquet(path, [path], options);
   if (isIdxFile(path)) return openIdx(path, path, options.channels ?? 1);
   if (isCifar10File(name)) return openCifar10(path, [path], options.channels ?? 3);
   if (hasImageExtension(name)) {
     throw new Error(`${path} is a single image: give the folder that holds the images.`);
   }
-  if (/\.(tgz|gz|bz2|xz|zst|zip|7z|rar)$/.test(name)) {
+  if (hasVideoExtension(name)) {
+    throw new Error(
+      `${path} is a video: make images of its frames first, such as by ${framesCommand(path)}, and give their folder.`,
+    );
+  }
+  if (/\.(tgz|gz|bz2|xz|zst|7z|rar)$/.test(name)) {
     throw new Error(`${path} is compressed: unpack it and give the folder or the plain .tar.`);
   }
   throw new Error(
-    `${path} is of an unknown format: give a folder of images, a .tar, CIFAR-10 .bin files or IDX (ubyte) files.`,
+    `${path} is of an unknown format: give a folder of images, a .tar, .zip or .parquet, CIFAR-10 .bin files or IDX (ubyte) files.`,
   );
-}
-
-function openTar(path: string, channels: 1 | 3): Source {
-  const all = indexTar(path);
-  const members = all.filter((member) => !isHidden(member.path) && hasImageExtension(member.path));
-  if (members.length === 0) {
-    throw new Error(
-      `The archive ${path} holds ${all.length} files but none with the extension of an image: give ${IMAGE_FORMATS} files.`,
-    );
-  }
-  members.sort((a, b) => comparePaths(a.path, b.path));
-  const paths = members.map((member) => member.path);
-  const { classes, labels, note } = classesOf(paths);
-  const table = packTexts(paths);
-  const offsets = new Float64Array(new SharedArrayBuffer(members.length * 8));
-  const sizes = new Uint32Array(new SharedArrayBuffer(members.length * 4));
-  members.forEach((member, index) => {
-    offsets[index] = member.offset;
-    sizes[index] = member.size;
-  });
-  return {
-    name: path,
-    length: members.length,
-    channels,
-    classes,
-    label: labelIn(labels),
-    classNote: note,
-    key: (index) => textAt(table, index),
-    unread: countUnread(all.flatMap((member) => (isHidden(member.path) ? [] : [member.path]))),
-    spec: { kind: 'tar', channels, file: path, paths: table, offsets, sizes },
-  };
 }

@@ -5,12 +5,16 @@
  * file or a missing end mark is an error, for a half-copied archive must not pass as a smaller data set.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { nameText } from './file-name.ts';
 
 export interface TarMember {
+  /** Without `./` at its beginning. */
   readonly path: string;
   /** Where the data begin, in bytes from the start of the archive. */
   readonly offset: number;
   readonly size: number;
+  /** Of a link, the path it leads to: of a symbolic one from its folder, of a hard one from the archive's root. */
+  readonly link?: { readonly kind: 'hard' | 'symbolic'; readonly target: string };
 }
 
 const BLOCK = 512;
@@ -44,7 +48,7 @@ const decoder = new TextDecoder();
 function textField(bytes: Uint8Array, from: number, length: number): string {
   let end = from;
   while (end < from + length && bytes[end] !== 0) end++;
-  return decoder.decode(bytes.subarray(from, end));
+  return nameText(bytes.subarray(from, end));
 }
 
 /** A number field: octal digits, or big-endian binary when the first bit is set (GNU, for sizes of 8 GB and more). */
@@ -79,7 +83,7 @@ function paxRecords(bytes: Uint8Array): Map<string, string> | undefined {
     const space = bytes.indexOf(32, at);
     const length = space < 0 ? Number.NaN : Number(decoder.decode(bytes.subarray(at, space)));
     if (!Number.isInteger(length) || length < 5 || at + length > bytes.length) return undefined;
-    const record = decoder.decode(bytes.subarray(space + 1, at + length - 1));
+    const record = nameText(bytes.subarray(space + 1, at + length - 1));
     const equals = record.indexOf('=');
     if (equals < 0) return undefined;
     records.set(record.slice(0, equals), record.slice(equals + 1));
@@ -89,7 +93,7 @@ function paxRecords(bytes: Uint8Array): Map<string, string> | undefined {
 }
 
 /**
- * The regular files of an archive, in its order. Links, devices and directories are left out.
+ * The files and links of an archive, in its order; several of one name may be among them. Devices and directories are left out.
  *
  * @throws if the file is cut off or is not a tar archive
  */
@@ -100,11 +104,6 @@ export function indexTar(file: string): TarMember[] {
   } finally {
     closeSync(descriptor);
   }
-}
-
-/** An archive that was added to (`tar rf`) may hold a name several times; unpacked, the last one stands. */
-function lastOfEach(members: readonly TarMember[]): TarMember[] {
-  return [...new Map(members.map((member) => [member.path, member])).values()];
 }
 
 function readIndex(file: string, descriptor: number, fileSize: number): TarMember[] {
@@ -121,6 +120,7 @@ function readIndex(file: string, descriptor: number, fileSize: number): TarMembe
     return bytes;
   };
   let longName: string | undefined;
+  let longTarget: string | undefined;
   let extended = new Map<string, string>();
   let position = 0;
   for (;;) {
@@ -130,7 +130,7 @@ function readIndex(file: string, descriptor: number, fileSize: number): TarMembe
         members.length === 0 ? 'at its start' : `after ${members.length} files, before its end mark`,
       );
     }
-    if (header[0] === 0 && header.every((byte) => byte === 0)) return lastOfEach(members);
+    if (header[0] === 0 && header.every((byte) => byte === 0)) return members;
     if (!checksumHolds(header)) {
       throw new Error(
         position === 0
@@ -160,17 +160,23 @@ function readIndex(file: string, descriptor: number, fileSize: number): TarMembe
     }
     if (type === 'L') {
       longName = textField(extension(offset, size), 0, size);
+    } else if (type === 'K') {
+      longTarget = textField(extension(offset, size), 0, size);
     } else if (type === 'x') {
       const records = paxRecords(extension(offset, size));
       if (records === undefined)
         throw new Error(`The archive ${file} has a malformed pax header at byte ${position}.`);
       extended = records;
-    } else if (type !== 'K' && type !== 'g') {
-      if (type === '0' || type === '7') {
-        const path = extended.get('path') ?? longName ?? (prefix === '' ? name : `${prefix}/${name}`);
-        members.push({ path: path.replace(/^(\.?\/)+/, ''), offset, size });
-      }
-      longName = undefined;
+    } else if (type !== 'g') {
+      const path = (extended.get('path') ?? longName ?? (prefix === '' ? name : `${prefix}/${name}`)).replace(
+        /^(\.?\/)+/,
+        '',
+      );
+      const target = extended.get('linkpath') ?? longTarget ?? textField(header, 157, 100);
+      if (type === '0' || type === '7') members.push({ path, offset, size });
+      else if (type === '1') members.push({ path, offset, size: 0, link: { kind: 'hard', target } });
+      else if (type === '2') members.push({ path, offset, size: 0, link: { kind: 'symbolic', target } });
+      [longName, longTarget] = [undefined, undefined];
       extended = new Map();
     }
     position = offset + Math.ceil(dataSize / BLOCK) * BLOCK;

@@ -24,6 +24,11 @@ export function hasVideoExtension(path: string): boolean {
   return EXTENSIONS.has(extname(path).toLowerCase());
 }
 
+/** What makes a folder of images of a video's frames, two a second. */
+export function framesCommand(video: string): string {
+  return `"mkdir frames && ffmpeg -i '${video}' -vf fps=2 frames/%05d.jpg"`;
+}
+
 export function hasFfmpeg(): boolean {
   return spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' }).status === 0;
 }

@@ -3,9 +3,10 @@
  * and what is known of each patch, in one pass. `patchColors` and `patchSimilarity` make pictures of the tokens.
  */
 import type { Engine } from '../engine/engine.ts';
+import type { Scope, Tensor } from '../graph/index.ts';
 import type { Image } from '../image/image.ts';
 import { placeOutputs } from '../model/places.ts';
-import { enlargeMask, meanHead, type PatchView, patchView } from './attention-maps.ts';
+import { enlargeMask, meanHead, type PatchView, patchView, viewShape } from './attention-maps.ts';
 import { attentionMask, attentionMasks, MASK_SHARE } from './attention-masks.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { l2NormalizedRows } from './knn.ts';
@@ -37,7 +38,7 @@ export interface Attended {
 
 /**
  * @throws Error for a network without attention
- * @throws RangeError when the image has no room for a patch at this size
+ * @throws RangeError when the image has no room for a patch at this size, or needs more memory than there is
  */
 export async function attend(
   backbone: FrozenBackbone,
@@ -47,13 +48,16 @@ export async function attend(
 ): Promise<Attended> {
   backbone.requireAttention('attention maps');
   const { heads, patch } = backbone;
+  const trace = (scope: Scope, x: Tensor) => {
+    const { attention, tokens } = placeOutputs(scope, x, backbone.config);
+    return { maps: attention, tokens };
+  };
+  const { rows, columns } = viewShape(image, size, patch).grid;
+  backbone.requireMemory({ count: 1, height: rows * patch, width: columns * patch }, trace);
   const view = patchView(image, size, patch, backbone.preprocessing.statistics);
   const { height, width } = view.image;
   const batch = { pixels: view.pixels, height, width };
-  const { maps, tokens } = await backbone.compute('attend', weights, batch, (scope, x) => {
-    const { attention, tokens } = placeOutputs(scope, x, backbone.config);
-    return { maps: attention, tokens };
-  });
+  const { maps, tokens } = await backbone.compute('attend', weights, batch, trace);
   const mean = meanHead(maps, heads);
   return {
     view,

@@ -14,7 +14,7 @@ import {
   normalizationTable,
   normalize,
 } from '../image/normalize.ts';
-import { resize, resizeShortSide } from '../image/resize.ts';
+import { resize, shortSideShape } from '../image/resize.ts';
 
 /** How patches tile the pixels a network sees. */
 export interface PatchGrid {
@@ -36,6 +36,33 @@ export interface PatchView {
 }
 
 /**
+ * The shapes of `patchView`, without its pixels.
+ *
+ * @throws RangeError when the resized image is smaller than a patch
+ */
+export function viewShape(
+  image: { readonly height: number; readonly width: number },
+  size: readonly number[],
+  patch: number,
+): Pick<PatchView, 'grid' | 'resized'> {
+  const [first, second] = size;
+  if (first === undefined || size.length > 2) {
+    throw new RangeError(
+      `An image size of ${size.length} numbers means nothing: give [height, width], or [short side].`,
+    );
+  }
+  const resized = second === undefined ? shortSideShape(image, first) : { height: first, width: second };
+  const { height, width } = resized;
+  const grid = { rows: Math.floor(height / patch), columns: Math.floor(width / patch), patch };
+  if (grid.rows < 1 || grid.columns < 1) {
+    throw new RangeError(
+      `An image of ${height} x ${width} pixels has no room for a patch of ${patch}: choose a larger image size.`,
+    );
+  }
+  return { resized, grid };
+}
+
+/**
  * Resizes (bilinear), cuts off what does not fill a patch, normalises.
  *
  * @param size [height, width], or [short side]
@@ -47,27 +74,12 @@ export function patchView(
   patch: number,
   statistics: ChannelStatistics = imagenetStatistics,
 ): PatchView {
-  const [first, second] = size;
-  if (first === undefined || size.length > 2) {
-    throw new RangeError(
-      `An image size of ${size.length} numbers means nothing: give [height, width], or [short side].`,
-    );
-  }
-  const resized =
-    second === undefined
-      ? resizeShortSide(image, first, 'bilinear')
-      : resize(image, first, second, 'bilinear');
-  const { height, width } = resized;
-  const grid = { rows: Math.floor(height / patch), columns: Math.floor(width / patch), patch };
-  if (grid.rows < 1 || grid.columns < 1) {
-    throw new RangeError(
-      `An image of ${height} x ${width} pixels has no room for a patch of ${patch}: choose a larger image size.`,
-    );
-  }
-  const cut = topLeft(resized, grid.rows * patch, grid.columns * patch);
+  const { resized, grid } = viewShape(image, size, patch);
+  const whole = resize(image, resized.height, resized.width, 'bilinear');
+  const cut = topLeft(whole, grid.rows * patch, grid.columns * patch);
   const pixels = new Float32Array(cut.data.length);
   normalize(cut, normalizationTable(statistics), pixels);
-  return { pixels, grid, image: cut, resized: { height, width } };
+  return { pixels, grid, image: cut, resized };
 }
 
 function topLeft({ width: from, channels, data: pixels }: Image, height: number, width: number): Image {

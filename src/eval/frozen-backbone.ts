@@ -9,6 +9,8 @@ import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone
 import { attentionHeads, patchSide, placeOutputs, placesAlong } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
 import { Random } from '../random/random.ts';
+import { availableMemory, ImageMemoryError } from './memory-limit.ts';
+import { peakBytes } from './program-memory.ts';
 
 /** Weights and running statistics by name (`blocks.0.attn.qkv.weight`). */
 export type Weights = ReadonlyMap<string, Float32Array>;
@@ -42,6 +44,26 @@ export interface PixelBatch {
 
 /** Programs that are kept: each holds buffers of its own, and a folder may hold images of many sizes. */
 const PROGRAMS = 12;
+/** The share of the memory that is free which programs may take, all together. */
+const MEMORY_SHARE = 0.5;
+
+/** What ONNX Runtime's arena takes for each byte of results, measured with ViTs (2.2) and the hybrid (1.6 to 2). */
+const ARENA = 2.2;
+
+/** A program, and the bytes that it is expected to hold. */
+interface KeptProgram {
+  readonly program: Promise<Program>;
+  readonly bytes: number;
+}
+
+/** Images as a program takes them. */
+export interface BatchShape {
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+type Trace<Name extends string> = (scope: Scope, images: Tensor) => Readonly<Record<Name, Tensor>>;
 
 export class FrozenBackbone {
   readonly config: BackboneConfig;
@@ -52,7 +74,7 @@ export class FrozenBackbone {
   /** Width of a feature. */
   readonly dim: number;
   /** The one used last comes last. */
-  readonly #programs = new Map<string, Promise<Program>>();
+  readonly #programs = new Map<string, KeptProgram>();
   readonly #engine: Engine;
   readonly #options: EngineOptions;
 
@@ -152,19 +174,16 @@ export class FrozenBackbone {
    *
    * @param key names what `trace` builds: the program is built once for each key and size
    * @throws Error naming the weight that is missing
+   * @throws ImageMemoryError when the program needs more memory than there is
    */
   async compute<Name extends string>(
     key: string,
     weights: Weights,
     { pixels, height, width }: PixelBatch,
-    trace: (scope: Scope, images: Tensor) => Readonly<Record<Name, Tensor>>,
+    trace: Trace<Name>,
   ): Promise<Record<Name, Float32Array>> {
-    const { channels } = this.config;
-    const count = pixels.length / (channels * height * width);
-    const program = await this.#program(`${key} ${count} x ${height} x ${width}`, () => {
-      const images = input('images', [count, channels, height, width]);
-      return this.#engine.load(compile(trace(new ParameterSet().scope, images)), this.#options);
-    });
+    const count = pixels.length / (this.config.channels * height * width);
+    const program = await this.#program(key, { count, height, width }, trace);
     const inputs: Record<string, Float32Array> = { images: pixels };
     for (const name of program.graph.inputs.keys()) {
       if (name === 'images') continue;
@@ -173,6 +192,11 @@ export class FrozenBackbone {
       inputs[name] = values;
     }
     return (await evaluate(program, inputs)) as Record<Name, Float32Array>;
+  }
+
+  /** @throws ImageMemoryError when a program for such images needs more memory than there is; nothing is built */
+  requireMemory(shape: BatchShape, trace: Trace<string>): void {
+    this.#checkedBytes(shape, this.#traced(shape, trace));
   }
 
   /** @throws Error for a network without attention, saying `what` it has none of */
@@ -190,21 +214,60 @@ export class FrozenBackbone {
   }
 
   /** Programs are static: one for each number of images and size, in practice a batch and a smaller last one. */
-  async #program(key: string, make: () => Promise<Program>): Promise<Program> {
-    const program = this.#programs.get(key) ?? make();
-    this.#programs.delete(key);
-    this.#programs.set(key, program);
-    const [oldest] = this.#programs.keys();
-    if (this.#programs.size > PROGRAMS && oldest !== undefined) {
-      const old = this.#programs.get(oldest);
-      this.#programs.delete(oldest);
-      await (await old)?.dispose();
+  async #program(key: string, shape: BatchShape, trace: Trace<string>): Promise<Program> {
+    const name = `${key} ${shape.count} x ${shape.height} x ${shape.width}`;
+    const kept = this.#programs.get(name);
+    if (kept !== undefined) {
+      this.#programs.delete(name);
+      this.#programs.set(name, kept);
+      return kept.program;
     }
+    const results = this.#traced(shape, trace);
+    const bytes = this.#checkedBytes(shape, results);
+    await this.#makeRoom(bytes);
+    const program = this.#engine.load(compile(results), this.#options);
+    this.#programs.set(name, { program, bytes });
     return program;
   }
 
+  #traced<Name extends string>({ count, height, width }: BatchShape, trace: Trace<Name>) {
+    return trace(new ParameterSet().scope, input('images', [count, this.config.channels, height, width]));
+  }
+
+  /** What a program will hold, where that is no more than may be used. */
+  #checkedBytes({ count, height, width }: BatchShape, results: Readonly<Record<string, Tensor>>): number {
+    const bytes = ARENA * peakBytes(results);
+    const limit = this.#memoryLimit();
+    if (bytes <= limit) return bytes;
+    const what = `of ${height} x ${width} pixels for the network`;
+    throw new ImageMemoryError(
+      count === 1 ? `An image ${what}` : `A batch of ${count} images ${what}`,
+      bytes,
+      limit,
+    );
+  }
+
+  /** What is held is free again when it is disposed of. */
+  #memoryLimit(): number {
+    return MEMORY_SHARE * (availableMemory() + this.#heldBytes());
+  }
+
+  #heldBytes(): number {
+    return [...this.#programs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Disposes of the programs that were used longest ago, as many as have to go. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const limit = this.#memoryLimit();
+    for (const [name, { program }] of [...this.#programs]) {
+      if (this.#programs.size < PROGRAMS && this.#heldBytes() + bytes <= limit) return;
+      this.#programs.delete(name);
+      await (await program).dispose();
+    }
+  }
+
   async dispose(): Promise<void> {
-    for (const program of this.#programs.values()) await (await program).dispose();
+    for (const { program } of this.#programs.values()) await (await program).dispose();
     this.#programs.clear();
   }
 }

@@ -72,6 +72,8 @@ export interface MaskReport {
   readonly lost: number;
   /** Names of images whose mask holds no object, or none that has a pixel at this size. */
   readonly empty: readonly string[];
+  /** Images whose shape the network cannot be shown at this size, with the reason. */
+  readonly unfit: readonly string[];
 }
 
 export interface MaskReportOptions {
@@ -108,13 +110,18 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
   backbone.requireAttention('attention masks');
   const rows: MaskReport['images'][number][] = [];
   const empty: string[] = [];
+  const unfit: string[] = [];
   let lost = 0;
   for (let index = 0; index < images.length; index++) {
     const given = await images.read(index);
     onProgress?.('attention masks', index + 1, images.length);
     if (given === undefined) continue;
     const { name, image, mask } = given;
-    const now = await attend(backbone, trained, image, { size, share });
+    const now = await attend(backbone, trained, image, { size, share }).catch((error: unknown) => {
+      if (!(error instanceof RangeError)) throw error;
+      unfit.push(`${name}: ${error.message}`);
+    });
+    if (now === undefined) continue;
     const { objects, ignored } = objectsInView(mask, now.view);
     if (objects.length === 0) {
       empty.push(name);
@@ -135,6 +142,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
     });
   }
   if (rows.length === 0) {
+    if (unfit[0] !== undefined) throw new Error(unfit[0]);
     throw new Error(
       `None of the ${images.length} images has a mask with an object: mark objects with any value but 0.`,
     );
@@ -163,6 +171,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
     objects: rows.reduce((sum, { scores }) => sum + scores.trained.best.length, 0),
     lost,
     empty,
+    unfit,
   };
 }
 

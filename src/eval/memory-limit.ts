@@ -1,7 +1,10 @@
-/** Features of a whole set are held in memory: what does not fit is told before the machine swaps or ends the process. */
+/**
+ * Features of a whole set are held in memory, and programs need much for images of extreme shapes: what does not fit is told before
+ * the machine swaps or ends the process.
+ */
 
 /** Bytes that this process may still take, where the platform tells (Node does, and heeds the limits of containers). */
-function availableMemory(): number {
+export function availableMemory(): number {
   return globalThis.process?.availableMemory?.() ?? Number.POSITIVE_INFINITY;
 }
 
@@ -16,6 +19,18 @@ export function checkMemory(bytes: number, what: string, available = availableMe
   throw new Error(
     `${what} need ${gibibytes(bytes)} of memory and ${gibibytes(available)} are free: take fewer images, or write them with dino embed and look them up with dino search, which read block by block.`,
   );
+}
+
+/** Something that one image needs and that does not fit; other images may. */
+export class ImageMemoryError extends RangeError {
+  override name = 'ImageMemoryError';
+
+  /** @param what needs the memory: `An image of 32 x 38400 pixels` */
+  constructor(what: string, bytes: number, limit: number) {
+    super(
+      `${what} needs ${gibibytes(bytes)} of memory, and ${gibibytes(limit)} may be used: choose a smaller --image_size, give both sides (height and width), or leave the image out.`,
+    );
+  }
 }
 
 function gibibytes(bytes: number): string {

@@ -4,11 +4,13 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { networkFingerprint } from '../data/feature-bank.ts';
 import type { Preprocessing } from '../data/preprocessing.ts';
+import type { SourceOptions } from '../data/source.ts';
+import type { Levels } from '../image/levels.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { attentionHeads } from '../model/places.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
-import { evalSizeOf, type TrainConfig } from '../train/config.ts';
+import { evalSizeOf, levelsOf, type TrainConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { parseRecord, type RunRecord, readRecord } from '../train/run-record.ts';
 import { openFile } from '../weights/file-source-node.ts';
@@ -33,6 +35,8 @@ export interface Subject {
   /** Where that stands: the file that says it, or "the run"; undefined where nothing says it. */
   readonly preprocessingOrigin: string | undefined;
   readonly channels: 1 | 3;
+  /** How images are decoded for it. */
+  readonly imageOptions: SourceOptions;
   /** The teacher's backbone. */
   readonly trained: Weights;
   /** Tensors that the file lacks and that were allowed to be missing: they keep the values of a fresh network. */
@@ -52,6 +56,8 @@ export interface SubjectOptions {
   readonly allowMissing?: readonly string[];
   /** What takes the place of the preprocessing that belongs to the weights. */
   readonly preprocessing?: AskedPreprocessing;
+  /** Black and white of samples that are not bytes; those of the run unless given. */
+  readonly levels?: Levels | undefined;
 }
 
 /**
@@ -163,6 +169,7 @@ function trainedHere(
     preprocessing,
     preprocessingOrigin: 'the run',
     channels,
+    imageOptions: { channels, levels: options.levels ?? levelsOf(config.levels) },
     trained,
     allowed: [],
     untrained: untrainedWeights(backbone, size, seed),
@@ -239,6 +246,7 @@ function fromWeights(path: string, options: SubjectOptions): Subject {
       preprocessing,
       preprocessingOrigin: stated?.origin,
       channels,
+      imageOptions: { channels, levels: options.levels },
       trained,
       allowed: found.missing,
       untrained,

@@ -4,7 +4,6 @@
  * colours; so the file's palette is exchanged for one that shows each index as its own gray level, and a gray file
  * of up to 8 bits is declared an indexed one.
  */
-import sharp from 'sharp';
 import { crc32 } from '../format/crc32.ts';
 import { decode } from './decode-node.ts';
 import type { Mask } from './mask.ts';
@@ -27,7 +26,7 @@ export async function decodeMask(bytes: Uint8Array, name: string): Promise<Mask>
     throw new Error(`${name} is a JPEG, which changes labels: save masks as PNG.`);
   }
   const stored = withIdentityPalette(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), name);
-  const { width, height, data } = await decode(stored.bytes, name, 3);
+  const { width, height, data } = await decode(stored.bytes, name, 3, { transparent: 'stored' });
   const labels = new Uint8Array(width * height);
   for (let i = 0, at = 0; i < labels.length; i++, at += 3) {
     if (data[at] !== data[at + 1] || data[at] !== data[at + 2]) {
@@ -44,19 +43,6 @@ export async function decodeMask(bytes: Uint8Array, name: string): Promise<Mask>
     );
   }
   return { width, height, data: labels };
-}
-
-/** The width and height of an image file, after its orientation, without decoding it. */
-export async function imageSize(
-  bytes: Uint8Array,
-  name: string,
-): Promise<{ readonly height: number; readonly width: number }> {
-  try {
-    const { autoOrient } = await sharp(bytes).metadata();
-    return { height: autoOrient.height, width: autoOrient.width };
-  } catch (error) {
-    throw new Error(`${name} cannot be decoded: replace or remove it.`, { cause: error });
-  }
 }
 
 /** The file with a palette that maps index i to the gray level i; any other file as it is. */

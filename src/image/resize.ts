@@ -30,11 +30,17 @@ export function resize(image: Image, height: number, width: number, interpolatio
 
 /** Resizes the short side to `size`; the long side becomes `int(size * long / short)` (torchvision's Resize(size)). */
 export function resizeShortSide(image: Image, size: number, interpolation: Interpolation): Image {
-  const { width, height } = image;
+  const { height, width } = shortSideShape(image, size);
+  return resize(image, height, width, interpolation);
+}
+
+/** The shape that `resizeShortSide` gives. */
+export function shortSideShape(
+  { width, height }: { readonly width: number; readonly height: number },
+  size: number,
+): { readonly height: number; readonly width: number } {
   const long = Math.trunc((size * Math.max(width, height)) / Math.min(width, height));
-  return height <= width
-    ? resize(image, size, long, interpolation)
-    : resize(image, long, size, interpolation);
+  return height <= width ? { height: size, width: long } : { height: long, width: size };
 }
 
 /**

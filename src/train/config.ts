@@ -4,6 +4,7 @@
  * (`--local_crops_number` is `localCropsNumber`); what is left out is chosen by the recipe (`recipe.ts`).
  */
 import { z } from 'zod';
+import type { Levels } from '../image/levels.ts';
 
 const count = (text: string) => z.number().int().min(1).describe(text);
 const countOrZero = (text: string) => z.number().int().min(0).describe(text);
@@ -15,6 +16,24 @@ const range = (text: string) =>
     .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
     .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
     .describe(text);
+
+const LEVELS = 'must be two numbers, black and then white, or the word image';
+
+/** Black and white of samples that are not bytes, as flags and records have them; see `src/image/levels.ts`. */
+export const levelsField = z
+  .array(z.union([z.number(), z.literal('image')], LEVELS))
+  .refine((given) => levelsOf(given) !== undefined, { message: LEVELS })
+  .describe(
+    'black and white of images with more than 8 bits a sample, signed or floating-point ones: two numbers (0 4095), or image for the extremes of each image; what the file says unless given',
+  );
+
+/** The levels that a field holds; undefined for what means none. */
+export function levelsOf(given: readonly (number | 'image')[] | undefined): Levels | undefined {
+  const [low, high, ...more] = given ?? [];
+  if (low === 'image' && high === undefined) return 'image';
+  const arePair = typeof low === 'number' && typeof high === 'number' && low < high && more.length === 0;
+  return arePair ? [low, high] : undefined;
+}
 
 export const architectures = ['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small', 'vit_base'] as const;
 export type Architecture = (typeof architectures)[number];
@@ -73,6 +92,7 @@ const head = {
 
 const crops = {
   channels: z.union([z.literal(1), z.literal(3)], 'must be 1 or 3').describe('3 = RGB, 1 = gray'),
+  levels: levelsField,
   loadSize: countOrZero(
     'short side to which larger images are shrunk when they are read for training, pixels; 0 = never',
   ),
@@ -189,6 +209,7 @@ export const trainConfigSchema = trainSchema
     epochs: true,
     steps: true,
     minutes: true,
+    levels: true,
     evalSize: true,
     warmupEpochs: true,
     warmupSteps: true,

@@ -75,6 +75,7 @@ export async function lookAt(
   const reader = openReader(source.spec);
   const sides: number[] = [];
   const odd: { key: string; levels: number }[] = [];
+  let reason = '';
   const started = performance.now();
   try {
     for (let i = 0; i < Math.min(PROBES, source.length); i++) {
@@ -84,8 +85,9 @@ export async function lookAt(
         sides.push(Math.min(width, height));
         const levels = levelsOf(data, channels);
         if (levels <= FEW_LEVELS) odd.push({ key: source.key(index), levels });
-      } catch {
+      } catch (error) {
         // The loader reports unreadable files; here they only do not count.
+        reason ||= error instanceof Error ? error.message : String(error);
       }
     }
   } finally {
@@ -93,7 +95,7 @@ export async function lookAt(
   }
   if (sides.length === 0) {
     throw new Error(
-      `${source.name}: none of the ${Math.min(PROBES, source.length)} images looked at can be read; check that they are whole.`,
+      `${source.name}: none of the ${Math.min(PROBES, source.length)} images looked at can be read; the first: ${reason}`,
     );
   }
   sides.sort((a, b) => a - b);

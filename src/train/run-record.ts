@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { openSource, type Source, scenesSource } from '../data/source.ts';
-import { explainIssue, type TrainConfig, trainConfigSchema } from './config.ts';
+import { explainIssue, levelsOf, type TrainConfig, trainConfigSchema } from './config.ts';
 import type { Choice } from './recipe.ts';
 import type { RunFolder } from './run-folder-node.ts';
 
@@ -113,7 +113,7 @@ export function openRecorded({ source, config }: RunRecord, path?: string): Sour
   const here = path ?? source.path;
   const there = resolve(source.directory ?? '.', here);
   const moved = path === undefined && !existsSync(here) && existsSync(there);
-  return openSource(moved ? there : here, { channels: config.channels });
+  return openSource(moved ? there : here, { channels: config.channels, levels: levelsOf(config.levels) });
 }
 
 /** @throws Error if these are not the images the run was started with, as far as their number and names tell */

@@ -71,6 +71,7 @@ export function newSession(
   const record = makeRecord({ source, config, choices, steps, stepsPerEpoch, command, ...init });
   writeRecord(folder, record);
   const log = new RunLog(folder, config.batchSizePerGpu, plan);
+  for (const { key, reason } of source.leftOut ?? []) log.skipped(key, reason);
   const fromStep = begun?.fromStep ?? 0;
   for (const finding of prepared.findings) log.diagnosis(fromStep, finding);
   // What the seed does not give again has to be there for a resume before the first save.

@@ -131,6 +131,21 @@ esac
     expect(readdirSync(join(run, 'eval', 'attend')).sort()).toEqual(['attention.mp4', 'maps', 'overlays']);
   });
 
+  it('leaves an image of an extreme shape out by name, and goes on with the others', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 4), 'vit');
+    const folder = temporaryFolder();
+    writeFiles(folder, { 'line.png': await png(1, 1200, 1), 'photo.png': await png(2, 24, 20) });
+    const memory = vi.spyOn(process, 'availableMemory').mockReturnValue(256 * 2 ** 20);
+    const said = await dino('attend', run, folder, '--json');
+    const alone = await dino('attend', run, join(folder, 'line.png'));
+    memory.mockRestore();
+    expect(said).toMatchObject({ code: 0 });
+    expect(JSON.parse(said.out)).toMatchObject({ images: 1 });
+    expect(said.err).toMatch(/Left out: line: An image of 16 x 19200 pixels for the network needs .* GiB/);
+    expect(alone).toMatchObject({ code: 1 });
+    expect(alone.err).toContain('An image of 16 x 19200 pixels for the network needs');
+  });
+
   it('says what is wrong with an image, a threshold, a size, a query, a convolutional network', async () => {
     const images = await photos(['a', 'b'], 4);
     const run = await trainedOn(images, 'vit');

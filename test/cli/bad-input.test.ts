@@ -1,5 +1,5 @@
 /** Mistakes a user makes: each ends in one sentence with the cause, the value and the way out, and leaves nothing behind. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { shellWords } from '../../src/cli/shell-words.ts';
@@ -60,23 +60,25 @@ describe('images that cannot be used', () => {
       'even/cut.png': whole.subarray(0, Math.floor(whole.length / 2)),
       'odd/not.jpg': 'not an image at all',
     });
+    symlinkSync('loop.png', join(folder, 'loop.png'));
     const run = join(temporaryFolder(), 'run');
     const said = await dino('train', folder, ...tiny, '--steps', '7', '--output_dir', run);
     expect(said.code).toBe(0);
     expect(said.err).toMatch(/skipped even\/cut\.png: /);
+    expect(said.err).toContain('1 entry was left out: loop.png (a link that leads to itself).');
     const skipped = readFileSync(join(run, 'skipped.txt'), 'utf8').trim().split('\n').sort();
-    expect(skipped.map((line) => line.split('\t')[0])).toEqual(['even/cut.png', 'odd/not.jpg']);
+    expect(skipped.map((line) => line.split('\t')[0])).toEqual(['even/cut.png', 'loop.png', 'odd/not.jpg']);
   });
 
   it('of formats that are not read are counted and named, in a folder and in a tar', async () => {
     const folder = photos();
-    writeFiles(folder, { 'a.HEIC': 'x', 'even/b.heic': 'x', 'c.bmp': 'x', 'notes.txt': 'x', '.d.bmp': 'x' });
+    writeFiles(folder, { 'a.NEF': 'x', 'even/b.nef': 'x', 'c.bmp': 'x', 'notes.txt': 'x', '.d.bmp': 'x' });
     const archive = join(temporaryFolder(), 'photos.tar');
     const members = Object.entries({ 'c.bmp': Buffer.from('x'), ...pictures });
     writeFileSync(archive, tarArchive(members.map(([name, data]) => tarMember({ name, data }))));
     const said = await dino('train', folder, ...tiny, '--dry_run');
     expect(said.err).toContain(
-      `${folder} also has images in formats that are not read (2 .heic, 1 .bmp): convert them`,
+      `${folder} also has images in formats that are not read (2 .nef, 1 .bmp): convert them`,
     );
     expect((await dino('train', archive, ...tiny, '--dry_run')).err).toContain('(1 .bmp)');
   });

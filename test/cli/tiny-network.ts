@@ -46,14 +46,18 @@ const networks = {
   ],
 } as const;
 
-/** Trains for three steps. @returns the run folder */
-export async function trainedOn(images: string, arch: keyof typeof networks = 'convnet'): Promise<string> {
+/** Trains for three steps. @param more further flags @returns the run folder */
+export async function trainedOn(
+  images: string,
+  arch: keyof typeof networks = 'convnet',
+  more: readonly string[] = [],
+): Promise<string> {
   const run = join(temporaryFolder(), 'run');
   const flags = [
     ...['--out_dim', '32', '--head_hidden_dim', '32', '--head_bottleneck_dim', '16'],
     ...['--global_crops_size', '16', '--local_crops_size', '8', '--batch_size_per_gpu', '8', '--steps', '3'],
     ...['--threads', '1', '--num_workers', '1', '--eval_every', '0', '--output_dir', run],
   ];
-  expect((await dino('train', images, ...networks[arch], ...flags)).code).toBe(0);
+  expect((await dino('train', images, ...networks[arch], ...flags, ...more)).code).toBe(0);
   return run;
 }

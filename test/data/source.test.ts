@@ -92,7 +92,7 @@ describe('a tar archive', () => {
     const { length, spec } = openSource(archive);
     expect(length).toBe(50_000);
     // A header and two blocks of data each; the natural order of the names is that of the archive.
-    expect(spec.kind === 'tar' ? Array.from(spec.offsets) : []).toEqual(
+    expect(spec.kind === 'archive' ? Array.from(spec.offsets) : []).toEqual(
       Array.from({ length: 50_000 }, (_, i) => 1536 * i + 512),
     );
   });
@@ -174,9 +174,9 @@ describe('other files', () => {
     writeFiles(folder, { 'a.jpg': 'x', 'b.tar.gz': 'x', 'c.parquet': 'PAR1', 'd.zip': 'x', empty: '' });
     expect(() => openSource(join(folder, 'a.jpg'))).toThrow(/is a single image: give the folder/);
     expect(() => openSource(join(folder, 'b.tar.gz'))).toThrow(/is compressed: unpack it/);
-    expect(() => openSource(join(folder, 'd.zip'))).toThrow(/is compressed: unpack it/);
-    expect(() => openSource(join(folder, 'c.parquet'))).toThrow(/is of an unknown format: give a folder/);
-    expect(() => openSource(join(folder, 'empty'))).toThrow(/is of an unknown format/);
+    expect(() => openSource(join(folder, 'd.zip'))).toThrow(/d\.zip: the archive is damaged/);
+    expect(() => openSource(join(folder, 'c.parquet'))).toThrow(/c\.parquet is no whole Parquet file/);
+    expect(() => openSource(join(folder, 'empty'))).toThrow(/is of an unknown format: give a folder/);
     mkdirSync(join(folder, 'x.tar'));
     expect(() => openSource(join(folder, 'x.tar'))).toThrow(/is empty/);
   });

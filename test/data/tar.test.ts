@@ -11,30 +11,35 @@ function written(bytes: Uint8Array): string {
 }
 
 describe('indexTar', () => {
-  it('gives path, position and size of each regular file, in the order of the archive', () => {
+  it('gives path, position and size of each file, and where links lead, in the order of the archive', () => {
     const archive = tarArchive([
       tarMember({ name: 'b/', type: '5' }),
       tarMember({ name: './b/2.jpg', data: 'x'.repeat(600) }),
-      tarMember({ name: 'link', type: '2' }),
+      tarMember({ name: 'link', type: '2', link: 'b/2.jpg' }),
       tarMember({ name: 'a/1.jpg', data: 'hello' }),
     ]);
     const members = indexTar(written(archive));
     expect(members).toEqual([
       { path: 'b/2.jpg', offset: 1024, size: 600 },
+      { path: 'link', offset: 2560, size: 0, link: { kind: 'symbolic', target: 'b/2.jpg' } },
       { path: 'a/1.jpg', offset: 512 + 512 + 1024 + 512 + 512, size: 5 },
     ]);
-    expect(archive.subarray(members[1]!.offset, members[1]!.offset + 5).toString()).toBe('hello');
+    expect(archive.subarray(members[2]!.offset, members[2]!.offset + 5).toString()).toBe('hello');
   });
 
-  it('takes the last of several files of one name, as unpacking does', () => {
-    const twice = tarArchive([
-      tarMember({ name: 'a/1.jpg', data: 'old' }),
-      tarMember({ name: 'a/2.jpg', data: 'x' }),
-      tarMember({ name: './a/1.jpg', data: 'newer' }),
+  it('reads the targets of links in GNU and pax headers, and names that are not UTF-8', () => {
+    const long = `${'deep/'.repeat(40)}image.png`;
+    const archive = tarArchive([
+      tarMember({ name: '././@LongLink', type: 'K', data: `${long}\0` }),
+      tarMember({ name: 'a.png', type: '1', link: long }),
+      tarMember({ name: 'PaxHeader/x', type: 'x', data: paxRecord('linkpath', 'grüße.png') }),
+      tarMember({ name: 'b.png', type: '2', link: 'short' }),
+      tarMember({ name: Buffer.from('caf\xe9.png', 'latin1'), data: 'x' }),
     ]);
-    expect(indexTar(written(twice)).map(({ path, size }) => [path, size])).toEqual([
-      ['a/1.jpg', 5],
-      ['a/2.jpg', 1],
+    expect(indexTar(written(archive)).map(({ path, link }) => [path, link?.kind, link?.target])).toEqual([
+      ['a.png', 'hard', long],
+      ['b.png', 'symbolic', 'grüße.png'],
+      ['caf\\xE9.png', undefined, undefined],
     ]);
   });
 

@@ -49,7 +49,7 @@ describe('decode', () => {
     ['no smaller ones', 22, [31, 22], 0],
     ['none without a short side', 0, [31, 22], 0],
   ] as const)('shrinks %s', async (_, shortSide, [w, h], most) => {
-    const image = await decode(await encoder(rgb).png().toBuffer(), 'a.png', 3, shortSide);
+    const image = await decode(await encoder(rgb).png().toBuffer(), 'a.png', 3, { shortSide });
     expect([image.width, image.height]).toEqual([w, h]);
     for (let i = 0; i < w * h; i++) {
       const wanted = 40 + 4 * ((((i % w) + 0.5) * width) / w - 0.5); // the scene's green, between its pixels
@@ -59,7 +59,7 @@ describe('decode', () => {
 
   it('shrinks by the upright height and width of a photo that the camera turned', async () => {
     const turned = await encoder(rgb).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toBuffer();
-    const image = await decode(turned, 'a.jpg', 3, 11);
+    const image = await decode(turned, 'a.jpg', 3, { shortSide: 11 });
     expect([image.width, image.height]).toEqual([11, 16]);
   });
 
@@ -87,9 +87,11 @@ describe('decode', () => {
     expect(difference(await decode(file, 'a', 3), threeEqual(gray))).toBe(0);
   });
 
-  it('drops alpha and keeps the colour under it', async () => {
+  it('shows what is half transparent over white', async () => {
     const file = await encoder(rgb).ensureAlpha(0.25).png().toBuffer();
-    expect(difference(await decode(file, 'a', 3), rgb)).toBe(0);
+    const { data } = await decode(file, 'a', 3);
+    const off = data.map((level, i) => Math.abs(level - (255 + (64 / 255) * (rgb.data[i]! - 255))));
+    expect(Math.max(...off)).toBeLessThanOrEqual(1);
   });
 
   it('scales 16-bit samples to 8 bits', async () => {
@@ -110,6 +112,7 @@ describe('decode', () => {
     expect((await sharp(file).metadata()).space).toBe('cmyk');
     const image = await decode(file, 'a', 3);
     expect(image.data.length).toBe(data.length);
+    // Pillow shows the inks of libvips' conversion, which are meant for paper, a little lighter.
     for (const value of image.data) expect(Math.abs(value - 200)).toBeLessThan(25);
   });
 

@@ -4,10 +4,11 @@ import { basename } from 'node:path';
 import { hasImageExtension } from '../../data/image-paths.ts';
 import { withoutExtension } from '../../data/masked-images.ts';
 import { openReader } from '../../data/reader.ts';
-import { openSource } from '../../data/source.ts';
+import type { Source, SourceOptions } from '../../data/source.ts';
 import { extractFrames, hasVideoExtension } from '../../data/video-file.ts';
 import { decode } from '../../image/decode-node.ts';
 import type { Image } from '../../image/image.ts';
+import { openImages } from '../open-images.ts';
 
 export interface AttendInput {
   readonly length: number;
@@ -25,13 +26,17 @@ export interface AttendInput {
  *
  * @throws Error if there is nothing at a path, it holds no images, or is a video that cannot be read or is not alone
  */
-export function openAttendInput(paths: readonly string[], channels: 1 | 3): AttendInput {
+export function openAttendInput(
+  paths: readonly string[],
+  options: SourceOptions,
+  warn: (text: string) => void,
+): AttendInput {
   const video = paths.find(hasVideoExtension);
   if (video !== undefined && paths.length > 1)
     throw new Error(`${video} is a video, which is looked at alone: leave the other paths out.`);
   const inputs: AttendInput[] = [];
   try {
-    for (const path of paths) inputs.push(openOne(path, channels));
+    for (const path of paths) inputs.push(openOne(path, options, warn));
   } catch (error) {
     for (const input of inputs) input.close();
     throw error;
@@ -66,12 +71,13 @@ function inSuccession(inputs: readonly AttendInput[]): AttendInput {
   };
 }
 
-function openOne(path: string, channels: 1 | 3): AttendInput {
+function openOne(path: string, options: SourceOptions, warn: (text: string) => void): AttendInput {
+  const { channels = 3, levels } = options;
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
   if (isFile && hasVideoExtension(path)) {
     const { folder, remove } = extractFrames(path);
     try {
-      return openImages(folder, channels, true, remove);
+      return imagesOf(openImages(folder, options, warn), true, remove);
     } catch (error) {
       remove();
       throw error;
@@ -82,15 +88,14 @@ function openOne(path: string, channels: 1 | 3): AttendInput {
       length: 1,
       isVideo: false,
       name: () => withoutExtension(basename(path)),
-      read: () => decode(readFileSync(path), path, channels),
+      read: () => decode(readFileSync(path), path, channels, { levels }),
       close() {},
     };
   }
-  return openImages(path, channels, false, () => {});
+  return imagesOf(openImages(path, options, warn), false, () => {});
 }
 
-function openImages(path: string, channels: 1 | 3, isVideo: boolean, onClose: () => void): AttendInput {
-  const source = openSource(path, { channels });
+function imagesOf(source: Source, isVideo: boolean, onClose: () => void): AttendInput {
   const reader = openReader(source.spec);
   const short = Array.from({ length: source.length }, (_, i) => withoutExtension(source.key(i)));
   const counts = new Map<string, number>();

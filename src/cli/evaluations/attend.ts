@@ -21,6 +21,8 @@ import { defineEvaluation, withInterval } from './evaluation.ts';
 import { smallPicture, spread } from './thumbnails.ts';
 
 const SHOWN = 12;
+/** Images that were left out and are named on the console. */
+const TOLD = 5;
 
 export const attend = defineEvaluation({
   name: 'attend',
@@ -61,7 +63,7 @@ export const attend = defineEvaluation({
     const size = imageSize ?? [subject.size];
     const look = (image: Image, weights = subject.trained): Promise<Attended> =>
       attendImage(backbone, weights, image, { size, share: threshold });
-    const input = openAttendInput(paths, subject.channels);
+    const input = openAttendInput(paths, subject.imageOptions, warn);
     const asVideo = video || input.isVideo;
     const shown = new Set(spread(input.length, SHOWN));
     const groups: TileBlock['groups'][number][] = [];
@@ -72,23 +74,26 @@ export const attend = defineEvaluation({
     try {
       for (let index = 0; index < input.length; index++) {
         onProgress('attention', index + 1, input.length);
-        let image: Image;
+        const name = input.name(index);
+        let image: Image | undefined;
+        let attended: Attended;
         try {
           image = await input.read(index);
+          attended = await look(image);
         } catch (error) {
+          // What is wrong with one image, its file or its shape, does not end the others.
+          if (image !== undefined && !(error instanceof RangeError)) throw error;
           const reason = error instanceof Error ? error.message : String(error);
           if (input.length === 1) throw new Error(reason, { cause: error });
-          skipped.push(reason);
+          skipped.push(image === undefined ? reason : `${name}: ${reason}`);
           continue;
         }
-        const name = input.name(index);
         first ??= { height: image.height, width: image.width };
         if (asVideo && (image.height !== first.height || image.width !== first.width)) {
           throw new Error(
             `The frame ${name} has ${image.height} x ${image.width} pixels and the first ${first.height} x ${first.width}: give frames of one size.`,
           );
         }
-        const attended = await look(image);
         const before = await look(image, subject.untrained);
         areas.push({ trained: maskAreas(attended), untrained: maskAreas(before) });
         const { grid } = attended.view;
@@ -134,9 +139,13 @@ export const attend = defineEvaluation({
     } finally {
       input.close();
     }
-    for (const reason of skipped.slice(0, 5)) warn(`Left out: ${reason}`);
+    for (const reason of skipped.slice(0, TOLD)) warn(`Left out: ${reason}`);
+    if (skipped.length > TOLD)
+      warn(`${skipped.length - TOLD} more images were left out; eval/attend.json lists all.`);
     if (written === 0)
-      throw new Error(`None of the ${input.length} images of ${paths.join(', ')} can be read.`);
+      throw new Error(
+        `None of the ${input.length} images of ${paths.join(', ')} can be shown; the first: ${skipped[0]}`,
+      );
     const folder = output ?? subject.folder.file('eval/attend');
     if (asVideo && hasFfmpeg()) {
       try {

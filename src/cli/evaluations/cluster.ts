@@ -37,7 +37,7 @@ export const cluster = defineEvaluation({
   },
   async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, engine, onProgress, warn }) {
     if (images === undefined) throw new UsageError('Clustering needs --images.');
-    const all = openImages(images, { channels: subject.channels }, warn);
+    const all = openImages(images, subject.imageOptions, warn);
     const source = all.classes.length < 2 ? all : labeledPart(all);
     const report = await clusterReport({
       source,

@@ -46,7 +46,7 @@ export const copies = defineEvaluation({
         'Copy detection needs --images (copies are made of them), or --originals and --queries (such as Copydays).',
       );
     }
-    const open = (path: string): Source => openImages(path, { channels: subject.channels }, warn);
+    const open = (path: string): Source => openImages(path, subject.imageOptions, warn);
     const given = (path: string | undefined): Source | undefined =>
       path === undefined ? undefined : open(path);
     const originals = open(images ?? options.originals ?? '');

@@ -29,7 +29,7 @@ export const embed = defineEvaluation({
   ) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino embed ${usage}`);
-    const source = openImages(path, { channels: subject.channels }, warn);
+    const source = openImages(path, subject.imageOptions, warn);
     const folder = output ?? subject.folder.file('eval/embed');
     if (existsSync(folder) && !statSync(folder).isDirectory())
       throw new Error(`${folder} is a file: give a folder as --output.`);

@@ -70,7 +70,7 @@ export const finetune = defineEvaluation({
       throw new UsageError(
         `--crops_scale ${cropsScale.join(' ')} is upside down: give the smaller share first.`,
       );
-    const open = (path: string) => openImages(path, { channels: subject.channels }, warn);
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const settings = {
       epochs,
       lr,

@@ -32,7 +32,7 @@ export const knn = defineEvaluation({
     const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
       throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
-    const open = (path: string) => openImages(path, { channels: subject.channels }, warn);
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const report = await knnReport({
       train: open(train),
       ...(test === undefined ? {} : { test: open(test) }),

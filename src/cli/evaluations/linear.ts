@@ -93,7 +93,7 @@ export const linear = defineEvaluation({
       throw new UsageError(
         '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
       );
-    const open = (path: string) => openImages(path, { channels: subject.channels }, warn);
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const feature = linearFeature(subject.backbone, {
       lastBlocks: nLastBlocks,
       meanPatchToken: avgpoolPatchtokens,
@@ -221,7 +221,7 @@ async function testHead(
     const head = findLinearHead(openStateDict(file));
     if (head === undefined)
       throw new Error(`${path} holds no linear classifier: it needs linear.weight and linear.bias.`);
-    const source = openImages(test, { channels: subject.channels }, warn);
+    const source = openImages(test, subject.imageOptions, warn);
     const report = await linearHeadReport({
       ...{ test: source, backbone, trained: subject.trained, head, feature },
       onProgress,

@@ -40,7 +40,7 @@ export const logistic = defineEvaluation({
       throw new UsageError(
         'Logistic regression needs --train (images to label), and --test where there are other images to test on.',
       );
-    const open = (path: string) => openImages(path, { channels: subject.channels }, warn);
+    const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const budgets: Budget[] = [
       ...shots.map((each) => ({ shots: each })),
       ...shares.map((share) => ({ share })),

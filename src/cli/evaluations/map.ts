@@ -48,7 +48,7 @@ export const map = defineEvaluation({
     const { subject, backbone, engine, paths, onProgress, warn, write } = context;
     const [path] = paths;
     if (path === undefined) throw new UsageError('Which images? dino map <run> <source>');
-    const source = openImages(path, { channels: subject.channels }, warn);
+    const source = openImages(path, subject.imageOptions, warn);
     const found = await featureMaps({
       source,
       backbone,

@@ -41,7 +41,7 @@ export const masks = defineEvaluation({
       throw new UsageError('Masks need --images (a folder) and --masks (a folder with the same paths).');
     backbone.requireAttention('attention masks');
     const size = imageSize ?? [subject.size];
-    const source = openMaskedImages(images, masksFolder, subject.channels);
+    const source = openMaskedImages(images, masksFolder, subject.imageOptions);
     const { trained, untrained } = subject;
     const report = await maskReport({
       images: source,
@@ -62,7 +62,7 @@ export const masks = defineEvaluation({
       warn(
         `${report.lost} objects have no pixel at this size and were not compared: choose a larger --image_size.`,
       );
-    for (const reason of source.unreadable.slice(0, 5)) warn(`Left out: ${reason}`);
+    for (const reason of [...source.unreadable, ...report.unfit].slice(0, 5)) warn(`Left out: ${reason}`);
     const protocol = `Attention of the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
     const ranked = report.images.toSorted(
       (a, b) => mean(b.scores.trained.best) - mean(a.scores.trained.best),
@@ -133,6 +133,7 @@ export const masks = defineEvaluation({
           unmasked: source.unmasked,
           empty: report.empty,
           unreadable: source.unreadable,
+          unfit: report.unfit,
           lostObjects: report.lost,
         },
         images: report.images.map(({ name, scores: each }) => ({

@@ -57,8 +57,7 @@ export const retrieval = defineEvaluation({
         'Retrieval needs --images (class folders or names that tell), or --database and --ground_truth (revisited Oxford or Paris).',
       );
     }
-    const open = (path: string): Source =>
-      openImages(path, { channels: context.subject.channels }, context.warn);
+    const open = (path: string): Source => openImages(path, context.subject.imageOptions, context.warn);
     const whiten = options.whiten === undefined ? undefined : open(options.whiten);
     const { imsize: size = context.subject.size, multiscale: multiScale = false } = options;
     if (database !== undefined) {

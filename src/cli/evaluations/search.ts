@@ -68,7 +68,8 @@ export const search = defineEvaluation({
     if (status === undefined) throw new Error(`There is nothing at ${path}: give the path of an image.`);
     if (status.isDirectory())
       throw new Error(`${path} is a folder: give one image, and the folder as --bank.`);
-    const image = await decode(readFileSync(path), path, subject.channels);
+    const { levels } = subject.imageOptions;
+    const image = await decode(readFileSync(path), path, subject.channels, { levels });
     const searched = isFeatureBank(bank)
       ? embedded(openFeatureBank(bank), bank, given, context)
       : live(bank, given ?? 1, context);
@@ -167,7 +168,7 @@ function embedded(
     size: () => info.images,
     images(rows) {
       if (!existsSync(info.source)) return undefined;
-      const source = openSource(info.source, { channels: subject.channels });
+      const source = openSource(info.source, subject.imageOptions);
       const wanted = new Map(rows.map((row) => [bank.paths[row], -1]));
       for (let i = 0; i < source.length; i++) if (wanted.has(source.key(i))) wanted.set(source.key(i), i);
       const indices = rows.map((row) => wanted.get(bank.paths[row]) ?? -1);
@@ -200,7 +201,7 @@ function live(
   views: ViewCount,
   { subject, backbone, onProgress, warn }: EvaluationContext,
 ): Searched {
-  const source = openImages(path, { channels: subject.channels }, warn);
+  const source = openImages(path, subject.imageOptions, warn);
   const numbers: number[] = [];
   const onSkip = (_: string, reason: string): void => warn(`skipped: ${reason}`);
   async function* blocks(): AsyncGenerator<SearchBlock> {

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { findSequences, openSequences } from '../../data/sequences.ts';
+import type { SourceOptions } from '../../data/source.ts';
 import {
   type SegmentedFrame,
   type SequenceScores,
@@ -56,7 +57,7 @@ export const video = defineEvaluation({
   async run(options, { subject, backbone, engine, paths, onProgress, warn, write }) {
     const { nLastFrames = 7, sizeMaskNeighborhood = 12, topk = 5, imageSize = 480 } = options;
     backbone.requireAttention('patch tokens to carry masks with');
-    const sequences = chooseSequences(paths, options.frames, options.masks);
+    const sequences = chooseSequences(paths, subject.imageOptions, options.frames, options.masks);
     const settings = { lastFrames: nLastFrames, neighbourhood: sizeMaskNeighborhood, topk, short: imageSize };
     const clips: Clip[] = [];
     // Frames of another clip that was asked about before are not to stand among these.
@@ -214,11 +215,17 @@ function overlayOf({ image, mask }: SegmentedFrame) {
   return labelOverlay(image, resizeMask(mask, image.height, image.width));
 }
 
-function chooseSequences(paths: readonly string[], frames?: string, masks?: string): VideoSequence[] {
+function chooseSequences(
+  paths: readonly string[],
+  options: SourceOptions,
+  frames?: string,
+  masks?: string,
+): VideoSequence[] {
   const [folder] = paths;
-  if (folder !== undefined && frames === undefined && masks === undefined) return findSequences(folder);
+  if (folder !== undefined && frames === undefined && masks === undefined)
+    return findSequences(folder, options);
   if (folder === undefined && frames !== undefined && masks !== undefined)
-    return openSequences(frames, masks);
+    return openSequences(frames, masks, options);
   throw new UsageError(
     'Video needs --frames and --masks (two folders), or one folder of clips after the run, each with frames and masks.',
   );
