@@ -347,5 +347,11 @@ export { type FileSource, openFile } from './weights/file-source-node.ts';
 export { knownWeights } from './weights/known-weights.ts';
 export { findLinearHead, type LinearHead } from './weights/linear-head.ts';
 export { readOfficialCheckpoint, type TrainingCheckpoint } from './weights/official-checkpoint.ts';
+export { type OpenedWeights, openWeights } from './weights/open-weights-node.ts';
 export { openStateDict, type StateDict } from './weights/state-dict.ts';
-export { checkComplete, type FoundVit, findVit } from './weights/vit-weights.ts';
+export {
+  type AskedPreprocessing,
+  completePreprocessing,
+  type StatedPreprocessing,
+} from './weights/stated-preprocessing.ts';
+export { checkComplete, type FoundVit, findVit, requireHeads } from './weights/vit-weights.ts';

@@ -12,6 +12,21 @@ import { OWN_FACTS, parseOwnFacts } from '../weights/own-facts.ts';
 export const classifierKinds = ['linear', 'finetune'] as const;
 export type ClassifierKind = (typeof classifierKinds)[number];
 
+const imagesSchema = z.object({ path: z.string(), directory: z.string() });
+
+/** Metadata of a classifier's file: where the images lie that it was trained on. */
+export function trainedOn(path: string): Readonly<Record<'images', string>> {
+  return { images: JSON.stringify({ path, directory: process.cwd() }) };
+}
+
+/** A classifier, the weights it stands on, and where its images were. */
+export interface Classifier {
+  readonly head: ClassifierHead;
+  readonly weights: Weights;
+  /** A path, and the directory that it starts from; undefined where the file does not say it. */
+  readonly images: z.infer<typeof imagesSchema> | undefined;
+}
+
 const probeSchema = z.object({ lastBlocks: z.number().int().min(1), meanPatchToken: z.boolean() });
 
 /**
@@ -21,7 +36,7 @@ const probeSchema = z.object({ lastBlocks: z.number().int().min(1), meanPatchTok
 export function readClassifier(
   { folder, backbone, trained, preprocessing }: Subject,
   kind: ClassifierKind,
-): { readonly head: ClassifierHead; readonly weights: Weights } {
+): Classifier {
   const name = `eval/${kind}/${kind === 'linear' ? 'classifier' : 'model'}.safetensors`;
   const file = folder.file(name);
   if (!folder.has(name) || !folder.has(`eval/${kind}/labels.json`))
@@ -39,22 +54,24 @@ export function readClassifier(
     throw new Error(
       `${file} was trained on images that were shown in another way (${describeView(shown)}, ${describeStatistics(shown)}): give the flags that dino eval ${kind} was given.`,
     );
+  const images = metadata.images === undefined ? undefined : imagesSchema.parse(JSON.parse(metadata.images));
   const prefix = kind === 'linear' ? 'linear' : 'head';
   const head = { classes, weight: take(`${prefix}.weight`), bias: take(`${prefix}.bias`) };
   if (kind === 'finetune') {
     const weights = [...tensors].flatMap(([tensor, values]) =>
       tensor.startsWith('backbone.') ? [[tensor.slice('backbone.'.length), f32(values)] as const] : [],
     );
-    return { head, weights: new Map(weights) };
+    return { head, images, weights: new Map(weights) };
   }
   if (metadata.network !== networkFingerprint(trained))
     throw new Error(
       `${file} was trained on other weights than these (another --checkpoint, or the run went on since): run dino eval linear again.`,
     );
-  if (backbone.kind === 'convnet') return { head, weights: trained };
+  if (backbone.kind === 'convnet') return { head, images, weights: trained };
   if (metadata.probe === undefined)
     throw new Error(`${file} does not say what it reads of the network: run dino eval linear again.`);
-  return { head: { ...head, feature: probeSchema.parse(JSON.parse(metadata.probe)) }, weights: trained };
+  const feature = probeSchema.parse(JSON.parse(metadata.probe));
+  return { head: { ...head, feature }, images, weights: trained };
 }
 
 function readLabels(file: string, kind: ClassifierKind): string[] {

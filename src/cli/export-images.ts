@@ -1,15 +1,17 @@
 /** How an exported processor prepares images so that features are those of the evaluations here, and images to try a network on. */
+import { resolve } from 'node:path';
 import { type Preprocessing, resizedSide } from '../data/preprocessing.ts';
 import { openReader } from '../data/reader.ts';
-import { type Source, scenesSource } from '../data/source.ts';
+import { openSource, type Source, scenesSource } from '../data/source.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import type { Subject } from '../eval/subject.ts';
 import type { ProbeImages } from '../export/half-range.ts';
 import type { Image } from '../image/image.ts';
-import { openRecorded, type RunRecord } from '../train/run-record.ts';
+import { openRecorded } from '../train/run-record.ts';
 import type { AskedPreprocessing } from '../weights/stated-preprocessing.ts';
+import type { Classifier } from './classifier-file.ts';
 
-/** Images of the run that are looked at. */
+/** Images that are looked at. */
 const SAMPLE = 16;
 /** Enlargements below it are better left to the filter that is named; see `huggingFacePreprocessor`. */
 const SMALL_ENLARGEMENT = 1.8;
@@ -17,7 +19,7 @@ const SMALL_ENLARGEMENT = 1.8;
 /** How images are prepared by another library. */
 export interface ExportedView {
   readonly preprocessing: Preprocessing;
-  /** Whether most images of the run are enlarged, by a small factor. */
+  /** Whether most images are enlarged, by a small factor. */
   readonly enlarges: boolean;
   /** A choice that whoever exports should know. */
   readonly note: string | undefined;
@@ -25,14 +27,21 @@ export interface ExportedView {
 
 /**
  * The preprocessing for a processor of another library. Ours takes images of the input's size as they are, which no processor can
- * be told; but where all images of the run have that size, a resize of both sides to it does the same.
+ * be told; but where all images have that size, a resize of both sides to it does the same.
+ *
+ * @param classifier whose images count, if one is exported, and not those of the run
  */
 export async function exportedView(
-  { preprocessing, record }: Subject,
+  { preprocessing, record, channels }: Subject,
   asked: AskedPreprocessing,
+  classifier?: Classifier,
 ): Promise<ExportedView> {
   const plain = { ...preprocessing, keepsFitting: false };
-  const source = record === undefined ? undefined : sourceOf(record);
+  const source = ifThere(() =>
+    classifier?.images === undefined
+      ? record && openRecorded(record)
+      : openSource(resolve(classifier.images.directory, classifier.images.path), { channels }),
+  );
   const images = source === undefined ? [] : await someImages(source);
   const { size, keepsFitting } = preprocessing;
   const fits = images.length > 0 && images.every(({ width, height }) => width === size && height === size);
@@ -40,7 +49,7 @@ export async function exportedView(
     return {
       preprocessing: { ...plain, resize: 'square', zoom: 1 },
       enlarges: false,
-      note: `The images of the run have ${size} x ${size} pixels and are seen as they are, so the processor squashes others to that size; --resize short exports one that cuts out their center.`,
+      note: `The images ${classifier === undefined ? 'of the run' : 'of the classifier'} have ${size} x ${size} pixels and are seen as they are, so the processor squashes others to that size; --resize short exports one that cuts out their center.`,
     };
   // Whoever asks for another resize than fitting images need has other images in mind.
   const enlarged = images.filter(({ width, height }) => {
@@ -50,10 +59,10 @@ export async function exportedView(
   return { preprocessing: plain, enlarges: 2 * enlarged.length > images.length, note: undefined };
 }
 
-/** The images of the run; undefined where they are no longer there, which is no reason not to export. */
-function sourceOf(record: RunRecord): Source | undefined {
+/** Images, or undefined where they are no longer there: no reason not to export. */
+function ifThere(open: () => Source | undefined): Source | undefined {
   try {
-    return openRecorded(record);
+    return open();
   } catch {
     return undefined;
   }

@@ -97,7 +97,7 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   const classifier = kind === undefined ? undefined : readClassifier(subject, kind);
   const isFolder = to === 'huggingface' || to === 'transformers.js';
   const { preprocessing, enlarges, note } = isFolder
-    ? await exportedView(subject, asked)
+    ? await exportedView(subject, asked, classifier)
     : { preprocessing: subject.preprocessing, enlarges: false, note: undefined };
   const target = output ?? subject.folder.file(`export/${to}${kind === undefined ? '' : `-${kind}`}`);
   const { files, notes } = await exportFiles(

@@ -6,7 +6,7 @@ import { openSubject } from '../../src/eval/subject.ts';
 import { openFile } from '../../src/weights/file-source-node.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
 import { checkComplete, findVit } from '../../src/weights/vit-weights.ts';
-import { temporaryFolder } from '../data/fixtures.ts';
+import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -64,6 +64,36 @@ describe('dino export', () => {
     );
     expect(await dino('export', run)).toMatchObject({ code: 2 });
     expect((await dino('export', run, '--to', 'tensorflow')).err).toContain('to');
+  });
+});
+
+describe('the processor of a classifier', () => {
+  it('is for the images it was trained on, not for those of the run', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 6), 'vit');
+    const images = temporaryFolder();
+    for (let i = 0; i < 12; i++) writeFiles(images, { [`${i % 2}/${i}.png`]: await png(i, 16, 16) });
+    const flags = ['--train', images, '--epochs', '2', '--no-report'];
+    expect(await dino('eval', 'linear', run, ...flags)).toMatchObject({ code: 0 });
+    const size = async (...args: string[]): Promise<unknown> => {
+      const said = await dino('export', run, '--to', 'transformers.js', ...args);
+      expect(said, said.err).toMatchObject({ code: 0 });
+      const folder = said.out.split('config.json')[0] ?? '';
+      return JSON.parse(readFileSync(join(folder, 'preprocessor_config.json'), 'utf8'));
+    };
+    expect(await size('--classifier', 'linear')).toMatchObject({ size: { height: 16, width: 16 } });
+    expect(await size()).toMatchObject({ size: { shortest_edge: 18 }, resample: 1 });
+  });
+
+  it('is refused where the classifier was trained with another preprocessing', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const run = await trainedOn(images, 'vit');
+    const flags = ['--train', images, '--epochs', '2', '--no-report', '--mean', '0.4'];
+    expect(await dino('eval', 'linear', run, ...flags)).toMatchObject({ code: 0 });
+    const to = ['--to', 'onnx', '--classifier', 'linear'];
+    expect((await dino('export', run, ...to)).err).toContain(
+      'was trained on images that were shown in another way',
+    );
+    expect(await dino('export', run, ...to, '--mean', '0.4')).toMatchObject({ code: 0 });
   });
 });
 

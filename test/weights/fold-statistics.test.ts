@@ -49,6 +49,12 @@ describe('statistics that are worked into the patch embedding', () => {
     await frozen.dispose();
   });
 
+  it('do not hide an epsilon that training does not have', () => {
+    const config = { ...vitConfig, layer_norm_eps: 1e-3 };
+    const other = folderWith({ 'config.json': config, 'model.safetensors': huggingFaceTensors() });
+    expect(() => openInitial(other, {})).toThrow('has layer norms with an epsilon of 0.001');
+  });
+
   it('that are the same already change no number', () => {
     const { trained } = openSubject(folder());
     expect(foldStatistics(trained, statisticsFor(3), statisticsFor(3))).toEqual(new Map(trained));

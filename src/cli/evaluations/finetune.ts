@@ -5,6 +5,7 @@ import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/fine-tune-options.ts'
 import { fineTuneReport } from '../../eval/fine-tune-report.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
+import { trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { accuracyBlocks, confusionBlocks, labelsFile, warnOfSkipped } from './classification-blocks.ts';
@@ -104,6 +105,7 @@ export const finetune = defineEvaluation({
       size: String(subject.size),
       ...(subject.backbone.kind === 'vit' ? { heads: String(subject.backbone.heads) } : {}),
       [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
+      ...trainedOn(train),
     };
     const file = write('model.safetensors', Buffer.concat(serializeSafetensors(tensors, metadata)));
     write('labels.json', labelsFile(classes));

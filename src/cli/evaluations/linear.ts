@@ -11,6 +11,7 @@ import { openFile } from '../../weights/file-source-node.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
+import { trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import {
@@ -126,6 +127,7 @@ export const linear = defineEvaluation({
         feature: feature.title,
         ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens),
         [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
+        ...trainedOn(train),
       },
     );
     const file = write('classifier.safetensors', Buffer.concat(tensors));
