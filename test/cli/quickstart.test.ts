@@ -60,4 +60,4 @@ it('200 steps tell the scenes apart better than pixels and their components, and
     }
     return Math.max(...shares);
   }
-});
+}, 600_000); // half a minute on two free cores, minutes on busy ones
