@@ -127,11 +127,11 @@ describe('tars of a WebDataset', () => {
       ['cat', 'dog'],
       [1, 0],
     ]);
-    for (const name of ['captions.tar', 'gap.tar'])
-      expect([openSource(join(folder, name)).classes, openSource(join(folder, name)).length]).toEqual([
-        [],
-        2,
-      ]);
+    const captions = openSource(join(folder, 'captions.tar'));
+    expect([captions.classes, captions.length]).toEqual([[], 2]);
+    const gap = openSource(join(folder, 'gap.tar'));
+    expect([gap.classes, labels(gap)]).toEqual([['1'], [0, undefined]]);
+    expect(explainOmissions(gap)[0]).toContain('1 of 2 images have no class: they are trained on');
   });
 });
 
