@@ -64,7 +64,7 @@ function totalSteps(
   const left = minutes * 60_000 - elapsed;
   if (left <= 0)
     throw new OptionError(
-      `The run has taken ${(elapsed / 60_000).toFixed(1)} minutes and --minutes is ${minutes}: give more, as they count from its start.`,
+      `The run has taken ${Number((elapsed / 60_000).toPrecision(2))} minutes and --minutes is ${minutes}: give more, as they count from its start.`,
     );
   return step + Math.max(1, Math.round((left * own) / elapsed));
 }
