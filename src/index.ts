@@ -306,7 +306,7 @@ export {
   trainOptionsSchema,
 } from './train/config.ts';
 export { type Diagnosis, examine, examinePlan, type Vitals } from './train/doctor.ts';
-export type { Budget } from './train/extend.ts';
+export type { RunLength } from './train/extend.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export type { Observation } from './train/monitor.ts';

@@ -8,7 +8,7 @@ import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
 import { evalsOf, type OnlineEval } from './config.ts';
 import { examineFeatures, explainNotFinite } from './doctor.ts';
-import { type Budget, extendRecord } from './extend.ts';
+import { extendRecord, type RunLength } from './extend.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Monitor, type Observation } from './monitor.ts';
 import { Plan } from './plan.ts';
@@ -107,7 +107,7 @@ export async function resumeSession(
   folder: RunFolder,
   source: Source,
   engine: Engine,
-  budget?: Budget,
+  budget?: RunLength,
 ): Promise<Session> {
   folder.removeLeftovers();
   const recorded = readRecord(folder);
