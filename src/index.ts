@@ -318,6 +318,7 @@ export {
 export type { Diagnosis } from './train/diagnosis.ts';
 export { examine, examineFeatures, examineScores, type Vitals } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
+export type { RunLength } from './train/extend.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export type { Observation } from './train/monitor.ts';

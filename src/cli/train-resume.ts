@@ -2,7 +2,7 @@
 import { ortNode } from '../engine/ort-node.ts';
 import { givenSpans, toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
-import type { Budget } from '../train/extend.ts';
+import type { RunLength } from '../train/extend.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { openRecorded, readRecord, stepsOf } from '../train/run-record.ts';
 import { resumeSession } from '../train/session.ts';
@@ -48,7 +48,7 @@ export async function resumeRun({ run, dataPath, options, json }: ResumeRequest)
 }
 
 /** @throws UsageError if something else than a budget is given, with the command that does what was wanted */
-function budgetOf(given: Readonly<Record<string, unknown>>, run: string): Budget | undefined {
+function budgetOf(given: Readonly<Record<string, unknown>>, run: string): RunLength | undefined {
   const { minutes, steps, epochs, ...others } = given;
   const [other] = Object.keys(others);
   if (other !== undefined)

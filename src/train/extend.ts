@@ -9,7 +9,7 @@ import { OptionError } from './contradictions.ts';
 import { type RunRecord, stepsOf } from './run-record.ts';
 
 /** How long a run is to be in all; one of them. */
-export type Budget = Partial<Record<'minutes' | 'steps' | 'epochs', number>>;
+export type RunLength = Partial<Record<'minutes' | 'steps' | 'epochs', number>>;
 
 /** What a run has done so far. */
 export interface Done {
@@ -23,7 +23,7 @@ export interface Done {
  *
  * @throws OptionError if the budget is used up already
  */
-export function extendRecord(record: RunRecord, budget: Budget, done: Done): RunRecord {
+export function extendRecord(record: RunRecord, budget: RunLength, done: Done): RunRecord {
   const { minutes: _, steps: __, epochs: ___, ...config } = record.config;
   const steps = totalSteps(record, budget, done);
   const evalEvery = Math.round((config.evalEvery * stepsOf(record)) / record.steps);
@@ -45,7 +45,7 @@ const budgets = ['minutes', 'steps', 'epochs'] as const satisfies readonly (keyo
 
 function totalSteps(
   record: RunRecord,
-  { minutes, steps, epochs = 0 }: Budget,
+  { minutes, steps, epochs = 0 }: RunLength,
   { step, elapsed }: Done,
 ): number {
   if (minutes === undefined) {
@@ -64,7 +64,7 @@ function totalSteps(
   const left = minutes * 60_000 - elapsed;
   if (left <= 0)
     throw new OptionError(
-      `The run has taken ${(elapsed / 60_000).toFixed(1)} minutes and --minutes is ${minutes}: give more, as they count from its start.`,
+      `The run has taken ${Number((elapsed / 60_000).toPrecision(2))} minutes and --minutes is ${minutes}: give more, as they count from its start.`,
     );
   return step + Math.max(1, Math.round((left * own) / elapsed));
 }

@@ -8,7 +8,7 @@ import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
 import { evalsOf, type OnlineEval } from './config.ts';
 import { examineFeatures, examineScores, explainNotFinite, FEATURES } from './doctor.ts';
-import { type Budget, extendRecord } from './extend.ts';
+import { extendRecord, type RunLength } from './extend.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
 import { Plan } from './plan.ts';
@@ -112,7 +112,7 @@ export async function resumeSession(
   folder: RunFolder,
   source: Source,
   engine: Engine,
-  budget?: Budget,
+  budget?: RunLength,
 ): Promise<Session> {
   folder.removeLeftovers();
   const recorded = readRecord(folder);

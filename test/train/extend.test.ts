@@ -78,7 +78,9 @@ describe('a run that is resumed with more steps', () => {
       'The run has done 12 steps and --steps 12: give more',
     );
     await expect(extend(session, { epochs: 2 })).rejects.toThrow('--epochs 2 are 10 steps');
-    await expect(extend(session, { minutes: 1e-9 })).rejects.toThrow(/has taken 0\.\d minutes and --minutes/);
+    await expect(extend(session, { minutes: 1e-9 })).rejects.toThrow(
+      /has taken 0\.0\d+ minutes and --minutes/,
+    );
     expect(readRecord(session.folder)).toEqual(before);
   });
 });
