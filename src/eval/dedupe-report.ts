@@ -27,7 +27,7 @@ export interface DedupeOptions {
   readonly engine: Engine;
   /** Least cosine of a copy's feature with that of the image that is kept; any unless given. */
   readonly threshold?: number | undefined;
-  /** Least agreement of the pixels, 0 to 1; measured unless given, and never below 0.9 then. */
+  /** Least agreement of the pixels, 0 to 1; measured unless given, and never below 0.85 then. */
   readonly agreement?: number | undefined;
   /** Bytes of an image's file, where they are known: of equally large images the one with more is kept. */
   readonly bytes?: ((index: number) => number) | undefined;
@@ -71,7 +71,7 @@ export interface DedupeReport {
 }
 
 /** Below this two photos are no copies of each other, whatever the folder: see docs/evaluation.md for the measurement. */
-const LEAST = 0.9;
+const LEAST = 0.85;
 /** Pairs of different images, and images with an altered copy, that are looked at to measure. */
 const DIFFERENT = 2000;
 const ALTERED = 200;

@@ -1,7 +1,8 @@
 /**
  * How far two looks agree where they lie over each other, by Lin's concordance (1989): 1 where all values are equal, less where
- * they vary apart or differ in level, 0 for strangers. All channels count, so that the same drawing in another color is another
- * picture. Taken over the whole and over its parts, because a dark thing on a white ground agrees with any other as a whole.
+ * they vary apart or differ in level, 0 for strangers. Taken over the whole, and over the parts that agree least: a dark thing on
+ * a white ground agrees with any other as a whole, and two numbers on the same badge agree nearly everywhere. Each channel counts
+ * by itself, so that a color that both have is no agreement, and the same drawing in another color is another picture.
  */
 import type { Placement } from './align-looks.ts';
 
@@ -14,22 +15,16 @@ export interface Samples {
 
 /** Parts in a row and in a column. */
 const PARTS = 8;
-/** Variance, in squares of levels, that compression brings into a part where nothing is to be seen. */
-const NOISE = 8;
-
-/** Sums of one part: how many values, of either look, of their squares, of their products. */
-interface Sums {
-  count: number;
-  a: number;
-  b: number;
-  aa: number;
-  bb: number;
-  ab: number;
-}
+/** The share of all contrast that the parts which agree least are taken from. */
+const WORST = 0.25;
+/** Variance of a channel, in squares of levels, that compression brings into a part where nothing is to be seen. */
+const NOISE = 32;
+/** Sums that are kept of each channel of each part: number, values of either look, their squares, their products. */
+const SUMS = 6;
 
 /**
  * @param parts in a row and in a column; 1 looks at the whole alone
- * @returns the smaller of the whole's concordance and the mean of its parts', in which parts weigh by their contrast; 0 where
+ * @returns the smaller of the whole's concordance and the mean one of the quarter of the contrast that agrees least; 0 where
  *   less than half of the first lies in the second
  */
 export function agreement(
@@ -38,17 +33,16 @@ export function agreement(
   placement: Placement,
   parts: number = PARTS,
 ): number {
+  const { channels, data } = first;
+  const size = channels * SUMS;
   const sums = partSums(first, second, placement, parts);
-  const whole = sums.reduce(added, emptySums());
-  if (whole.count < 0.5 * first.data.length) return 0;
-  let [weighted, weights] = [0, 0];
-  for (const part of sums) {
-    const { concordance, spread } = compare(part, NOISE);
-    weighted += Math.sqrt(spread) * concordance;
-    weights += Math.sqrt(spread);
-  }
-  const { concordance } = compare(whole, 0);
-  return Math.max(0, Math.min(concordance, weights > 0 ? weighted / weights : 0));
+  const whole = new Float64Array(size);
+  for (let i = 0; i < sums.length; i++) whole[i % size]! += sums[i]!;
+  if (whole[0]! * channels < 0.5 * data.length) return 0;
+  const each = Array.from({ length: parts * parts }, (_, part) =>
+    compare(sums.subarray(part * size, (part + 1) * size), NOISE),
+  );
+  return Math.max(0, Math.min(compare(whole, 0).concordance, worst(each)));
 }
 
 function partSums(
@@ -56,10 +50,10 @@ function partSums(
   second: Samples,
   { scaleX, shiftX, scaleY, shiftY }: Placement,
   parts: number,
-): Sums[] {
+): Float64Array {
   const { width: side, channels } = first;
   const half = side / 2;
-  const sums = Array.from({ length: parts * parts }, emptySums);
+  const sums = new Float64Array(parts * parts * channels * SUMS);
   for (let y = 0; y < side; y++) {
     const toY = (scaleY * ((y + 0.5) / half - 1) + shiftY + 1) * half - 0.5;
     if (!(toY >= -0.5 && toY <= side - 0.5)) continue;
@@ -73,7 +67,7 @@ function partSums(
       const inX = Math.min(side - 1, Math.max(0, toX));
       const left = Math.min(side - 2, Math.floor(inX));
       const right = inX - left;
-      const part = sums[row + Math.floor((x * parts) / side)]!;
+      const part = row + Math.floor((x * parts) / side);
       for (let c = 0; c < channels; c++) {
         const at = (top * side + left) * channels + c;
         const under = at + side * channels;
@@ -81,38 +75,49 @@ function partSums(
         const lower = second.data[under]! * (1 - right) + second.data[under + channels]! * right;
         const b = upper * (1 - below) + lower * below;
         const a = first.data[(y * side + x) * channels + c]!;
-        part.count++;
-        part.a += a;
-        part.b += b;
-        part.aa += a * a;
-        part.bb += b * b;
-        part.ab += a * b;
+        const to = (part * channels + c) * SUMS;
+        sums[to]!++;
+        sums[to + 1]! += a;
+        sums[to + 2]! += b;
+        sums[to + 3]! += a * a;
+        sums[to + 4]! += b * b;
+        sums[to + 5]! += a * b;
       }
     }
   }
   return sums;
 }
 
-function emptySums(): Sums {
-  return { count: 0, a: 0, b: 0, aa: 0, bb: 0, ab: 0 };
+interface Compared {
+  readonly concordance: number;
+  /** How much there is to be seen, levels: variances and differences of the means. */
+  readonly contrast: number;
 }
 
-function added(x: Sums, y: Sums): Sums {
-  return {
-    count: x.count + y.count,
-    a: x.a + y.a,
-    b: x.b + y.b,
-    aa: x.aa + y.aa,
-    bb: x.bb + y.bb,
-    ab: x.ab + y.ab,
-  };
+/** @param sums of all channels of a part */
+function compare(sums: Float64Array, noise: number): Compared {
+  let [together, apart, floor] = [0, 0, 0];
+  for (let at = 0; at < sums.length; at += SUMS) {
+    const count = sums[at]!;
+    if (count === 0) continue;
+    const [a, b] = [sums[at + 1]! / count, sums[at + 2]! / count];
+    together += 2 * (sums[at + 5]! / count - a * b);
+    apart += sums[at + 3]! / count - a * a + sums[at + 4]! / count - b * b + (a - b) ** 2;
+    floor += noise;
+  }
+  const all = apart + floor;
+  return { concordance: all > 0 ? (together + floor) / all : 0, contrast: Math.sqrt(Math.max(0, apart)) };
 }
 
-/** The concordance, and the variances of both looks together. */
-function compare({ count, a, b, aa, bb, ab }: Sums, noise: number): { concordance: number; spread: number } {
-  if (count === 0) return { concordance: 0, spread: 0 };
-  const [meanA, meanB] = [a / count, b / count];
-  const spread = Math.max(0, aa / count - meanA ** 2 + bb / count - meanB ** 2);
-  const apart = spread + (meanA - meanB) ** 2 + noise;
-  return { concordance: apart > 0 ? (2 * (ab / count - meanA * meanB) + noise) / apart : 0, spread };
+/** The mean concordance of the parts that agree least, until they hold a quarter of all contrast. */
+function worst(parts: readonly Compared[]): number {
+  const wanted = WORST * parts.reduce((sum, { contrast }) => sum + contrast, 0);
+  let [left, sum] = [wanted, 0];
+  for (const { concordance, contrast } of parts.toSorted((x, y) => x.concordance - y.concordance)) {
+    const taken = Math.min(left, contrast);
+    sum += taken * concordance;
+    left -= taken;
+    if (left <= 0) break;
+  }
+  return wanted > 0 ? sum / wanted : 0;
 }

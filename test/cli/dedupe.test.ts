@@ -23,7 +23,7 @@ const pairSchema = z.object({
 });
 
 /** A PNG of a generated scene. */
-function scene(index: number, size = 120): ReturnType<typeof sharp> {
+function scene(index: number, size = 160): ReturnType<typeof sharp> {
   const { data, width, height, channels } = renderScene(8, index, size).image;
   return sharp(data, { raw: { width, height, channels } });
 }
@@ -36,9 +36,9 @@ async function folderWithCopies(): Promise<string> {
     writeFiles(folder, {
       [`more/exact${i}.png`]: await scene(i).png().toBuffer(),
       [`more/jpeg${i}.jpg`]: await scene(i).jpeg({ quality: 60 }).toBuffer(),
-      [`more/small${i}.jpg`]: await scene(i).resize(60).jpeg({ quality: 80 }).toBuffer(),
+      [`more/small${i}.jpg`]: await scene(i).resize(100).jpeg({ quality: 80 }).toBuffer(),
       [`more/cut${i}.jpg`]: await scene(i)
-        .extract({ left: 3, top: 0, width: 117, height: 117 })
+        .extract({ left: 4, top: 0, width: 156, height: 156 })
         .jpeg({ quality: 80 })
         .toBuffer(),
       [`more/mirror${i}.jpg`]: await scene(i).flop().jpeg({ quality: 80 }).toBuffer(),
@@ -66,7 +66,7 @@ describe('dino dedupe', () => {
       expect([a, b.startsWith('more/')]).toEqual([original(b), true]);
       expect(exact).toBe(b.includes('exact'));
       expect(mirrored).toBe(b.includes('mirror'));
-      expect(agreement).toBeGreaterThan(0.9);
+      expect(agreement).toBeGreaterThan(0.8);
     }
     const groups = z.array(z.array(z.string())).parse(JSON.parse(file('groups.json')));
     expect(groups.map(([kept]) => kept).sort()).toEqual(['11.png', '20.png', '3.png', '31.png']);

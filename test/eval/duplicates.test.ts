@@ -10,8 +10,8 @@ import { jpegCopy } from '../../src/image/jpeg-node.ts';
 import { resize, resizedCrop } from '../../src/image/resize.ts';
 import { renderScene } from '../../src/scenes/scene.ts';
 
-const scene = (index: number): Image => renderScene(3, index, 120).image;
-const box = { left: 12, top: 3, width: 96, height: 111 };
+const scene = (index: number): Image => renderScene(3, index, 160).image;
+const box = { left: 16, top: 4, width: 128, height: 148 };
 const cut = (image: Image): Image => resizedCrop(image, box, box.height, box.width, 'bilinear');
 
 /** All sizes one after the other, as the second look does it. */
@@ -25,14 +25,14 @@ describe('laying a look over another', () => {
     const [whole, piece] = [imageLook(scene(0)), imageLook(cut(scene(0)))];
     const inside = placed(piece, whole);
     // The middle of the box and its size, in halves of the image's sides.
-    expect(inside.scaleX).toBeCloseTo(96 / 120, 1);
-    expect(inside.shiftX).toBeCloseTo((12 + 48) / 60 - 1, 1);
-    expect(inside.scaleY).toBeCloseTo(111 / 120, 1);
-    expect(inside.shiftY).toBeCloseTo((3 + 55.5) / 60 - 1, 1);
+    expect(inside.scaleX).toBeCloseTo(128 / 160, 1);
+    expect(inside.shiftX).toBeCloseTo((16 + 64) / 80 - 1, 1);
+    expect(inside.scaleY).toBeCloseTo(148 / 160, 1);
+    expect(inside.shiftY).toBeCloseTo((4 + 74) / 80 - 1, 1);
     const outside = placed(whole, piece);
-    expect(outside.scaleX).toBeCloseTo(120 / 96, 1);
-    expect(agreement(piece, whole, inside)).toBeGreaterThan(0.9);
-    expect(agreement(whole, piece, outside)).toBeGreaterThan(0.9);
+    expect(outside.scaleX).toBeCloseTo(160 / 128, 1);
+    expect(agreement(piece, whole, inside)).toBeGreaterThan(0.8);
+    expect(agreement(whole, piece, outside)).toBeGreaterThan(0.8);
     expect(agreement(whole, piece, UNMOVED)).toBeLessThan(0.85);
   });
 
@@ -63,17 +63,17 @@ describe('a second look', () => {
       const look = imageLook(original);
       const copies = {
         compressed: await jpegCopy(original, 40),
-        smaller: resize(original, 60, 60, 'bicubic'),
-        cut: resizedCrop(original, { left: 3, top: 0, width: 117, height: 117 }, 117, 117, 'bilinear'),
-        stretched: resize(original, 80, 160, 'bicubic'),
+        smaller: resize(original, 100, 100, 'bicubic'),
+        cut: resizedCrop(original, { left: 4, top: 0, width: 156, height: 156 }, 156, 156, 'bilinear'),
+        stretched: resize(original, 110, 200, 'bicubic'),
       };
       for (const copy of Object.values(copies)) {
         const found = secondLook(look, imageLook(copy));
-        expect(found.agreement).toBeGreaterThan(0.9);
+        expect(found.agreement).toBeGreaterThan(0.8);
         expect(found.mirrored).toBe(false);
       }
       const mirrored = secondLook(look, imageLook(flip(copies.compressed)));
-      expect(mirrored.agreement).toBeGreaterThan(0.9);
+      expect(mirrored.agreement).toBeGreaterThan(0.8);
       expect(mirrored.mirrored).toBe(true);
     }
   });
@@ -84,7 +84,28 @@ describe('a second look', () => {
       for (const b of looks.slice(i + 1)) expect(secondLook(a, b).agreement).toBeLessThan(0.6);
     const [first] = looks;
     const swapped = { ...first!, data: first!.data.map((_, i, all) => all[i - (i % 3) + ((i + 1) % 3)]!) };
-    expect(secondLook(first!, swapped).agreement).toBeLessThan(0.8);
+    expect(secondLook(first!, swapped).agreement).toBeLessThan(0.6);
+  });
+
+  it('keeps apart what differs in a part only: numbers on one badge, dark things on a white ground', () => {
+    const size = 96;
+    /** White, with a dark disc; `inside` draws on it. */
+    const drawing = (inside: (x: number, y: number) => number | undefined): Image => {
+      const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => {
+        const [x, y] = [Math.floor(i / 3) % size, Math.floor(i / 3 / size)];
+        if (Math.hypot(x - 48, y - 48) > 40) return 255;
+        return inside(x, y) ?? [40, 80, 160][i % 3]!;
+      });
+      return { width: size, height: size, channels: 3, data };
+    };
+    const bar = (from: number, to: number) => (x: number, y: number) =>
+      x >= from && x < to && y > 28 && y < 68 ? 255 : undefined;
+    const [one, two] = [drawing(bar(30, 40)), drawing(bar(50, 60))].map(imageLook);
+    expect(secondLook(one!, one!).agreement).toBeCloseTo(1, 6);
+    // As a whole they agree, in the parts that differ they do not.
+    expect(agreement(one!, two!, UNMOVED, 1)).toBeGreaterThan(0.7);
+    expect(agreement(one!, two!, UNMOVED)).toBeLessThan(0.4);
+    expect(secondLook(one!, imageLook(drawing(bar(66, 76)))).agreement).toBeLessThan(0.7);
   });
 });
 
