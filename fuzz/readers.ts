@@ -9,12 +9,13 @@ import { bytesSource } from '../src/format/byte-source.ts';
 import { parseNpy, serializeNpy } from '../src/format/npy.ts';
 import { f32, parseSafetensors } from '../src/format/safetensors.ts';
 import { readTorchFile } from '../src/format/torch-file.ts';
+import { decode } from '../src/image/decode-node.ts';
 import { RunFolder } from '../src/train/run-folder-node.ts';
 import { readRecord } from '../src/train/run-record.ts';
 import { readOfficialCheckpoint } from '../src/weights/official-checkpoint.ts';
 import { openStateDict } from '../src/weights/state-dict.ts';
 import { checkComplete, findVit } from '../src/weights/vit-weights.ts';
-import { runRecordSeed, tarSeed } from './seeds.ts';
+import { runRecordSeed, tarSeed, tiffSeed, zipSeed } from './seeds.ts';
 
 export interface FuzzedReader {
   readonly name: string;
@@ -84,6 +85,36 @@ export const readers: readonly FuzzedReader[] = [
       const source = openSource(join(folder, 'images.tar'));
       for (let i = 0; i < source.length; i++) source.key(i);
     },
+  },
+  {
+    name: 'image zip',
+    file: 'images.zip',
+    seeds: [zipSeed()],
+    async read(bytes, folder) {
+      const file = join(folder, 'images.zip');
+      writeFileSync(file, bytes);
+      const source = openSource(file);
+      const reader = openReader(source.spec);
+      try {
+        for (let i = 0; i < source.length; i++) await reader.read(i);
+      } finally {
+        reader.close();
+      }
+    },
+  },
+  {
+    name: 'TIFF',
+    file: 'a.tif',
+    seeds: [tiffSeed()],
+    read: async (bytes) => void (await decode(bytes, 'a.tif', 3)),
+  },
+  {
+    name: 'HEIC',
+    file: 'a.heic',
+    seeds: [
+      new Uint8Array(readFileSync(fileURLToPath(new URL('../test/image/quarters.heic', import.meta.url)))),
+    ],
+    read: async (bytes) => void (await decode(bytes, 'a.heic', 3)),
   },
   {
     name: 'IDX',

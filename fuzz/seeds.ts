@@ -1,4 +1,5 @@
 /** Sound files that are made rather than kept. */
+import { crc32, deflateRawSync } from 'node:zlib';
 
 /** An archive of two classes of empty images, with a long name in a pax header. */
 export function tarSeed(): Uint8Array {
@@ -27,6 +28,62 @@ function member(name: string, data: Buffer, type = '0'): Buffer {
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   return Buffer.concat([header, data, Buffer.alloc((512 - (data.length % 512)) % 512)]);
+}
+
+/** A gray picture of 2 x 2 pixels as a TIFF file of 16 bits a sample. */
+export function tiffSeed(): Uint8Array {
+  const fields = [
+    [256, 2],
+    [257, 2],
+    [258, 16],
+    [259, 1],
+    [262, 1],
+    [273, 8 + 2 + 12 * 9 + 4],
+    [277, 1],
+    [278, 2],
+    [279, 8],
+  ] as const;
+  const directory = Buffer.alloc(2 + 12 * fields.length + 4);
+  directory.writeUInt16LE(fields.length);
+  for (const [i, [tag, value]] of fields.entries()) {
+    directory.writeUInt16LE(tag, 2 + 12 * i);
+    directory.writeUInt16LE(4, 4 + 12 * i);
+    directory.writeUInt32LE(1, 6 + 12 * i);
+    directory.writeUInt32LE(value, 10 + 12 * i);
+  }
+  const pixels = Buffer.from(Uint16Array.of(0, 20_000, 40_000, 65_535).buffer);
+  return new Uint8Array(Buffer.concat([Buffer.from('II*\0\x08\0\0\0', 'latin1'), directory, pixels]));
+}
+
+/** An archive of two pictures, one packed and one stored. */
+export function zipSeed(): Uint8Array {
+  const pieces: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let offset = 0;
+  for (const [name, method] of [
+    ['a/1.tif', 8],
+    ['b/2.tif', 0],
+  ] as const) {
+    const plain = tiffSeed();
+    const stored = method === 8 ? deflateRawSync(plain) : Buffer.from(plain);
+    const fields = Buffer.alloc(26);
+    fields.writeUInt16LE(method, 4);
+    fields.writeUInt32LE(crc32(plain), 10);
+    fields.writeUInt32LE(stored.length, 14);
+    fields.writeUInt32LE(plain.length, 18);
+    fields.writeUInt16LE(name.length, 22);
+    pieces.push(Buffer.from('PK\x03\x04', 'latin1'), fields, Buffer.from(name), stored);
+    const rest = Buffer.alloc(14);
+    rest.writeUInt32LE(offset, 10);
+    directory.push(Buffer.from('PK\x01\x02\0\0', 'latin1'), fields, rest, Buffer.from(name));
+    offset += 30 + name.length + stored.length;
+  }
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(2, 10);
+  end.writeUInt32LE(Buffer.concat(directory).length, 12);
+  end.writeUInt32LE(offset, 16);
+  return new Uint8Array(Buffer.concat([...pieces, ...directory, end]));
 }
 
 /** The record of a run, as `dino train` writes it. */

@@ -32,6 +32,7 @@ export {
   openFeatureBank,
 } from './data/feature-bank.ts';
 export { FeatureParquet, type ParquetRow } from './data/feature-parquet.ts';
+export type { LeftOut } from './data/left-out.ts';
 export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
 export { type MaskedFolders, openMaskedImages } from './data/masked-images.ts';
 export {
@@ -273,6 +274,7 @@ export { blurBy, cropAway, rotate, writeOver } from './image/attacks.ts';
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
 export { jpegCopy } from './image/jpeg-node.ts';
+export type { Levels } from './image/levels.ts';
 export { cropMask, type Mask, resizeMask } from './image/mask.ts';
 export { decodeMask } from './image/mask-node.ts';
 export {

@@ -116,7 +116,7 @@ export const examples = {
   search: [
     ['dino search runs/a photo.jpg --bank ./photos', 'the twenty most similar images'],
     ['dino search runs/a photo.jpg --bank features --k 5', 'among what dino embed wrote'],
-    ['dino search dino_vits16 photo.jpg --bank ./photos --views 2', 'with published weights'],
+    ['dino search runs/a cat.jpg dog.jpg --bank ./photos', 'for each of two images'],
   ],
   dedupe: [
     ['dino dedupe runs/a ./photos', 'copies among the images of a folder'],

@@ -62,6 +62,20 @@ export class ParquetColumn {
     this.#metadata = metadata;
     this.#path = path;
     this.rows = Number(metadata.num_rows);
+    this.#checkRows();
+  }
+
+  /** @throws Error when the numbers of rows do not agree, of which none may be believed */
+  #checkRows(): void {
+    const { row_groups } = this.#metadata;
+    const sum = row_groups.reduce((rows, group) => rows + Number(group.num_rows), 0);
+    const agree = row_groups.every(
+      (group) => Number(this.#chunk(group).num_values) === Number(group.num_rows),
+    );
+    if (sum !== this.rows || !agree)
+      throw new Error(
+        `${this.#source.name} is damaged (its numbers of rows do not agree): copy or download it again.`,
+      );
   }
 
   /** The value of a row: bytes, texts, numbers or null. @throws Error naming the file if it is damaged */
@@ -105,7 +119,9 @@ export class ParquetColumn {
   }
 
   #findPages(group: RowGroup): Page[] {
-    const { data_page_offset, dictionary_page_offset, total_compressed_size } = this.#chunk(group);
+    const { data_page_offset, dictionary_page_offset, total_compressed_size, total_uncompressed_size } =
+      this.#chunk(group);
+    const total = Number(group.num_rows);
     const start = Number(
       dictionary_page_offset !== undefined &&
         dictionary_page_offset > 0n &&
@@ -117,11 +133,20 @@ export class ParquetColumn {
     const pages: Page[] = [];
     let dictionary: Page['dictionary'];
     let firstRow = 0;
-    for (let offset = start; offset < end && firstRow < Number(group.num_rows); ) {
+    for (let offset = start; offset < end && firstRow < total; ) {
       const { header, headerLength } = this.#header(offset, end);
       const length = headerLength + header.compressed_page_size;
-      if (header.type === 'DICTIONARY_PAGE') dictionary = { offset, length };
+      const count = header.dictionary_page_header?.num_values ?? 0;
       const rows = header.data_page_header?.num_values ?? header.data_page_header_v2?.num_rows ?? 0;
+      // What a damaged header announces is not allocated.
+      if (
+        !(header.compressed_page_size >= 0 && offset + length <= end) ||
+        !(header.uncompressed_page_size >= 0 && header.uncompressed_page_size <= total_uncompressed_size) ||
+        !(count >= 0 && count <= total) ||
+        !(rows >= 0 && firstRow + rows <= total)
+      )
+        throw new Error('a page does not fit its column');
+      if (header.type === 'DICTIONARY_PAGE') dictionary = { offset, length };
       if (rows > 0) pages.push({ offset, length, firstRow, rows, dictionary });
       firstRow += rows;
       offset += length;

@@ -235,7 +235,6 @@ describe('words and flags that would be passed over', () => {
     for (const words of [
       ['eval', 'cluster', 'run', '--images', 'photos/cat', 'photos/dog'],
       ['embed', 'run', 'photos', 'more'],
-      ['search', 'run', 'a.jpg', 'b.jpg', '--bank', 'photos'],
       ['map', 'run', 'photos', 'more'],
       ['inspect', 'a.pth', 'b.pth'],
       ['export', 'run', 'other', '--to', 'onnx'],

@@ -184,6 +184,28 @@ describe('dino search', () => {
     expect(JSON.parse(none.out)).not.toHaveProperty('page');
   });
 
+  it('answers each of several images as it answers one', async () => {
+    const images = await photos(['a', 'b'], 5);
+    const run = await trainedOn(images);
+    const queries = [join(images, 'a', '1.png'), join(images, 'b', '3.png')];
+    const ask = async (...asked: string[]) =>
+      JSON.parse((await dino('search', run, ...asked, '--bank', images, '--k', '3', '--json')).out);
+    const alone = [await ask(queries[0] ?? ''), await ask(queries[1] ?? '')];
+    const together = await ask(...queries);
+    // Products of one query and of two are rounded differently.
+    const rounded = ({ query, found }: { query: string; found: { path: string; similarity: number }[] }) => ({
+      query,
+      found: found.map(({ path, similarity }) => [path, similarity.toFixed(5)]),
+    });
+    expect(together.queries.map(rounded)).toEqual(alone.map(rounded));
+    expect(together.queries.map(({ page }: { page: string }) => page)).toEqual(
+      [1, 2].map((number) => join(run, 'eval', 'search', `search-${number}.html`)),
+    );
+    const said = await dino('search', run, ...queries, '--bank', images, '--k', '3');
+    expect(said.out).toContain('for each of 2 images the 3 most similar of 10 images');
+    expect(said.out).toContain(`like ${queries[1]}:`);
+  });
+
   it('refuses features of another model, damaged and unfinished banks', async () => {
     const images = await photos(['a', 'b'], 4);
     const [run, other] = [await trainedOn(images), await trainedOn(images, 'vit')];
@@ -296,10 +318,11 @@ describe('banks and their search', () => {
     const expected = Array.from({ length: count }, (_, row) => ({ row, similarity: cosine(row) })).sort(
       (a, b) => b.similarity - a.similarity,
     );
-    const found = await searchBlocks(ortNode, query, blocks, 12);
+    const asked = { values: query, dim: query.length };
+    const [found = []] = await searchBlocks(ortNode, asked, blocks, 12);
     expect(found.slice(0, 2).map(({ row }) => row)).toEqual([3, 40]);
     expect(found.slice(2).map(({ row }) => row)).toEqual(expected.slice(2, 12).map(({ row }) => row));
     for (const { row, similarity } of found) expect(similarity).toBeCloseTo(cosine(row), 5);
-    await expect(searchBlocks(ortNode, query, [], 3)).rejects.toThrow('the bank is empty');
+    await expect(searchBlocks(ortNode, asked, [], 3)).rejects.toThrow('the bank is empty');
   });
 });

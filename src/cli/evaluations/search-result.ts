@@ -82,8 +82,8 @@ export async function searchPage(
   });
 }
 
-/** Rows below each other, each divided by its L2 norm. */
-function joined(features: readonly Float32Array[]): FeatureRows {
+/** Features below each other, each divided by its L2 norm. */
+export function joined(features: readonly Float32Array[]): FeatureRows {
   const dim = features[0]?.length ?? 0;
   const values = new Float32Array(features.length * dim);
   for (const [i, feature] of features.entries()) values.set(feature, i * dim);

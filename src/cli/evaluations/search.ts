@@ -1,4 +1,4 @@
-/** `dino search`: the images of a bank that are most similar to one, as a list and as a page to go on in. */
+/** `dino search`: the images of a bank that are most similar to one or to each of several, as lists and as pages to go on in. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -18,19 +18,20 @@ import {
 import { openSource } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
-import { type SearchBlock, searchBlocks } from '../../eval/search.ts';
+import { type FoundRow, type SearchBlock, searchBlocks } from '../../eval/search.ts';
 import type { Subject } from '../../eval/subject.ts';
 import { meanFeatures, type ViewCount, viewCounts, viewsOf, viewTitles } from '../../eval/views.ts';
 import { decode } from '../../image/decode-node.ts';
 import type { Image } from '../../image/image.ts';
 import { normalizationTable, normalize } from '../../image/normalize.ts';
+import type { TileBlock } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { capitalised, defineEvaluation, type EvaluationContext, viewsField } from './evaluation.ts';
-import { foundTiles, type PicturedRows, searchPage } from './search-result.ts';
+import { foundTiles, joined, type PicturedRows, searchPage } from './search-result.ts';
 import { thumbnail } from './thumbnails.ts';
 
-const usage = '<run> <image> --bank <path>';
+const usage = '<run> <image> ... --bank <path>';
 
 /** What is searched, and how its rows are called. */
 interface Searched {
@@ -45,9 +46,9 @@ interface Searched {
 
 export const search = defineEvaluation({
   name: 'search',
-  summary: 'the images most similar to one, among a folder or what embed wrote',
+  summary: 'the images most similar to one or to each of several, among a folder or what embed wrote',
   usage,
-  words: 1,
+  words: Number.POSITIVE_INFINITY,
   fields: {
     bank: z.string().describe('images to look among, or a folder that dino embed wrote'),
     k: z.number().int().min(1).describe('how many images; 20 unless given'),
@@ -59,86 +60,148 @@ export const search = defineEvaluation({
     views: viewsField,
   },
   async run({ bank, k = 20, pageImages = 500, views: given }, context) {
-    const { subject, backbone, engine, paths, onProgress, warn, write } = context;
-    const [path] = paths;
-    if (path === undefined) throw new UsageError(`Which image? dino search ${usage}`);
+    const { subject, engine, paths } = context;
+    if (paths.length === 0) throw new UsageError(`Which image? dino search ${usage}`);
     if (bank === undefined)
       throw new UsageError('--bank is missing: images, or a folder that dino embed wrote.');
-    const status = statSync(path, { throwIfNoEntry: false });
-    if (status === undefined) throw new Error(`There is nothing at ${path}: give the path of an image.`);
-    if (status.isDirectory())
-      throw new Error(`${path} is a folder: give one image, and the folder as --bank.`);
-    const { levels } = subject.imageOptions;
-    const image = await decode(readFileSync(path), path, subject.channels, { levels });
+    const images: Image[] = [];
+    for (const path of paths) images.push(await openQuery(path, subject));
     const searched = isFeatureBank(bank)
       ? embedded(openFeatureBank(bank), bank, given, context)
       : live(bank, given ?? 1, context);
     const { views } = searched;
-    const query = await meanFeatures(
-      (pixels) => backbone.features(subject.trained, pixels),
-      backbone.dim,
-      viewsOf(image, backbone.preprocessing, views).map((view) => pixelsOf(view, backbone)),
+    const queries: Query[] = [];
+    for (const [i, image] of images.entries())
+      queries.push({ path: paths[i] ?? '', image, feature: await featureOf(image, views, context) });
+    const near = await searchBlocks(
+      engine,
+      joined(queries.map(({ feature }) => feature)),
+      searched.blocks,
+      Math.max(k, pageImages),
     );
-    const near = await searchBlocks(engine, query, searched.blocks, Math.max(k, pageImages));
-    const found = near.slice(0, k);
-    const protocol = `the ${found.length} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}`;
-    const pictured = searched.images(near.map(({ row }) => row));
-    const name = (row: number): string => searched.path(row);
-    const shown = near.slice(0, pageImages);
-    let file: string | undefined;
-    if (pictured !== undefined && shown.length > 0) {
-      onProgress('pictures of the page', 0, shown.length);
-      const all = shown.length === searched.size();
-      const page = await searchPage(engine, {
-        path,
-        image,
-        query,
-        near: shown,
-        pictured,
-        name,
-        k,
-        intro: `${capitalised(protocol)}. ${all ? 'All of these images are here' : `The ${shown.length} nearest are here, and neighbors are looked for among these`}: click one to go on from it.`,
-      });
-      file = write('search.html', new TextEncoder().encode(page));
-      warn(`The page to go on in: ${file}`);
+    const several = queries.length > 1;
+    const count = Math.min(k, near[0]?.length ?? 0);
+    const protocol = `${several ? `for each of ${queries.length} images ` : ''}the ${count} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}`;
+    const answers: Answer[] = [];
+    for (const [i, query] of queries.entries()) {
+      const file = several ? `search-${i + 1}.html` : 'search.html';
+      answers.push(await answer(query, near[i] ?? [], searched, { k, pageImages, file, protocol }, context));
     }
+    const [first] = answers;
+    const page = several
+      ? ' The pages eval/search/search-1.html and so on'
+      : ' The page eval/search/search.html';
     return {
       protocol,
       table: [
         ['image', 'similarity'],
-        ...found.map(({ row, similarity }) => [name(row), similarity.toFixed(4)]),
-        ...(file === undefined ? [] : [[file]]),
+        ...answers.flatMap(({ query, found, file }) => [
+          ...(several ? [[`like ${query}:`]] : []),
+          ...found.map(({ path, similarity }) => [path, similarity.toFixed(4)]),
+          ...(file === undefined ? [] : [[file]]),
+        ]),
       ],
-      scores: {
-        query: path,
-        found: found.map(({ row, similarity }) => ({ path: name(row), similarity })),
-        ...(file === undefined ? {} : { page: file }),
-      },
+      scores: several ? { queries: answers.map(scoresOf) } : first === undefined ? {} : scoresOf(first),
       details: { protocol: { size: subject.size, views, bank, images: searched.size() } },
       section: {
         title: 'Search',
-        intro: `${capitalised(protocol)}. Does it find what you would call similar, or only the same colors?${file === undefined ? '' : ' The page eval/search/search.html in the run folder goes on from each of them.'}`,
-        blocks: [
-          {
-            kind: 'tiles',
-            title: basename(path),
-            ...(pictured === undefined
-              ? { caption: `The images of ${searched.what} are no longer there to be shown.` }
-              : {}),
-            groups: [
-              {
-                tiles: [
-                  { picture: await thumbnail(image), name: path, caption: 'query', file: basename(path) },
-                  ...(pictured === undefined ? [] : await foundTiles(found, pictured, name)),
-                ],
-              },
-            ],
-          },
-        ],
+        intro: `${capitalised(protocol)}. Does it find what you would call similar, or only the same colors?${first?.file === undefined ? '' : `${page} in the run folder ${several ? 'go' : 'goes'} on from each of them.`}`,
+        blocks: answers.map(({ block }) => block),
       },
     };
   },
 });
+
+interface Query {
+  readonly path: string;
+  readonly image: Image;
+  /** [D] */
+  readonly feature: Float32Array;
+}
+
+/** What was found for one image. */
+interface Answer {
+  readonly query: string;
+  readonly found: readonly { readonly path: string; readonly similarity: number }[];
+  /** The page to go on in, where the images are still there. */
+  readonly file: string | undefined;
+  readonly block: TileBlock;
+}
+
+function scoresOf({ query, found, file }: Answer): Record<string, unknown> {
+  return { query, found, ...(file === undefined ? {} : { page: file }) };
+}
+
+/** @throws Error if there is no image at the path */
+async function openQuery(path: string, { channels, imageOptions }: Subject): Promise<Image> {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined) throw new Error(`There is nothing at ${path}: give the path of an image.`);
+  if (status.isDirectory()) throw new Error(`${path} is a folder: give images, and the folder as --bank.`);
+  return decode(readFileSync(path), path, channels, { levels: imageOptions.levels });
+}
+
+/** @returns [D] */
+function featureOf(
+  image: Image,
+  views: ViewCount,
+  { subject, backbone }: EvaluationContext,
+): Promise<Float32Array> {
+  return meanFeatures(
+    (pixels) => backbone.features(subject.trained, pixels),
+    backbone.dim,
+    viewsOf(image, backbone.preprocessing, views).map((view) => pixelsOf(view, backbone)),
+  );
+}
+
+interface AnswerOptions {
+  readonly k: number;
+  readonly pageImages: number;
+  /** Name of the page. */
+  readonly file: string;
+  readonly protocol: string;
+}
+
+async function answer(
+  { path, image, feature }: Query,
+  near: readonly FoundRow[],
+  searched: Searched,
+  { k, pageImages, file, protocol }: AnswerOptions,
+  { engine, onProgress, warn, write }: EvaluationContext,
+): Promise<Answer> {
+  const name = (row: number): string => searched.path(row);
+  const found = near.slice(0, k);
+  const pictured = searched.images(near.map(({ row }) => row));
+  const shown = near.slice(0, pageImages);
+  let written: string | undefined;
+  if (pictured !== undefined && shown.length > 0) {
+    onProgress('pictures of the page', 0, shown.length);
+    const all = shown.length === searched.size();
+    const page = await searchPage(engine, {
+      ...{ path, image, pictured, name, k },
+      query: feature,
+      near: shown,
+      intro: `${capitalised(protocol)}. ${all ? 'All of these images are here' : `The ${shown.length} nearest are here, and neighbors are looked for among these`}: click one to go on from it.`,
+    });
+    written = write(file, new TextEncoder().encode(page));
+    warn(`The page to go on in: ${written}`);
+  }
+  const query = { picture: await thumbnail(image), name: path, caption: 'query', file: basename(path) };
+  return {
+    query: path,
+    found: found.map(({ row, similarity }) => ({ path: name(row), similarity })),
+    file: written,
+    block: {
+      kind: 'tiles',
+      title: basename(path),
+      ...(pictured === undefined
+        ? { caption: `The images of ${searched.what} are no longer there to be shown.` }
+        : {}),
+      groups: [
+        { tiles: [query, ...(pictured === undefined ? [] : await foundTiles(found, pictured, name))] },
+      ],
+    },
+  };
+}
 
 function pixelsOf(image: Image, { preprocessing }: FrozenBackbone): Float32Array {
   const pixels = new Float32Array(image.data.length);
