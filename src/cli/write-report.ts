@@ -10,7 +10,7 @@ import { decodeSection } from '../report/stored-section.ts';
 import { backboneOf } from '../train/build.ts';
 import { toFlag } from '../train/config.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
-import { openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
+import { checkSameImages, openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { duration } from './progress.ts';
 import { pictureSections } from './report-pictures.ts';
@@ -71,7 +71,9 @@ export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}
 /** The images of the run; a report can do without. */
 function recordedSource(record: RunRecord): Source | undefined {
   try {
-    return openRecorded(record);
+    const source = openRecorded(record);
+    checkSameImages(record, source); // maps were kept for images by number
+    return source;
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     console.error(`The report goes without attention and neighbours, which need the run's images: ${cause}`);

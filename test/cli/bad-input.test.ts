@@ -256,7 +256,6 @@ describe('words and flags that would be passed over', () => {
       ['map', 'run', 'photos', 'more'],
       ['inspect', 'a.pth', 'b.pth'],
       ['export', 'run', 'other', '--to', 'onnx'],
-      ['report', 'run', 'other'],
       ['quickstart', 'photos', 'more'],
     ]) {
       const said = await dino(...words);
