@@ -13,7 +13,7 @@ import { standing } from '../train/diagnosis.ts';
 import type { Watch } from '../train/monitor.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
 import { overallRate } from '../train/run-log.ts';
-import { openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
+import { checkSameImages, openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { duration, progressLine } from './progress.ts';
 import { pictureSections } from './report-pictures.ts';
@@ -85,7 +85,9 @@ async function makeReport(
 /** The images of the run; a report can do without. */
 function recordedSource(record: RunRecord): Source | undefined {
   try {
-    return openRecorded(record);
+    const source = openRecorded(record);
+    checkSameImages(record, source); // maps were kept for images by number
+    return source;
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     console.error(`The report goes without attention and neighbours, which need the run's images: ${cause}`);

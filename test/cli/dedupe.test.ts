@@ -120,6 +120,19 @@ describe('dino dedupe', () => {
     expect(readFileSync(join(run, 'eval', 'dedupe', 'drop.txt'), 'utf8')).toBe('');
   });
 
+  it('shows no maps of other images after the images of the run itself were moved', async () => {
+    const folder = await folderWithCopies();
+    const run = await trainedOn(folder, 'vit');
+    const target = join(temporaryFolder(), 'away');
+    const said = await dino('dedupe', run, folder, '--move', target);
+    expect(said.code).toBe(0);
+    expect(said.err).toContain('The report goes without attention');
+    expect(said.err).toContain('has 40 images, the run was started with 60');
+    const report = readFileSync(join(run, 'report.html'), 'utf8');
+    expect(report).toContain('were moved to');
+    expect(report).not.toContain('<h2>Attention</h2>');
+  });
+
   it('refuses to move out of an archive, and to where the files would be found again', async () => {
     const folder = join(temporaryFolder(), 'photos');
     const image = await png(1);

@@ -61,7 +61,9 @@ export const logistic = defineEvaluation({
     const { classes, curves, trainImages, testImages, heldBack } = report;
     warnOfSkipped(report.skipped, warn);
     if (report.unfinished > 0)
-      warn(`${report.unfinished} fits ended before the gradient was small: a smaller --c helps.`);
+      warn(
+        `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
+      );
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
     const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: class token or pooled feature at ${subject.size} pixels, standardised by the labelled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
     const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
