@@ -11,7 +11,7 @@ import {
   FrozenBackbone,
   l2NormalizedRows,
   loadBatches,
-  nearestNeighbours,
+  nearestNeighbors,
   ortNode,
   scenesSource,
   Trainer,
@@ -80,7 +80,7 @@ const backbone = new FrozenBackbone(vit, size, ortNode);
 const weights = new Map([['teacher', weightsUnder(trainer.teacherWeights(), 'backbone.')]]);
 const values = (await extractFeatures(source, backbone, weights)).features.get('teacher')!;
 const rows = l2NormalizedRows({ values, dim: backbone.dim });
-const found = await nearestNeighbours(ortNode, rows, rows, { k: 3, leaveOneOut: true });
+const found = await nearestNeighbors(ortNode, rows, rows, { k: 3, leaveOneOut: true });
 console.log(
   `${values.length / backbone.dim} features of ${backbone.dim} numbers; nearest to ${source.key(0)}:`,
 );

@@ -1,4 +1,4 @@
-/** Fixture cluster: contingency tables and scores of given assignments, k-means from given centres, silhouettes. */
+/** Fixture cluster: contingency tables and scores of given assignments, k-means from given centers, silhouettes. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
 import { clusterScores, contingency } from '../src/eval/cluster-scores.ts';
@@ -55,13 +55,13 @@ export async function cluster(fixture: Fixture, comparison: Comparison): Promise
       values: fixture.floats(`kmeans/${i}/features`),
       dim: fixture.dim(`kmeans/${i}/features`, 1),
     };
-    const initialCentres = fixture.floats(`kmeans/${i}/initial_centres`);
-    const found = await kMeans(ortNode, rows, { k, maxIterations, tolerance, initialCentres });
+    const initialCenters = fixture.floats(`kmeans/${i}/initial_centres`);
+    const found = await kMeans(ortNode, rows, { k, maxIterations, tolerance, initialCenters });
     const { assignments } = found;
     const wanted = config.results.kmeans_results[i];
     const wantedAssignments = fixture.numbers(`kmeans/${i}/assignments`);
     comparison.identical('assignments', at, assignments, Int32Array.from(wantedAssignments));
-    comparison.tensor('centres', at, found.centres, fixture.numbers(`kmeans/${i}/centres`), TOLERANCE);
+    comparison.tensor('centers', at, found.centers, fixture.numbers(`kmeans/${i}/centres`), TOLERANCE);
     comparison.identical('iterations', at, [found.iterations], [wanted?.n_iter]);
     comparison.tensor('inertia', at, [found.inertia], [wanted?.inertia ?? Number.NaN], TOLERANCE);
     const sizes = contingency(new Uint8Array(assignments.length), assignments).counts;

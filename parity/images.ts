@@ -1,4 +1,4 @@
-/** Fixtures augment_ops and augment_pipeline: images byte for byte, normalised pixels bit for bit. */
+/** Fixtures augment_ops and augment_pipeline: images byte for byte, normalized pixels bit for bit. */
 import { z } from 'zod';
 import { applyView, type ViewOp } from '../src/data/augment.ts';
 import {
@@ -219,7 +219,7 @@ export function augmentPipeline(fixture: Fixture, comparison: Comparison): void 
     const view = applyView(fixture.image(image), ops);
     sameImage(comparison, `views (${transform})`, out, view, fixture.image(out));
     comparison.identical(
-      `normalised views (${transform})`,
+      `normalized views (${transform})`,
       name,
       normalized(view, table),
       fixture.numbers(name),

@@ -1,11 +1,11 @@
-/** Fixture knn: neighbours, votes, ranking and accuracies of the weighted k-NN. */
+/** Fixture knn: neighbors, votes, ranking and accuracies of the weighted k-NN. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
 import {
   knn as classify,
   knnVotes,
   l2NormalizedRows,
-  nearestNeighbours,
+  nearestNeighbors,
   rankClasses,
 } from '../src/eval/knn.ts';
 import type { Comparison } from './comparison.ts';
@@ -33,13 +33,13 @@ export async function knn(fixture: Fixture, comparison: Comparison): Promise<voi
   const labels = { train: fixture.numbers('train_labels'), test: fixture.numbers('test_labels') };
   const [train, test] = [l2NormalizedRows(raw.train), l2NormalizedRows(raw.test)];
   comparison.tensor(
-    'normalised features',
+    'normalized features',
     'train',
     train.values,
     fixture.numbers('train_features'),
     TOLERANCE,
   );
-  comparison.tensor('normalised features', 'test', test.values, fixture.numbers('test_features'), TOLERANCE);
+  comparison.tensor('normalized features', 'test', test.values, fixture.numbers('test_features'), TOLERANCE);
   for (const [i, { k, T: temperature }] of config.cases.entries()) {
     const at = `k ${k}, T ${temperature}`;
     // Once in one block, once in many small ones that have to be merged.
@@ -50,9 +50,9 @@ export async function knn(fixture: Fixture, comparison: Comparison): Promise<voi
         { queryBlock: 7, bankBlock: Math.max(1, Math.floor(train.values.length / dim / 5) - 1) },
       ],
     ] as const) {
-      const found = await nearestNeighbours(ortNode, train, test, { k, ...blocks });
+      const found = await nearestNeighbors(ortNode, train, test, { k, ...blocks });
       comparison.identical(
-        `neighbours${label}`,
+        `neighbors${label}`,
         at,
         found.rows,
         toIntegers(fixture.numbers(`case/${i}/neighbours`)),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { evaluate } from '../src/engine/engine.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
-import type { LabelledFeatures } from '../src/eval/labelled-features.ts';
+import type { LabeledFeatures } from '../src/eval/labeled-features.ts';
 import { linearEpochs, linearRate } from '../src/eval/linear-evaluation.ts';
 import { probeFeature, probeWidth } from '../src/eval/linear-features.ts';
 import { LinearProbe, type LinearWeights } from '../src/eval/linear-probe.ts';
@@ -54,8 +54,8 @@ export async function linear(fixture: Fixture, comparison: Comparison): Promise<
   for (const [i, settings] of config.cases.entries()) {
     const name = (tensor: string): string => `case/${i}/${tensor}`;
     const at = `case ${i}`;
-    const train = await labelled(fixture, comparison, name, 'train', settings);
-    const validation = await labelled(fixture, comparison, name, 'val', settings);
+    const train = await labeled(fixture, comparison, name, 'train', settings);
+    const validation = await labeled(fixture, comparison, name, 'val', settings);
     const initial = weightsAt(fixture, name('init'));
     const order = orders(fixture, name('order'));
     if (order.length !== settings.epochs)
@@ -89,13 +89,13 @@ export async function linear(fixture: Fixture, comparison: Comparison): Promise<
   }
 }
 
-async function labelled(
+async function labeled(
   fixture: Fixture,
   comparison: Comparison,
   name: (tensor: string) => string,
   set: 'train' | 'val',
   { n_last_blocks: lastBlocks, avgpool_patchtokens: meanPatchToken }: Case,
-): Promise<LabelledFeatures> {
+): Promise<LabeledFeatures> {
   const [layers = 0, samples = 0, tokens = 0, dim = 0] = fixture.shape(name(`${set}_tokens`));
   const all = fixture.floats(name(`${set}_tokens`));
   const options = { lastBlocks, meanPatchToken };
@@ -114,8 +114,8 @@ async function labelled(
 }
 
 interface Given {
-  readonly train: LabelledFeatures;
-  readonly validation: LabelledFeatures;
+  readonly train: LabeledFeatures;
+  readonly validation: LabeledFeatures;
   readonly initial: LinearWeights;
   readonly order: readonly Uint32Array[];
 }

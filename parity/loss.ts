@@ -1,4 +1,4 @@
-/** Fixture loss: DINOLoss on given logits, over several epochs that hand on the centre. */
+/** Fixture loss: DINOLoss on given logits, over several epochs that hand on the center. */
 import { z } from 'zod';
 import { evaluate } from '../src/engine/engine.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
@@ -53,7 +53,7 @@ export async function loss(fixture: Fixture, comparison: Comparison): Promise<vo
       );
       const centerTolerance = tolerance('center_after');
       comparison.tensor(
-        'centre',
+        'center',
         `${prefix}, before`,
         center,
         fixture.numbers(`${prefix}/center_before`),
@@ -72,7 +72,7 @@ export async function loss(fixture: Fixture, comparison: Comparison): Promise<vo
         const pairs = [
           ['loss', 'loss', got.loss],
           ['grad_student', 'gradient of the student logits', got.gradient],
-          ['center_after', 'centre', got.center],
+          ['center_after', 'center', got.center],
         ] as const;
         for (const [stored, quantity, values] of pairs) {
           if (!fixture.has(`${prefix}/${stored}${suffix}`)) continue;
@@ -113,6 +113,6 @@ function lossGraph(settings: z.infer<typeof caseSchema>) {
   const [gradient] = gradients(objective.loss, [student]);
   const center = objective.nextState(total).center;
   if (gradient === undefined || center === undefined)
-    throw new Error('the objective has no gradient or centre');
+    throw new Error('the objective has no gradient or center');
   return { loss: objective.loss, gradient, center };
 }

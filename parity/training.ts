@@ -227,7 +227,7 @@ class Run {
     const label = this.#label;
     const trainer = this.#trainer;
     comparison.tensor(
-      `centre${label}`,
+      `center${label}`,
       `before ${k}`,
       trainer.state.get('center') ?? [],
       fixture.numbers(`center_before@${k}`),
@@ -262,7 +262,7 @@ class Run {
     }
     this.#compareNorms(k, trainer.applyUpdate(settings));
     comparison.tensor(
-      `centre${label}`,
+      `center${label}`,
       `after ${k}`,
       trainer.state.get('center') ?? [],
       fixture.numbers(`center_after@${k}`),
@@ -270,7 +270,7 @@ class Run {
     const twin = `center_after64@${k}`;
     if (fixture.has(twin))
       comparison.tensor(
-        `centre (float64)${label}`,
+        `center (float64)${label}`,
         twin,
         trainer.state.get('center') ?? [],
         fixture.numbers(twin),

@@ -51,7 +51,7 @@ export async function video(fixture: Fixture, comparison: Comparison): Promise<v
   const { cases, sizes, mean, std, results } = fixture.config(schema);
   const normalized = normalizePlanes(fixture.floats('preprocess/rgb'), { mean, std });
   const wanted = fixture.floats('preprocess/normalized');
-  comparison.tensor('normalised frame', 'preprocess', normalized, wanted, TOLERANCE);
+  comparison.tensor('normalized frame', 'preprocess', normalized, wanted, TOLERANCE);
   const resized = sizes.map(([height, width]) => videoFrameSize(height, width));
   comparison.identical(
     'size of a frame',
@@ -98,7 +98,7 @@ async function segment(
   for await (const frame of propagateLabels(ortNode, given, firstMask, {
     patchSize: settings.patch_size,
     lastFrames: settings.n_last_frames,
-    neighbourhood: settings.size_mask_neighborhood,
+    neighborhood: settings.size_mask_neighborhood,
     topk: settings.topk,
     temperature: settings.temperature,
   })) {
@@ -126,7 +126,7 @@ function compareMasks(
       Array.from({ length: soft.channels }, (_, c) => Array.from(scaledChannel(soft, c, patch_size))).flat(),
     );
     const wanted = fixture.floats(name('normalized_upsampled'));
-    comparison.tensor('normalised and upsampled', at, maps, wanted, TOLERANCE);
+    comparison.tensor('normalized and upsampled', at, maps, wanted, TOLERANCE);
   }
   if (fixture.has(name('affinity_frame2'))) {
     const wanted = fixture.floats(name('affinity_frame2'));

@@ -134,7 +134,7 @@ async function compareCopies(
   for (const [name, rows] of Object.entries({ queries, database })) {
     const wanted = fixture.numbers(`${run}/${name}`);
     const { values, dim } = l2NormalizedRows(rows);
-    if (run === 'plain') comparison.tensor('normalised descriptors', name, values, wanted, tolerance);
+    if (run === 'plain') comparison.tensor('normalized descriptors', name, values, wanted, tolerance);
     const products = gramOf(wanted, dim);
     comparison.tensor(`${run}: inner products`, name, gramOf(values, dim), products, tolerance);
   }

@@ -153,8 +153,8 @@ export {
   type KnnResult,
   knn,
   l2NormalizedRows,
-  type Neighbours,
-  nearestNeighbours,
+  type Neighbors,
+  nearestNeighbors,
 } from './eval/knn.ts';
 export { type Accuracy, type KnnReport, type KnnReportOptions, knnReport } from './eval/knn-report.ts';
 export {
@@ -169,7 +169,7 @@ export {
   type LabelRetrieval,
   labelRetrieval,
 } from './eval/label-retrieval.ts';
-export type { LabelledFeatures } from './eval/labelled-features.ts';
+export type { LabeledFeatures } from './eval/labeled-features.ts';
 export {
   type LandmarkReport,
   type LandmarkReportOptions,
@@ -215,7 +215,7 @@ export {
   type MaskSummary,
   maskReport,
 } from './eval/mask-report.ts';
-export { type LabelledObjects, objectsOf } from './eval/object-labels.ts';
+export { type LabeledObjects, objectsOf } from './eval/object-labels.ts';
 export { fitPca, type Pca, projectPca } from './eval/pca.ts';
 export {
   type RetrievalReport,

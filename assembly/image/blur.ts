@@ -12,7 +12,7 @@ function box8(inner: v128, outer: v128, high: v128, low: v128): v128 {
   return i16x8.narrow_i32x4_s(i32x4.shr_u(sumA, 24), i32x4.shr_u(sumB, 24));
 }
 
-/** One box pass over 16 neighbouring bytes whose window is 2 k + 3 samples, `step` bytes apart, centred at `from`. */
+/** One box pass over 16 neighboring bytes whose window is 2 k + 3 samples, `step` bytes apart, centered at `from`. */
 // @ts-ignore: decorator
 @inline
 function box16(from: usize, step: usize, k: i32, high: v128, low: v128): v128 {

@@ -1,4 +1,4 @@
-/** The colour operations of src/image/color.ts, but for the hue, and the flip. */
+/** The color operations of src/image/color.ts, but for the hue, and the flip. */
 import { blue4, green4, red4, store4 } from './pixels';
 
 /** Reverses the columns in place; 1 or 3 channels. */

@@ -42,22 +42,22 @@ export function hue(image: usize, pixels: i32, shift: i32): void {
     // Value minus the middle sample.
     const below = i32x4.sub(i32x4.add(i32x4.add(value, value), least), i32x4.add(red, i32x4.add(green, blue)));
     const v = f32x4.convert_i32x4_s(value);
-    const colourful = f32x4.gt(range, f32x4.splat(0));
+    const colorful = f32x4.gt(range, f32x4.splat(0));
 
     // PIL's h is c + b - a with c = 0, 2, 4 for red, green, blue as the largest, where a or b is exactly 1 (the least
     // sample's quotient) and the other one is the middle sample's fraction: h = (c + 1) - fraction or (c - 1) + fraction.
-    const sat = times255(v128.and(f32x4.div(range, v), colourful));
+    const sat = times255(v128.and(f32x4.div(range, v), colorful));
     const fraction = f32x4.div(f32x4.convert_i32x4_s(below), range);
     const isRed = i32x4.eq(red, value);
     const isGreen = i32x4.eq(green, value);
     const notRedLeast = i32x4.ne(red, least);
     const minus = v128.bitselect(i32x4.eq(blue, least), v128.xor(notRedLeast, isGreen), isRed);
     const sign = v128.and(minus, i32x4.splat(i32.MIN_VALUE));
-    const centre = v128.andnot(v128.bitselect(f32x4.splat(2), f32x4.splat(4), isGreen), isRed);
-    const base = f32x4.add(centre, v128.xor(f32x4.splat(-1), sign));
+    const center = v128.andnot(v128.bitselect(f32x4.splat(2), f32x4.splat(4), isGreen), isRed);
+    const base = f32x4.add(center, v128.xor(f32x4.splat(-1), sign));
     const h = f32x4.div(f32x4.add(base, v128.xor(fraction, sign)), f32x4.splat(6));
     const turn = f32x4.add(h, v128.and(f32x4.lt(h, f32x4.splat(0)), f32x4.splat(1)));
-    const hue8 = v128.and(f32x4.add(times255(v128.and(turn, colourful)), f32x4.splat(8388608)), bits);
+    const hue8 = v128.and(f32x4.add(times255(v128.and(turn, colorful)), f32x4.splat(8388608)), bits);
 
     // Back: a channel falls from V to p and rises again along the circle of 6 * 255 steps, on which the hue is at x.
     const moved = v128.and(i32x4.add(hue8, move), bits);

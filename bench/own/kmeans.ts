@@ -1,4 +1,4 @@
-/** Lloyd's iterations from given centres, a fixed number of them. */
+/** Lloyd's iterations from given centers, a fixed number of them. */
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { kMeans } from '../../src/eval/kmeans.ts';
 import { serve } from './protocol.ts';
@@ -8,7 +8,7 @@ await serve(async ({ rows = 50_000, dim = 384, k = 100, iterations = 20, threads
   const values = groupedRows(Number(rows), Number(dim), 5000);
   const options = {
     k: Number(k),
-    initialCentres: values.slice(0, Number(k) * Number(dim)),
+    initialCenters: values.slice(0, Number(k) * Number(dim)),
     maxIterations: Number(iterations),
     tolerance: 0,
     engineOptions: { threads: Number(threads) },

@@ -1,4 +1,4 @@
-/** One whole DINO step on fixed random crops: forward of both networks, backward, clipping, AdamW, teacher, centre. */
+/** One whole DINO step on fixed random crops: forward of both networks, backward, clipping, AdamW, teacher, center. */
 import { makeTrainer, microBatchOf, randomCrops, settings, sizeNamed } from './network.ts';
 import { serve } from './protocol.ts';
 

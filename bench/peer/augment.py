@@ -88,7 +88,7 @@ class MultiCropTransform:
 
 
 def evaluation_transform(resize, crop):
-    """Resize the short side, crop the centre, normalise: how images are seen when features are evaluated."""
+    """Resize the short side, crop the center, normalize: how images are seen when features are evaluated."""
     return transforms.Compose(
         [
             transforms.Resize(resize, interpolation=BICUBIC),

@@ -3,7 +3,7 @@
     python bench/peer/check.py <folder with train_adamw*.safetensors>
 
 The fixtures hold crops, initial weights, schedules, and what the official code computed from them: losses, gradients,
-weights of student and teacher, centres. Exits with 1 when an error is above its limit.
+weights of student and teacher, centers. Exits with 1 when an error is above its limit.
 """
 import copy
 import json

@@ -13,7 +13,7 @@ from torch import nn
 
 
 def truncated_normal(module):
-    """The official initialisation: linear weights from a truncated normal of deviation 0.02, linear biases 0."""
+    """The official initialization: linear weights from a truncated normal of deviation 0.02, linear biases 0."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
@@ -119,7 +119,7 @@ class VisionTransformer(nn.Module):
 
 
 class NormedLinear(nn.Module):
-    """A linear layer without bias whose rows are weight_g * weight_v / |weight_v| (weight normalisation, dim 0)."""
+    """A linear layer without bias whose rows are weight_g * weight_v / |weight_v| (weight normalization, dim 0)."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -176,7 +176,7 @@ def sinkhorn_knopp(logits, temperature, rounds=3):
 
 
 class Loss(nn.Module):
-    """Cross entropy of every (teacher global crop, other student crop) pair, and the running centre (or Sinkhorn-Knopp)."""
+    """Cross entropy of every (teacher global crop, other student crop) pair, and the running center (or Sinkhorn-Knopp)."""
 
     def __init__(self, outputs, crops, student_temp=0.1, center_momentum=0.9, centering="center"):
         super().__init__()

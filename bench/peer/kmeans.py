@@ -1,4 +1,4 @@
-"""Peer: Lloyd's iterations of scikit-learn from given centres, a fixed number of them.
+"""Peer: Lloyd's iterations of scikit-learn from given centers, a fixed number of them.
 
 setup: rows, dim, k, iterations, threads. A repetition is one fit.
 """

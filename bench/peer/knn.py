@@ -5,7 +5,7 @@ setup: bank, queries, dim, classes, k, threads. A repetition classifies all quer
 import torch
 import torch.nn.functional as F
 
-from neighbours import classify
+from neighbors import classify
 from protocol import serve
 
 

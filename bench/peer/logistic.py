@@ -1,4 +1,4 @@
-"""Peer: standardisation and logistic regression (lbfgs) of scikit-learn.
+"""Peer: standardization and logistic regression (lbfgs) of scikit-learn.
 
 setup: rows, dim, classes, threads. A repetition is one fit; its objective is a mean over rows, as ours is.
 """

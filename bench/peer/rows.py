@@ -10,6 +10,6 @@ def grouped_rows(count, dim, groups):
         sums = np.concatenate(([1], 1 + np.cumsum(powers[:-1], dtype=np.uint32))).astype(np.uint32)
         states = powers * np.uint32(12345) + np.uint32(1013904223) * sums
     draws = states / 2**32 - 0.5
-    centres = draws[: groups * dim].reshape(groups, dim)
+    centers = draws[: groups * dim].reshape(groups, dim)
     rows = draws[groups * dim :].reshape(count, dim)
-    return (centres[np.arange(count) % groups] + rows).astype(np.float32)
+    return (centers[np.arange(count) % groups] + rows).astype(np.float32)

@@ -1,7 +1,7 @@
 """Peer: one whole DINO training step on fixed random crops.
 
 setup: model "s" | "ti" | "micro" | "convnet" | "hybrid" (see sizes.py), mode "eager" | "fused" (eager, with
-AdamW(fused=True)) | "compile" | "bf16" | "compile-bf16", threads, clip. A repetition is zero_grad, teacher and student forward, loss, centre, backward, clip,
+AdamW(fused=True)) | "compile" | "bf16" | "compile-bf16", threads, clip. A repetition is zero_grad, teacher and student forward, loss, center, backward, clip,
 AdamW, EMA.
 """
 import copy

@@ -27,7 +27,7 @@ from augment import MultiCropTransform, evaluation_transform  # noqa: E402
 from convnet import ResidualNet  # noqa: E402
 from dino import Head, Loss, MultiCrop, Schedule, VisionTransformer, make_optimizer, objective, update  # noqa: E402
 from images import Images  # noqa: E402
-from neighbours import classify  # noqa: E402
+from neighbors import classify  # noqa: E402
 from protocol import peak_mb  # noqa: E402
 
 
@@ -45,8 +45,8 @@ def flag(text):
 def parse():
     p = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("--train", required=True, help="folder or tar file of images")
-    p.add_argument("--test", help="labelled images to classify at the end; the labels are folder names")
-    p.add_argument("--bank", help="labelled images to look neighbours up in; default: those of --train")
+    p.add_argument("--test", help="labeled images to classify at the end; the labels are folder names")
+    p.add_argument("--bank", help="labeled images to look neighbors up in; default: those of --train")
     p.add_argument("--minutes", type=float, default=30.0, help="training time at most")
     p.add_argument("--epochs", type=int, default=0, help="0: as many as fit in --minutes")
     p.add_argument("--steps", type=int, default=0, help="train so many steps (0: as --minutes and --epochs say)")
@@ -82,7 +82,7 @@ def parse():
     p.add_argument("--global-scale", type=pair, default=(0.4, 1.0))
     p.add_argument("--blur-radius", type=float, default=2.0)
     p.add_argument("--local-scale", type=pair, default=(0.05, 0.4))
-    # optimisation
+    # optimization
     p.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--lr", type=float, default=5e-4, help="for a batch of 256; scaled linearly")

@@ -12,21 +12,21 @@ from rows import grouped_rows
 
 HEIGHT, WIDTH, PATCH, MOVE = 480, 832, 16, 8
 ROWS, COLUMNS = HEIGHT // PATCH, WIDTH // PATCH
-LAST_FRAMES, NEIGHBOURHOOD, TOPK, TEMPERATURE = 7, 12, 5, 0.1
+LAST_FRAMES, NEIGHBORHOOD, TOPK, TEMPERATURE = 7, 12, 5, 0.1
 
 
 def tokens_of(model, x):
-    """Normalised tokens of the patches [N, D]."""
+    """Normalized tokens of the patches [N, D]."""
     x = torch.cat((model.cls_token, model.patch_embed(x)), dim=1) + model.position(HEIGHT, WIDTH)
     for block in model.blocks:
         x = block(x)
     return F.normalize(model.norm(x)[0, 1:], dim=1)
 
 
-def neighbourhood():
+def neighborhood():
     rows, columns = torch.meshgrid(torch.arange(ROWS), torch.arange(COLUMNS), indexing="ij")
     rows, columns = rows.flatten(), columns.flatten()
-    near = lambda at: (at[:, None] - at[None]).abs() <= NEIGHBOURHOOD
+    near = lambda at: (at[:, None] - at[None]).abs() <= NEIGHBORHOOD
     return (near(rows) & near(columns)).float()
 
 
@@ -53,7 +53,7 @@ def setup(command):
     image = torch.from_numpy(grouped_rows(3 * HEIGHT, WIDTH, 40)).flatten()
     y, x = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
     mask = torch.where(y < 160, 0, torch.where(x < 300, 1, torch.where((x < 620) & (y < 400), 2, 0)))
-    near = neighbourhood()
+    near = neighborhood()
 
     @torch.no_grad()
     def work():

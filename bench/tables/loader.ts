@@ -1,6 +1,6 @@
 /**
- * Decode and augment: a JPEG to all its normalised crops, one image after the other in one thread, and by two workers. The peer is torchvision
- * in both its ways, transforms on PIL images and on tensors. Normalising counts on both sides, though ours is part of
+ * Decode and augment: a JPEG to all its normalized crops, one image after the other in one thread, and by two workers. The peer is torchvision
+ * in both its ways, transforms on PIL images and on tensors. Normalizing counts on both sides, though ours is part of
  * the training program where networks are trained.
  */
 

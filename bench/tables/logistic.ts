@@ -8,7 +8,7 @@ export const title = 'Logistic regression, 20,000 x 384, 10 classes';
 export function run(context: BenchContext): Promise<void> {
   return sideBySide(context, {
     script: 'logistic',
-    work: 'standardise and fit',
+    work: 'standardize and fit',
     against: 'scikit-learn, lbfgs',
   });
 }

@@ -8,7 +8,7 @@ import type { Peer } from '../peer.ts';
 import { type SizeName, sizeTitles } from '../sizes.ts';
 
 export const name = 'step';
-export const title = 'One training step: both networks, backward, clipping, AdamW, teacher, centre';
+export const title = 'One training step: both networks, backward, clipping, AdamW, teacher, center';
 
 /** Eager as the official code does it; eager with the optimizer's fastest flag; the rest as they are. */
 const modes = ['eager', 'fused', 'bf16', 'compile'];

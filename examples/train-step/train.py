@@ -4,7 +4,7 @@
     python train.py step crops.npz [--steps N]       # pip install onnxruntime numpy safetensors
 
 `crops.npz` holds, for each step i and each entry g of the manifest's `crops`, an array "i/g" of shape
-[views x batch, channels, size, size], normalised by the manifest's statistics. Prints one loss a line and writes the
+[views x batch, channels, size, size], normalized by the manifest's statistics. Prints one loss a line and writes the
 arrays it ends with to `<folder>/trained.safetensors`.
 """
 import argparse

@@ -84,9 +84,9 @@ async function pictureFigures({ attention, neighbors, evaluations = [] }: Report
     );
   }
   await add(
-    'Neighbours',
-    'The first picture of each row was asked for; the others are its nearest neighbours, by the trained network in one row and by the untrained one in the next. Look for neighbours that share more than colours.',
-    (neighbors?.queries ?? []).flatMap(neighbourRows),
+    'Neighbors',
+    'The first picture of each row was asked for; the others are its nearest neighbors, by the trained network in one row and by the untrained one in the next. Look for neighbors that share more than colors.',
+    (neighbors?.queries ?? []).flatMap(neighborRows),
   );
   for (const { title, blocks } of evaluations) {
     for (const block of blocks) {
@@ -108,7 +108,7 @@ function attentionRows({ input, heads }: AttentionExample): Grid {
   ]);
 }
 
-function neighbourRows({ query, trained, untrained }: NeighborQuery): Grid {
+function neighborRows({ query, trained, untrained }: NeighborQuery): Grid {
   const row = (found: readonly { readonly picture: Picture }[], first: Cell) => [
     first,
     ...found.map(({ picture }) => ({ picture })),

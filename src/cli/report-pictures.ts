@@ -1,11 +1,11 @@
-/** The parts of a run's report that show images: attention, neighbours, and how well attention covers known objects. */
+/** The parts of a run's report that show images: attention, neighbors, and how well attention covers known objects. */
 import { type Source, scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { attentionMasks, bestHeadJaccard, MASK_SHARE } from '../eval/attention-masks.ts';
 import { headsByCenter } from '../eval/central-heads.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { untrainedWeights, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
-import { l2NormalizedRows, nearestNeighbours } from '../eval/knn.ts';
+import { l2NormalizedRows, nearestNeighbors } from '../eval/knn.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import type { Image } from '../image/image.ts';
 import { resize } from '../image/resize.ts';
@@ -21,12 +21,12 @@ import type { RunRecord } from '../train/run-record.ts';
 
 const THUMBNAIL = 96;
 const QUERIES = 6;
-const NEIGHBOURS = 6;
+const NEIGHBORS = 6;
 const MASKED_SCENES = 200;
 /** Heads that are shown of a network with many; the others can be unfolded. */
 const HEADS = 6;
 
-/** What is shown on images: attention, neighbours, and, where the objects are known, how well attention covers them. */
+/** What is shown on images: attention, neighbors, and, where the objects are known, how well attention covers them. */
 export async function pictureSections(
   folder: RunFolder,
   { config }: RunRecord,
@@ -41,7 +41,7 @@ export async function pictureSections(
   );
   const untrained = untrainedWeights(backboneOf(config), evalSizeOf(config), config.seed);
   const attention = await attentionSection(folder, monitor, source);
-  const neighbors = await neighbourSection(monitor, source, trained, untrained);
+  const neighbors = await neighborSection(monitor, source, trained, untrained);
   const masks =
     scenesSeed === undefined ? undefined : await objectMasks(monitor, trained, untrained, scenesSeed);
   await monitor.dispose();
@@ -118,7 +118,7 @@ function spread<T>(items: readonly T[], count: number): T[] {
   ).filter((x) => x !== undefined);
 }
 
-async function neighbourSection(
+async function neighborSection(
   monitor: Monitor,
   source: Source,
   trained: Weights,
@@ -128,13 +128,13 @@ async function neighbourSection(
   if (bank.length === 0) return { queries: [] };
   const { dim } = monitor.backbone;
   const shown = queries.slice(0, QUERIES);
-  const k = Math.min(NEIGHBOURS, bank.length);
+  const k = Math.min(NEIGHBORS, bank.length);
   const features = async (weights: Weights) => ({
     bank: l2NormalizedRows({ values: await monitor.features(weights, bank), dim }),
     queries: l2NormalizedRows({ values: await monitor.features(weights, shown), dim }),
   });
   const [now, then] = [await features(trained), await features(untrained)];
-  // A broken network has no neighbours to show.
+  // A broken network has no neighbors to show.
   if (![now.bank, now.queries].every(({ values }) => values.every(Number.isFinite))) return { queries: [] };
   const show = async (image: Image | undefined, index: number, similarity?: number) => ({
     picture: await picture(enlarged(image ?? { width: 1, height: 1, channels: 1, data: new Uint8Array(1) })),
@@ -143,8 +143,8 @@ async function neighbourSection(
     ...(similarity === undefined ? {} : { similarity }),
   });
   const [after, before] = [
-    await nearestNeighbours(ortNode, now.bank, now.queries, { k }),
-    await nearestNeighbours(ortNode, then.bank, then.queries, { k }),
+    await nearestNeighbors(ortNode, now.bank, now.queries, { k }),
+    await nearestNeighbors(ortNode, then.bank, then.queries, { k }),
   ];
   const row = (found: typeof after, query: number) =>
     Promise.all(

@@ -14,7 +14,7 @@ import { RunFolder } from '../train/run-folder-node.ts';
 import { RunLog } from '../train/run-log.ts';
 import { stepsOf } from '../train/run-record.ts';
 import { columns } from './columns.ts';
-import { capitalised, type Evaluation, type EvaluationResult } from './evaluations/evaluation.ts';
+import { capitalized, type Evaluation, type EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
@@ -142,7 +142,7 @@ function helpOf({ name, summary, fields }: Evaluation, usage: string): string {
   const network = Object.entries(common).filter(([field]) => fields[field] === undefined);
   return renderHelp({
     usage: [usage],
-    about: capitalised(summary),
+    about: capitalized(summary),
     examples: examples[name],
     groups: [
       { title: 'What is done', fields },
@@ -179,7 +179,7 @@ function withSentence(result: EvaluationResult, sentence: string): EvaluationRes
     protocol: `${protocol}; ${sentence}`,
     ...(section === undefined
       ? {}
-      : { section: { ...section, intro: `${section.intro} ${capitalised(sentence)}.` } }),
+      : { section: { ...section, intro: `${section.intro} ${capitalized(sentence)}.` } }),
   };
 }
 

@@ -90,7 +90,7 @@ function recordedSource(record: RunRecord): Source | undefined {
     return source;
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    console.error(`The report goes without attention and neighbours, which need the run's images: ${cause}`);
+    console.error(`The report goes without attention and neighbors, which need the run's images: ${cause}`);
     return undefined;
   }
 }

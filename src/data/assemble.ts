@@ -1,4 +1,4 @@
-/** From a batch of 8-bit crops, image by image, to the tensors of a program: normalised, channels first, view by view. */
+/** From a batch of 8-bit crops, image by image, to the tensors of a program: normalized, channels first, view by view. */
 import { type ChannelStatistics, imagenetStatistics, normalizationTable } from '../image/normalize.ts';
 
 /** Mean and standard deviation of ImageNet's luma, for gray images. */

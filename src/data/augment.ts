@@ -2,8 +2,8 @@
  * DINO's augmentation (main_dino.DataAugmentationDINO) as data and functions: what happens to a view is drawn first, as a
  * list of operations, and then applied. Both halves can be tested, shown and replaced on their own.
  *
- * Each view: RandomResizedCrop, flip, colour jitter with its four steps in random order, grayscale, blur, solarize. Gray
- * images go without the steps that need colour (saturation, hue, grayscale).
+ * Each view: RandomResizedCrop, flip, color jitter with its four steps in random order, grayscale, blur, solarize. Gray
+ * images go without the steps that need color (saturation, hue, grayscale).
  */
 import { type JitterStep, jitterSteps } from '../image/color.ts';
 import { cropBox } from '../image/crop-box.ts';
@@ -29,7 +29,7 @@ export interface CropRecipe {
   readonly interpolation: Interpolation;
   /** Probability of mirroring. */
   readonly flip: number;
-  /** Colour jitter: factors are drawn from 1 - x .. 1 + x (not below 0), the hue from -x .. x of the colour circle. */
+  /** Color jitter: factors are drawn from 1 - x .. 1 + x (not below 0), the hue from -x .. x of the color circle. */
   readonly jitter: { readonly probability: number } & { readonly [step in JitterStep]: number };
   /** Probability of turning gray. */
   readonly grayscale: number;

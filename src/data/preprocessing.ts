@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import type { Image } from '../image/image.ts';
 import type { Interpolation } from '../image/resample.ts';
-import { centerCrop, resize, resizedCentre } from '../image/resize.ts';
+import { centerCrop, resize, resizedCenter } from '../image/resize.ts';
 import { statisticsFor } from './assemble.ts';
 
 export const resizeKinds = ['short', 'square'] as const;
@@ -55,7 +55,7 @@ export function inputView(image: Image, preprocessing: Preprocessing): Image {
   const { size, interpolation, keepsFitting } = preprocessing;
   if (keepsFitting && image.width === size && image.height === size) return image;
   const side = resizedSide(preprocessing);
-  if (preprocessing.resize === 'short') return resizedCentre(image, side, size, interpolation);
+  if (preprocessing.resize === 'short') return resizedCenter(image, side, size, interpolation);
   return centerCrop(resize(image, side, side, interpolation), size, size);
 }
 

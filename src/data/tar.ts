@@ -18,7 +18,7 @@ export interface TarMember {
 }
 
 const BLOCK = 512;
-/** Headers are read in pieces of this size: neighbours in an archive of small files come along for free. */
+/** Headers are read in pieces of this size: neighbors in an archive of small files come along for free. */
 const WINDOW = 16384;
 
 /** Positioned reads with a little read-ahead. */

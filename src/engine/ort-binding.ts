@@ -35,7 +35,7 @@ function sessionOptions({
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    // The graph is optimised before it gets here; a planned memory pattern costs a third more memory and no time less.
+    // The graph is optimized before it gets here; a planned memory pattern costs a third more memory and no time less.
     graphOptimizationLevel: 'basic',
     enableMemPattern: false,
     logSeverityLevel: 3,

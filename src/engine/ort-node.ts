@@ -28,7 +28,7 @@ export const ortNode: Engine = {
   },
 };
 
-/** Graph optimisation `basic`: the graph is lean before it gets here. */
+/** Graph optimization `basic`: the graph is lean before it gets here. */
 const OPTIMIZE_BASIC = 1;
 const LOG_ERRORS = 3;
 

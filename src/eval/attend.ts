@@ -89,7 +89,7 @@ export function clearestHead({ masks, heads, view: { grid } }: Attended): number
 }
 
 /**
- * Patch tokens as colours: their first three principal components, fitted on this image alone, scaled to 0 .. 255 each. Of
+ * Patch tokens as colors: their first three principal components, fitted on this image alone, scaled to 0 .. 255 each. Of
  * each component the sign is chosen so that its most extreme patch is bright.
  *
  * @returns one pixel a patch, RGB

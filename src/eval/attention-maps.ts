@@ -3,7 +3,7 @@
  * token of the last block attends to the patches, and these maps at pixel resolution.
  *
  * Sizes are the official ones: two numbers give the exact height and width (the aspect ratio is lost), one number the short
- * side (it is kept); what does not fill a patch at the right and lower edge is cut off, nothing is centred. Objects'
+ * side (it is kept); what does not fill a patch at the right and lower edge is cut off, nothing is centered. Objects'
  * masks go the same way (`maskLikeView`).
  */
 import type { Image } from '../image/image.ts';
@@ -26,7 +26,7 @@ export interface PatchGrid {
 
 /** An image as a network gets it. */
 export interface PatchView {
-  /** Normalised, [channels, grid.rows * patch, grid.columns * patch] */
+  /** Normalized, [channels, grid.rows * patch, grid.columns * patch] */
   readonly pixels: Float32Array;
   readonly grid: PatchGrid;
   /** The same pixels as an image. */
@@ -63,7 +63,7 @@ export function viewShape(
 }
 
 /**
- * Resizes (bilinear), cuts off what does not fill a patch, normalises.
+ * Resizes (bilinear), cuts off what does not fill a patch, normalizes.
  *
  * @param size [height, width], or [short side]
  * @throws RangeError when the resized image is smaller than a patch
@@ -98,7 +98,7 @@ export function maskLikeView(mask: Mask, { grid, resized }: Pick<PatchView, 'gri
 }
 
 /**
- * How the class token attends to the patches, head by head; as they are, not renormalised.
+ * How the class token attends to the patches, head by head; as they are, not renormalized.
  *
  * @param attention softmax of the last block for one image, [heads, tokens, tokens], the class token first
  * @returns [heads, tokens - 1]

@@ -9,7 +9,7 @@ import { silhouette } from './silhouette.ts';
 /** Rows whose silhouette is taken, where there are more and the caller chose none. */
 const SAMPLE = 5000;
 
-export interface ChooseClustersOptions extends Omit<KMeansOptions, 'k' | 'initialCentres'> {
+export interface ChooseClustersOptions extends Omit<KMeansOptions, 'k' | 'initialCenters'> {
   /** Numbers of clusters to try, each at least 2 and below the number of rows. */
   readonly candidates: readonly number[];
   /** Rows to take silhouettes of; otherwise all, or 5000 drawn at random. */

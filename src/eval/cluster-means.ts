@@ -36,14 +36,14 @@ export class ClusterMeans {
   }
 
   /**
-   * The means. Of each empty cluster the centre becomes the row that is farthest from the centre it was assigned to, which
-   * counts no longer in its own cluster; rows that lie on their centre and the last row of a cluster are not taken, and where
-   * none is left the centre stays where it was.
+   * The means. Of each empty cluster the center becomes the row that is farthest from the center it was assigned to, which
+   * counts no longer in its own cluster; rows that lie on their center and the last row of a cluster are not taken, and where
+   * none is left the center stays where it was.
    *
-   * @param previous centres of the assignment, [k, dim]
+   * @param previous centers of the assignment, [k, dim]
    * @returns [k, dim]
    */
-  centres(previous: Float64Array): Float64Array {
+  centers(previous: Float64Array): Float64Array {
     const { dim } = this.#rows;
     const [sums, sizes] = [this.#sums.slice(), this.#sizes.slice()];
     const empty = Array.from(sizes.keys()).filter((cluster) => sizes[cluster] === 0);
@@ -73,10 +73,10 @@ export class ClusterMeans {
     this.#sizes[to]!++;
   }
 
-  #farthest(centres: Float64Array, count: number): number[] {
+  #farthest(centers: Float64Array, count: number): number[] {
     const { values, dim } = this.#rows;
     const distances = Float64Array.from(this.#clusters, (cluster, row) =>
-      squaredDistance(values, row * dim, centres, cluster * dim, dim),
+      squaredDistance(values, row * dim, centers, cluster * dim, dim),
     );
     const left = this.#sizes.slice();
     const chosen: number[] = [];

@@ -23,11 +23,11 @@ export interface ClusterReport {
   readonly tried?: readonly { readonly k: number; readonly silhouette: number }[];
   /** Images that could not be read. */
   readonly skipped: Extracted['skipped'];
-  /** Of the trained network's features, L2-normalised. */
+  /** Of the trained network's features, L2-normalized. */
   readonly clustering: Clustering;
   /** Number of every row's image in the source. */
   readonly indices: Int32Array;
-  /** Images of every cluster, nearest to its centre first: rows. */
+  /** Images of every cluster, nearest to its center first: rows. */
   readonly members: readonly Int32Array[];
   /** By contender; absent without classes. */
   readonly scored?: Readonly<Record<ContenderName, ScoredClusters>>;
@@ -110,12 +110,12 @@ function score(labels: Int32Array, assignments: Int32Array): ScoredClusters {
   return { scores, intervals: intervals as Record<ClusterScoreName, Interval> };
 }
 
-/** Rows of every cluster by distance to its centre. */
-function nearestFirst({ values, dim }: FeatureRows, { assignments, centres, k }: Clustering): Int32Array[] {
+/** Rows of every cluster by distance to its center. */
+function nearestFirst({ values, dim }: FeatureRows, { assignments, centers, k }: Clustering): Int32Array[] {
   const members = Array.from({ length: k }, (): { row: number; distance: number }[] => []);
   assignments.forEach((cluster, row) => {
     let distance = 0;
-    for (let d = 0; d < dim; d++) distance += (values[row * dim + d]! - centres[cluster * dim + d]!) ** 2;
+    for (let d = 0; d < dim; d++) distance += (values[row * dim + d]! - centers[cluster * dim + d]!) ** 2;
     members[cluster]?.push({ row, distance });
   });
   return members.map((list) =>

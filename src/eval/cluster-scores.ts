@@ -1,5 +1,5 @@
 /**
- * How well clusters agree with classes: normalised mutual information, adjusted Rand index, accuracy under the best one-to-one
+ * How well clusters agree with classes: normalized mutual information, adjusted Rand index, accuracy under the best one-to-one
  * pairing (Hungarian), purity. The official code has no clustering; the definitions, degenerate cases included, are
  * scikit-learn's.
  */

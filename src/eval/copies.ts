@@ -6,16 +6,16 @@
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { averagePrecision, meanDefined } from './average-precision.ts';
 import { countFiniteRows } from './finite-rows.ts';
-import { type FeatureRows, l2NormalizedRows, type Neighbours, nearestNeighbours } from './knn.ts';
+import { type FeatureRows, l2NormalizedRows, type Neighbors, nearestNeighbors } from './knn.ts';
 
-/** Under the generalised mean no value is smaller, so that all have a fourth root. */
+/** Under the generalized mean no value is smaller, so that all have a fourth root. */
 const GEM_FLOOR = 1e-6;
 
 /** Places that are looked at. */
 const PLACES = 20;
 
 /**
- * `[CLS, GeM]`: the class token beside the generalised mean of the patch tokens with p = 4, `(mean of max(x, 1e-6)^4)^(1/4)`
+ * `[CLS, GeM]`: the class token beside the generalized mean of the patch tokens with p = 4, `(mean of max(x, 1e-6)^4)^(1/4)`
  * (`extract_features`).
  *
  * @param tokens last layer after its norm, class token first: [images, tokensPerImage, dim]
@@ -58,10 +58,10 @@ export async function rankCopies(
   queries: FeatureRows,
   places = PLACES,
   engineOptions: EngineOptions = {},
-): Promise<Neighbours> {
+): Promise<Neighbors> {
   const rows = countFiniteRows(database, 'the database descriptors');
   countFiniteRows(queries, 'the query descriptors');
-  return nearestNeighbours(engine, l2NormalizedRows(database), l2NormalizedRows(queries), {
+  return nearestNeighbors(engine, l2NormalizedRows(database), l2NormalizedRows(queries), {
     k: Math.min(places, rows),
     engineOptions,
   });
@@ -101,7 +101,7 @@ export function copydaysPositives({ name, files }: CopyBlock, originals: readonl
  * @returns [queries]
  */
 export function copyAveragePrecision(
-  { queries, k, rows }: Neighbours,
+  { queries, k, rows }: Neighbors,
   positives: readonly (readonly number[])[],
 ): Float64Array {
   if (positives.length !== queries) {

@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { flip } from '../image/flip.ts';
 import type { Image } from '../image/image.ts';
 import { thumbnailRow } from './image-look.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbours } from './knn.ts';
+import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from './knn.ts';
 
 /** Neighbors of each image, of each kind. */
 const NEIGHBORS = 8;
@@ -29,7 +29,7 @@ export async function copyCandidates(
   const k = Math.min(NEIGHBORS, count - 1);
   const proposed = new Set<number>();
   const propose = async (bank: FeatureRows, queries: FeatureRows, leaveOneOut: boolean): Promise<void> => {
-    const found = await nearestNeighbours(engine, bank, queries, { k, leaveOneOut });
+    const found = await nearestNeighbors(engine, bank, queries, { k, leaveOneOut });
     for (let query = 0; query < count; query++) {
       for (let i = 0; i < k; i++) {
         const other = found.rows[query * k + i]!;

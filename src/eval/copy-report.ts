@@ -1,6 +1,6 @@
 /**
  * Copy detection (official `eval_copy_detection.py`): altered images look for their originals among distractors. Images are
- * squashed to squares larger than those of training, described by class token and generalised mean of the patch tokens, and
+ * squashed to squares larger than those of training, described by class token and generalized mean of the patch tokens, and
  * whitened with what other images teach. On anyone's images the alterations are made here.
  */
 import type { Source } from '../data/source.ts';
@@ -19,7 +19,7 @@ import {
   type SkippedImages,
 } from './describe-images.ts';
 import { describedContenders, whiteningDim } from './described-contenders.ts';
-import type { FeatureRows, Neighbours } from './knn.ts';
+import type { FeatureRows, Neighbors } from './knn.ts';
 
 export type CopyContender = Exclude<ContenderName, 'pca'>;
 
@@ -106,7 +106,7 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
     asked.positives(index).flatMap((original) => rowOf.get(original) ?? []),
   );
   const scored: [CopyContender, CopyScores][] = [];
-  let found: Neighbours | undefined;
+  let found: Neighbors | undefined;
   const sets = second === undefined ? [first, altered] : [first, second, altered];
   for (const { name, sets: rows } of await describedContenders(engine, sets, {
     whitening: learned,
@@ -203,7 +203,7 @@ function scoreBlocks(
 }
 
 function examplesOf(
-  { k, rows }: Neighbours,
+  { k, rows }: Neighbors,
   altered: DescribedImages,
   positives: readonly (readonly number[])[],
   originals: DescribedImages,

@@ -11,7 +11,7 @@ const DATABASE_BLOCK = 16384;
 const HELD = 2 ** 24;
 
 /**
- * Calls `visit` with the similarities of every query in order. Rows are L2-normalised here; a zero row has similarity 0.
+ * Calls `visit` with the similarities of every query in order. Rows are L2-normalized here; a zero row has similarity 0.
  *
  * @param visit gets [database] similarities, which are only valid during the call, and the query's row
  * @throws RangeError on values that are not finite or rows of different widths

@@ -15,7 +15,7 @@ import { onlyLabel } from './object-labels.ts';
 const BOUNDARY_TOLERANCE = 0.008;
 
 /**
- * Boundary pixels: those whose right, lower or lower right neighbour differs; the last row looks only to the right, the last
+ * Boundary pixels: those whose right, lower or lower right neighbor differs; the last row looks only to the right, the last
  * column only down.
  *
  * @returns 0 or 1 for each pixel, [height, width]

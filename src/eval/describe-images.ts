@@ -44,7 +44,7 @@ export interface DescribeOptions {
 export interface DescribedImages {
   /** By name of the weights. */
   readonly descriptors: ReadonlyMap<string, FeatureRows>;
-  /** The views squashed to at most 32 x 32, normalised. */
+  /** The views squashed to at most 32 x 32, normalized. */
   readonly pixels: FeatureRows;
   /** Number of every row's image. */
   readonly indices: Int32Array;
@@ -166,7 +166,7 @@ export function multiScaleDescriptor(backbone: FrozenBackbone): Descriptor {
   };
 }
 
-/** Class token and generalised mean of the patch tokens (official copy detection); the pooled feature of a convnet. */
+/** Class token and generalized mean of the patch tokens (official copy detection); the pooled feature of a convnet. */
 export function copyDescriptor(backbone: FrozenBackbone): Descriptor {
   if (backbone.config.kind !== 'vit') return featureDescriptor(backbone);
   const { dim, patchSize } = backbone.config;

@@ -14,7 +14,7 @@ import { meanFeatures } from './views.ts';
 export interface Extracted {
   /** [images, D] for each name of the given weights. */
   readonly features: ReadonlyMap<string, Float32Array>;
-  /** The pixels themselves, normalised, at most 32 x 32: [images, pixelDim]. */
+  /** The pixels themselves, normalized, at most 32 x 32: [images, pixelDim]. */
   readonly pixels: Float32Array;
   readonly pixelDim: number;
   /** Class of each image, -1 where it has none. */

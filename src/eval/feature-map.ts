@@ -19,7 +19,7 @@ export type MappedNetwork = 'trained' | 'untrained';
 export interface PlaneMap {
   /** [images, 2] */
   readonly positions: Float64Array;
-  /** Percent of images whose class most of their nearest neighbours in the plane have; absent without classes. */
+  /** Percent of images whose class most of their nearest neighbors in the plane have; absent without classes. */
   readonly accuracy?: { readonly value: number; readonly interval: Interval };
 }
 
@@ -60,8 +60,8 @@ export interface FeatureMapOptions {
   readonly onProgress?: (what: string, done: number, total: number) => void;
 }
 
-/** Neighbours in the plane that vote. */
-export const MAP_NEIGHBOURS = 10;
+/** Neighbors in the plane that vote. */
+export const MAP_NEIGHBORS = 10;
 /** Numbers of clusters that are tried where colors are wanted and there are no classes. */
 const CLUSTERS = [2, 3, 4, 5, 6, 8, 10];
 
@@ -153,7 +153,7 @@ function score(
   const hits = mapHits(
     places,
     Int32Array.from(rows, (row) => labels[row]!),
-    MAP_NEIGHBOURS,
+    MAP_NEIGHBORS,
   );
   const [interval = { low: Number.NaN, high: Number.NaN }] = shareIntervals([hits], 100);
   return { value: hits.reduce((a, b) => a + b, 0) / hits.length, interval };
@@ -165,12 +165,12 @@ function score(
  *
  * @param positions [points, 2]
  */
-export function mapAccuracy(positions: Float64Array, labels: ArrayLike<number>, k = MAP_NEIGHBOURS): number {
+export function mapAccuracy(positions: Float64Array, labels: ArrayLike<number>, k = MAP_NEIGHBORS): number {
   const hits = mapHits(positions, labels, k);
   return hits.reduce((a, b) => a + b, 0) / Math.max(1, hits.length);
 }
 
-/** 100 for each point whose neighbours tell its class, 0 for the others. */
+/** 100 for each point whose neighbors tell its class, 0 for the others. */
 function mapHits(positions: Float64Array, labels: ArrayLike<number>, k: number): number[] {
   const count = labels.length;
   const kept = Math.min(k, count - 1);

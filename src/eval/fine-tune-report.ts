@@ -8,8 +8,8 @@ import { matchClasses, requireLabels } from './contenders.ts';
 import { FineTuner } from './fine-tune.ts';
 import type { FineTuned, FineTuneOptions, ImageSet } from './fine-tune-options.ts';
 import type { Weights } from './frozen-backbone.ts';
-import { splitByClass } from './labelled-features.ts';
-import { HELD_BACK } from './labelled-images.ts';
+import { splitByClass } from './labeled-features.ts';
+import { HELD_BACK } from './labeled-images.ts';
 import { type Accuracies, accuracies } from './linear-report.ts';
 
 export interface FineTuneReportOptions extends Omit<FineTuneOptions, 'train' | 'test' | 'classes'> {

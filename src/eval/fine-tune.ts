@@ -1,9 +1,9 @@
 /**
  * Fine-tuning: the whole network learns to classify, from given weights, with a linear head (the paper's transfer results,
  * which follow DeiT's recipe). AdamW, cosine with warm-up, label smoothing, drop path, layer-wise learning-rate decay, random
- * resized crops and mirroring; without the mixing and colour augmentations of DeiT, which want hundreds of epochs.
+ * resized crops and mirroring; without the mixing and color augmentations of DeiT, which want hundreds of epochs.
  *
- * Batch norm normalises by the batch and moves its running statistics, as in training; tests use those.
+ * Batch norm normalizes by the batch and moves its running statistics, as in training; tests use those.
  */
 import { classifier, classLogits } from '../method/classifier.ts';
 import type { BackboneConfig } from '../model/backbone.ts';

@@ -36,7 +36,7 @@ export function untrainedWeights(backbone: BackboneConfig, size: number, seed: n
 
 /** Images of one size, as a network takes them. */
 export interface PixelBatch {
-  /** Normalised, [images, C, height, width]. */
+  /** Normalized, [images, C, height, width]. */
   readonly pixels: Float32Array;
   readonly height: number;
   readonly width: number;
@@ -95,8 +95,8 @@ export class FrozenBackbone {
   }
 
   /**
-   * @param pixels normalised images, [images, C, size, size]
-   * @returns [images, D], not normalised
+   * @param pixels normalized images, [images, C, size, size]
+   * @returns [images, D], not normalized
    */
   async features(weights: Weights, pixels: Float32Array): Promise<Float32Array> {
     const square = { pixels, height: this.size, width: this.size };
@@ -124,7 +124,7 @@ export class FrozenBackbone {
   /**
    * Where each head of the last layer looks: the class token's of a ViT, those that pool a convolutional net's maps.
    *
-   * @param images normalised, [images, C, size, size], or of another size that holds whole patches
+   * @param images normalized, [images, C, size, size], or of another size that holds whole patches
    * @returns [images, heads, patches], the patches row by row; what a row lacks to 1 is the class token's own
    */
   async attention(weights: Weights, images: Float32Array | PixelBatch): Promise<Float32Array> {

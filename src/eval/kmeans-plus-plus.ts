@@ -1,6 +1,6 @@
 /**
- * Seeds for k-means by greedy k-means++ (Arthur and Vassilvitskii 2007, sections 2.2 and 5): each next centre is a row drawn
- * with probability proportional to its squared distance to the nearest centre so far; of a few such candidates the one that
+ * Seeds for k-means by greedy k-means++ (Arthur and Vassilvitskii 2007, sections 2.2 and 5): each next center is a row drawn
+ * with probability proportional to its squared distance to the nearest center so far; of a few such candidates the one that
  * leaves the smallest sum of those distances is taken, 2 + log k of them as in scikit-learn.
  */
 import type { Random } from '../random/random.ts';
@@ -17,11 +17,11 @@ export async function kMeansPlusPlus(
 ): Promise<Float64Array> {
   const { count, rows } = products;
   const { values, dim } = rows;
-  const centres = new Float64Array(k * dim);
+  const centers = new Float64Array(k * dim);
   const row = (index: number): Float32Array => values.subarray(index * dim, (index + 1) * dim);
   const first = random.integer(count);
-  centres.set(row(first));
-  let nearest = await products.squaredDistances(centres.slice(0, dim));
+  centers.set(row(first));
+  let nearest = await products.squaredDistances(centers.slice(0, dim));
   const candidates = 2 + Math.floor(Math.log(k));
   const points = new Float64Array(candidates * dim);
   for (let i = 1; i < k; i++) {
@@ -35,9 +35,9 @@ export async function kMeansPlusPlus(
       if (potential < best.potential) best = { potential, at: j };
     }
     nearest = nearest.map((distance, r) => Math.min(distance, distances[best.at * count + r]!));
-    centres.set(row(chosen[best.at]!), i * dim);
+    centers.set(row(chosen[best.at]!), i * dim);
   }
-  return centres;
+  return centers;
 }
 
 /** Indices drawn with probability proportional to their weights; uniformly where all weights are 0. */

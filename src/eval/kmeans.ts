@@ -9,7 +9,7 @@ import { ClusterMeans } from './cluster-means.ts';
 import { countFiniteRows, countRows } from './finite-rows.ts';
 import { kMeansPlusPlus } from './kmeans-plus-plus.ts';
 import type { FeatureRows } from './knn.ts';
-import { nearestCentres } from './nearest-centres.ts';
+import { nearestCenters } from './nearest-centers.ts';
 import { RowProducts } from './row-products.ts';
 import { squaredDistance } from './squared-distance.ts';
 
@@ -21,11 +21,11 @@ export interface KMeansOptions {
   /** Names the random numbers of the seeds. Default 0. */
   readonly seed?: number;
   /** Start here instead, [k, dim]: one run without random numbers. */
-  readonly initialCentres?: ArrayLike<number>;
+  readonly initialCenters?: ArrayLike<number>;
   /** Default 300. */
   readonly maxIterations?: number;
   /**
-   * Stop when the squared shift of all centres together is at most this times the mean variance of a column. 0 goes on until
+   * Stop when the squared shift of all centers together is at most this times the mean variance of a column. 0 goes on until
    * assignments stop changing. Default 1e-4.
    */
   readonly tolerance?: number;
@@ -35,11 +35,11 @@ export interface KMeansOptions {
 export interface Clustering {
   readonly k: number;
   readonly dim: number;
-  /** Cluster of every row: that of the nearest centre. [rows] */
+  /** Cluster of every row: that of the nearest center. [rows] */
   readonly assignments: Int32Array;
   /** [k, dim] */
-  readonly centres: Float64Array;
-  /** Sum of the squared distances of the rows to their centres. */
+  readonly centers: Float64Array;
+  /** Sum of the squared distances of the rows to their centers. */
   readonly inertia: number;
   /** Assignment passes, the one that found nothing to change included. */
   readonly iterations: number;
@@ -48,14 +48,14 @@ export interface Clustering {
 }
 
 /**
- * Clusters rows by Euclidean distance; L2-normalise features first to cluster them by their cosine.
+ * Clusters rows by Euclidean distance; L2-normalize features first to cluster them by their cosine.
  *
  *     const { assignments } = await kMeans(ortNode, l2NormalizedRows(features), { k: 10 });
  *
- * @throws RangeError when there are fewer than k rows, a value is not finite, or the initial centres have another size
+ * @throws RangeError when there are fewer than k rows, a value is not finite, or the initial centers have another size
  */
 export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansOptions): Promise<Clustering> {
-  const { k, restarts = 3, seed = 0, initialCentres, engineOptions } = options;
+  const { k, restarts = 3, seed = 0, initialCenters, engineOptions } = options;
   const what = 'the features to cluster';
   const count = countRows(rows, what);
   if (!Number.isInteger(k) || k < 1 || k > count) {
@@ -63,9 +63,9 @@ export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansO
       `${count} rows cannot be put into ${k} clusters: choose a whole number from 1 to ${count}`,
     );
   }
-  if (initialCentres !== undefined && initialCentres.length !== k * rows.dim) {
+  if (initialCenters !== undefined && initialCenters.length !== k * rows.dim) {
     throw new RangeError(
-      `${initialCentres.length} numbers are not ${k} centres of ${rows.dim}: give k rows as wide as the features`,
+      `${initialCenters.length} numbers are not ${k} centers of ${rows.dim}: give k rows as wide as the features`,
     );
   }
   if (!Number.isInteger(restarts) || restarts < 1) {
@@ -75,12 +75,12 @@ export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansO
   // A length tells as much of a row as all its values.
   if (!products.norms.every(Number.isFinite)) countFiniteRows(rows, what);
   try {
-    if (initialCentres !== undefined)
-      return await lloyd(products, Float64Array.from(initialCentres), options);
+    if (initialCenters !== undefined)
+      return await lloyd(products, Float64Array.from(initialCenters), options);
     let best: Clustering | undefined;
     for (let run = 0; run < restarts; run++) {
-      const centres = await kMeansPlusPlus(products, k, new Random(seed, 'kmeans', run));
-      const found = await lloyd(products, centres, options);
+      const centers = await kMeansPlusPlus(products, k, new Random(seed, 'kmeans', run));
+      const found = await lloyd(products, centers, options);
       if (best === undefined || found.inertia < best.inertia) best = found;
     }
     if (best === undefined) throw new Error('unreachable: there is at least one run');
@@ -90,7 +90,7 @@ export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansO
   }
 }
 
-/** Lloyd's iterations: assign every row to its nearest centre, move every centre to the mean of its rows, and again. */
+/** Lloyd's iterations: assign every row to its nearest center, move every center to the mean of its rows, and again. */
 async function lloyd(
   products: RowProducts,
   initial: Float64Array,
@@ -106,25 +106,25 @@ async function lloyd(
   let inertia = 0;
   const addInertia = (nearest: Int32Array, from: number, to: number): void => {
     for (let row = from; row < to; row++)
-      inertia += squaredDistance(values, row * dim, centres, nearest[row]! * dim, dim);
+      inertia += squaredDistance(values, row * dim, centers, nearest[row]! * dim, dim);
   };
-  let centres = initial;
-  let assignments = await nearestCentres(products, centres, assign);
+  let centers = initial;
+  let assignments = await nearestCenters(products, centers, assign);
   let iterations = 1;
   while (changed > 0) {
-    const moved = means.centres(centres);
-    const shift = squaredDistance(moved, 0, centres, 0, centres.length);
-    centres = moved;
+    const moved = means.centers(centers);
+    const shift = squaredDistance(moved, 0, centers, 0, centers.length);
+    centers = moved;
     const converged = shift <= limit;
     if (converged || iterations >= maxIterations) {
       // Where rows belong after the last move.
-      assignments = await nearestCentres(products, centres, addInertia);
-      return { k, dim, assignments, centres, inertia, iterations, converged };
+      assignments = await nearestCenters(products, centers, addInertia);
+      return { k, dim, assignments, centers, inertia, iterations, converged };
     }
     changed = 0;
-    assignments = await nearestCentres(products, centres, assign);
+    assignments = await nearestCenters(products, centers, assign);
     iterations++;
   }
   addInertia(assignments, 0, products.count);
-  return { k, dim, assignments, centres, inertia, iterations, converged: true };
+  return { k, dim, assignments, centers, inertia, iterations, converged: true };
 }

@@ -54,7 +54,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
     );
   const scored: [ContenderName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
   for (const { name, sets: rows } of contenders) {
-    onProgress?.(`neighbours, ${name}`, 0, queryLabels.length);
+    onProgress?.(`neighbors, ${name}`, 0, queryLabels.length);
     const [bank, queries = bank] = rows;
     const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
       ks: usable,

@@ -1,11 +1,11 @@
 /**
- * Weighted k-nearest-neighbour classification of frozen features, DINO's first evaluation (official `eval_knn.py`): each
+ * Weighted k-nearest-neighbor classification of frozen features, DINO's first evaluation (official `eval_knn.py`): each
  * of the k training images most similar by cosine votes `exp(similarity / T)` for its class; classes are ranked by votes,
  * equal ones by the lower class index.
  *
- * Finding neighbours is the heavy half and does not depend on k, T or the classes; it runs in an engine, over blocks of
+ * Finding neighbors is the heavy half and does not depend on k, T or the classes; it runs in an engine, over blocks of
  * queries and of the bank, so that memory stays bounded whatever their sizes. Voting is plain arithmetic. Leaving one
- * out is asked for when neighbours are searched: the bank is then searched with its own rows.
+ * out is asked for when neighbors are searched: the bank is then searched with its own rows.
  */
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { compile, gemm, input, topK } from '../graph/index.ts';
@@ -19,7 +19,7 @@ export interface FeatureRows {
 }
 
 /** The nearest bank rows of every query, most similar first. */
-export interface Neighbours {
+export interface Neighbors {
   readonly queries: number;
   readonly k: number;
   /** Rows of the bank. [queries, k] */
@@ -28,8 +28,8 @@ export interface Neighbours {
   readonly similarities: Float32Array;
 }
 
-export interface NeighbourOptions {
-  /** How many neighbours; the largest k that will be voted with. */
+export interface NeighborOptions {
+  /** How many neighbors; the largest k that will be voted with. */
   readonly k: number;
   /** Query i is row i of the bank and must not find itself (leave-one-out). */
   readonly leaveOneOut?: boolean;
@@ -59,16 +59,16 @@ export function l2NormalizedRows({ values, dim }: FeatureRows): FeatureRows {
 /**
  * Finds the k most similar bank rows of every query.
  *
- * @param bank L2-normalised rows
- * @param queries L2-normalised rows of the same width
+ * @param bank L2-normalized rows
+ * @param queries L2-normalized rows of the same width
  * @throws RangeError when the bank has fewer than k rows (other than the query), the widths differ, or a value is NaN or infinite
  */
-export async function nearestNeighbours(
+export async function nearestNeighbors(
   engine: Engine,
   bank: FeatureRows,
   queries: FeatureRows,
-  options: NeighbourOptions,
-): Promise<Neighbours> {
+  options: NeighborOptions,
+): Promise<Neighbors> {
   const { k, leaveOneOut = false, queryBlock = QUERY_BLOCK, bankBlock = BANK_BLOCK, engineOptions } = options;
   const { dim } = bank;
   if (queries.dim !== dim) {
@@ -81,7 +81,7 @@ export async function nearestNeighbours(
   const wanted = leaveOneOut ? k + 1 : k;
   if (!Number.isInteger(k) || k < 1 || wanted > bankRows) {
     throw new RangeError(
-      `${k} neighbours cannot be found in a bank of ${bankRows} rows${leaveOneOut ? ' with one left out' : ''}: choose a smaller k`,
+      `${k} neighbors cannot be found in a bank of ${bankRows} rows${leaveOneOut ? ' with one left out' : ''}: choose a smaller k`,
     );
   }
   if (leaveOneOut && count !== bankRows) {
@@ -178,7 +178,7 @@ class CandidateLists {
   }
 
   /** The k best of each query; `withoutSelf` leaves out row i of query i, or the last where it is not among them. */
-  take(k: number, withoutSelf: boolean): Neighbours {
+  take(k: number, withoutSelf: boolean): Neighbors {
     const queries = this.#counts.length;
     if (!withoutSelf) return { queries, k, rows: this.#rows, similarities: this.#similarities };
     const rows = new Int32Array(queries * k);
@@ -195,25 +195,25 @@ class CandidateLists {
 }
 
 export interface VoteOptions {
-  /** How many of the neighbours vote. */
+  /** How many of the neighbors vote. */
   readonly k: number;
   readonly temperature: number;
   readonly classes: number;
 }
 
 /**
- * Votes of the nearest neighbours for their classes.
+ * Votes of the nearest neighbors for their classes.
  *
  * @param labels class of every bank row, 0 .. classes - 1
  * @returns [queries, classes]
  */
 export function knnVotes(
-  { queries, k: found, rows, similarities }: Neighbours,
+  { queries, k: found, rows, similarities }: Neighbors,
   labels: ArrayLike<number>,
   { k, temperature, classes }: VoteOptions,
 ): Float32Array {
   if (k > found)
-    throw new RangeError(`${found} neighbours were searched and ${k} shall vote: search for more`);
+    throw new RangeError(`${found} neighbors were searched and ${k} shall vote: search for more`);
   const votes = new Float32Array(queries * classes);
   for (let query = 0; query < queries; query++) {
     for (let i = query * found; i < query * found + k; i++) {
@@ -298,12 +298,12 @@ export async function knn(
     readonly leaveOneOut?: boolean;
   },
 ): Promise<KnnResult[]> {
-  const neighbours = await nearestNeighbours(engine, l2NormalizedRows(bank), l2NormalizedRows(queries), {
+  const neighbors = await nearestNeighbors(engine, l2NormalizedRows(bank), l2NormalizedRows(queries), {
     k: Math.max(...ks),
     leaveOneOut,
   });
   return ks.map((k) => {
-    const ranking = rankClasses(knnVotes(neighbours, bankLabels, { k, temperature, classes }), classes);
+    const ranking = rankClasses(knnVotes(neighbors, bankLabels, { k, temperature, classes }), classes);
     return {
       k,
       top1: topAccuracy(ranking, classes, queryLabels, 1),

@@ -15,7 +15,7 @@ import { hardMask, oneHotMasks, type SoftMasks } from './soft-masks.ts';
 
 /** The patch tokens of one frame, of the last block, without the class token. */
 export interface FrameTokens extends FrameGrid {
-  /** [rows * columns, dim], the patches row by row; not normalised */
+  /** [rows * columns, dim], the patches row by row; not normalized */
   readonly tokens: Float32Array;
 }
 
@@ -25,7 +25,7 @@ export interface PropagationOptions {
   /** How many frames before the current one are sources, besides the first. Default 7. */
   readonly lastFrames?: number;
   /** How many patches away a source may be; 0 for no limit. Default 12. */
-  readonly neighbourhood?: number;
+  readonly neighborhood?: number;
   /** How many sources a patch has. Default 5. */
   readonly topk?: number;
   /** Default 0.1. */
@@ -62,7 +62,7 @@ export async function* propagateLabels(
 ): AsyncGenerator<PropagatedFrame> {
   const {
     lastFrames = 7,
-    neighbourhood = 12,
+    neighborhood = 12,
     topk = 5,
     temperature = 0.1,
     patchSize,
@@ -81,7 +81,7 @@ export async function* propagateLabels(
       if (first === undefined || affinity === undefined) {
         const { rows, columns, dim } = given;
         affinity = new PatchAffinity(engine, given, {
-          neighbourhood,
+          neighborhood,
           topk,
           temperature,
           sources: lastFrames + 1,

@@ -1,5 +1,5 @@
 /**
- * L-BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.5): minimises a smooth function from its values and gradients.
+ * L-BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.5): minimizes a smooth function from its values and gradients.
  * The step length is found by bisection for the weak Wolfe conditions (Lewis and Overton 2013), which keep the curvature
  * of every pair positive. Values that come from float32 arithmetic are noisy near the minimum, so a rise within that noise
  * counts as no rise.

@@ -6,15 +6,15 @@
 import type { Engine } from '../engine/engine.ts';
 import { Random } from '../random/random.ts';
 import type { FeatureRows } from './knn.ts';
-import { checkSets, chosenRows, type LabelledFeatures, splitByClass } from './labelled-features.ts';
+import { checkSets, chosenRows, type LabeledFeatures, splitByClass } from './labeled-features.ts';
 import { BATCH_SIZE, linearRate } from './linear-evaluation.ts';
 import { LinearProbe } from './linear-probe.ts';
 import { bestRate, type LinearResult, SWEPT_RATES, type SweepOptions, tested } from './linear-sweep.ts';
 
 /** Features of one kind, of images as evaluations see them. */
 export interface PlainSets {
-  readonly train: LabelledFeatures;
-  readonly test: LabelledFeatures;
+  readonly train: LabeledFeatures;
+  readonly test: LabeledFeatures;
 }
 
 export interface AugmentedOptions extends Omit<SweepOptions, 'initial' | 'epochs'> {

@@ -6,7 +6,7 @@
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { Random } from '../random/random.ts';
 import type { ClassificationScores } from './classification-scores.ts';
-import { checkSets, type LabelledFeatures } from './labelled-features.ts';
+import { checkSets, type LabeledFeatures } from './labeled-features.ts';
 import { LinearProbe, type LinearWeights } from './linear-probe.ts';
 
 export interface LinearOptions {
@@ -51,7 +51,7 @@ export interface TrainedEpoch {
  */
 export async function* trainLinear(
   engine: Engine,
-  train: LabelledFeatures,
+  train: LabeledFeatures,
   learningRates: readonly number[],
   options: LinearOptions,
   rows: Uint32Array = Uint32Array.from({ length: train.labels.length }, (_, i) => i),
@@ -98,8 +98,8 @@ export interface LinearEpoch {
  */
 export async function* linearEpochs(
   engine: Engine,
-  train: LabelledFeatures,
-  test: LabelledFeatures,
+  train: LabeledFeatures,
+  test: LabeledFeatures,
   learningRate: number,
   options: LinearOptions,
 ): AsyncGenerator<LinearEpoch> {

@@ -1,4 +1,4 @@
-/** A linear classifier that was trained elsewhere, on the features of a network: accuracy on labelled images, no training. */
+/** A linear classifier that was trained elsewhere, on the features of a network: accuracy on labeled images, no training. */
 import type { Source } from '../data/source.ts';
 import { labeledPart } from '../data/subset.ts';
 import type { LinearHead } from '../weights/linear-head.ts';

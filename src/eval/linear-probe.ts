@@ -26,7 +26,7 @@ import {
 import { Random } from '../random/random.ts';
 import { type ClassificationScores, ScoreSheet } from './classification-scores.ts';
 import type { FeatureRows } from './knn.ts';
-import type { LabelledFeatures } from './labelled-features.ts';
+import type { LabeledFeatures } from './labeled-features.ts';
 
 export interface LinearWeights {
   /** [classes, dim] */
@@ -114,7 +114,7 @@ export class LinearProbe {
    * @returns loss of each classifier before the step
    */
   async step(
-    { features, labels }: LabelledFeatures,
+    { features, labels }: LabeledFeatures,
     rows: ArrayLike<number>,
     rates: ArrayLike<number>,
   ): Promise<Float32Array> {
@@ -141,7 +141,7 @@ export class LinearProbe {
    *
    * @returns mean over batches of the loss of each classifier
    */
-  async epoch(data: LabelledFeatures, order: Uint32Array, rates: ArrayLike<number>): Promise<Float64Array> {
+  async epoch(data: LabeledFeatures, order: Uint32Array, rates: ArrayLike<number>): Promise<Float64Array> {
     const means = new Float64Array(this.probes);
     const batches = Math.ceil(order.length / this.#batchSize);
     for (let start = 0; start < order.length; start += this.#batchSize) {
@@ -178,7 +178,7 @@ export class LinearProbe {
    * @param batchSize of the loss; does not change the accuracies
    * @returns the scores of each classifier
    */
-  async scores(data: LabelledFeatures, batchSize = this.#batchSize): Promise<ClassificationScores[]> {
+  async scores(data: LabeledFeatures, batchSize = this.#batchSize): Promise<ClassificationScores[]> {
     const sheets = Array.from({ length: this.probes }, () => new ScoreSheet(this.classes, batchSize));
     for await (const { start, rows, values } of this.logits(data.features)) {
       for (let row = 0; row < rows; row++) {

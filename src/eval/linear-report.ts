@@ -7,13 +7,13 @@ import { type Interval, shareIntervals } from './bootstrap.ts';
 import type { ClassificationScores } from './classification-scores.ts';
 import { type ContenderName, contenderNames, featureSets } from './contenders.ts';
 import { extractFeatures } from './extract.ts';
-import { type LabelledImages, type LabelledImagesOptions, labelledImages } from './labelled-images.ts';
+import { type LabeledImages, type LabeledImagesOptions, labeledImages } from './labeled-images.ts';
 import { augmentedLinearEvaluation } from './linear-augmented.ts';
 import { EPOCHS } from './linear-evaluation.ts';
 import { type LinearResult, linearEvaluation } from './linear-sweep.ts';
 import { randomView } from './random-view.ts';
 
-export interface LinearReportOptions extends LabelledImagesOptions {
+export interface LinearReportOptions extends LabeledImagesOptions {
   /** Learning rates to try, before they are multiplied by batch / 256. */
   readonly rates?: readonly number[];
   /** Default 100. */
@@ -42,7 +42,7 @@ export interface LinearReport {
   readonly testImages: number;
   /** True where the test images were held back from the training set. */
   readonly heldBack: boolean;
-  readonly skipped: LabelledImages['skipped'];
+  readonly skipped: LabeledImages['skipped'];
 }
 
 /**
@@ -50,7 +50,7 @@ export interface LinearReport {
  * @throws Error if there are fewer than two classes, a class of the test set is unknown, or a feature is not finite
  */
 export async function linearReport(options: LinearReportOptions): Promise<LinearReport> {
-  const images = await labelledImages('a linear classifier', options);
+  const images = await labeledImages('a linear classifier', options);
   const { classes, kinds } = images;
   const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
   const scores = contenderNames.map((name) => [name, accuracies(results[name].test)]);
@@ -88,7 +88,7 @@ function training({ rates, batchSize, seed }: LinearReportOptions) {
 
 async function fast(
   options: LinearReportOptions,
-  { classes, kinds }: LabelledImages,
+  { classes, kinds }: LabeledImages,
 ): Promise<Record<ContenderName, LinearResult>> {
   const { engine, epochs = EPOCHS, onProgress } = options;
   const results: [ContenderName, LinearResult][] = [];
@@ -107,7 +107,7 @@ async function fast(
 
 function augmented(
   options: LinearReportOptions,
-  { classes, train: source, kinds, trainIndices, pca }: LabelledImages,
+  { classes, train: source, kinds, trainIndices, pca }: LabeledImages,
 ): Promise<Record<ContenderName, LinearResult>> {
   const { engine, backbone, trained, untrained, feature, seed = 0, onProgress } = options;
   const { epochs = EPOCHS } = options;

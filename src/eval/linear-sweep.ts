@@ -12,12 +12,12 @@ import {
   mostConfused,
 } from './classification-scores.ts';
 import {
-  checkLabelled,
+  checkLabeled,
   checkSets,
   chosenRows,
-  type LabelledFeatures,
+  type LabeledFeatures,
   splitByClass,
-} from './labelled-features.ts';
+} from './labeled-features.ts';
 import { BATCH_SIZE, EPOCHS, type LinearOptions, trainLinear } from './linear-evaluation.ts';
 import type { LinearWeights } from './linear-probe.ts';
 
@@ -46,7 +46,7 @@ export interface RateScores extends Pick<ClassificationScores, 'loss' | 'top1' |
  */
 export async function sweepRates(
   engine: Engine,
-  train: LabelledFeatures,
+  train: LabeledFeatures,
   options: SweepOptions,
 ): Promise<RateScores[]> {
   const {
@@ -56,7 +56,7 @@ export async function sweepRates(
     validationShare = 0.1,
     seed = 0,
   } = options;
-  checkLabelled('training', train, options.classes);
+  checkLabeled('training', train, options.classes);
   if (rates.length === 0) throw new RangeError('No learning rate is given to try: give one or more.');
   const { fit, held } = splitByClass(train.labels, validationShare, seed);
   let scores: ClassificationScores[] = [];
@@ -108,8 +108,8 @@ const CONFUSED_PAIRS = 20;
  */
 export async function linearEvaluation(
   engine: Engine,
-  train: LabelledFeatures,
-  test: LabelledFeatures,
+  train: LabeledFeatures,
+  test: LabeledFeatures,
   options: SweepOptions,
 ): Promise<LinearResult> {
   const { classes, epochs = EPOCHS, batchSize = BATCH_SIZE } = options;
@@ -130,7 +130,7 @@ export async function linearEvaluation(
 
 /** The scores of a classifier on the test set, and what it confuses. */
 export function tested(
-  { labels }: LabelledFeatures,
+  { labels }: LabeledFeatures,
   test: ClassificationScores,
   classes: number,
 ): Pick<LinearResult, 'test' | 'confusion' | 'mostConfused'> {

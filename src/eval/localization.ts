@@ -1,5 +1,5 @@
 /**
- * CorLoc, the score of unsupervised object discovery: an image counts as localised when the box around its mask overlaps
+ * CorLoc, the score of unsupervised object discovery: an image counts as localized when the box around its mask overlaps
  * the box of some object with an intersection over union of at least one half (Deselaers et al. 2010). The box
  * encloses the largest connected part of the mask, as Simeoni et al. 2021 ("LOST", their DINO-seg baseline) take it: parts
  * connect through edges, not corners. Not in the official DINO repository. Boxes here are half-open, [top, top + height).
@@ -77,7 +77,7 @@ export function isLocalized({ mask, boxes }: LocalizedImage, minIou = 0.5): bool
 }
 
 /**
- * Share of images that are localised, 0 .. 1; images without objects are left out.
+ * Share of images that are localized, 0 .. 1; images without objects are left out.
  *
  * @throws RangeError when no image has an object
  */
@@ -89,6 +89,6 @@ export function corLoc(images: Iterable<LocalizedImage>, minIou = 0.5): number {
     if (isLocalized(image, minIou)) hits++;
   }
   if (count === 0)
-    throw new RangeError('No image has an object box, so there is nothing to localise: give some boxes.');
+    throw new RangeError('No image has an object box, so there is nothing to localize: give some boxes.');
   return hits / count;
 }

@@ -1,7 +1,7 @@
 /**
  * Multinomial logistic regression with an L2 penalty: what scikit-learn's `make_pipeline(StandardScaler(),
- * LogisticRegression(C=1))` fits, and what the paper's low-shot evaluation uses. Every column is centred and scaled by the
- * samples that it learns from; biases are not penalised. In scikit-learn's terms the objective is
+ * LogisticRegression(C=1))` fits, and what the paper's low-shot evaluation uses. Every column is centered and scaled by the
+ * samples that it learns from; biases are not penalized. In scikit-learn's terms the objective is
  *
  *     mean over samples of -log softmax(W x + b)[class]  +  |W|^2 / (2 C samples)
  *
@@ -12,7 +12,7 @@
  */
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { add, compile, gemm, gradients, input, logSoftmax, mul, neg, sum } from '../graph/index.ts';
-import { checkLabelled, type LabelledFeatures } from './labelled-features.ts';
+import { checkLabeled, type LabeledFeatures } from './labeled-features.ts';
 import { type Evaluated, type LbfgsOptions, lbfgs } from './lbfgs.ts';
 import type { LinearWeights } from './linear-probe.ts';
 import { rowBlocks } from './row-blocks.ts';
@@ -23,7 +23,7 @@ export interface LogisticOptions extends LbfgsOptions {
   readonly c?: number;
 }
 
-/** A classifier of features as they were given, not standardised. */
+/** A classifier of features as they were given, not standardized. */
 export interface LogisticFit extends LinearWeights {
   /** Of the objective. */
   readonly value: number;
@@ -59,9 +59,9 @@ export class LogisticRegression {
    *
    * @throws RangeError on features that are not finite, labels out of range, or a C that is not above 0
    */
-  async fit(data: LabelledFeatures, options: LogisticOptions): Promise<LogisticFit> {
+  async fit(data: LabeledFeatures, options: LogisticOptions): Promise<LogisticFit> {
     const { classes } = options;
-    checkLabelled('training', data, classes);
+    checkLabeled('training', data, classes);
     const scales = columnScales(data.features.values, data.features.dim);
     const standard = standardized(data, scales);
     const objective = await this.objective(standard, options);
@@ -76,12 +76,12 @@ export class LogisticRegression {
    * @throws RangeError when C is not above 0
    */
   async objective(
-    { features, labels }: LabelledFeatures,
+    { features, labels }: LabeledFeatures,
     { classes, c = 1 }: LogisticOptions,
   ): Promise<(x: Float64Array) => Promise<Evaluated>> {
     if (!(c > 0 && Number.isFinite(c)))
       throw new RangeError(
-        `C is ${c}: give a number above 0, such as 1; smaller ones penalise weights more.`,
+        `C is ${c}: give a number above 0, such as 1; smaller ones penalize weights more.`,
       );
     const { dim } = features;
     const rows = labels.length;
@@ -159,9 +159,9 @@ export function columnScales(values: Float32Array, dim: number): ColumnScales {
 }
 
 function standardized(
-  { features, labels }: LabelledFeatures,
+  { features, labels }: LabeledFeatures,
   { mean, deviation }: ColumnScales,
-): LabelledFeatures {
+): LabeledFeatures {
   const { values, dim } = features;
   const scaled = new Float32Array(values.length);
   for (let start = 0; start < values.length; start += dim)

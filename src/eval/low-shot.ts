@@ -1,20 +1,20 @@
 /**
- * How many labels a user needs: logistic regression on frozen features from a few labelled images of each class, for several
+ * How many labels a user needs: logistic regression on frozen features from a few labeled images of each class, for several
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
 import { Random } from '../random/random.ts';
 import { bootstrapMeans, type Interval } from './bootstrap.ts';
 import { type ContenderName, contenderNames, contenderTitles } from './contenders.ts';
-import { chosenRows, type LabelledFeatures } from './labelled-features.ts';
-import { type LabelledImages, type LabelledImagesOptions, labelledImages } from './labelled-images.ts';
+import { chosenRows, type LabeledFeatures } from './labeled-features.ts';
+import { type LabeledImages, type LabeledImagesOptions, labeledImages } from './labeled-images.ts';
 import { LinearProbe } from './linear-probe.ts';
 import { LogisticRegression } from './logistic.ts';
 
 /** So many images of each class, or a share of each class (one image at least). */
 export type Budget = { readonly shots: number } | { readonly share: number };
 
-export interface LowShotOptions extends LabelledImagesOptions {
+export interface LowShotOptions extends LabeledImagesOptions {
   /** Default: 1, 2, 5, 10, 20, 50 of each class as far as there are so many, and all. */
   readonly budgets?: readonly Budget[];
   /** Draws of each budget. Default 5. */
@@ -26,7 +26,7 @@ export interface LowShotOptions extends LabelledImagesOptions {
 export interface LowShotScore {
   /** Percent correct, the mean over draws. */
   readonly top1: number;
-  /** Standard deviation over draws: which images were labelled. 0 for one draw. */
+  /** Standard deviation over draws: which images were labeled. 0 for one draw. */
   readonly spread: number;
   /** 95 % interval over the test images, of the mean over draws. */
   readonly interval: Interval;
@@ -37,7 +37,7 @@ export interface LowShotScore {
 export interface LowShotReport {
   readonly classes: readonly string[];
   /** From few labels to many. */
-  readonly budgets: readonly { readonly budget: Budget; readonly labelled: number; readonly draws: number }[];
+  readonly budgets: readonly { readonly budget: Budget; readonly labeled: number; readonly draws: number }[];
   /** A score for each budget. */
   readonly curves: Readonly<Record<ContenderName, readonly LowShotScore[]>>;
   /** Fits that ended before the gradient was small, of all. */
@@ -45,7 +45,7 @@ export interface LowShotReport {
   readonly trainImages: number;
   readonly testImages: number;
   readonly heldBack: boolean;
-  readonly skipped: LabelledImages['skipped'];
+  readonly skipped: LabeledImages['skipped'];
 }
 
 const SHOTS = [1, 2, 5, 10, 20, 50];
@@ -55,17 +55,17 @@ const SHOTS = [1, 2, 5, 10, 20, 50];
  */
 export async function lowShotReport(options: LowShotOptions): Promise<LowShotReport> {
   const { engine, train, draws = 5, c = 1, seed = 0, onProgress } = options;
-  const images = await labelledImages('logistic regression', options);
+  const images = await labeledImages('logistic regression', options);
   const { classes, kinds } = images;
   const { labels } = kinds.trained.train;
   const budgets = (options.budgets ?? usualBudgets(labels, classes.length))
     .map((budget) => {
       const drawn = Array.from({ length: isAll(budget) ? 1 : draws }, (_, draw) =>
-        labelledRows(labels, classes, budget, draw, seed, train.name),
+        labeledRows(labels, classes, budget, draw, seed, train.name),
       );
-      return { budget, labelled: drawn[0]?.length ?? 0, drawn };
+      return { budget, labeled: drawn[0]?.length ?? 0, drawn };
     })
-    .sort((a, b) => a.labelled - b.labelled);
+    .sort((a, b) => a.labeled - b.labeled);
   const total = contenderNames.length * budgets.reduce((sum, { drawn }) => sum + drawn.length, 0);
   let [done, unfinished] = [0, 0];
   const curves: [ContenderName, LowShotScore[]][] = [];
@@ -99,7 +99,7 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
   }
   return {
     classes,
-    budgets: budgets.map(({ budget, labelled, drawn }) => ({ budget, labelled, draws: drawn.length })),
+    budgets: budgets.map(({ budget, labeled, drawn }) => ({ budget, labeled, draws: drawn.length })),
     curves: Object.fromEntries(curves) as Record<ContenderName, LowShotScore[]>,
     unfinished,
     trainImages: labels.length,
@@ -121,7 +121,7 @@ function isAll(budget: Budget): boolean {
   return 'share' in budget && budget.share === 1;
 }
 
-function usualBudgets(labels: LabelledFeatures['labels'], classes: number): Budget[] {
+function usualBudgets(labels: LabeledFeatures['labels'], classes: number): Budget[] {
   const counts = new Array<number>(classes).fill(0);
   for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
   const smallest = Math.min(...counts);
@@ -133,8 +133,8 @@ function usualBudgets(labels: LabelledFeatures['labels'], classes: number): Budg
  *
  * @throws Error naming the class that has too few images
  */
-export function labelledRows(
-  labels: LabelledFeatures['labels'],
+export function labeledRows(
+  labels: LabeledFeatures['labels'],
   classes: readonly string[],
   budget: Budget,
   draw: number,
@@ -142,9 +142,9 @@ export function labelledRows(
   source: string,
 ): Uint32Array {
   if ('share' in budget && !(budget.share > 0 && budget.share <= 1))
-    throw new RangeError(`A share of ${budget.share} cannot be labelled: give one above 0, 1 at most.`);
+    throw new RangeError(`A share of ${budget.share} cannot be labeled: give one above 0, 1 at most.`);
   const byClass = classes.map((): number[] => []);
-  for (const row of new Random(seed, 'labelled images', draw).permutation(labels.length))
+  for (const row of new Random(seed, 'labeled images', draw).permutation(labels.length))
     byClass[labels[row]!]?.push(row);
   return Uint32Array.from(
     byClass.flatMap((rows, label) => {

@@ -3,7 +3,7 @@
  * for each object the best head's Jaccard index, the mean over objects; beside it the mask of the mean head, which needs no
  * choice, and CorLoc of the box around its largest part. Compared at the size the network sees.
  *
- * Beside the network stand what it must beat: itself untrained, a centred box of half the area, and the whole image.
+ * Beside the network stand what it must beat: itself untrained, a centered box of half the area, and the whole image.
  */
 
 import type { Image } from '../image/image.ts';
@@ -21,7 +21,7 @@ export type MaskContender = 'trained' | 'untrained' | 'box' | 'image';
 export const maskContenderTitles: Readonly<Record<MaskContender, string>> = {
   trained: 'trained network',
   untrained: 'the same, untrained',
-  box: 'a centred box of half the area',
+  box: 'a centered box of half the area',
   image: 'the whole image',
 };
 
@@ -136,7 +136,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
       scores: {
         trained: attentionScores(now, objects, ignored),
         untrained: attentionScores(then, objects, ignored),
-        box: fixedScores(centredBox(height, width), objects, ignored),
+        box: fixedScores(centeredBox(height, width), objects, ignored),
         image: fixedScores({ height, width, data: new Uint8Array(height * width).fill(1) }, objects, ignored),
       },
     });
@@ -210,7 +210,7 @@ function boxesOf(objects: readonly Mask[]) {
 }
 
 /** Sides are 1 / sqrt 2 of the image's. */
-export function centredBox(height: number, width: number): Mask {
+export function centeredBox(height: number, width: number): Mask {
   const inside = (at: number, side: number): boolean =>
     Math.abs(at + 0.5 - side / 2) < (side * Math.SQRT1_2) / 2;
   const data = Uint8Array.from({ length: height * width }, (_, i) =>

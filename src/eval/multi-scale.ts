@@ -2,7 +2,7 @@
  * Features over several scales of an image (official `utils.multi_scale`, section 4.2.1 of the paper for retrieval on Paris):
  * the mean of the raw features at scales 1, 1/sqrt 2 and 1/2, divided by a norm.
  *
- * As in the official code the norm is that of the whole batch, not of each image: give batches of one, or L2-normalise the
+ * As in the official code the norm is that of the whole batch, not of each image: give batches of one, or L2-normalize the
  * rows afterwards, which cosine similarity does anyway.
  */
 

@@ -1,5 +1,5 @@
 /**
- * The selection half of label propagation: of the cosines between a target patch and the source patches in its neighbourhood
+ * The selection half of label propagation: of the cosines between a target patch and the source patches in its neighborhood
  * the k largest stay, and what equals the k-th (official `label_propagation`: smaller than the k-th largest becomes 0).
  * Their weights are exp(cosine / T) divided by their sum.
  */

@@ -6,7 +6,7 @@ import { checkMask, type Mask } from '../image/mask.ts';
 
 const VOID = 255;
 
-export interface LabelledObjects {
+export interface LabeledObjects {
   /** Labels of the objects, ascending. */
   readonly labels: readonly number[];
   /** Label of pixels that belong to nobody; undefined where there is no such label. */
@@ -14,7 +14,7 @@ export interface LabelledObjects {
 }
 
 /** Every label but 0 is an object; 255 only where there is no other. */
-export function objectsOf(mask: Mask): LabelledObjects {
+export function objectsOf(mask: Mask): LabeledObjects {
   checkMask(mask);
   const found = [...new Set(mask.data)].filter((label) => label !== 0).sort((a, b) => a - b);
   const hasVoid = found.length > 1 && found.includes(VOID);

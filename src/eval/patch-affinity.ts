@@ -1,9 +1,9 @@
 /**
  * Which patches of earlier frames each patch of a video frame resembles most, and by how much: the affinity of label
  * propagation (official `eval_video_segmentation.py`, `label_propagation`, after Jabri et al. 2020). Cosines between the
- * patch and every patch of the source frames within a square neighbourhood; the k largest over all source frames together.
+ * patch and every patch of the source frames within a square neighborhood; the k largest over all source frames together.
  *
- * The official code multiplies all patches with all others, then sets those outside the neighbourhood to zero. A weight of
+ * The official code multiplies all patches with all others, then sets those outside the neighborhood to zero. A weight of
  * zero propagates nothing, so here those are left out from the start: an engine multiplies block by block (`PatchBlocks`),
  * and while it multiplies one block, the one before is searched. Memory does not grow with the square of the patches.
  *
@@ -17,7 +17,7 @@ import { type Block, type FrameGrid, PatchBlocks } from './patch-blocks.ts';
 
 export interface AffinityOptions {
   /** How many patches away a source may be, in rows and in columns; 0 for no limit. */
-  readonly neighbourhood: number;
+  readonly neighborhood: number;
   /** How many sources a target keeps, from all source frames together. */
   readonly topk: number;
   readonly temperature: number;
@@ -44,10 +44,10 @@ export class PatchAffinity {
 
   /** @throws RangeError when an option is out of its range */
   constructor(engine: Engine, grid: FrameGrid, options: AffinityOptions) {
-    const { neighbourhood, topk, temperature, sources } = options;
-    if (!Number.isInteger(neighbourhood) || neighbourhood < 0)
+    const { neighborhood, topk, temperature, sources } = options;
+    if (!Number.isInteger(neighborhood) || neighborhood < 0)
       throw new RangeError(
-        `A neighbourhood of ${neighbourhood} patches cannot be searched: give 0 (no limit) or more.`,
+        `A neighborhood of ${neighborhood} patches cannot be searched: give 0 (no limit) or more.`,
       );
     if (!Number.isInteger(topk) || topk < 1)
       throw new RangeError(`Labels cannot come from ${topk} patches: give a topk of 1 or more.`);
@@ -55,10 +55,10 @@ export class PatchAffinity {
       throw new RangeError(`A temperature of ${temperature} gives no weights: give a positive one.`);
     this.#engine = engine;
     this.#options = options;
-    this.#blocks = new PatchBlocks(grid, neighbourhood, sources);
+    this.#blocks = new PatchBlocks(grid, neighborhood, sources);
   }
 
-  /** @param features L2-normalised, [rows * columns, dim]; kept, not copied */
+  /** @param features L2-normalized, [rows * columns, dim]; kept, not copied */
   source(features: Float32Array): SourceFrame {
     return this.#blocks.windowStrips(features);
   }
@@ -66,7 +66,7 @@ export class PatchAffinity {
   /**
    * One search at a time.
    *
-   * @param features of the target frame, L2-normalised, [rows * columns, dim]
+   * @param features of the target frame, L2-normalized, [rows * columns, dim]
    * @param sources `options.sources` frames at most
    */
   async find(features: Float32Array, sources: readonly SourceFrame[]): Promise<SparseAffinity> {

@@ -1,7 +1,7 @@
 /**
  * How the patches of a video frame are divided so that each block of them is compared with little more than its own
- * neighbourhoods. A block is some rows of patches; what lies in their square neighbourhoods is a run of rows of the source
- * frame, its window. Where rows are much wider than a neighbourhood, frames are kept as overlapping strips of columns, so
+ * neighborhoods. A block is some rows of patches; what lies in their square neighborhoods is a run of rows of the source
+ * frame, its window. Where rows are much wider than a neighborhood, frames are kept as overlapping strips of columns, so
  * that the window is a contiguous run of rows of a strip. All blocks have one size, and so have their windows, so that one
  * program serves them all: at the lower and right edge blocks overlap, at every edge windows are shifted inwards.
  */
@@ -41,12 +41,12 @@ export class PatchBlocks {
   readonly #strips: number;
 
   /**
-   * @param neighbourhood how many patches away a source may be; 0 for no limit
+   * @param neighborhood how many patches away a source may be; 0 for no limit
    * @param sources the most frames that are searched at once
    */
-  constructor(grid: FrameGrid, neighbourhood: number, sources: number) {
+  constructor(grid: FrameGrid, neighborhood: number, sources: number) {
     this.grid = grid;
-    this.reach = neighbourhood === 0 ? Math.max(grid.rows, grid.columns) : neighbourhood;
+    this.reach = neighborhood === 0 ? Math.max(grid.rows, grid.columns) : neighborhood;
     // Strips hold every column about twice, so they must spare much.
     const isWide = grid.columns >= 8 * this.reach;
     this.#strips = isWide ? Math.floor(grid.columns / (2 * this.reach)) : 1;

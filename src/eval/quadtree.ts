@@ -1,6 +1,6 @@
 /**
  * The repulsion of t-SNE by a Barnes-Hut quadtree (van der Maaten 2014, section 4.2): a cell that looks small from a point acts
- * on it as one mass at its centre.
+ * on it as one mass at its center.
  *
  * Points are sorted along a Z curve, so that every cell is a run of them and the tree is an array in depth-first order: a cell
  * is followed by its first child, and `next` is where its part of the tree ends. A walk needs no stack and reads forwards.
@@ -13,7 +13,7 @@ const RADIX = 256;
 
 export class Quadtree {
   readonly #count: number;
-  /** [nodes] each: centre of mass, points, squared width over theta^2 (0 for a leaf), end of the subtree. */
+  /** [nodes] each: center of mass, points, squared width over theta^2 (0 for a leaf), end of the subtree. */
   #x: Float64Array;
   #y: Float64Array;
   #mass: Float64Array;

@@ -1,6 +1,6 @@
 /**
  * What is shown of an image while a classifier is trained on it (official `eval_linear.py`, and fine-tuning): a random resized
- * crop and, half the time, its mirror image. Nothing of DINO's own augmentation: colours tell classes apart.
+ * crop and, half the time, its mirror image. Nothing of DINO's own augmentation: colors tell classes apart.
  */
 import { applyView, type ViewOp } from '../data/augment.ts';
 import { cropBox } from '../image/crop-box.ts';

@@ -13,7 +13,7 @@ import {
 } from './describe-images.ts';
 import { describedContenders, whiteningDim } from './described-contenders.ts';
 import { type Grouping, imageGroups } from './image-groups.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbours } from './knn.ts';
+import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from './knn.ts';
 import {
   type FolderRetrieval,
   folderRetrieval,
@@ -170,7 +170,7 @@ async function examples(
     values.set(queries!.values.subarray(row * dim, (row + 1) * dim), i * dim);
   const size = bank!.values.length / dim;
   const k = Math.min(SHOWN + 1, size);
-  const near = await nearestNeighbours(engine, bank!, { values, dim }, { k });
+  const near = await nearestNeighbors(engine, bank!, { values, dim }, { k });
   const queryLabels = labels.at(-1)!;
   return rows.map((row, i) => {
     const places = Array.from({ length: k }, (_, place) => i * k + place)

@@ -49,7 +49,7 @@ export interface DatabaseRanking {
 }
 
 /**
- * Ranks the whole database for every query. Rows are L2-normalised here.
+ * Ranks the whole database for every query. Rows are L2-normalized here.
  *
  * @throws RangeError on values that are not finite or rows of different widths
  */

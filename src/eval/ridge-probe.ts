@@ -6,26 +6,26 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureRows } from './knn.ts';
-import { checkLabelled, type LabelledFeatures } from './labelled-features.ts';
+import { checkLabeled, type LabeledFeatures } from './labeled-features.ts';
 import { columnMeans, secondMoment } from './second-moment.ts';
 
 /** Added to the covariance, as a share of its mean variance. */
 const RIDGE = 0.01;
 
 /**
- * Fits to labelled rows and predicts others.
+ * Fits to labeled rows and predicts others.
  *
  * @returns class of every query; of equal scores the lower number
  * @throws RangeError when the set is empty, a label is out of range or a value is not finite
  */
 export async function ridgeProbe(
   engine: Engine,
-  train: LabelledFeatures,
+  train: LabeledFeatures,
   queries: FeatureRows,
   classes: number,
   ridge = RIDGE,
 ): Promise<Int32Array> {
-  checkLabelled('training', train, classes);
+  checkLabeled('training', train, classes);
   const { features, labels } = train;
   const { values, dim } = features;
   const count = labels.length;

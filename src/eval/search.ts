@@ -1,7 +1,7 @@
 /** Exact search by cosine in banks of any size: block by block, the best of each merged. */
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { countFiniteRows } from './finite-rows.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbours } from './knn.ts';
+import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from './knn.ts';
 
 export interface FoundRow {
   /** Row of the bank. */
@@ -41,7 +41,7 @@ export async function searchBlocks(
   let searched = 0;
   for await (const { start, rows } of blocks) {
     const count = countFiniteRows(rows, `the bank's features from row ${start} on`);
-    const near = await nearestNeighbours(engine, l2NormalizedRows(rows), normalized, {
+    const near = await nearestNeighbors(engine, l2NormalizedRows(rows), normalized, {
       k: Math.min(k, count),
       engineOptions,
     });

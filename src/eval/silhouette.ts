@@ -102,11 +102,11 @@ async function distanceSums(
   const count = own.length;
   const [height, width] = [Math.min(QUERY_BLOCK, count), Math.min(ROW_BLOCK, count)];
   const program = await engine.load(sumsProgram(height, width, dim, clusters), engineOptions);
-  const centredRows = centred(rows);
-  const queryBlocks = rowBlocks(centredRows, height);
+  const centeredRows = centered(rows);
+  const queryBlocks = rowBlocks(centeredRows, height);
   const sums = new Float64Array(count * clusters);
   const members = new Float32Array(width * clusters);
-  for (const block of rowBlocks(centredRows, width)) {
+  for (const block of rowBlocks(centeredRows, width)) {
     members.fill(0); // filling is in no cluster
     for (let i = 0; i < block.count; i++) members[i * clusters + own[block.start + i]!] = 1;
     for (const asked of queryBlocks) {
@@ -134,7 +134,7 @@ function sumsProgram(height: number, width: number, dim: number, clusters: numbe
 }
 
 /** Rows about their mean: distances stay, products get smaller. */
-function centred(rows: FeatureRows): FeatureRows {
+function centered(rows: FeatureRows): FeatureRows {
   const { values, dim } = rows;
   const mean = columnMeans(rows);
   return { values: values.map((value, i) => value - mean[i % dim]!), dim };

@@ -71,7 +71,7 @@ export function hardMask(
   return resizeMask({ height, width, data }, size.height, size.width);
 }
 
-/** Bilinear, half-pixel centres, edges repeated (PyTorch's interpolate, align_corners false). */
+/** Bilinear, half-pixel centers, edges repeated (PyTorch's interpolate, align_corners false). */
 function upsample(grid: Float32Array, rows: number, columns: number, factor: number): Float32Array {
   const [down, across] = [linearTaps(rows, factor), linearTaps(columns, factor)];
   const width = columns * factor;

@@ -1,6 +1,6 @@
 /**
- * How alike rows are to t-SNE: Gaussian weights over the nearest neighbours, each row's width found so that its distribution has
- * the wanted perplexity (van der Maaten 2014, section 4.1), made symmetric. Exact neighbours, distances in float64.
+ * How alike rows are to t-SNE: Gaussian weights over the nearest neighbors, each row's width found so that its distribution has
+ * the wanted perplexity (van der Maaten 2014, section 4.1), made symmetric. Exact neighbors, distances in float64.
  */
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureRows } from './knn.ts';
@@ -35,7 +35,7 @@ export async function nearestRows(engine: Engine, features: FeatureRows, k: numb
   const { values, dim } = features;
   const count = values.length / dim;
   if (!(k >= 1 && k < count))
-    throw new RangeError(`${count} rows do not have ${k} neighbours each: choose a smaller number`);
+    throw new RangeError(`${count} rows do not have ${k} neighbors each: choose a smaller number`);
   const products = new RowProducts(
     engine,
     features,
@@ -60,7 +60,7 @@ export async function nearestRows(engine: Engine, features: FeatureRows, k: numb
 }
 
 /**
- * The distribution of every row over its neighbours.
+ * The distribution of every row over its neighbors.
  *
  * @returns [rows, k], each row sums to 1
  */

@@ -1,5 +1,5 @@
 /**
- * t-SNE (van der Maaten and Hinton 2008; Barnes-Hut: van der Maaten 2014): a map in the plane that keeps neighbours together.
+ * t-SNE (van der Maaten and Hinton 2008; Barnes-Hut: van der Maaten 2014): a map in the plane that keeps neighbors together.
  * The paper of DINO shows one of its features (appendix); the official code has none. Schedule and defaults are those of
  * scikit-learn's TSNE: start from the first two principal components, exaggeration 12 for 250 iterations, learning rate n / 48.
  */
@@ -12,7 +12,7 @@ import { Quadtree } from './quadtree.ts';
 import { type Affinities, calibrate, nearestRows, symmetrize } from './tsne-affinities.ts';
 
 export interface TsneOptions {
-  /** About how many neighbours count. Default 30; lowered to (n - 1) / 3 where there are too few rows. */
+  /** About how many neighbors count. Default 30; lowered to (n - 1) / 3 where there are too few rows. */
   readonly perplexity?: number;
   /** Default 1000. */
   readonly iterations?: number;
@@ -56,7 +56,7 @@ export async function tsne(engine: Engine, rows: FeatureRows, options: TsneOptio
   const { perplexity = 30, iterations = 1000, theta = 0.5 } = options;
   const count = countFiniteRows(rows, 'the features to map');
   if (!(perplexity >= 1))
-    throw new RangeError(`a perplexity of ${perplexity} means no neighbour: give 1 or more`);
+    throw new RangeError(`a perplexity of ${perplexity} means no neighbor: give 1 or more`);
   if (!(theta >= 0 && theta <= 0.7))
     throw new RangeError(
       `theta is ${theta}: give 0 (exact) to 0.7, beyond which a cell could act on its own points`,
@@ -77,7 +77,7 @@ export async function tsne(engine: Engine, rows: FeatureRows, options: TsneOptio
   };
 }
 
-/** The perplexity that so many rows can have: a third of the others, as three times as many neighbours are looked at. */
+/** The perplexity that so many rows can have: a third of the others, as three times as many neighbors are looked at. */
 export function usablePerplexity(perplexity: number, count: number): number {
   return Math.max(1, Math.min(perplexity, (count - 1) / 3));
 }
@@ -204,7 +204,7 @@ export class TsneDescent {
     }
   }
 
-  /** KL(P || Q), nats; the normaliser of Q as coarse as the repulsion. */
+  /** KL(P || Q), nats; the normalizer of Q as coarse as the repulsion. */
   divergence(): number {
     const { starts, columns, values } = this.#affinities;
     const { positions } = this;

@@ -51,7 +51,7 @@ export function normalizePlanes(planes: Float32Array, { mean, std }: ChannelStat
  * A frame as the network gets it.
  *
  * @param image RGB
- * @returns normalised, [3, height, width]
+ * @returns normalized, [3, height, width]
  */
 export function videoFrame(
   image: Image,
@@ -80,7 +80,7 @@ export function videoFrame(
   return { pixels: normalizePlanes(planes, statistics), height, width };
 }
 
-/** The two samples that each output sample lies between, and the share of the second (half-pixel centres). */
+/** The two samples that each output sample lies between, and the share of the second (half-pixel centers). */
 function linearTaps(inSize: number, outSize: number): { first: number; second: number; share: number }[] {
   return Array.from({ length: outSize }, (_, i) => {
     const at = Math.max(0, Math.min(inSize - 1, ((i + 0.5) * inSize) / outSize - 0.5));

@@ -33,7 +33,7 @@ export interface VideoOptions {
   /** How many frames before the current one are sources, besides the first; official `--n_last_frames`, 7. */
   readonly lastFrames: number;
   /** How many patches away a source may be; official `--size_mask_neighborhood`, 12; 0 for no limit. */
-  readonly neighbourhood: number;
+  readonly neighborhood: number;
   /** How many sources a patch has; official `--topk`, 5. */
   readonly topk: number;
   /** Short side at which frames are read, pixels; the official reader has 480. */
@@ -82,7 +82,7 @@ export async function segmentVideo(
   backbone: FrozenBackbone,
   maker: MaskMaker,
   engine: Engine,
-  { lastFrames, neighbourhood, topk, short, engineOptions }: VideoOptions,
+  { lastFrames, neighborhood, topk, short, engineOptions }: VideoOptions,
   onFrame: (frame: SegmentedFrame) => void | Promise<void> = () => {},
 ): Promise<SequenceScores> {
   backbone.requireAttention('patch tokens to carry masks with');
@@ -128,7 +128,7 @@ export async function segmentVideo(
       : propagateLabels(engine, tokens(maker), renumbered(first, labels), {
           patchSize,
           lastFrames,
-          neighbourhood,
+          neighborhood,
           topk,
           ...(engineOptions === undefined ? {} : { engineOptions }),
         });

@@ -89,10 +89,10 @@ export async function applyWhitening(
 }
 
 /** Whitening learned from other images, with their mean. */
-export interface CentredWhitening extends Whitening {
+export interface CenteredWhitening extends Whitening {
   /** [inputDim] */
   readonly mean: Float32Array;
-  /** Uncentred, [inputDim, inputDim]. */
+  /** Uncentered, [inputDim, inputDim]. */
   readonly covariance: Float32Array;
 }
 
@@ -107,7 +107,7 @@ export async function learnWhitening(
   rows: FeatureRows,
   options: WhiteningOptions = {},
   engineOptions: EngineOptions = {},
-): Promise<CentredWhitening> {
+): Promise<CenteredWhitening> {
   countFiniteRows(rows, 'the features to learn whitening from');
   const covariance = await secondMoment(engine, rows, new Float32Array(rows.dim), engineOptions);
   return { ...whiteningOf(covariance, rows.dim, options), mean: columnMeans(rows), covariance };
@@ -121,7 +121,7 @@ export async function learnWhitening(
  */
 export async function whiten(
   engine: Engine,
-  whitening: CentredWhitening,
+  whitening: CenteredWhitening,
   rows: FeatureRows,
   engineOptions: EngineOptions = {},
 ): Promise<FeatureRows> {

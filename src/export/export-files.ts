@@ -201,10 +201,10 @@ function descriptions(
 ): [string, Uint8Array[]][] {
   const { backbone, preprocessing, enlarges, classifier } = network;
   const config = backbone.kind === 'vit' ? huggingFaceConfig(backbone) : resNetConfig(backbone);
-  const labelled =
+  const labeled =
     classifier === undefined ? config : { ...config, ...labelFields(config, classifier.classes) };
   return [
-    ['config.json', json(labelled)],
+    ['config.json', json(labeled)],
     ['preprocessor_config.json', json(huggingFacePreprocessor(preprocessing, target, enlarges))],
     ['README.md', [new TextEncoder().encode(network.card(target, isHalved))]],
   ];

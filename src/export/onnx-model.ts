@@ -1,5 +1,5 @@
 /**
- * A trained network as an ONNX model: input `pixel_values` [batch, channels, height, width], normalised as in training;
+ * A trained network as an ONNX model: input `pixel_values` [batch, channels, height, width], normalized as in training;
  * outputs named as Hugging Face names them, which transformers.js expects.
  */
 import type { Weights } from '../eval/frozen-backbone.ts';

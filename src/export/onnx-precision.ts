@@ -50,12 +50,12 @@ export function toHalf({ graph, precise }: OnnxModel): OnnxGraph {
 }
 
 /**
- * Linear layers in 8-bit integers: their inputs are quantised as they come (one scale and zero point for the whole tensor,
+ * Linear layers in 8-bit integers: their inputs are quantized as they come (one scale and zero point for the whole tensor,
  * ONNX's `DynamicQuantizeLinear`), their weights with one scale for each output. All else stays in float32.
  */
 export function toQuantized({ graph }: OnnxModel): OnnxGraph {
   const constants = new Map(graph.constants.map((constant) => [constant.name, constant]));
-  const quantised = new Map<string, readonly [string, string, string]>();
+  const quantized = new Map<string, readonly [string, string, string]>();
   const nodes: OnnxNode[] = [];
   let count = 0;
   const add = (opType: string, inputs: readonly string[], results = 1): string[] => {
@@ -71,13 +71,13 @@ export function toQuantized({ graph }: OnnxModel): OnnxGraph {
       nodes.push(each);
       continue;
     }
-    const { bytes, scales } = quantisedColumns(stored.values, stored.shape[1] ?? 1);
+    const { bytes, scales } = quantizedColumns(stored.values, stored.shape[1] ?? 1);
     constants.delete(weight);
     constants.set(weight, { name: weight, shape: stored.shape, values: bytes });
     constants.set(`${weight} scale`, { name: `${weight} scale`, shape: [scales.length], values: scales });
     constants.set(zero, { name: zero, shape: [], values: Uint8Array.of(ZERO) });
-    const known = quantised.get(x) ?? (add('DynamicQuantizeLinear', [x], 3) as [string, string, string]);
-    quantised.set(x, known);
+    const known = quantized.get(x) ?? (add('DynamicQuantizeLinear', [x], 3) as [string, string, string]);
+    quantized.set(x, known);
     const [values, scale, point] = known;
     const [product = ''] = add('MatMulInteger', [values, weight, point, zero]);
     const [scaled = ''] = add('Mul', [scale, `${weight} scale`]);
@@ -90,7 +90,7 @@ export function toQuantized({ graph }: OnnxModel): OnnxGraph {
 const ZERO = 128;
 
 /** @param values [rows, columns] */
-function quantisedColumns(
+function quantizedColumns(
   values: Float32Array,
   columns: number,
 ): { readonly bytes: Uint8Array; readonly scales: Float32Array } {

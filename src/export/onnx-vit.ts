@@ -82,7 +82,7 @@ function patchMap(layers: OnnxLayers, pixels: string, { dim, channels, patchSize
   return layers.conv(pixels, weight, bias, { kernel: patchSize, stride: patchSize, padding: 0 });
 }
 
-/** As `model/conv-stem.ts`: convolutions of stride 2, each normalised over its channels, then one linear map. */
+/** As `model/conv-stem.ts`: convolutions of stride 2, each normalized over its channels, then one linear map. */
 function convStem(layers: OnnxLayers, pixels: string, { dim, channels, patchSize }: VitConfig): string {
   const halvings = Math.log2(patchSize);
   let [x, inputs] = [pixels, channels];

@@ -19,7 +19,7 @@ export interface TrainStepFacts {
   /** Steps done. */
   readonly fromStep: number;
   readonly optimizer: 'adamw' | 'sgd' | 'lars';
-  /** Per-channel mean and standard deviation that crops are normalised by, of values 0 to 1. */
+  /** Per-channel mean and standard deviation that crops are normalized by, of values 0 to 1. */
   readonly statistics: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
@@ -42,7 +42,7 @@ export function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): Exporte
       name: `crops/${g}`,
       views: count,
       size,
-      about: 'float32 [views x batch, channels, size, size], view after view, normalised',
+      about: 'float32 [views x batch, channels, size, size], view after view, normalized',
     })),
     statistics,
     programs: {

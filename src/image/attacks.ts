@@ -34,7 +34,7 @@ export function blurBy(image: Image, share: number): Image {
 
 /**
  * Turns counter-clockwise about the middle, within the same frame: what leaves it is lost, what comes in is black. Bilinear
- * between pixel centres.
+ * between pixel centers.
  */
 export function rotate(image: Image, degrees: number): Image {
   const { width, height, channels, data } = image;

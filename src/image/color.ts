@@ -1,5 +1,5 @@
 /**
- * Brightness, contrast, saturation, grayscale, solarize and the colour jitter, exactly as torchvision does them on PIL
+ * Brightness, contrast, saturation, grayscale, solarize and the color jitter, exactly as torchvision does them on PIL
  * images, in plain TypeScript. PIL's enhancers blend with a degenerate image in float32, `d + f (x - d)`, and truncate.
  * Gray images take part where it means something: their luma is the sample itself, grayscale and saturation keep them.
  */
@@ -84,7 +84,7 @@ export function solarize(image: Image, threshold = 128): Image {
   return mapLevels(image, solarizeTable(threshold));
 }
 
-/** The four steps of a colour jitter by their torchvision numbers 0..3. */
+/** The four steps of a color jitter by their torchvision numbers 0..3. */
 export const jitterSteps = ['brightness', 'contrast', 'saturation', 'hue'] as const;
 export type JitterStep = (typeof jitterSteps)[number];
 

@@ -1,7 +1,7 @@
 /**
- * Files of labels to masks, in Node. A label is a number, not a colour: of an indexed PNG (DAVIS, PASCAL VOC) the palette
+ * Files of labels to masks, in Node. A label is a number, not a color: of an indexed PNG (DAVIS, PASCAL VOC) the palette
  * indices are read, of a gray PNG the samples as they are stored, so that 1-bit masks hold 0 and 1. Image libraries only give
- * colours; so the file's palette is exchanged for one that shows each index as its own gray level, and a gray file
+ * colors; so the file's palette is exchanged for one that shows each index as its own gray level, and a gray file
  * of up to 8 bits is declared an indexed one.
  */
 import { crc32 } from '../format/crc32.ts';
@@ -9,7 +9,7 @@ import { decode } from './decode-node.ts';
 import type { Mask } from './mask.ts';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-/** PNG colour types. */
+/** PNG color types. */
 const GRAY = 0;
 const INDEXED = 3;
 /** A mask with more gray levels than this has soft edges, or is a photograph. */
@@ -19,7 +19,7 @@ const MOST_LEVELS = 64;
  * Decodes a mask: a label for each pixel, 0 for the background.
  *
  * @param name what errors call the file, such as its path
- * @throws (rejects) one sentence naming the file if it is no image, holds colours that are no labels, or is a JPEG
+ * @throws (rejects) one sentence naming the file if it is no image, holds colors that are no labels, or is a JPEG
  */
 export async function decodeMask(bytes: Uint8Array, name: string): Promise<Mask> {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) {
@@ -31,7 +31,7 @@ export async function decodeMask(bytes: Uint8Array, name: string): Promise<Mask>
   for (let i = 0, at = 0; i < labels.length; i++, at += 3) {
     if (data[at] !== data[at + 1] || data[at] !== data[at + 2]) {
       throw new Error(
-        `${name} is in colours, which number no objects: save the mask as an indexed or gray PNG.`,
+        `${name} is in colors, which number no objects: save the mask as an indexed or gray PNG.`,
       );
     }
     labels[i] = data[at]!;

@@ -10,19 +10,19 @@ export interface ChannelStatistics {
   readonly std: readonly number[];
 }
 
-/** Statistics of ImageNet, which DINO and its relatives normalise with. */
+/** Statistics of ImageNet, which DINO and its relatives normalize with. */
 export const imagenetStatistics: ChannelStatistics = {
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
 };
 
-/** The normalised value of every level, `[channels, 256]`. */
+/** The normalized value of every level, `[channels, 256]`. */
 export function normalizationTable({ mean, std }: ChannelStatistics): Float32Array {
   const table = new Float32Array(mean.length * 256);
   for (let c = 0; c < mean.length; c++) {
     for (let x = 0; x < 256; x++) {
-      const centred = Math.fround(Math.fround(x / 255) - Math.fround(mean[c]!));
-      table[c * 256 + x] = centred / Math.fround(std[c]!);
+      const centered = Math.fround(Math.fround(x / 255) - Math.fround(mean[c]!));
+      table[c * 256 + x] = centered / Math.fround(std[c]!);
     }
   }
   return table;
@@ -38,7 +38,7 @@ export function normalize(image: Image, table: Float32Array, out: Float32Array, 
   const plane = image.width * image.height;
   if (table.length !== channels * 256) {
     throw new RangeError(
-      `An image with ${channels} channels was given a normalisation of ${table.length / 256} channels: use one mean and one std for each channel.`,
+      `An image with ${channels} channels was given a normalization of ${table.length / 256} channels: use one mean and one std for each channel.`,
     );
   }
   if (offset + plane * channels > out.length) {

@@ -1,6 +1,6 @@
 /**
  * PIL's resampling (Pillow, Resample.c), the definition: for each axis a filter that widens when it shrinks (antialias),
- * normalised in double, rounded to 22-bit fixed point; first along the rows, rounded to 8 bits, then along the columns.
+ * normalized in double, rounded to 22-bit fixed point; first along the rows, rounded to 8 bits, then along the columns.
  * The vectorised passes in `assembly/image.ts` use the same weights and give the same bytes.
  */
 import type { Image } from './image.ts';
@@ -75,12 +75,12 @@ export function axisWeights(
   const perWide = 1 / wide;
   const first = new Int32Array(part.count);
   const counts = new Int32Array(part.count);
-  const centreOf = (i: number): number => start + (part.from + i + 0.5) * scale;
+  const centerOf = (i: number): number => start + (part.from + i + 0.5) * scale;
   let taps = 0;
   for (let i = 0; i < part.count; i++) {
-    const centre = centreOf(i);
-    const from = Math.max(0, Math.trunc(centre - reach + 0.5));
-    const count = Math.min(inSize, Math.trunc(centre + reach + 0.5)) - from;
+    const center = centerOf(i);
+    const from = Math.max(0, Math.trunc(center - reach + 0.5));
+    const count = Math.min(inSize, Math.trunc(center + reach + 0.5)) - from;
     first[i] = from;
     counts[i] = count;
     if (count > taps) taps = count;
@@ -89,7 +89,7 @@ export function axisWeights(
   const raw = new Float64Array(taps);
   for (let i = 0; i < part.count; i++) {
     const count = counts[i]!;
-    const offset = first[i]! - centreOf(i) + 0.5;
+    const offset = first[i]! - centerOf(i) + 0.5;
     let sum = 0;
     for (let k = 0; k < count; k++) {
       const weight = value((k + offset) * perWide);

@@ -1,5 +1,5 @@
 /**
- * Cutting and resizing as torchvision does it on PIL images: exact sizes, the short side, resized crops, centre crops and
+ * Cutting and resizing as torchvision does it on PIL images: exact sizes, the short side, resized crops, center crops and
  * PIL's thumbnail. Sizes are `height, width` in this order. Images have 1 or 3 channels.
  */
 import { roundHalfEven } from './crop-box.ts';
@@ -47,7 +47,7 @@ export function shortSideShape(
  * `resizeShortSide` to `short`, then `centerCrop` to `size` x `size`, to the byte; only what the crop keeps is computed, so
  * that a very wide image costs no more than another.
  */
-export function resizedCentre(
+export function resizedCenter(
   image: Image,
   short: number,
   size: number,

@@ -1,6 +1,6 @@
 /**
  * The fast path of the image transforms: one image at a time is loaded into the memory of a WebAssembly module and views
- * of it are cut, resampled, recoloured and blurred there, without copies in between. The results are the bytes of the
+ * of it are cut, resampled, recolored and blurred there, without copies in between. The results are the bytes of the
  * plain TypeScript definitions beside this file.
  *
  * Memory, from low to high: a table of 256 levels, the loaded image, then for each view its weights, its pixels and

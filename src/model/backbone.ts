@@ -47,7 +47,7 @@ export function dropPathInputs(config: BackboneConfig, rate: number): number {
   return config.kind === 'vit' ? dropPathRows(rate, config.depth) : 0;
 }
 
-/** True when the network normalises by batch statistics, so that images of a batch influence each other. */
+/** True when the network normalizes by batch statistics, so that images of a batch influence each other. */
 export function usesBatchNorm(config: BackboneConfig): boolean {
   return config.kind === 'convnet';
 }

@@ -1,4 +1,4 @@
-/** Batch normalisation with running statistics, in PyTorch's names and conventions. Channels are the last axis. */
+/** Batch normalization with running statistics, in PyTorch's names and conventions. Channels are the last axis. */
 import {
   add,
   type BatchStatistics,
@@ -18,8 +18,8 @@ const MOMENTUM = 0.1;
 export type Mode = 'train' | 'eval';
 
 /**
- * In train mode normalises by the batch (biased variance) and moves the running statistics (unbiased variance);
- * in eval mode normalises by the running statistics.
+ * In train mode normalizes by the batch (biased variance) and moves the running statistics (unbiased variance);
+ * in eval mode normalizes by the running statistics.
  *
  * @param x [..., C]
  */

@@ -1,6 +1,6 @@
 /**
  * A convolutional stem for a ViT (after Xiao et al. 2021, "Early convolutions help transformers see better"): convolutions
- * of stride 2 with doubling widths in place of one large linear map. Small networks learn faster with it. Normalised over
+ * of stride 2 with doubling widths in place of one large linear map. Small networks learn faster with it. Normalized over
  * channels instead of the batch, so that images stay independent and micro-batches exact.
  */
 import {

@@ -1,5 +1,5 @@
 /**
- * The projection head of DINO (official `DINOHead`): an MLP, L2 normalisation, and a weight-normalised linear layer onto
+ * The projection head of DINO (official `DINOHead`): an MLP, L2 normalization, and a weight-normalized linear layer onto
  * `outDim` prototypes.
  */
 import {
@@ -21,7 +21,7 @@ export interface HeadConfig {
   readonly outDim: number;
   readonly hiddenDim: number;
   readonly bottleneckDim: number;
-  /** Number of linear layers before the normalisation; 1 leaves out everything hidden. */
+  /** Number of linear layers before the normalization; 1 leaves out everything hidden. */
   readonly layers: number;
   readonly useBn: boolean;
   /** Keeps the length of the last layer's rows at 1 instead of learning it. */
@@ -55,7 +55,7 @@ export function projectionHead(scope: Scope, x: Tensor, config: HeadConfig, mode
   }
   const last = scope.at('last_layer');
   const g = last.param('weight_g', [outDim, 1], one, { trainable: !normLastLayer });
-  // Made after the official initialisation has run, so it keeps nn.Linear's own.
+  // Made after the official initialization has run, so it keeps nn.Linear's own.
   const v = last.param('weight_v', [outDim, bottleneckDim], uniform(bottleneckDim ** -0.5));
   return weightNormLinear(l2Normalize(h), v, g);
 }

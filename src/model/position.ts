@@ -81,12 +81,12 @@ function clampedTaps(side: number, count: number, factor: number): Tap[][] {
 function antialiasedTaps(side: number, count: number, factor: number): Tap[][] {
   const width = Math.max(1 / factor, 1);
   return Array.from({ length: count }, (_, i) => {
-    const centre = (i + 0.5) / factor;
-    const start = Math.max(Math.trunc(centre - 2 * width + 0.5), 0);
-    const end = Math.min(Math.trunc(centre + 2 * width + 0.5), side);
+    const center = (i + 0.5) / factor;
+    const start = Math.max(Math.trunc(center - 2 * width + 0.5), 0);
+    const end = Math.min(Math.trunc(center + 2 * width + 0.5), side);
     const taps = Array.from({ length: end - start }, (_, j) => ({
       position: start + j,
-      weight: cubic((start + j + 0.5 - centre) / width, -0.5),
+      weight: cubic((start + j + 0.5 - center) / width, -0.5),
     }));
     const total = taps.reduce((sum, { weight }) => sum + weight, 0);
     return taps.map(({ position, weight }) => ({ position, weight: weight / total }));

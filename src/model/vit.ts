@@ -147,7 +147,7 @@ function patchTokens(scope: Scope, images: Tensor, { patchSize: p, dim, channels
   const grid = reshape(slice(slice(images, 2, 0, h * p), 3, 0, w * p), [b, channels, h, p, w, p]);
   const patches = reshape(transpose(grid, [2, 4, 0, 1, 3, 5]), [h * w, b, channels * p * p]);
   const proj = scope.at('proj');
-  const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialisation leaves it alone
+  const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialization leaves it alone
   const weight = reshape(proj.param('weight', [dim, channels, p, p], convInit), [dim, channels * p * p]);
   return add(linear(patches, weight), proj.param('bias', [dim], convInit));
 }

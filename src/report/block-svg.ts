@@ -31,7 +31,7 @@ export function scoresSvg({ title = 'Scores', rows, top = 1, unit = '', digits }
 /** More classes than this have no numbers in their cells. */
 const NUMBERED = 20;
 
-/** A matrix of counts: cells are as dark as their share of the row, the diagonal in a colour of its own. */
+/** A matrix of counts: cells are as dark as their share of the row, the diagonal in a color of its own. */
 export function matrixSvg({ title = 'Confusion', caption, labels, counts }: MatrixBlock): string {
   const n = labels.length;
   const cell = n <= NUMBERED ? 30 : 14;

@@ -1,7 +1,7 @@
 /**
- * A perceptually uniform colour map for attention: in the OKLab space (Ottosson 2020) lightness rises linearly from near
+ * A perceptually uniform color map for attention: in the OKLab space (Ottosson 2020) lightness rises linearly from near
  * black to near white while the hue turns from violet over red to yellow, as matplotlib's magma and inferno do; so equal
- * steps of the value look equal, and the order survives a gray print and colour blindness.
+ * steps of the value look equal, and the order survives a gray print and color blindness.
  */
 
 const darkest = 0.16;
@@ -10,7 +10,7 @@ const firstHue = 285;
 const lastHue = 465;
 const highestChroma = 0.2;
 
-/** 256 sRGB colours, 3 bytes each, from the lowest value to the highest. */
+/** 256 sRGB colors, 3 bytes each, from the lowest value to the highest. */
 export const heatColors: Uint8Array = heatTable();
 
 function heatTable(): Uint8Array {

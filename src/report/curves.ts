@@ -60,7 +60,7 @@ export function runCharts(curves: Curves, accuracy: KnnAccuracy | undefined): Li
 /** What one rarely looks for, and when: a caption for those whose names do not say it. */
 const captions: Readonly<Record<string, string>> = {
   'train lr': 'Rises during warm-up, then falls along a cosine.',
-  'train wd': 'Rises or stays; it keeps the weights small towards the end.',
+  'train wd': 'Rises or stays; it keeps the weights small toward the end.',
   'teacher momentum': 'How much of itself the teacher keeps at each step; it rises to 1.',
   'gradient norm':
     'Single peaks do no harm. A rise that does not end comes before NaN: lower the learning rate.',

@@ -1,4 +1,4 @@
-/** What the doctor found: each finding with its severity in words, not only in colour. */
+/** What the doctor found: each finding with its severity in words, not only in color. */
 import { html, type Markup } from './markup.ts';
 import type { Finding } from './model.ts';
 import { section } from './section.ts';

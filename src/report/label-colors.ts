@@ -1,5 +1,5 @@
 /**
- * Labels in colours: the palette of PASCAL VOC, which DAVIS shares (the bits of a label, spread over the channels), and labels
+ * Labels in colors: the palette of PASCAL VOC, which DAVIS shares (the bits of a label, spread over the channels), and labels
  * laid over their image.
  */
 import type { Image } from '../image/image.ts';
@@ -31,7 +31,7 @@ const tints = [
   [0, 230, 180],
 ] as const;
 
-/** The image with every label but 0 tinted in its colour and outlined. */
+/** The image with every label but 0 tinted in its color and outlined. */
 export function labelOverlay(image: Image, mask: Mask): Image {
   checkMask(mask);
   const { width, height, channels } = image;

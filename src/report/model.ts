@@ -70,7 +70,7 @@ export interface Curves {
   readonly knn?: Curve;
   /** Top-1 of a linear classifier on the teacher's features, as shares. */
   readonly linear?: Curve;
-  /** Normalised mutual information of classes and clusters of the teacher's features. */
+  /** Normalized mutual information of classes and clusters of the teacher's features. */
   readonly cluster?: Curve;
   /** Schedules and measurements that are good to have but not read first, such as the learning rate. */
   readonly others?: readonly NamedCurve[];

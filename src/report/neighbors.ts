@@ -1,4 +1,4 @@
-/** Nearest neighbours by cosine of features: what the network takes to be alike, trained beside untrained. */
+/** Nearest neighbors by cosine of features: what the network takes to be alike, trained beside untrained. */
 import { html, type Markup } from './markup.ts';
 import type { NeighborImage, NeighborQuery, NeighborSection } from './model.ts';
 import { breakable } from './scrolling.ts';
@@ -6,19 +6,19 @@ import { image, section } from './section.ts';
 
 export function neighborSection({ queries }: NeighborSection): Markup | undefined {
   if (queries.length === 0) return undefined;
-  const labelled = queries.some(({ query, trained }) =>
+  const labeled = queries.some(({ query, trained }) =>
     trained.some((neighbor) => verdict(query, neighbor) !== ''),
   );
   const compared = queries.some(({ untrained }) => untrained !== undefined);
   const key = html`<ul class="key"><li><i></i>same class as the image asked for</li><li class="other"><i></i>another class</li></ul>`;
   return section(
-    'Nearest neighbours',
+    'Nearest neighbors',
     `The images most similar to some given ones, nearest first.${
       compared
-        ? ' Colours and backgrounds alone carry the untrained network; the trained one should find the same kind of thing.'
+        ? ' Colors and backgrounds alone carry the untrained network; the trained one should find the same kind of thing.'
         : ''
     }`,
-    html`${labelled && key}<div class="queries">${queries.map(query)}</div>`,
+    html`${labeled && key}<div class="queries">${queries.map(query)}</div>`,
   );
 }
 
@@ -40,7 +40,7 @@ function strip(title: string, asked: NeighborImage, neighbors: readonly Neighbor
     const caption =
       neighbor.label !== undefined &&
       html`<span class="cut" title="${neighbor.label}">${breakable(neighbor.label)}</span>`;
-    return html`<li${same !== '' && html` class="${same}"`}>${image(neighbor.picture, `Neighbour ${i + 1}, ${neighbor.name}${label}`)}${caption}${similarity}</li>`;
+    return html`<li${same !== '' && html` class="${same}"`}>${image(neighbor.picture, `Neighbor ${i + 1}, ${neighbor.name}${label}`)}${caption}${similarity}</li>`;
   });
   return html`<div><h3>${title}</h3><ol class="strip" style="--k:${Math.max(1, neighbors.length)}">${items}</ol></div>`;
 }

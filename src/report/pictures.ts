@@ -1,5 +1,5 @@
 /**
- * From arrays to what a report holds: images become pictures, attention becomes coloured tiles. Encoding is the only part of
+ * From arrays to what a report holds: images become pictures, attention becomes colored tiles. Encoding is the only part of
  * a report that is asynchronous, so it happens here, before the page is rendered.
  */
 import type { Image } from '../image/image.ts';
@@ -35,7 +35,7 @@ export async function picture(image: Image, encode: PngEncoder = encodePng): Pro
   return { mime: 'image/png', bytes: await encode(image), width: image.width, height: image.height };
 }
 
-/** Draws the attention to one image. A row has one colour scale over all moments, so that its tiles can be compared. */
+/** Draws the attention to one image. A row has one color scale over all moments, so that its tiles can be compared. */
 export async function attentionExample(
   attention: AttentionMaps,
   encode: PngEncoder = encodePng,

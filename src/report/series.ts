@@ -5,7 +5,7 @@ export interface Points {
   readonly y: Float64Array;
 }
 
-/** Beyond this a value is as good as infinite: axes could not tell it from its neighbours. */
+/** Beyond this a value is as good as infinite: axes could not tell it from its neighbors. */
 const drawable = 1e100;
 
 /** The points of two equally long lists, in order of x. What has no drawable x is dropped, a y that is none becomes NaN. */

@@ -1,5 +1,5 @@
 /**
- * Charts and scatters of the report as SVG files: title, caption and legend are part of the drawing, and colours stand in it as
+ * Charts and scatters of the report as SVG files: title, caption and legend are part of the drawing, and colors stand in it as
  * plain rules, since a file has no page to take them from and many programs that read SVG know no CSS variables.
  */
 import { drawBlock, type ScatterBlock } from './blocks.ts';

@@ -6,7 +6,7 @@ import type { Image } from '../image/image.ts';
 import { heatColors } from './colormap.ts';
 
 /**
- * Colours a map of patches: 0 is the darkest colour, `top` and above the brightest. NaN is drawn in mid gray.
+ * Colors a map of patches: 0 is the darkest color, `top` and above the brightest. NaN is drawn in mid gray.
  *
  * @param values [rows, columns], row-major
  * @param enlarge each patch becomes a square of this many pixels
@@ -42,7 +42,7 @@ export function heatTile(
 }
 
 /**
- * The value that a tile's brightest colour should stand for: the 98th percentile of all given maps together, so that one
+ * The value that a tile's brightest color should stand for: the 98th percentile of all given maps together, so that one
  * outstanding patch does not leave the rest in the dark.
  */
 export function brightestValue(maps: readonly Float32Array[]): number {

@@ -1,6 +1,6 @@
 /**
- * Colours by lightness, chroma and hue (Ottosson 2020, "A perceptual color space for image processing"), in which hue
- * can be drawn at random without one colour being brighter than another.
+ * Colors by lightness, chroma and hue (Ottosson 2020, "A perceptual color space for image processing"), in which hue
+ * can be drawn at random without one color being brighter than another.
  */
 
 export type Rgb = readonly [red: number, green: number, blue: number];

@@ -293,7 +293,7 @@ function paintThing(
       }
       if (cover === 0) continue;
       const mix = texture(u, v, pixel, key);
-      // Brighter towards the light, a darker rim: it looks thick.
+      // Brighter toward the light, a darker rim: it looks thick.
       const rim = Math.max(0, 1 + distance / 0.13);
       const shade = (1 + (0.24 * (x * lightX + y * lightY)) / radius) * (1 - 0.3 * rim * rim);
       canvas[at] = canvas[at]! * (1 - cover) + (red + toRed * mix) * shade * cover;

@@ -1,6 +1,6 @@
 /**
  * The outlines of the ten object classes, as distance-like functions: negative inside, positive outside, about the
- * distance to the edge near it, which is all that anti-aliasing needs. Coordinates are the object's own: centre at the
+ * distance to the edge near it, which is all that anti-aliasing needs. Coordinates are the object's own: center at the
  * origin, nothing further from it than about 1.
  */
 

@@ -121,13 +121,13 @@ export function featureSpread(features: Float32Array, dim: number): FeatureSprea
 /** trace(C)^2 / |C|^2 of the covariance C: neither needs its eigenvalues. */
 function participation(rows: Float32Array, sum: Float64Array, dim: number): number {
   const count = rows.length / dim;
-  const centred = Float64Array.from(rows, (x, i) => x - sum[i % dim]! / count);
+  const centered = Float64Array.from(rows, (x, i) => x - sum[i % dim]! / count);
   let trace = 0;
   let square = 0;
   for (let a = 0; a < dim; a++) {
     for (let b = a; b < dim; b++) {
       let entry = 0;
-      for (let i = 0; i < centred.length; i += dim) entry += centred[i + a]! * centred[i + b]!;
+      for (let i = 0; i < centered.length; i += dim) entry += centered[i + a]! * centered[i + b]!;
       if (a === b) trace += entry;
       square += (a === b ? 1 : 2) * entry * entry;
     }

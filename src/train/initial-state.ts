@@ -1,5 +1,5 @@
 /**
- * What a training begins with when it does not begin from nothing (`--init`): the networks, head, centre and moments of a
+ * What a training begins with when it does not begin from nothing (`--init`): the networks, head, center and moments of a
  * checkpoint, or a backbone alone. What the file does not hold stays as the seed makes it.
  */
 import { resizeMatrix } from '../model/position.ts';
@@ -21,7 +21,7 @@ export interface InitialState {
   readonly teacher: Arrays;
   /** By parameter: the optimizer's arrays and how many updates it has had. */
   readonly moments: ReadonlyMap<string, { readonly slots: Arrays; readonly steps: number }>;
-  readonly centre: Float32Array | undefined;
+  readonly center: Float32Array | undefined;
   /** Epochs done of a schedule that is to be gone on with; undefined where it begins anew. */
   readonly epoch: number | undefined;
 }
@@ -57,7 +57,7 @@ export interface Taken {
   readonly parameters: number;
   readonly fresh: readonly string[];
   readonly moments: number;
-  readonly centre: boolean;
+  readonly center: boolean;
   /** Position embeddings were interpolated to another image size. */
   readonly interpolated: boolean;
 }
@@ -108,14 +108,14 @@ export function applyInitialState(trainer: Trainer, state: InitialState): Taken 
     const found = (network === 'student' ? state.student : state.teacher).get(key);
     if (found?.length === values.length) values.set(found);
   }
-  const centre = trainer.state.get('center');
-  const takesCentre = centre !== undefined && state.centre?.length === centre.length;
-  if (takesCentre && state.centre !== undefined) centre.set(state.centre);
+  const center = trainer.state.get('center');
+  const takesCenter = center !== undefined && state.center?.length === center.length;
+  if (takesCenter && state.center !== undefined) center.set(state.center);
   return {
     parameters: trainer.parameters.length - fresh.length,
     fresh,
     moments,
-    centre: takesCentre,
+    center: takesCenter,
     interpolated,
   };
 }
@@ -142,13 +142,13 @@ export function explainTaken({ name, epoch }: InitialState, taken: Taken): strin
   const parts = [
     `${taken.parameters} parameters of student and teacher`,
     taken.moments > 0 ? `the optimizer's moments of ${taken.moments}` : undefined,
-    taken.centre ? 'the centre' : undefined,
+    taken.center ? 'the center' : undefined,
     epoch === undefined ? undefined : `the schedule after ${epoch} epochs`,
   ].filter((part) => part !== undefined);
   const fresh = [
     taken.fresh.length > 0 ? 'the head' : undefined,
     taken.moments > 0 ? undefined : 'the optimizer',
-    taken.centre ? undefined : 'the centre',
+    taken.center ? undefined : 'the center',
     epoch === undefined ? 'the schedule' : undefined,
   ].filter((part) => part !== undefined);
   const positions = taken.interpolated ? ' Position embeddings are interpolated to this image size.' : '';

@@ -70,7 +70,7 @@ function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: T
       return [parameter, { slots, steps: Number(count) }] as const;
     }),
   );
-  const centre = tensors.get('method.center');
+  const center = tensors.get('method.center');
   const known: Record<string, unknown> = config;
   return {
     name,
@@ -83,7 +83,7 @@ function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: T
     },
     ...networks,
     moments,
-    centre: centre === undefined ? undefined : f32(centre),
+    center: center === undefined ? undefined : f32(center),
     epoch: undefined,
   };
 }
@@ -121,7 +121,7 @@ function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOption
     student: full.student,
     teacher: full.teacher,
     moments: full.moments,
-    centre: full.centre,
+    center: full.center,
     epoch: anew ? undefined : full.epoch,
   };
 }
@@ -166,7 +166,7 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
     student: weights,
     teacher: weights,
     moments: new Map(),
-    centre: undefined,
+    center: undefined,
     epoch: undefined,
   };
 }

@@ -73,7 +73,7 @@ export class Trainer {
   readonly parameters: readonly ParameterInfo[];
   /** Running statistics of both networks, by the names of the graph's inputs (`student/...`, `teacher/...`). */
   readonly buffers: ReadonlyMap<string, Float32Array>;
-  /** The method's own state, such as the centre. */
+  /** The method's own state, such as the center. */
   readonly state: ReadonlyMap<string, Float32Array>;
   readonly graph: CompiledGraph;
   readonly #program: Program;
@@ -154,7 +154,7 @@ export class Trainer {
     if (this.#program.graph.inputs.has(name)) this.#inputs[name] = values;
   }
 
-  /** Puts everything into the state of step 0: the weights that the seed names, no moments, a centre of zero. */
+  /** Puts everything into the state of step 0: the weights that the seed names, no moments, a center of zero. */
   reset(): void {
     for (const info of this.parameters) {
       const values = this.#fresh(info);

@@ -1,6 +1,6 @@
 /**
  * A full training checkpoint of the official code (`main_dino.py`, `checkpoint.pth`): student and teacher with their heads, the
- * centre, the optimizer's moments by parameter, the epoch.
+ * center, the optimizer's moments by parameter, the epoch.
  */
 import { PickleObject, type PickleValue } from '../format/pickle-values.ts';
 import { f32 } from '../format/safetensors.ts';
@@ -17,7 +17,7 @@ export interface TrainingCheckpoint {
     string,
     { readonly slots: ReadonlyMap<string, Float32Array>; readonly steps: number }
   >;
-  readonly centre: Float32Array | undefined;
+  readonly center: Float32Array | undefined;
   /** Epochs done. */
   readonly epoch: number | undefined;
   /** What the run was told (`args`): plain values by their official names. */
@@ -58,13 +58,13 @@ export function readOfficialCheckpoint({ root }: TorchFile): TrainingCheckpoint 
       return [name, { slots, steps }] as const;
     }),
   );
-  const centre = tensors.get('dino_loss/center');
+  const center = tensors.get('dino_loss/center');
   return {
     student,
     teacher,
     shapes,
     moments: new Map([...moments].filter(([, { slots }]) => slots.size > 0)),
-    centre: centre === undefined ? undefined : f32(centre.read()),
+    center: center === undefined ? undefined : f32(center.read()),
     epoch: wholeNumber(lookUp(root, ['epoch'])),
     args: argumentsOf(root),
     normLastLayer: named.normLastLayer,
@@ -94,10 +94,10 @@ function parameterOrder(
   const all = [...shapes.keys()].filter((name) => !/running_(mean|var)$|num_batches_tracked$/.test(name));
   const normLastLayer = count !== all.length;
   const trained = all.filter((name) => !(normLastLayer && name.endsWith('weight_g')));
-  const isRegularised = (name: string): boolean =>
+  const isRegularized = (name: string): boolean =>
     !name.endsWith('.bias') && (shapes.get(name)?.length ?? 0) !== 1;
   return {
-    names: [...trained.filter(isRegularised), ...trained.filter((name) => !isRegularised(name))],
+    names: [...trained.filter(isRegularized), ...trained.filter((name) => !isRegularized(name))],
     normLastLayer,
   };
 }

@@ -15,7 +15,7 @@ async function sizeOf(file: string): Promise<readonly [number, number]> {
 }
 
 describe('dino attend', () => {
-  it('writes maps, masks, overlay, colours and arrays of each image, and shows them', async () => {
+  it('writes maps, masks, overlay, colors and arrays of each image, and shows them', async () => {
     const images = await photos(['a', 'b'], 4);
     const run = await trainedOn(images, 'vit');
     const said = await dino(

@@ -6,7 +6,7 @@ import { openSource } from '../../src/data/source.ts';
 import { queryBlocks } from '../../src/eval/copy-blocks.ts';
 import { copySize } from '../../src/eval/copy-report.ts';
 import { temporaryFolder, writeFiles } from '../data/fixtures.ts';
-import { colourPhoto } from './colour-photos.ts';
+import { colorPhoto } from './color-photos.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -15,7 +15,7 @@ const scores = z.strictObject({ map: share, blocks: z.record(z.string(), share.n
 const printed = z.strictObject({ trained: scores, untrained: scores, pixels: scores });
 
 async function originals(count: number, folder = join(temporaryFolder(), 'original')): Promise<string> {
-  for (let i = 0; i < count; i++) writeFiles(folder, { [`${100 + i}.png`]: await colourPhoto(i % 4, i) });
+  for (let i = 0; i < count; i++) writeFiles(folder, { [`${100 + i}.png`]: await colorPhoto(i % 4, i) });
   return folder;
 }
 
@@ -44,8 +44,8 @@ describe('dino eval copies', () => {
     const images = await originals(6, join(folder, 'original'));
     for (let i = 0; i < 6; i++) {
       writeFiles(join(folder, 'queries'), {
-        [`crops/10/${100 + i}.png`]: await colourPhoto(i % 4, i),
-        [`strong/${100 + i}x.png`]: await colourPhoto(i % 4, i),
+        [`crops/10/${100 + i}.png`]: await colorPhoto(i % 4, i),
+        [`strong/${100 + i}x.png`]: await colorPhoto(i % 4, i),
       });
     }
     const others = await photos(['a', 'b'], 4);
@@ -70,7 +70,7 @@ describe('dino eval copies', () => {
     expect(await evaluate('--images', one, '--queries', one)).toMatch(/^2 /);
     expect(await evaluate('--images', one)).toMatch(/^1 .*one image only/);
     const strangers = join(temporaryFolder(), 'queries');
-    writeFiles(strangers, { 'blur/7.png': await colourPhoto(0, 7) });
+    writeFiles(strangers, { 'blur/7.png': await colorPhoto(0, 7) });
     expect(await evaluate('--originals', await originals(3), '--queries', strangers)).toMatch(
       /^1 .*block blur .*neither by file names nor by number/,
     );

@@ -10,7 +10,7 @@ import { searchBlocks } from '../../src/eval/search.ts';
 import { parseNpy, serializeNpy } from '../../src/format/npy.ts';
 import { Random } from '../../src/random/random.ts';
 import { temporaryFolder, writeFiles } from '../data/fixtures.ts';
-import { colourPhoto } from './colour-photos.ts';
+import { colorPhoto } from './color-photos.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -55,7 +55,7 @@ describe('dino embed', () => {
     expect(kept).toMatchObject({ skipped: [{ key: 'b/broken.png' }] });
   });
 
-  it('normalises, writes one format only where it is asked to, and forgets the files of an earlier call', async () => {
+  it('normalizes, writes one format only where it is asked to, and forgets the files of an earlier call', async () => {
     const images = await photos(['a'], 8);
     const [run, output] = [await trainedOn(images), join(temporaryFolder(), 'features')];
     expect((await dino('embed', run, images, '--output', output, '--normalize', 'true')).code).toBe(0);
@@ -111,7 +111,7 @@ describe('dino search', () => {
     expect(again.map(({ path }) => path)).toEqual(found.map(({ path }) => path));
     rmSync(images, { recursive: true });
     const elsewhere = join(temporaryFolder(), 'new.png');
-    writeFileSync(elsewhere, await colourPhoto(0, 1));
+    writeFileSync(elsewhere, await colorPhoto(0, 1));
     const gone = await dino('search', run, elsewhere, '--bank', join(run, 'eval', 'embed'), '--k', '99');
     expect(gone).toMatchObject({ code: 0 });
     expect(gone.out).toContain('the 15 most similar of 15 images');

@@ -44,9 +44,9 @@ describe('dino eval knn', () => {
     rmSync(images, { recursive: true });
     const said = await dino('eval', 'knn', run, '--train', others, '--test', others, '--nb_knn', '3');
     expect(said.code).toBe(0);
-    expect(said.err).toContain('The report goes without attention and neighbours');
+    expect(said.err).toContain('The report goes without attention and neighbors');
     const report = readFileSync(join(run, 'report.html'), 'utf8');
-    expect(report).toContain('Top-1 with 3 neighbours');
+    expect(report).toContain('Top-1 with 3 neighbors');
     expect(report).not.toContain('data:image');
   });
 
@@ -55,9 +55,9 @@ describe('dino eval knn', () => {
     const run = await trainedOn(images);
     const flat = join(temporaryFolder(), 'flat');
     for (let i = 0; i < 4; i++) writeFiles(flat, { [`${i}.png`]: await png(i) });
-    const unlabelled = await dino('eval', 'knn', run, '--train', flat, '--test', images);
-    expect(unlabelled).toMatchObject({ code: 1 });
-    expect(unlabelled.err).toContain('has no class folders, and k-NN needs labels');
+    const unlabeled = await dino('eval', 'knn', run, '--train', flat, '--test', images);
+    expect(unlabeled).toMatchObject({ code: 1 });
+    expect(unlabeled.err).toContain('has no class folders, and k-NN needs labels');
     const other = await dino('eval', 'knn', run, '--train', images, '--test', await photos(['a', 'z'], 2));
     expect(other.err).toContain('the class "z"');
     expect(await dino('eval', 'knn', run, '--test', images)).toMatchObject({ code: 2 });
@@ -113,7 +113,7 @@ describe('dino eval cluster', () => {
         pca: scores,
       })
       .parse(JSON.parse(said.out));
-    expect(printed.pixels.purity).toBeGreaterThan(0.5); // classes are colours here
+    expect(printed.pixels.purity).toBeGreaterThan(0.5); // classes are colors here
     const kept = z
       .looseObject({ groups: z.array(z.array(z.string())) })
       .parse(JSON.parse(readFileSync(join(run, 'eval', 'cluster.json'), 'utf8')));
@@ -123,8 +123,8 @@ describe('dino eval cluster', () => {
   });
 
   it('chooses the number of groups by silhouette without classes, and says when there are too few images', async () => {
-    const labelled = await photos(['a', 'b'], 6);
-    const run = await trainedOn(labelled);
+    const labeled = await photos(['a', 'b'], 6);
+    const run = await trainedOn(labeled);
     const flat = join(temporaryFolder(), 'flat');
     for (let i = 0; i < 9; i++) writeFiles(flat, { [`${i}.png`]: await png(80 * (i % 3) + i) });
     const said = await dino('eval', 'cluster', run, '--images', flat);

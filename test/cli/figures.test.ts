@@ -30,7 +30,7 @@ describe('dino report --figures', () => {
     for (const part of [
       '-loss.svg',
       '-map-of-the-features-t-sne-trained-network.svg',
-      '-neighbours.png',
+      '-neighbors.png',
       '-clusters-nmi.svg',
     ])
       expect(files.some((file) => file.endsWith(part))).toBe(true);
@@ -39,7 +39,7 @@ describe('dino report --figures', () => {
 });
 
 describe('a figure in a file of its own', () => {
-  it('is well-formed, escapes its texts, and holds its colours', () => {
+  it('is well-formed, escapes its texts, and holds its colors', () => {
     const chart = chartSvg({
       title: 'Loss & <more>',
       caption: 'What to look for, in a sentence that is long enough to be broken into a second line of text.',
@@ -90,7 +90,7 @@ describe('a figure in a file of its own', () => {
     ]);
   });
 
-  it('shades bands, and gives a line and its name one colour where another line has nothing to draw', () => {
+  it('shades bands, and gives a line and its name one color where another line has nothing to draw', () => {
     const chart = chartSvg({
       title: 'k',
       xName: 'step',

@@ -28,7 +28,7 @@ describe('dino eval logistic', () => {
     expect(Object.keys(printed.trained)).toEqual(['1 of each class', '4 of each class', 'all']);
     expect(printed.pixels.all).toEqual({ top1: 100, spread: 0 }); // the test images are among those it learned from
     const kept: unknown = JSON.parse(readFileSync(join(run, 'eval', 'logistic.json'), 'utf8'));
-    expect(kept).toMatchObject({ protocol: { labelled: [3, 12, 24], draws: 2, c: 1, heldBack: false } });
+    expect(kept).toMatchObject({ protocol: { labeled: [3, 12, 24], draws: 2, c: 1, heldBack: false } });
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('How many labels it needs');
   });
 

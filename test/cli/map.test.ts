@@ -4,7 +4,7 @@ import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
-import { colourPhoto } from './colour-photos.ts';
+import { colorPhoto } from './color-photos.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -65,7 +65,7 @@ describe('dino map', () => {
     const part = await dino('map', run, images, '--limit', '7', '--iterations', '260', '--no-report');
     expect(part).toMatchObject({ code: 0 });
     expect(part.out).toContain('Map of 7 images of 16');
-    expect(part.err).toContain('Perplexity 2.0 instead of 20: 7 images have no more neighbours to keep');
+    expect(part.err).toContain('Perplexity 2.0 instead of 20: 7 images have no more neighbors to keep');
     const flat = join(temporaryFolder(), 'flat');
     writeFiles(flat, { '0.png': await png(3) });
     const one = await dino('map', run, flat, '--no-report', '--json');
@@ -77,9 +77,9 @@ describe('dino map', () => {
     const folder = join(temporaryFolder(), 'loose');
     for (let i = 0; i < 6; i++) {
       writeFiles(folder, {
-        [`${i}.png`]: await colourPhoto(0, i),
-        [`trip/${i}.png`]: await colourPhoto(1, i),
-        [`home/deep/${i}.png`]: await colourPhoto(2, i),
+        [`${i}.png`]: await colorPhoto(0, i),
+        [`trip/${i}.png`]: await colorPhoto(1, i),
+        [`home/deep/${i}.png`]: await colorPhoto(2, i),
       });
     }
     const run = await trainedOn(await photos(['a', 'b'], 4));

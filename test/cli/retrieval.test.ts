@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
-import { colourPhoto } from './colour-photos.ts';
+import { colorPhoto } from './color-photos.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -25,10 +25,10 @@ function kept(run: string): unknown {
 }
 
 describe('dino eval retrieval on folders', () => {
-  it('finds the images of a class that only its colour gives away, and shows queries in the report', async () => {
+  it('finds the images of a class that only its color gives away, and shows queries in the report', async () => {
     const images = join(temporaryFolder(), 'photos');
     for (let i = 0; i < 12; i++)
-      writeFiles(images, { [`${'abc'[i % 3]}/${i}.png`]: await colourPhoto(i % 3, i) });
+      writeFiles(images, { [`${'abc'[i % 3]}/${i}.png`]: await colorPhoto(i % 3, i) });
     const run = await trainedOn(images);
     const said = await dino('eval', 'retrieval', run, '--images', images, '--k', '1', '3', '--json');
     expect(said.code).toBe(0);
@@ -49,9 +49,9 @@ describe('dino eval retrieval on folders', () => {
     const run = await trainedOn(images, 'vit');
     const [flat, test] = [join(temporaryFolder(), 'flat'), join(temporaryFolder(), 'test')];
     for (let i = 0; i < 8; i++)
-      writeFiles(flat, { [`${i % 2 ? 'red' : 'blue'}_${i}.png`]: await colourPhoto(i % 2, i) });
+      writeFiles(flat, { [`${i % 2 ? 'red' : 'blue'}_${i}.png`]: await colorPhoto(i % 2, i) });
     for (let i = 0; i < 4; i++)
-      writeFiles(test, { [`${i % 2 ? 'red' : 'blue'}_${i}.png`]: await colourPhoto(i % 2, i + 20) });
+      writeFiles(test, { [`${i % 2 ? 'red' : 'blue'}_${i}.png`]: await colorPhoto(i % 2, i + 20) });
     const asked = ['--images', flat, '--test', test, '--separator', '_'];
     const said = await dino('eval', 'retrieval', run, ...asked, '--multiscale', 'true', '--whiten', images);
     expect(said).toMatchObject({ code: 0 });
@@ -85,10 +85,10 @@ describe('dino eval retrieval on folders', () => {
 });
 
 describe('dino eval retrieval on revisited Oxford and Paris', () => {
-  /** Six images in two colours: queries are the first of each colour, with one hard and one junk image. */
+  /** Six images in two colors: queries are the first of each color, with one hard and one junk image. */
   async function landmarks() {
     const folder = join(temporaryFolder(), 'jpg');
-    for (let i = 0; i < 8; i++) writeFiles(folder, { [`view_${i}.png`]: await colourPhoto(i % 2, i) });
+    for (let i = 0; i < 8; i++) writeFiles(folder, { [`view_${i}.png`]: await colorPhoto(i % 2, i) });
     const truth = {
       imlist: [2, 3, 4, 5, 6, 7].map((i) => `view_${i}`),
       qimlist: ['view_0', 'view_1'],

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 
-/** Class folders of images: `classes` x `each`; the class gives the colour. `from` makes other images of the same classes. */
+/** Class folders of images: `classes` x `each`; the class gives the color. `from` makes other images of the same classes. */
 export async function photos(classes: readonly string[], each: number, from = 0): Promise<string> {
   const folder = join(temporaryFolder(), 'photos');
   for (const [c, name] of classes.entries()) {

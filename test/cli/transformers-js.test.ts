@@ -89,7 +89,7 @@ async function exported(arch: 'vit' | 'convnet'): Promise<Exported> {
   return { images, run, folder };
 }
 
-/** Our feature of normalised pixels, [1, 3, 16, 16]. */
+/** Our feature of normalized pixels, [1, 3, 16, 16]. */
 async function ourFeature(run: string, pixels: Float32Array): Promise<Float32Array> {
   const { backbone, trained, size } = openSubject(run);
   const frozen = new FrozenBackbone(backbone, size, ortNode, { threads: 1 });

@@ -21,7 +21,7 @@ export function writeFiles(folder: string, files: Readonly<Record<string, Uint8A
   }
 }
 
-/** A PNG in which every pixel has its own colour, different for each number. */
+/** A PNG in which every pixel has its own color, different for each number. */
 export function png(number: number, width = 12, height = 10): Promise<Buffer> {
   const data = Buffer.alloc(width * height * 3);
   for (let i = 0; i < width * height; i++) {

@@ -52,7 +52,7 @@ describe('attending', () => {
 describe('patch tokens', () => {
   const view = { grid: { rows: 1, columns: 4, patch: 4 }, resized: { height: 4, width: 18 } };
 
-  it('become colours by their principal components, the most extreme patch bright', async () => {
+  it('become colors by their principal components, the most extreme patch bright', async () => {
     const seen = await attend(backbone, weights, noiseImage(4, 18), { size: [4] });
     const tokens = Float32Array.of(1, 0, 0, 0, 1, 0, 1, 0, 1, 9, 0, 1);
     const { data, ...size } = await patchColors(ortNode, { view: seen.view, tokens, dim: 3 });
@@ -63,7 +63,7 @@ describe('patch tokens', () => {
     expect(Math.min(...red)).toBe(0);
   });
 
-  it('of two dimensions leave the third colour dark, and equal ones all', async () => {
+  it('of two dimensions leave the third color dark, and equal ones all', async () => {
     const { view: four } = await attend(backbone, weights, noiseImage(4, 18), { size: [4] });
     const flat = await patchColors(ortNode, {
       view: four,

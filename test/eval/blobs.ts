@@ -1,4 +1,4 @@
-/** Rows scattered around a few centres far apart, for tests of clustering. */
+/** Rows scattered around a few centers far apart, for tests of clustering. */
 import type { FeatureRows } from '../../src/eval/knn.ts';
 import { Random } from '../../src/random/random.ts';
 
@@ -9,16 +9,16 @@ export interface Blobs {
 }
 
 /**
- * @param spread deviation of a row from its centre; centres deviate by 1 from `offset`
+ * @param spread deviation of a row from its center; centers deviate by 1 from `offset`
  * @param offset added to everything: a mean that all rows have in common
  */
 export function blobs(count: number, dim: number, k: number, spread: number, offset = 0): Blobs {
   const random = new Random(11, 'blobs', count, dim);
-  const centres = Array.from({ length: k * dim }, () => offset + random.normal());
+  const centers = Array.from({ length: k * dim }, () => offset + random.normal());
   const labels = Int32Array.from({ length: count }, () => random.integer(k));
   const values = Float32Array.from(
     { length: count * dim },
-    (_, i) => centres[labels[Math.floor(i / dim)]! * dim + (i % dim)]! + spread * random.normal(),
+    (_, i) => centers[labels[Math.floor(i / dim)]! * dim + (i % dim)]! + spread * random.normal(),
   );
   return { rows: { values, dim }, labels };
 }

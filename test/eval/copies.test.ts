@@ -9,7 +9,7 @@ import {
 } from '../../src/eval/copies.ts';
 
 describe('copy descriptors', () => {
-  it('are the class token and the generalised mean of the patches, negative ones as nearly 0', () => {
+  it('are the class token and the generalized mean of the patches, negative ones as nearly 0', () => {
     const tokens = Float32Array.of(-7, 8, 2, -1, 2, -3, /**/ 1, 2, 1, 0, 0, 4);
     const { values, dim } = clsGemDescriptors(tokens, 3, 2);
     expect(dim).toBe(4);
@@ -55,13 +55,13 @@ describe('copy detection', () => {
   });
 
   it('scores what is found in the places looked at, by block', () => {
-    const neighbours = {
+    const neighbors = {
       queries: 4,
       k: 2,
       rows: Int32Array.of(5, 1, /**/ 2, 3, /**/ 4, 0, /**/ 9, 8),
       similarities: new Float32Array(8),
     };
-    const precisions = copyAveragePrecision(neighbours, [[1], [2], [7], []]);
+    const precisions = copyAveragePrecision(neighbors, [[1], [2], [7], []]);
     expect([...precisions]).toEqual([0.25, 1, 0, Number.NaN]);
     const means = meanByBlock(precisions, [
       { name: 'original', size: 2 },
@@ -71,9 +71,7 @@ describe('copy detection', () => {
       ['original', 0.625],
       ['strong', 0],
     ]);
-    expect(() => copyAveragePrecision(neighbours, [[1]])).toThrow(
-      '1 lists of positives do not fit 4 queries',
-    );
+    expect(() => copyAveragePrecision(neighbors, [[1]])).toThrow('1 lists of positives do not fit 4 queries');
     expect(() => meanByBlock(precisions, [{ name: 'original', size: 3 }])).toThrow(
       'blocks of 3 queries do not fit 4',
     );

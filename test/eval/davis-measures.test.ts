@@ -8,20 +8,20 @@ import {
 } from '../../src/eval/davis-measures.ts';
 import type { Mask } from '../../src/image/mask.ts';
 
-const labelled = (...rows: readonly string[]): Mask => ({
+const labeled = (...rows: readonly string[]): Mask => ({
   height: rows.length,
   width: rows[0]?.length ?? 0,
   data: Uint8Array.from(rows.join(''), Number),
 });
 
 describe('contour accuracy', () => {
-  it('knows boundary pixels by their right, lower and lower right neighbours', () => {
-    const boundary = boundaryMap(labelled('0000', '0110', '0110'));
+  it('knows boundary pixels by their right, lower and lower right neighbors', () => {
+    const boundary = boundaryMap(labeled('0000', '0110', '0110'));
     expect([...boundary]).toEqual([1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
   });
 
   it('is 1 where neither mask has a boundary and 0 where only one has', () => {
-    const [empty, whole, half] = [labelled('00', '00'), labelled('11', '11'), labelled('01', '01')];
+    const [empty, whole, half] = [labeled('00', '00'), labeled('11', '11'), labeled('01', '01')];
     expect(boundaryF(empty, whole)).toBe(1);
     expect(boundaryF(empty, half)).toBe(0);
     expect(boundaryF(half, whole)).toBe(0);
@@ -40,17 +40,17 @@ describe('contour accuracy', () => {
   });
 
   it('is refused for masks of two sizes', () => {
-    expect(() => boundaryF(labelled('01'), labelled('0', '1'))).toThrow(
+    expect(() => boundaryF(labeled('01'), labeled('0', '1'))).toThrow(
       'Masks of 1 x 2 and 2 x 1 pixels cannot be compared: resize one with resizeMask.',
     );
   });
 });
 
 describe('scores of a video', () => {
-  const frame = labelled('1100', '1122');
+  const frame = labeled('1100', '1122');
 
   it('count an object that vanished as missed, and one that is rightly gone as found', () => {
-    const gone = labelled('1100', '1100');
+    const gone = labeled('1100', '1100');
     const measures = objectMeasures([frame, frame, gone, gone], [frame, gone, gone, gone]);
     expect([...measures.j]).toEqual([1, 1, 1, 1, 1, 0, 1, 1]);
     expect([...measures.f]).toEqual([1, 1, 1, 1, 1, 0, 1, 1]);
@@ -66,7 +66,7 @@ describe('scores of a video', () => {
     const one = objectMeasures([frame], [frame]);
     expect(() => videoScores(one)).toThrow('A video of 1 frame has none to score');
     expect(() => videoScores(objectMeasures([frame, frame], [frame, frame]))).toThrow('A video of 2 frames');
-    const empty = labelled('00');
+    const empty = labeled('00');
     expect(() => videoScores(objectMeasures([empty, empty, empty], [empty, empty, empty]))).toThrow(
       'no object',
     );

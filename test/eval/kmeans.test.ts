@@ -5,51 +5,51 @@ import { clusterScores } from '../../src/eval/cluster-scores.ts';
 import { kMeans } from '../../src/eval/kmeans.ts';
 import { kMeansPlusPlus } from '../../src/eval/kmeans-plus-plus.ts';
 import type { FeatureRows } from '../../src/eval/knn.ts';
-import { nearestCentres } from '../../src/eval/nearest-centres.ts';
+import { nearestCenters } from '../../src/eval/nearest-centers.ts';
 import { RowProducts } from '../../src/eval/row-products.ts';
 import { Random } from '../../src/random/random.ts';
 import { blobs } from './blobs.ts';
 
-function squaredDistance(rows: FeatureRows, row: number, centres: ArrayLike<number>, c: number): number {
+function squaredDistance(rows: FeatureRows, row: number, centers: ArrayLike<number>, c: number): number {
   let sum = 0;
   for (let d = 0; d < rows.dim; d++)
-    sum += (rows.values[row * rows.dim + d]! - centres[c * rows.dim + d]!) ** 2;
+    sum += (rows.values[row * rows.dim + d]! - centers[c * rows.dim + d]!) ** 2;
   return sum;
 }
 
-function nearestInFloat64(rows: FeatureRows, centres: Float64Array): number[] {
-  const k = centres.length / rows.dim;
+function nearestInFloat64(rows: FeatureRows, centers: Float64Array): number[] {
+  const k = centers.length / rows.dim;
   return Array.from({ length: rows.values.length / rows.dim }, (_, row) => {
     let best = 0;
     for (let c = 1; c < k; c++)
-      if (squaredDistance(rows, row, centres, c) < squaredDistance(rows, row, centres, best)) best = c;
+      if (squaredDistance(rows, row, centers, c) < squaredDistance(rows, row, centers, best)) best = c;
     return best;
   });
 }
 
-describe('the nearest centre', () => {
+describe('the nearest center', () => {
   it.each([
     ['spread out', 0, 1],
     ['with a large mean in common', 1000, 0.01],
     ['alike but for rounding', 1, 1e-6],
   ])('is that of float64 for rows %s, over several blocks', async (_, offset, spread) => {
     const { rows } = blobs(2500, 24, 1, spread, offset);
-    const random = new Random(1, 'centres');
-    const centres = Float64Array.from(
+    const random = new Random(1, 'centers');
+    const centers = Float64Array.from(
       { length: 17 * 24 },
       (__, i) => rows.values[random.integer(2500) * 24 + (i % 24)]!,
     );
-    centres.set(centres.subarray(0, 24), 24); // two that are equal: the first wins
+    centers.set(centers.subarray(0, 24), 24); // two that are equal: the first wins
     const products = new RowProducts(ortNode, rows);
-    expect([...(await nearestCentres(products, centres))]).toEqual(nearestInFloat64(rows, centres));
+    expect([...(await nearestCenters(products, centers))]).toEqual(nearestInFloat64(rows, centers));
     await products.dispose();
   });
 
-  it('is found for rows halfway between two centres, and for the rows themselves', async () => {
+  it('is found for rows halfway between two centers, and for the rows themselves', async () => {
     const rows = { values: Float32Array.of(0, 0, 1, 0, 2, 0, 1, 5), dim: 2 };
     const products = new RowProducts(ortNode, rows);
-    expect([...(await nearestCentres(products, Float64Array.of(0, 0, 2, 0)))]).toEqual([0, 0, 1, 0]);
-    expect([...(await nearestCentres(products, Float64Array.from(rows.values)))]).toEqual([0, 1, 2, 3]);
+    expect([...(await nearestCenters(products, Float64Array.of(0, 0, 2, 0)))]).toEqual([0, 0, 1, 0]);
+    expect([...(await nearestCenters(products, Float64Array.from(rows.values)))]).toEqual([0, 1, 2, 3]);
     await products.dispose();
   });
 });
@@ -63,21 +63,21 @@ describe('k-means', () => {
     expect(await kMeans(ortNode, rows, { k: 6, seed: 5 })).toEqual(found);
   });
 
-  it('ends where every row is with its nearest centre and every centre is the mean of its rows', async () => {
+  it('ends where every row is with its nearest center and every center is the mean of its rows', async () => {
     const { rows } = blobs(1200, 8, 3, 1);
-    const { assignments, centres, inertia } = await kMeans(ortNode, rows, {
+    const { assignments, centers, inertia } = await kMeans(ortNode, rows, {
       k: 7,
       restarts: 1,
       tolerance: 0,
     });
-    expect([...assignments]).toEqual(nearestInFloat64(rows, centres));
+    expect([...assignments]).toEqual(nearestInFloat64(rows, centers));
     let sum = 0;
-    for (const [row, c] of assignments.entries()) sum += squaredDistance(rows, row, centres, c);
+    for (const [row, c] of assignments.entries()) sum += squaredDistance(rows, row, centers, c);
     expect(inertia).toBeCloseTo(sum, 6);
     for (let c = 0; c < 7; c++) {
       const own = [...assignments.keys()].filter((row) => assignments[row] === c);
       const mean = own.reduce((total, row) => total + rows.values[row * 8]!, 0) / own.length;
-      expect(centres[c * 8]).toBeCloseTo(mean, 10);
+      expect(centers[c * 8]).toBeCloseTo(mean, 10);
     }
   });
 
@@ -94,15 +94,15 @@ describe('k-means', () => {
     const { rows } = blobs(1500, 6, 1, 1);
     const found = await kMeans(ortNode, rows, { k: 12, restarts: 1, maxIterations: 2, tolerance: 0 });
     expect([found.iterations, found.converged]).toEqual([2, false]);
-    expect([...found.assignments]).toEqual(nearestInFloat64(rows, found.centres));
+    expect([...found.assignments]).toEqual(nearestInFloat64(rows, found.centers));
   });
 
   it('gives an empty cluster the farthest row', async () => {
     const values = Float32Array.of(0, 1, 2, 10);
-    // The third centre is nobody's: it takes row 3, 9 away from the second.
-    const found = await kMeans(ortNode, { values, dim: 1 }, { k: 3, initialCentres: [0, 1, -50] });
+    // The third center is nobody's: it takes row 3, 9 away from the second.
+    const found = await kMeans(ortNode, { values, dim: 1 }, { k: 3, initialCenters: [0, 1, -50] });
     expect([...found.assignments]).toEqual([0, 1, 1, 2]);
-    expect([...found.centres]).toEqual([0, 1.5, 10]);
+    expect([...found.centers]).toEqual([0, 1.5, 10]);
   });
 
   it('ends with empty clusters where fewer rows are different than clusters are wanted', async () => {
@@ -118,18 +118,18 @@ describe('k-means', () => {
   it('makes one cluster, and as many as rows', async () => {
     const rows = { values: Float32Array.of(0, 2, 4), dim: 1 };
     const one = await kMeans(ortNode, rows, { k: 1 });
-    expect([[...one.centres], one.inertia]).toEqual([[2], 8]);
+    expect([[...one.centers], one.inertia]).toEqual([[2], 8]);
     const all = await kMeans(ortNode, rows, { k: 3 });
     expect(all.inertia).toBe(0);
   });
 
-  it('refuses more clusters than rows, NaN, and centres of another size in one sentence', async () => {
+  it('refuses more clusters than rows, NaN, and centers of another size in one sentence', async () => {
     const rows = { values: Float32Array.of(0, 2, 4, 6), dim: 2 };
     await expect(kMeans(ortNode, rows, { k: 3 })).rejects.toThrow('2 rows cannot be put into 3 clusters');
     await expect(kMeans(ortNode, rows, { k: 0 })).rejects.toThrow(RangeError);
     await expect(kMeans(ortNode, rows, { k: 1, restarts: 0 })).rejects.toThrow(RangeError);
-    await expect(kMeans(ortNode, rows, { k: 1, initialCentres: [1] })).rejects.toThrow(
-      '1 numbers are not 1 centres of 2',
+    await expect(kMeans(ortNode, rows, { k: 1, initialCenters: [1] })).rejects.toThrow(
+      '1 numbers are not 1 centers of 2',
     );
     const broken = { values: Float32Array.of(0, 2, 4, Number.NaN), dim: 2 };
     await expect(kMeans(ortNode, broken, { k: 1 })).rejects.toThrow(
@@ -149,8 +149,8 @@ describe('k-means++', () => {
     const values = Float32Array.from([1, 1, 1, 2, 3, 3, 4], (x) => 5000 + x / 100);
     const products = new RowProducts(ortNode, { values, dim: 1 });
     for (let seed = 0; seed < 20; seed++) {
-      const centres = await kMeansPlusPlus(products, 4, new Random(seed, 'test'));
-      expect(new Set(centres).size).toBe(4);
+      const centers = await kMeansPlusPlus(products, 4, new Random(seed, 'test'));
+      expect(new Set(centers).size).toBe(4);
     }
     await products.dispose();
   });

@@ -21,11 +21,11 @@ async function all(
   return found;
 }
 
-/** Frames in which every patch is one of some colours, given by their numbers. */
-function coloured(rows: number, columns: number, frames: readonly (readonly number[])[]): FrameTokens[] {
-  return frames.map((colours) => {
+/** Frames in which every patch is one of some colors, given by their numbers. */
+function colored(rows: number, columns: number, frames: readonly (readonly number[])[]): FrameTokens[] {
+  return frames.map((colors) => {
     const tokens = new Float32Array(rows * columns * 4);
-    for (const [patch, colour] of colours.entries()) tokens[patch * 4 + colour] = 1 + patch;
+    for (const [patch, color] of colors.entries()) tokens[patch * 4 + color] = 1 + patch;
     return { rows, columns, dim: 4, tokens };
   });
 }
@@ -42,7 +42,7 @@ function noise(rows: number, columns: number, dim: number, frames: number): Fram
 
 /** The official computation: all affinities, masked, the k-th largest as threshold. [channels, patches] */
 function densely(frames: readonly FrameTokens[], mask: Mask, options: PropagationOptions): number[][][] {
-  const { lastFrames = 7, neighbourhood: n = 12, topk = 5, temperature = 0.1 } = options;
+  const { lastFrames = 7, neighborhood: n = 12, topk = 5, temperature = 0.1 } = options;
   const { rows, columns, dim } = frames[0]!;
   const patches = rows * columns;
   const unit = frames.map(({ tokens }) =>
@@ -95,12 +95,12 @@ const bands = (height: number, width: number, labels: number): Mask => ({
 
 describe('label propagation', () => {
   it.each([
-    ['one block', 4, 5, { neighbourhood: 2, lastFrames: 2 }],
-    ['no neighbourhood', 5, 4, { neighbourhood: 0, lastFrames: 1, topk: 9 }],
-    ['blocks that overlap at the lower edge', 17, 6, { neighbourhood: 3, lastFrames: 7 }],
-    ['overlapping strips of a wide grid', 9, 37, { neighbourhood: 2, lastFrames: 3 }],
-    ['strips and a neighbourhood of the next patches only', 7, 19, { neighbourhood: 1, topk: 20 }],
-    ['the first frame alone as source', 6, 6, { neighbourhood: 2, lastFrames: 0, temperature: 0.02 }],
+    ['one block', 4, 5, { neighborhood: 2, lastFrames: 2 }],
+    ['no neighborhood', 5, 4, { neighborhood: 0, lastFrames: 1, topk: 9 }],
+    ['blocks that overlap at the lower edge', 17, 6, { neighborhood: 3, lastFrames: 7 }],
+    ['overlapping strips of a wide grid', 9, 37, { neighborhood: 2, lastFrames: 3 }],
+    ['strips and a neighborhood of the next patches only', 7, 19, { neighborhood: 1, topk: 20 }],
+    ['the first frame alone as source', 6, 6, { neighborhood: 2, lastFrames: 0, temperature: 0.02 }],
   ] as const)('equals the dense computation with %s', async (_, rows, columns, settings) => {
     const options = { patchSize: 4, ...settings };
     const frames = noise(rows, columns, 6, 5);
@@ -130,14 +130,14 @@ describe('label propagation', () => {
   });
 
   it('follows an object that moves, and loses one that vanishes', async () => {
-    const frames = coloured(1, 5, [
+    const frames = colored(1, 5, [
       [0, 1, 0, 2, 0],
       [0, 0, 1, 0, 0],
       [0, 0, 0, 1, 0],
       [0, 0, 0, 0, 0],
     ]);
     const mask = { height: 1, width: 5, data: Uint8Array.of(0, 1, 0, 2, 0) };
-    const found = await all(frames, mask, { patchSize: 1, neighbourhood: 2, topk: 1 });
+    const found = await all(frames, mask, { patchSize: 1, neighborhood: 2, topk: 1 });
     expect(found.map(({ mask }) => [...mask.data])).toEqual([
       [0, 1, 0, 2, 0],
       [0, 0, 1, 0, 0],
@@ -146,10 +146,10 @@ describe('label propagation', () => {
     ]);
   });
 
-  it('keeps everything that equals the k-th: a frame of one colour averages its neighbourhood', async () => {
-    const frames = coloured(1, 5, [new Array<number>(5).fill(3), new Array<number>(5).fill(3)]);
+  it('keeps everything that equals the k-th: a frame of one color averages its neighborhood', async () => {
+    const frames = colored(1, 5, [new Array<number>(5).fill(3), new Array<number>(5).fill(3)]);
     const mask = { height: 1, width: 5, data: Uint8Array.of(1, 0, 0, 0, 0) };
-    const [, next] = await all(frames, mask, { patchSize: 1, neighbourhood: 1, topk: 1 });
+    const [, next] = await all(frames, mask, { patchSize: 1, neighborhood: 1, topk: 1 });
     const wanted = [1 / 2, 1 / 3, 0, 0, 0];
     for (const [i, share] of wanted.entries()) expect(next?.soft.values[5 + i]).toBeCloseTo(share, 6);
   });
@@ -184,7 +184,7 @@ describe('label propagation', () => {
     await expect(all(withClass, mask, { patchSize: 3 })).rejects.toThrow('without the class token');
     const frames = noise(3, 3, 4, 2);
     await expect(all(frames, mask, { patchSize: 3, topk: 0 })).rejects.toThrow('topk of 1 or more');
-    await expect(all(frames, mask, { patchSize: 3, neighbourhood: -1 })).rejects.toThrow('0 (no limit)');
+    await expect(all(frames, mask, { patchSize: 3, neighborhood: -1 })).rejects.toThrow('0 (no limit)');
     await expect(all(frames, mask, { patchSize: 3, temperature: 0 })).rejects.toThrow('positive');
     await expect(all(frames, mask, { patchSize: 3, lastFrames: 1.5 })).rejects.toThrow('0 or more');
     await expect(
@@ -217,7 +217,7 @@ describe('video frames', () => {
     expect(videoFrameSize(1280, 720, 64)).toEqual({ height: 64, width: 64 });
   });
 
-  it('are resized without smoothing and normalised', () => {
+  it('are resized without smoothing and normalized', () => {
     const data = Uint8Array.from({ length: 128 * 256 * 3 }, (_, i) =>
       i % 3 === 0 ? Math.floor(i / 3) % 256 : 40,
     );

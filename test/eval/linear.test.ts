@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { type LabelledFeatures, splitByClass } from '../../src/eval/labelled-features.ts';
+import { type LabeledFeatures, splitByClass } from '../../src/eval/labeled-features.ts';
 import { linearEpochs, linearRate, trainLinear } from '../../src/eval/linear-evaluation.ts';
 import { probeFeature } from '../../src/eval/linear-features.ts';
 import { LinearProbe } from '../../src/eval/linear-probe.ts';
@@ -11,7 +11,7 @@ import { Random } from '../../src/random/random.ts';
 const DIM = 8;
 
 /** Clouds around one point for each class. */
-function clouds(labels: readonly number[], deviation: number, seed = 1): LabelledFeatures {
+function clouds(labels: readonly number[], deviation: number, seed = 1): LabeledFeatures {
   const random = new Random(seed, 'linear test');
   const values = new Float32Array(labels.length * DIM);
   for (const [row, label] of labels.entries())
@@ -89,7 +89,7 @@ describe('the linear evaluation', () => {
 
   it('refuses what cannot be learned from, in one sentence', async () => {
     const [train, test] = [clouds(inTurn(3, 30), 0.1), clouds(inTurn(3, 30), 0.1)];
-    const run = (a: LabelledFeatures, b: LabelledFeatures, options = {}) =>
+    const run = (a: LabeledFeatures, b: LabeledFeatures, options = {}) =>
       linearEvaluation(ortNode, a, b, { classes: 3, epochs: 1, ...options });
     const broken = clouds(inTurn(3, 30), 0.1);
     broken.features.values[17 * DIM + 2] = Number.NaN;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { lbfgs } from '../../src/eval/lbfgs.ts';
 import { columnScales, LogisticRegression } from '../../src/eval/logistic.ts';
-import { budgetTitle, labelledRows } from '../../src/eval/low-shot.ts';
+import { budgetTitle, labeledRows } from '../../src/eval/low-shot.ts';
 import { Random } from '../../src/random/random.ts';
 import { blobs } from './blobs.ts';
 
@@ -60,7 +60,7 @@ describe('logistic regression', () => {
   });
 
   it('is what the two-sample case gives by hand, for features of any offset and scale', async () => {
-    // By symmetry the standardised weights are -a and a. scikit-learn's one row is then 2 a, and its objective with C = 1
+    // By symmetry the standardized weights are -a and a. scikit-learn's one row is then 2 a, and its objective with C = 1
     // log(1 + exp(-2 a)) + (2 a)^2 / (2 C samples) = log(1 + exp(-2 a)) + a^2.
     let [low, high] = [0, 2];
     for (let i = 0; i < 60; i++) {
@@ -86,7 +86,7 @@ describe('logistic regression', () => {
     const options = { classes: 4, c: 10, tolerance: 1e-5 };
     const fit = await regression.fit(data, options);
     expect(fit.converged).toBe(true);
-    // In float64, without a program: the gradient of the standardised weights.
+    // In float64, without a program: the gradient of the standardized weights.
     const { mean, deviation } = columnScales(rows.values, 3);
     const gradient = new Float64Array(4 * 4);
     for (let row = 0; row < 5000; row++) {
@@ -125,11 +125,11 @@ describe('logistic regression', () => {
   });
 });
 
-describe('labelled rows', () => {
+describe('labeled rows', () => {
   const labels = [...new Array(20).fill(0), ...new Array(5).fill(1)];
   const names = ['cat', 'dog'];
-  const rowsOf = (budget: Parameters<typeof labelledRows>[2], draw = 0) =>
-    Array.from(labelledRows(labels, names, budget, draw, 0, 'pets'));
+  const rowsOf = (budget: Parameters<typeof labeledRows>[2], draw = 0) =>
+    Array.from(labeledRows(labels, names, budget, draw, 0, 'pets'));
 
   it('are so many of each class, other ones in each draw, and more of the same in larger budgets', () => {
     const five = rowsOf({ shots: 5 });

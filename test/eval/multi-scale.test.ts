@@ -34,7 +34,7 @@ describe('resizing by a scale', () => {
     width: 4,
   };
 
-  it('samples between pixel centres by the scale as given, without antialias', () => {
+  it('samples between pixel centers by the scale as given, without antialias', () => {
     const half = resizeByScale(ramp, 0.5);
     // floor(3 / 2) x floor(4 / 2); rows at 0.5, columns at 0.5 and 2.5
     expect([half.height, half.width]).toEqual([1, 2]);

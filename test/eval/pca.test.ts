@@ -6,7 +6,7 @@ import { Random } from '../../src/random/random.ts';
 /** Rows that vary along known orthonormal directions with known deviations, around a known mean. */
 function rows(count: number, dim: number, deviations: readonly number[]) {
   const random = new Random(5, 'pca test');
-  // Directions: normalised cosines of different frequencies are orthogonal.
+  // Directions: normalized cosines of different frequencies are orthogonal.
   const direction = (i: number) =>
     Array.from(
       { length: dim },

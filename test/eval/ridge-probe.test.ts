@@ -5,7 +5,7 @@ import { ridgeProbe } from '../../src/eval/ridge-probe.ts';
 import { blobs } from './blobs.ts';
 
 describe('the ridge probe', () => {
-  it('predicts what the normal equations of centred ridge regression predict', async () => {
+  it('predicts what the normal equations of centered ridge regression predict', async () => {
     const { rows, labels } = blobs(80, 4, 3, 1.2);
     const [fit, asked] = [rows.values.subarray(0, 60 * 4), rows.values.subarray(60 * 4)];
     const predicted = await ridgeProbe(

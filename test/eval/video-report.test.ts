@@ -7,7 +7,7 @@ import type { Mask } from '../../src/image/mask.ts';
 import { noiseImage, stillNetwork } from './still-network.ts';
 
 const { backbone, weights } = stillNetwork(64, 8);
-const options = { lastFrames: 2, neighbourhood: 0, topk: 1, short: 64 };
+const options = { lastFrames: 2, neighborhood: 0, topk: 1, short: 64 };
 
 /** An upright bar 16 pixels wide. */
 function bar(left: number, label = 1, size = 64): Mask {

@@ -35,8 +35,8 @@ describe('whitening', () => {
   it('subtracts the mean of the rows it was learned from, when asked', async () => {
     const { rows } = blobs(50, 3, 2, 1, 5);
     const whitening = await learnWhitening(ortNode, rows);
-    const centre = await whiten(ortNode, whitening, { values: whitening.mean, dim: 3 });
-    expect(Math.hypot(...centre.values)).toBeLessThan(1e-5);
+    const center = await whiten(ortNode, whitening, { values: whitening.mean, dim: 3 });
+    expect(Math.hypot(...center.values)).toBeLessThan(1e-5);
     const plain = await applyWhitening(ortNode, whitening, { values: whitening.mean, dim: 3 });
     expect(Math.hypot(...plain.values)).toBeGreaterThan(0.5);
   });

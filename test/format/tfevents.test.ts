@@ -66,7 +66,7 @@ describe('TensorBoard events', () => {
     expect(() => encodeScalars(0, -1, {})).toThrow(/not -1/);
   });
 
-  it('lie in a file whose name TensorBoard recognises and every file system takes', () => {
+  it('lie in a file whose name TensorBoard recognizes and every file system takes', () => {
     expect(eventFileName(1700000000.9, "Ada's mac/mini")).toBe(
       'events.out.tfevents.1700000000.Ada_s_mac_mini',
     );

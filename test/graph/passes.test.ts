@@ -72,7 +72,7 @@ function classToken(): { cls: g.Tensor; parameters: g.Tensor[] } {
   return { cls, parameters: [...set.parameters.keys()].map((name) => set.tensor(name)) };
 }
 
-describe('moving slices towards the leaves', () => {
+describe('moving slices toward the leaves', () => {
   test('leaves one row an image in the MLP of the last block when only the class token is read', () => {
     const { cls } = classToken();
     const wide = (roots: readonly g.Tensor[]): string[] =>

@@ -54,8 +54,8 @@ describe('attacks on images', () => {
   });
 
   it('write white letters with a black edge, and leave an image alone that is too small for them', () => {
-    const grey: Image = { width: 120, height: 80, channels: 3, data: new Uint8Array(28800).fill(128) };
-    const written = writeOver(grey, 0.8, new Random(2, 'text'));
+    const gray: Image = { width: 120, height: 80, channels: 3, data: new Uint8Array(28800).fill(128) };
+    const written = writeOver(gray, 0.8, new Random(2, 'text'));
     const count = (value: number) => written.data.filter((each) => each === value).length / 3;
     // C 13, O 16, P 15, Y 10 cells of 3 x 3 pixels each.
     expect(count(255)).toBe((13 + 16 + 15 + 10) * 9);
@@ -65,7 +65,7 @@ describe('attacks on images', () => {
     expect(writeOver(small, 0.8, new Random(2, 'text'))).toEqual(small);
   });
 
-  it('compress in colour and in gray, the more the lower the quality', async () => {
+  it('compress in color and in gray, the more the lower the quality', async () => {
     for (const channels of [1, 3] as const) {
       const image = ramp(40, 32, channels);
       const [fine, coarse] = [await jpegCopy(image, 95), await jpegCopy(image, 5)];

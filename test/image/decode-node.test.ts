@@ -9,7 +9,7 @@ import { difference } from './fixtures.ts';
 const width = 31;
 const height = 22;
 
-/** Smooth colours, so that lossy formats stay close. */
+/** Smooth colors, so that lossy formats stay close. */
 function scene(channels: 1 | 3): Image {
   const data = new Uint8Array(width * height * channels);
   for (let i = 0; i < width * height; i++) {
@@ -67,7 +67,7 @@ describe('decode', () => {
     ['PNG', () => encoder(rgb).png().toBuffer()],
     ['TIFF', () => encoder(rgb).tiff({ compression: 'lzw' }).toBuffer()],
     ['lossless WebP', () => encoder(rgb).webp({ lossless: true }).toBuffer()],
-  ])('gives the exact pixels of a %s file, in colour and in gray', async (_, encode) => {
+  ])('gives the exact pixels of a %s file, in color and in gray', async (_, encode) => {
     const file = await encode();
     expect(difference(await decode(file, 'a', 3), rgb)).toBe(0);
     expect(difference(await decode(file, 'a', 1), grayOf(rgb))).toBe(0);

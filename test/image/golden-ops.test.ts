@@ -18,7 +18,7 @@ import { axisWeights, resamplePlain } from '../../src/image/resample.ts';
 import {
   centerCrop,
   resize,
-  resizedCentre,
+  resizedCenter,
   resizedCrop,
   resizeShortSide,
   thumbnail,
@@ -101,17 +101,17 @@ describe('the official transforms, byte for byte', () => {
     check(cases.resize_exact, (image, c) => resize(image, c.size[0], c.size[1], c.interpolation));
   });
 
-  it('resizing the short side truncates the long one, and a centre crop rounds halves to even', () => {
+  it('resizing the short side truncates the long one, and a center crop rounds halves to even', () => {
     for (const c of cases.resize_center_crop) {
       const resized = resizeShortSide(imageOf(tensors, c.image), c.size, c.interpolation);
       expect(difference(resized, imageOf(tensors, `${c.out}/resized`)), `${c.out}/resized`).toBe(0);
       expect(difference(centerCrop(resized, c.crop, c.crop), imageOf(tensors, c.out)), c.out).toBe(0);
-      const atOnce = resizedCentre(imageOf(tensors, c.image), c.size, c.crop, c.interpolation);
+      const atOnce = resizedCenter(imageOf(tensors, c.image), c.size, c.crop, c.interpolation);
       expect(difference(atOnce, imageOf(tensors, c.out)), `${c.out} at once`).toBe(0);
     }
   });
 
-  it('a centre crop larger than the image surrounds it with zeros', () => {
+  it('a center crop larger than the image surrounds it with zeros', () => {
     check(cases.center_crop_pad, (image, c) => centerCrop(image, c.crop, c.crop));
   });
 
@@ -169,7 +169,7 @@ describe('the official transforms, byte for byte', () => {
     check(cases.solarize, (image, c) => fast(image, () => bench.solarize(c.threshold)));
   });
 
-  it('normalisation gives exactly the float32 numbers, at any offset', () => {
+  it('normalization gives exactly the float32 numbers, at any offset', () => {
     expect(imagenetStatistics).toEqual({ mean: config.mean, std: config.std });
     const table = normalizationTable(imagenetStatistics);
     for (const c of cases.normalize) {

@@ -8,7 +8,7 @@ import { encodeIndexedPng } from '../../src/report/png.ts';
 import { pngOf } from './png-of.ts';
 
 describe('reading masks', () => {
-  it('gives the indices of an indexed PNG, even where colours come twice', async () => {
+  it('gives the indices of an indexed PNG, even where colors come twice', async () => {
     const mask = { height: 2, width: 3, data: Uint8Array.of(0, 1, 2, 255, 7, 0) };
     expect(await decodeMask(await encodeIndexedPng(mask, labelPalette), 'm.png')).toEqual(mask);
     expect(await decodeMask(await encodeIndexedPng(mask, new Uint8Array(768)), 'm.png')).toEqual(mask);
@@ -35,8 +35,8 @@ describe('reading masks', () => {
     expect([...(await decodeMask(await rgb([0, 0, 0, 9, 9, 9]).png().toBuffer(), 'm.png')).data]).toEqual([
       0, 9,
     ]);
-    const coloured = await rgb([0, 0, 0, 200, 0, 0]).png().toBuffer();
-    await expect(decodeMask(coloured, 'red.png')).rejects.toThrow('red.png is in colours');
+    const colored = await rgb([0, 0, 0, 200, 0, 0]).png().toBuffer();
+    await expect(decodeMask(colored, 'red.png')).rejects.toThrow('red.png is in colors');
     const jpeg = await rgb([0, 0, 0, 9, 9, 9]).jpeg().toBuffer();
     await expect(decodeMask(jpeg, 'm.jpg')).rejects.toThrow('m.jpg is a JPEG, which changes labels');
     await expect(decodeMask(Buffer.from('no image'), 'm.png')).rejects.toThrow('m.png cannot be decoded');
@@ -49,7 +49,7 @@ describe('reading masks', () => {
   });
 });
 
-describe('masks in colours', () => {
+describe('masks in colors', () => {
   it('have the palette of PASCAL VOC', () => {
     expect([...labelPalette.subarray(0, 12)]).toEqual([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]);
     expect([...labelPalette.subarray(765)]).toEqual([224, 224, 192]);

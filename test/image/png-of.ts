@@ -1,4 +1,4 @@
-/** PNG files of any bit depth and colour type, byte by byte, which image libraries do not write. */
+/** PNG files of any bit depth and color type, byte by byte, which image libraries do not write. */
 import { crc32, deflateSync } from 'node:zlib';
 
 /**

@@ -12,7 +12,7 @@ import { gaussianBlur } from '../../src/image/gaussian-blur.ts';
 import { adjustHue } from '../../src/image/hue.ts';
 import type { Image } from '../../src/image/image.ts';
 import { axisWeights, type Interpolation, resamplePlain } from '../../src/image/resample.ts';
-import { centerCrop, resizedCentre, resizeShortSide } from '../../src/image/resize.ts';
+import { centerCrop, resizedCenter, resizeShortSide } from '../../src/image/resize.ts';
 import { Workbench, workbench } from '../../src/image/workbench.ts';
 import { Random } from '../../src/random/random.ts';
 import { difference } from './fixtures.ts';
@@ -77,7 +77,7 @@ describe('the fast path gives the bytes of the plain definitions', () => {
     );
   });
 
-  it('when it recolours and flips', () => {
+  it('when it recolors and flips', () => {
     const factor = fc.double({ min: 0, max: 3, noNaN: true });
     fc.assert(
       fc.property(images, factor, fc.double({ min: -0.5, max: 0.5, noNaN: true }), (image, f, h) => {
@@ -154,7 +154,7 @@ describe('the fast path gives the bytes of the plain definitions', () => {
   });
 
   it('for every hue, saturation and value, at every shift', () => {
-    // Of the colours with a given largest sample all ranges and, in each sextant, all middle samples.
+    // Of the colors with a given largest sample all ranges and, in each sextant, all middle samples.
     const data: number[] = [];
     for (const value of [1, 2, 3, 84, 255]) {
       for (let least = 0; least <= value; least++) {
@@ -208,7 +208,7 @@ describe('a workbench', () => {
   });
 });
 
-describe('the centre of a resized image', () => {
+describe('the center of a resized image', () => {
   it('is that of the whole resized image, to the byte, in any shape', () => {
     fc.assert(
       fc.property(
@@ -221,7 +221,7 @@ describe('the centre of a resized image', () => {
           const image = noise(width, height, c, seed);
           for (const short of [size, Math.round((size * 8) / 7), Math.max(1, size - 3)]) {
             const whole = centerCrop(resizeShortSide(image, short, 'bicubic'), size, size);
-            expect(resizedCentre(image, short, size, 'bicubic')).toEqual(whole);
+            expect(resizedCenter(image, short, size, 'bicubic')).toEqual(whole);
           }
         },
       ),
@@ -232,7 +232,7 @@ describe('the centre of a resized image', () => {
   it('costs little for an image that is all width, which as a whole is refused in a sentence', () => {
     const line = noise(200_000, 2, 3, 1);
     const before = workbench().bytes;
-    expect(resizedCentre(line, 73, 64, 'bicubic')).toMatchObject({ width: 64, height: 64 });
+    expect(resizedCenter(line, 73, 64, 'bicubic')).toMatchObject({ width: 64, height: 64 });
     expect(workbench().bytes - before).toBeLessThan(2 ** 24);
     expect(() => resizeShortSide(line, 256, 'bicubic')).toThrow(
       /An image of 200000 x 2 pixels needs \d+ MiB/,

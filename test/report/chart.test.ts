@@ -125,7 +125,7 @@ describe('line charts', () => {
     );
   });
 
-  it('draw a constant in the middle and a single point in the centre', () => {
+  it('draw a constant in the middle and a single point in the center', () => {
     expect(path(draw([8, 8, 8]), 'line s0')).toBe('M46 106L227 106L408 106');
     const single = draw([8], { series: [{ name: 'loss', x: [50], y: [8] }] });
     expect(path(single, 'line s0')).toBe('M227 106h0');

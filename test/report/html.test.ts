@@ -25,7 +25,7 @@ describe('the report', () => {
       'Diagnosis',
       'The run',
       'Attention',
-      'Nearest neighbours',
+      'Nearest neighbors',
       'Attention against object masks',
       'Recipe',
       'Run it again',
@@ -128,23 +128,23 @@ describe('the report', () => {
       ['Guessing', '10.0\u202f%'],
     ]);
     expect(page).toContain(
-      '400 test images whose class is told by their 20 nearest neighbours among 50\u202f000 images',
+      '400 test images whose class is told by their 20 nearest neighbors among 50\u202f000 images',
     );
   });
 
-  it('frames neighbours by class where there are labels, says it in words too, and frames nothing without labels', () => {
+  it('frames neighbors by class where there are labels, says it in words too, and frames nothing without labels', () => {
     const page = renderReport(sampleReport());
     expect(page.match(/<li class="same">/g)).toHaveLength(1);
-    expect(page.match(/<li class="other">/g)).toHaveLength(3); // two neighbours and the key
-    expect(page).toContain('alt="Neighbour 1, horse/1.png: horse, same class"');
-    expect(page).toContain('alt="Neighbour 2, boat/1.png: boat, another class"');
+    expect(page.match(/<li class="other">/g)).toHaveLength(3); // two neighbors and the key
+    expect(page).toContain('alt="Neighbor 1, horse/1.png: horse, same class"');
+    expect(page).toContain('alt="Neighbor 2, boat/1.png: boat, another class"');
     const picture = { mime: 'image/png' as const, bytes: new Uint8Array(3), width: 1, height: 1 };
     const image = { picture, name: 'a.png' };
-    const unlabelled = renderReport({
+    const unlabeled = renderReport({
       title: 'No labels',
       neighbors: { queries: [{ query: image, trained: [image] }] },
     });
-    expect(unlabelled).not.toMatch(/class="(same|other|key)"|another class|Untrained/);
+    expect(unlabeled).not.toMatch(/class="(same|other|key)"|another class|Untrained/);
   });
 
   it('gives every image an alternative text and the tables their scopes', () => {

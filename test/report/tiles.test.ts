@@ -7,7 +7,7 @@ import { attentionExample } from '../../src/report/pictures.ts';
 import { encodePng } from '../../src/report/png.ts';
 import { brightestValue, heatTile, maskOverlay } from '../../src/report/tiles.ts';
 
-/** OKLab lightness of an 8-bit sRGB colour. */
+/** OKLab lightness of an 8-bit sRGB color. */
 function lightness(red: number, green: number, blue: number): number {
   const [r = 0, g = 0, b = 0] = [red, green, blue].map((value) => {
     const v = value / 255;
@@ -22,7 +22,7 @@ function lightness(red: number, green: number, blue: number): number {
 
 const color = (i: number) => [...heatColors.subarray(3 * i, 3 * i + 3)];
 
-describe('the colour map', () => {
+describe('the color map', () => {
   it('rises in lightness in equal steps from 0.16 to 0.97', () => {
     for (let i = 0; i < 256; i++) {
       const [red = 0, green = 0, blue = 0] = color(i);
@@ -30,14 +30,14 @@ describe('the colour map', () => {
     }
   });
 
-  it('has no jumps: neighbouring colours differ by a few levels', () => {
+  it('has no jumps: neighboring colors differ by a few levels', () => {
     for (let i = 3; i < heatColors.length; i++)
       expect(Math.abs(heatColors[i]! - heatColors[i - 3]!)).toBeLessThan(13);
   });
 });
 
 describe('heat tiles', () => {
-  it('colour 0 darkest, the top and above brightest, half of it in the middle and NaN gray', () => {
+  it('color 0 darkest, the top and above brightest, half of it in the middle and NaN gray', () => {
     const tile = heatTile(new Float32Array([0, 1, 2, 4, Number.NaN, -1]), 2, 3, 2);
     expect([tile.width, tile.height]).toEqual([3, 2]);
     expect([...tile.data]).toEqual(
@@ -134,7 +134,7 @@ describe('PNG files', () => {
 });
 
 describe('attention examples', () => {
-  it('hold a tile for each head and moment, on one colour scale a head, and the last masks', async () => {
+  it('hold a tile for each head and moment, on one color scale a head, and the last masks', async () => {
     const encoded: Image[] = [];
     const record = (image: Image) => {
       encoded.push(image);

@@ -3,8 +3,8 @@ import { largestComponent } from '../../src/eval/localization.ts';
 import { renderScene, type Scene, sceneClasses, sceneLabel } from '../../src/scenes/scene.ts';
 import { shapeAreas } from '../../src/scenes/shapes.ts';
 
-/** The share of scenes whose nearest neighbour by squared distance has the same class. */
-function nearestNeighbourAccuracy(scenes: readonly Scene[], features: readonly Float32Array[]): number {
+/** The share of scenes whose nearest neighbor by squared distance has the same class. */
+function nearestNeighborAccuracy(scenes: readonly Scene[], features: readonly Float32Array[]): number {
   let right = 0;
   features.forEach((feature, i) => {
     let best = Number.POSITIVE_INFINITY;
@@ -26,7 +26,7 @@ function nearestNeighbourAccuracy(scenes: readonly Scene[], features: readonly F
   return right / scenes.length;
 }
 
-function meanColour(scene: Scene, inside: (pixel: number) => boolean): number[] {
+function meanColor(scene: Scene, inside: (pixel: number) => boolean): number[] {
   const sums = [0, 0, 0];
   let count = 0;
   for (let i = 0; i < scene.mask.length; i++) {
@@ -77,16 +77,16 @@ describe('renderScene', () => {
   });
 
   it('paints the object just where the mask says', () => {
-    // Colours within the object and close around it differ, much more than the surroundings and a half of them do.
+    // Colors within the object and close around it differ, much more than the surroundings and a half of them do.
     let clearer = 0;
     for (const scene of scenes) {
       const near = (i: number): boolean => {
         for (const step of [-3, 3, -96, 96]) if (scene.mask[i + step] === 1) return scene.mask[i] === 0;
         return false;
       };
-      const object = meanColour(scene, (i) => scene.mask[i] === 1);
-      const around = meanColour(scene, near);
-      const half = meanColour(scene, (i) => near(i) && i % 2 === 0);
+      const object = meanColor(scene, (i) => scene.mask[i] === 1);
+      const around = meanColor(scene, near);
+      const half = meanColor(scene, (i) => near(i) && i % 2 === 0);
       const distance = (a: number[], b: number[]): number =>
         Math.hypot(...a.map((value, c) => value - b[c]!));
       if (distance(object, around) > 4 * distance(half, around)) clearer++;
@@ -94,7 +94,7 @@ describe('renderScene', () => {
     expect(clearer / scenes.length).toBeGreaterThan(0.95);
   });
 
-  it('can hardly be classified by colours or by raw pixels', () => {
+  it('can hardly be classified by colors or by raw pixels', () => {
     const histograms = scenes.map(({ image }) => {
       const histogram = new Float32Array(64);
       for (let i = 0; i < image.data.length; i += 3) {
@@ -105,8 +105,8 @@ describe('renderScene', () => {
       return histogram;
     });
     const raw = scenes.map(({ image }) => Float32Array.from(image.data));
-    expect(nearestNeighbourAccuracy(scenes, histograms)).toBeLessThan(0.25);
-    expect(nearestNeighbourAccuracy(scenes, raw)).toBeLessThan(0.25);
+    expect(nearestNeighborAccuracy(scenes, histograms)).toBeLessThan(0.25);
+    expect(nearestNeighborAccuracy(scenes, raw)).toBeLessThan(0.25);
   });
 
   it('can be told apart by outline: the largest part of each mask, moved and scaled to one frame, far above chance', () => {
@@ -114,7 +114,7 @@ describe('renderScene', () => {
       const { data } = largestComponent({ height: 32, width: 32, data: mask });
       return radialProfile(data, 32);
     });
-    expect(nearestNeighbourAccuracy(scenes, outlines)).toBeGreaterThan(0.3);
+    expect(nearestNeighborAccuracy(scenes, outlines)).toBeGreaterThan(0.3);
   });
 
   it('shows objects apart from each other in many pictures', () => {

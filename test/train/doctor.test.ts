@@ -55,7 +55,7 @@ describe('the spread of features', () => {
     );
 
   it('has a rank of the number of directions in which features differ', () => {
-    // Normalised to length 1, isotropic features have equal variances along their axes.
+    // Normalized to length 1, isotropic features have equal variances along their axes.
     expect(featureSpread(features(8, 0), dim).rank).toBeCloseTo(8, 0);
     expect(featureSpread(features(3, 0), dim).rank).toBeCloseTo(3, 0);
     expect(featureSpread(new Float32Array(images * dim).fill(1), dim).rank).toBe(0);

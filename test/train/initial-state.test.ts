@@ -51,7 +51,7 @@ describe('an official checkpoint', () => {
     },
   );
 
-  it('is gone on with: networks, moments, centre, settings and schedule', async () => {
+  it('is gone on with: networks, moments, center, settings and schedule', async () => {
     const initial = openInitial(golden('checkpoint.pth'), { ...budget, epochs: 4 });
     const session = await startRun({ ...budget, epochs: 4 }, { initial });
     const { config } = session.record;
@@ -59,7 +59,7 @@ describe('an official checkpoint', () => {
     expect(config).toMatchObject({ batchSizePerGpu: 2, lr: 0.192, momentumTeacher: 0.9, warmupEpochs: 1 });
     expect(session.fromStep).toBe(2 * session.plan.stepsPerEpoch);
     expect(session.record.init?.taken).toMatch(
-      /moments of 37, the centre, the schedule after 2 epochs. Fresh: nothing/,
+      /moments of 37, the center, the schedule after 2 epochs. Fresh: nothing/,
     );
     const state = stateOf(session.trainer);
     for (const parameter of [
@@ -106,7 +106,7 @@ describe.each([
   ['ViT', tinyVit],
   ['convnet', tinyConvnet],
 ] as const)('a run of a %s', (_, options) => {
-  it('gives another one its networks, moments and centre', async () => {
+  it('gives another one its networks, moments and center', async () => {
     const first = await startRun({ ...options, steps: 4 });
     await follow(first);
     const initial = openInitial(first.folder.path, { steps: 6 });
@@ -214,7 +214,7 @@ describe('a backbone alone', () => {
     const initial = openInitial(file(), { ...open, heads: 1 });
     const session = await startRun(open, { initial });
     expect(session.record.init?.taken).toMatch(
-      /Fresh: the head, the optimizer, the centre, the schedule. Position/,
+      /Fresh: the head, the optimizer, the center, the schedule. Position/,
     );
     expect(session.record.config).toMatchObject({ dim: 64, depth: 2, heads: 1, globalCropsSize: 16 });
     const teacher = weightsUnder(session.trainer.teacherWeights(), 'backbone.');

@@ -17,7 +17,7 @@ import {
   tinyVit,
 } from './tiny-run.ts';
 
-/** Gradients, loss, measures and next centre of one step on fixed pixels. */
+/** Gradients, loss, measures and next center of one step on fixed pixels. */
 async function firstHalf(options: TrainOptions, microBatch: number) {
   const { config, plan } = await prepared({ ...options, microBatch });
   const trainer = await Trainer.create({
@@ -74,7 +74,7 @@ function relativeError(a: Float32Array, b: Float32Array): number {
 describe('micro-batches', () => {
   const options = { ...tinyVit, batchSizePerGpu: 6 };
 
-  it('add up to the gradients, the loss and the centre of the whole batch', async () => {
+  it('add up to the gradients, the loss and the center of the whole batch', async () => {
     const whole = await firstHalf(options, 6);
     for (const microBatch of [1, 2, 3]) {
       const parts = await firstHalf(options, microBatch);

@@ -124,7 +124,7 @@ export function lossesOf(events: readonly SessionEvent[]): Map<number, number> {
   return new Map(events.flatMap((event) => (event.type === 'step' ? [[event.step, event.loss]] : [])));
 }
 
-/** Copies of every array of the training state: parameters, moments, running statistics, centre; and the step counts. */
+/** Copies of every array of the training state: parameters, moments, running statistics, center; and the step counts. */
 export function stateOf({ update, parameters, buffers, state }: Trainer): Map<string, Float32Array | number> {
   const copy = new Map<string, Float32Array | number>();
   for (const { name, trainable } of parameters) {

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { openReader } from '../../data/reader.ts';
 import type { Source } from '../../data/source.ts';
 import type { Image } from '../../image/image.ts';
-import { resizedCentre } from '../../image/resize.ts';
+import { resizedCenter } from '../../image/resize.ts';
 import type { Picture } from '../../report/model.ts';
 
 export interface Atlas {
@@ -37,7 +37,7 @@ export async function makeAtlas(
     const corner = Math.floor(i / columns) * side * width + (i % columns) * side;
     i++;
     if (image === undefined) continue;
-    const square = resizedCentre(image, side, side, 'bicubic');
+    const square = resizedCenter(image, side, side, 'bicubic');
     for (let y = 0; y < side; y++) {
       for (let x = 0; x < side; x++) {
         for (let c = 0; c < 3; c++) {

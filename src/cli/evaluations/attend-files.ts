@@ -1,4 +1,4 @@
-/** What `dino attend` writes for one image: maps, masks, colours of patches, as PNG and as arrays. */
+/** What `dino attend` writes for one image: maps, masks, colors of patches, as PNG and as arrays. */
 import type { Engine } from '../../engine/engine.ts';
 import { type Attended, clearestHead, patchColors, patchSimilarity } from '../../eval/attend.ts';
 import { enlargeMask } from '../../eval/attention-maps.ts';

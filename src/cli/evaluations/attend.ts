@@ -127,12 +127,12 @@ export const attend = defineEvaluation({
             await tile(pictures.input, 'input', false),
             await tile(pictures.mean, 'mean attention'),
             await tile(pictures.overlay, `mask of ${headLabel(pictures.overlayHead)}`, false),
-            await tile(pictures.colors, 'patch colours (PCA)'),
+            await tile(pictures.colors, 'patch colors (PCA)'),
             ...(pictures.similarity === undefined
               ? []
               : [await tile(pictures.similarity, `like the patch at ${patchQuery?.join(', ')}`)]),
             await tile(untrained.mean, 'mean attention, untrained'),
-            await tile(untrained.colors, 'patch colours, untrained'),
+            await tile(untrained.colors, 'patch colors, untrained'),
           ],
         });
       }
@@ -181,7 +181,7 @@ export const attend = defineEvaluation({
       details: { protocol: { size, threshold, patchQuery }, skipped },
       section: {
         title: 'Attention in images',
-        intro: `What the class token looks at: ${(100 * threshold).toFixed(0)} % of a head's attention is its mask. Shown is the head whose mask lies most in one piece. Patches with similar features have similar colours (the first three principal components of this image's patches). Look for maps that follow objects where the untrained network's only follow contrast or position.`,
+        intro: `What the class token looks at: ${(100 * threshold).toFixed(0)} % of a head's attention is its mask. Shown is the head whose mask lies most in one piece. Patches with similar features have similar colors (the first three principal components of this image's patches). Look for maps that follow objects where the untrained network's only follow contrast or position.`,
         blocks: [{ kind: 'tiles', large: true, groups }],
       },
     };

@@ -52,7 +52,7 @@ export const cluster = defineEvaluation({
     });
     const { scored, tried, members, majorities, indices } = report;
     warnOfSkipped(report.skipped, warn);
-    const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalised features at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
+    const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized features at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
     const groups = [];
     for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {
       const shown = Array.from(rows.subarray(0, SHOWN_IMAGES), (row) => indices[row] ?? 0);
@@ -92,7 +92,7 @@ export const cluster = defineEvaluation({
     blocks.push({
       kind: 'tiles',
       title: 'The groups',
-      caption: 'The images nearest to the centre of each group: do they show the same kind of thing?',
+      caption: 'The images nearest to the center of each group: do they show the same kind of thing?',
       groups,
     });
     return {

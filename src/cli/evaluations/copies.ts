@@ -10,7 +10,7 @@ import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture } from '../../report/model.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { capitalised, defineEvaluation, withInterval } from './evaluation.ts';
+import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
 import { thumbnail, thumbnails } from './thumbnails.ts';
 
 const names = ['trained', 'untrained', 'pixels'] as const satisfies readonly CopyContender[];
@@ -116,7 +116,7 @@ export const copies = defineEvaluation({
       },
       section: {
         title: 'Copy detection',
-        intro: `${capitalised(protocol)}. A network that knows an image again in spite of what was done to it finds the original first.`,
+        intro: `${capitalized(protocol)}. A network that knows an image again in spite of what was done to it finds the original first.`,
         blocks: [
           {
             kind: 'scores',

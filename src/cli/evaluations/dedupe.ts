@@ -8,7 +8,7 @@ import { jpegCopy } from '../../image/jpeg-node.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { dedupeBlocks, describeCopy, type FoundCopy } from './dedupe-blocks.ts';
-import { capitalised, defineEvaluation } from './evaluation.ts';
+import { capitalized, defineEvaluation } from './evaluation.ts';
 
 const usage = '<run> <source>';
 /** Copies that are printed. */
@@ -129,7 +129,7 @@ export const dedupe = defineEvaluation({
       details: { protocol: { size: subject.size, seed }, check, skipped },
       section: {
         title: 'Copies',
-        intro: `${capitalised(protocol)}. ${capitalised(summary(report, copies.length, exact))}. ${capitalised(describeCheck(report))}.`,
+        intro: `${capitalized(protocol)}. ${capitalized(summary(report, copies.length, exact))}. ${capitalized(describeCheck(report))}.`,
         blocks: [{ kind: 'text', text: advice(files[0] ?? '', path, copies.length, move) }, ...blocks],
       },
     };

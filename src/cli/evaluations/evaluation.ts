@@ -90,6 +90,6 @@ export function withInterval(value: number, interval: { low: number; high: numbe
 }
 
 /** A protocol as the beginning of a text. */
-export function capitalised(text: string): string {
+export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

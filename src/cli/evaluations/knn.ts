@@ -14,16 +14,16 @@ const names = Object.keys(contenderTitles) as ContenderName[];
 
 export const knn = defineEvaluation({
   name: 'knn',
-  summary: 'accuracy of nearest neighbours on the features',
+  summary: 'accuracy of nearest neighbors on the features',
   usage: '<run> --train <source> [--test <source>]',
   fields: {
-    train: z.string().describe('images with class folders: the bank of neighbours'),
+    train: z.string().describe('images with class folders: the bank of neighbors'),
     test: z
       .string()
       .describe('images with the same class folders: the queries; without it each image asks the others'),
     k: z
       .array(z.number().int().min(1))
-      .describe('numbers of neighbours; 10 20 100 200 unless given (also --nb_knn)'),
+      .describe('numbers of neighbors; 10 20 100 200 unless given (also --nb_knn)'),
     views: viewsField,
     temperature: z.number().gt(0).describe('T of the votes exp(similarity / T); 0.07 unless given'),
   },
@@ -86,7 +86,7 @@ export const knn = defineEvaluation({
         blocks: [
           {
             kind: 'scores',
-            title: `Top-1 with ${shown} neighbours`,
+            title: `Top-1 with ${shown} neighbors`,
             top: 100,
             unit: ' %',
             rows: names.map((name) => ({

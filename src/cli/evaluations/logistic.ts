@@ -9,10 +9,10 @@ import { defineEvaluation } from './evaluation.ts';
 
 export const logistic = defineEvaluation({
   name: 'logistic',
-  summary: 'how many labels it needs: logistic regression on a few labelled images of each class',
+  summary: 'how many labels it needs: logistic regression on a few labeled images of each class',
   usage: '<run> --train <source> [--test <source>]',
   fields: {
-    train: z.string().describe('images with class folders: those that are labelled are drawn from them'),
+    train: z.string().describe('images with class folders: those that are labeled are drawn from them'),
     test: z
       .string()
       .describe(
@@ -21,17 +21,17 @@ export const logistic = defineEvaluation({
     shots: z
       .array(z.number().int().min(1))
       .describe(
-        'labelled images of each class; 1 2 5 10 20 50 (as far as there are so many) and all unless given',
+        'labeled images of each class; 1 2 5 10 20 50 (as far as there are so many) and all unless given',
       ),
     shares: z
       .array(z.number().gt(0).max(1))
-      .describe('shares of each class that are labelled, such as 0.01 0.1 1; with --shots both are measured'),
+      .describe('shares of each class that are labeled, such as 0.01 0.1 1; with --shots both are measured'),
     draws: z
       .number()
       .int()
       .min(1)
-      .describe('random draws of the labelled images, for mean and spread; 5 unless given'),
-    c: z.number().gt(0).describe("scikit-learn's C, smaller ones penalise weights more; 1 unless given"),
+      .describe('random draws of the labeled images, for mean and spread; 5 unless given'),
+    c: z.number().gt(0).describe("scikit-learn's C, smaller ones penalize weights more; 1 unless given"),
     seed: z.number().int().min(0).describe('of the draws; 0 unless given'),
   },
   async run(options, { subject, backbone, engine, onProgress, warn }) {
@@ -65,9 +65,9 @@ export const logistic = defineEvaluation({
         `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
       );
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: class token or pooled feature at ${subject.size} pixels, standardised by the labelled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
+    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: class token or pooled feature at ${subject.size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
     const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
-    const x = report.budgets.map(({ labelled }) => labelled);
+    const x = report.budgets.map(({ labeled }) => labeled);
     const cells = contenderNames.map((name) => [
       contenderTitles[name],
       ...curves[name].map(({ top1, spread, draws: each }) =>
@@ -96,7 +96,7 @@ export const logistic = defineEvaluation({
             Object.fromEntries(curves[name].map(({ draws: each }, i) => [titles[i], each])),
           ]),
         ),
-        protocol: { size: subject.size, c, draws, seed, labelled: x, trainImages, testImages, heldBack },
+        protocol: { size: subject.size, c, draws, seed, labeled: x, trainImages, testImages, heldBack },
       },
       section: {
         title: 'How many labels it needs',
@@ -104,9 +104,9 @@ export const logistic = defineEvaluation({
         blocks: [
           {
             kind: 'chart',
-            title: 'Top-1 by labelled images',
+            title: 'Top-1 by labeled images',
             caption: 'Mean over draws; shaded: one standard deviation to both sides.',
-            xName: 'labelled images',
+            xName: 'labeled images',
             logX: true,
             unit: ' %',
             series: contenderNames.map((name) => ({
@@ -121,12 +121,12 @@ export const logistic = defineEvaluation({
           {
             kind: 'table',
             title: 'Top-1 in percent',
-            head: ['labelled images', ...titles],
+            head: ['labeled images', ...titles],
             rows: [['in all', ...x.map(String)], ...cells],
           },
           {
             kind: 'scores',
-            title: `Top-1 with ${titles.at(-1) ?? ''}${titles.at(-1) === 'all' ? ' images labelled' : ''}`,
+            title: `Top-1 with ${titles.at(-1) ?? ''}${titles.at(-1) === 'all' ? ' images labeled' : ''}`,
             top: 100,
             unit: ' %',
             rows: contenderNames.map((name) => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import {
   type FeatureMaps,
   featureMaps,
-  MAP_NEIGHBOURS,
+  MAP_NEIGHBORS,
   type MapMethod,
   type MappedNetwork,
 } from '../../eval/feature-map.ts';
@@ -30,7 +30,7 @@ const DRAWN = 1500;
 /** Side of a small picture: 5000 of them stay below 16 megapixels, which phones can show. */
 const SIDE = 44;
 const ADVICE =
-  'Look for images of one kind that lie together, and for strangers among them. t-SNE keeps neighbours; distances between groups, sizes of groups and gaps mean nothing. PCA keeps large distances and shows only two directions of many.';
+  'Look for images of one kind that lie together, and for strangers among them. t-SNE keeps neighbors; distances between groups, sizes of groups and gaps mean nothing. PCA keeps large distances and shows only two directions of many.';
 
 export const map = defineEvaluation({
   name: 'map',
@@ -38,7 +38,7 @@ export const map = defineEvaluation({
   usage: '<run> <source>',
   words: 1,
   fields: {
-    perplexity: z.number().min(1).describe('about how many neighbours t-SNE keeps together; 20 unless given'),
+    perplexity: z.number().min(1).describe('about how many neighbors t-SNE keeps together; 20 unless given'),
     components: z.number().int().min(2).describe('principal components that t-SNE sees; 30 unless given'),
     iterations: z.number().int().min(1).describe('steps of t-SNE; 1000 unless given'),
     limit: z.number().int().min(1).describe('most images, a random choice of them; 5000 unless given'),
@@ -66,7 +66,7 @@ export const map = defineEvaluation({
     warnOfSkipped(found.skipped, warn);
     if (found.perplexity < perplexity) {
       warn(
-        `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbours to keep.`,
+        `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbors to keep.`,
       );
     }
     const all = methods.flatMap(([method, methodName]) =>
@@ -75,8 +75,8 @@ export const map = defineEvaluation({
         return { method, methodName, network, networkName, positions, accuracy };
       }),
     );
-    const protocol = `Map of ${indices.length} images${indices.length < source.length ? ` of ${source.length}` : ''}: L2-normalised features at ${subject.size} pixels, PCA to ${found.components}, t-SNE with perplexity ${Number(found.perplexity.toFixed(1))}, ${iterations} iterations`;
-    const scoreName = `${MAP_NEIGHBOURS}-NN in the map, %`;
+    const protocol = `Map of ${indices.length} images${indices.length < source.length ? ` of ${source.length}` : ''}: L2-normalized features at ${subject.size} pixels, PCA to ${found.components}, t-SNE with perplexity ${Number(found.perplexity.toFixed(1))}, ${iterations} iterations`;
+    const scoreName = `${MAP_NEIGHBORS}-NN in the map, %`;
     onProgress('pictures', 0, indices.length);
     const atlas = await makeAtlas(smallImages(source, indices, SIDE), indices.length, SIDE);
     const names = Array.from(indices, (index) => source.key(index));
@@ -104,7 +104,7 @@ export const map = defineEvaluation({
     if (scored.length > 0) {
       blocks.push({
         kind: 'scores',
-        title: `Classes told by ${MAP_NEIGHBOURS} neighbours in the map`,
+        title: `Classes told by ${MAP_NEIGHBORS} neighbors in the map`,
         top: 100,
         unit: ' %',
         rows: scored.map(({ methodName, networkName, accuracy }) => ({
@@ -120,7 +120,7 @@ export const map = defineEvaluation({
       const caption =
         networkName === networks[0]?.[1]
           ? ADVICE
-          : 'Groups that are here already come from colour and layout, not from training.';
+          : 'Groups that are here already come from color and layout, not from training.';
       blocks.push({
         kind: 'scatter',
         title: `${methodName}, ${networkName}`,

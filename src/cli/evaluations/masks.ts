@@ -145,7 +145,7 @@ export const masks = defineEvaluation({
       },
       section: {
         title: 'Objects in the attention',
-        intro: `${protocol}. No mask was used in training. The best head is chosen with the mask at hand, for the untrained network too, so compare with that and with the centred box: many photographs have their object in the middle.`,
+        intro: `${protocol}. No mask was used in training. The best head is chosen with the mask at hand, for the untrained network too, so compare with that and with the centered box: many photographs have their object in the middle.`,
         blocks: [
           {
             kind: 'scores',

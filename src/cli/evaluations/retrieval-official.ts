@@ -5,7 +5,7 @@ import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { landmarkReport } from '../../eval/landmark-report.ts';
 import { parseLandmarkTruth } from '../../eval/landmark-truth.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
-import { capitalised, type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
+import { capitalized, type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
@@ -84,7 +84,7 @@ export async function officialRetrieval(
     },
     section: {
       title: 'Retrieval of landmarks',
-      intro: `${capitalised(protocol)}. Medium looks for easy and hard images, hard for the hard ones only; junk images are passed over.`,
+      intro: `${capitalized(protocol)}. Medium looks for easy and hard images, hard for the hard ones only; junk images are passed over.`,
       blocks: [
         {
           kind: 'scores',

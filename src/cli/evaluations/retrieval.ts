@@ -7,7 +7,7 @@ import { type RetrievalReport, retrievalReport } from '../../eval/retrieval-repo
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import {
-  capitalised,
+  capitalized,
   defineEvaluation,
   type EvaluationContext,
   type EvaluationResult,
@@ -179,7 +179,7 @@ async function folderResult(
     },
     section: {
       title: 'Retrieval',
-      intro: `${capitalised(protocol)}. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
+      intro: `${capitalized(protocol)}. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
       blocks: [
         {
           kind: 'scores',

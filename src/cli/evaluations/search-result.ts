@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbours } from '../../eval/knn.ts';
+import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from '../../eval/knn.ts';
 import type { FoundRow } from '../../eval/search.ts';
 import type { Image } from '../../image/image.ts';
 import type { Tile } from '../../report/blocks.ts';
@@ -63,7 +63,7 @@ export async function searchPage(
   { path, image, query, near, pictured, name, k, intro }: SearchResult,
 ): Promise<string> {
   const rows = joined([query, ...near.map(({ feature }) => feature)]);
-  const found = await nearestNeighbours(engine, rows, rows, {
+  const found = await nearestNeighbors(engine, rows, rows, {
     k: Math.min(k, near.length),
     leaveOneOut: true,
   });

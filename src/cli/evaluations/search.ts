@@ -27,7 +27,7 @@ import { normalizationTable, normalize } from '../../image/normalize.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { capitalised, defineEvaluation, type EvaluationContext, viewsField } from './evaluation.ts';
+import { capitalized, defineEvaluation, type EvaluationContext, viewsField } from './evaluation.ts';
 import { foundTiles, joined, type PicturedRows, searchPage } from './search-result.ts';
 import { thumbnail } from './thumbnails.ts';
 
@@ -105,7 +105,7 @@ export const search = defineEvaluation({
       details: { protocol: { size: subject.size, views, bank, images: searched.size() } },
       section: {
         title: 'Search',
-        intro: `${capitalised(protocol)}. Does it find what you would call similar, or only the same colors?${first?.file === undefined ? '' : `${page} in the run folder ${several ? 'go' : 'goes'} on from each of them.`}`,
+        intro: `${capitalized(protocol)}. Does it find what you would call similar, or only the same colors?${first?.file === undefined ? '' : `${page} in the run folder ${several ? 'go' : 'goes'} on from each of them.`}`,
         blocks: answers.map(({ block }) => block),
       },
     };
@@ -180,7 +180,7 @@ async function answer(
       ...{ path, image, pictured, name, k },
       query: feature,
       near: shown,
-      intro: `${capitalised(protocol)}. ${all ? 'All of these images are here' : `The ${shown.length} nearest are here, and neighbors are looked for among these`}: click one to go on from it.`,
+      intro: `${capitalized(protocol)}. ${all ? 'All of these images are here' : `The ${shown.length} nearest are here, and neighbors are looked for among these`}: click one to go on from it.`,
     });
     written = write(file, new TextEncoder().encode(page));
     warn(`The page to go on in: ${written}`);

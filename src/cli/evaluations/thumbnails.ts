@@ -2,7 +2,7 @@
 import { openReader } from '../../data/reader.ts';
 import type { Source } from '../../data/source.ts';
 import type { Image } from '../../image/image.ts';
-import { resizedCentre, resizeShortSide } from '../../image/resize.ts';
+import { resizedCenter, resizeShortSide } from '../../image/resize.ts';
 import type { Picture } from '../../report/model.ts';
 import { picture } from '../../report/pictures.ts';
 
@@ -11,7 +11,7 @@ const SIDE = 72;
 
 /** The middle square of an image, small. */
 export function thumbnail(image: Image, side = SIDE): Promise<Picture> {
-  return picture(resizedCentre(image, side, side, 'bicubic'));
+  return picture(resizedCenter(image, side, side, 'bicubic'));
 }
 
 /** The whole image with its short side at `side` pixels at most: what overlays are shown on. */

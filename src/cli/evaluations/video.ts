@@ -58,7 +58,7 @@ export const video = defineEvaluation({
     const { nLastFrames = 7, sizeMaskNeighborhood = 12, topk = 5, imageSize = 480 } = options;
     backbone.requireAttention('patch tokens to carry masks with');
     const sequences = chooseSequences(paths, subject.imageOptions, options.frames, options.masks);
-    const settings = { lastFrames: nLastFrames, neighbourhood: sizeMaskNeighborhood, topk, short: imageSize };
+    const settings = { lastFrames: nLastFrames, neighborhood: sizeMaskNeighborhood, topk, short: imageSize };
     const clips: Clip[] = [];
     // Frames of another clip that was asked about before are not to stand among these.
     for (const part of ['masks', 'overlays'])
@@ -103,7 +103,7 @@ export const video = defineEvaluation({
         `${unscored} of ${clips.length} clips have no mask between the first frame and the last: masks were made for them, without scores.`,
       );
     const frames = sequences.reduce((sum, { length }) => sum + length, 0);
-    const protocol = `Label propagation through ${frames} frames of ${clips.length} ${clips.length === 1 ? 'clip' : 'clips'}: short side ${imageSize} pixels, the first and ${nLastFrames} earlier frames, neighbourhood ${sizeMaskNeighborhood}, top ${topk}, exp(cosine / 0.1); J and F as DAVIS 2017, without the first frame and the last`;
+    const protocol = `Label propagation through ${frames} frames of ${clips.length} ${clips.length === 1 ? 'clip' : 'clips'}: short side ${imageSize} pixels, the first and ${nLastFrames} earlier frames, neighborhood ${sizeMaskNeighborhood}, top ${topk}, exp(cosine / 0.1); J and F as DAVIS 2017, without the first frame and the last`;
     const summaries =
       scored.length === 0
         ? undefined

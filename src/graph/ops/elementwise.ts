@@ -162,7 +162,7 @@ export const scaleOp: Op<ScaleAttributes> = {
   cut: (node, cut, slice) => scale(slice(node.input(0), cut), node.attributes.factor),
 };
 
-/** `factor * x` for a number known now. Passes move such factors into neighbouring matrix products. */
+/** `factor * x` for a number known now. Passes move such factors into neighboring matrix products. */
 export function scale(x: Tensor, factor: number): Tensor {
   if (factor === 1) return x;
   const value = scalarValue(x);

@@ -1,4 +1,4 @@
-/** Normalisations: layer norm, batch norm, L2, weight norm. */
+/** Normalizations: layer norm, batch norm, L2, weight norm. */
 import { GraphError } from '../errors.ts';
 import { Node, type Op, type Tensor } from '../tensor.ts';
 import { add, div, maximum, mul, scale, shift, sqrt, square, stopGradient, sub } from './elementwise.ts';
@@ -52,7 +52,7 @@ const layerNormOp: Op<LayerNormAttributes> = {
   },
 };
 
-/** Normalises the last axis to mean 0 and (biased) variance 1, then `* weight + bias`. */
+/** Normalizes the last axis to mean 0 and (biased) variance 1, then `* weight + bias`. */
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
   return new Node(layerNormOp, [x, weight, bias], { eps }).output(0);
 }
@@ -92,7 +92,7 @@ const batchNormOp: Op<BatchNormAttributes> = {
   // With c = x - mean, s = 1 / sd: dx = w s (g - mean(g)) - w s^3 mean(g c) c, one pass less than through xhat.
   gradient: (node, [g]) => {
     if (g === undefined) return [];
-    const [x, weight, centred] = [node.input(0), node.input(1), node.output(3)];
+    const [x, weight, centered] = [node.input(0), node.input(1), node.output(3)];
     const channels = weight.dim(0);
     const together = x.dim(1) / channels;
     const rows = x.dim(0) * together;
@@ -101,11 +101,11 @@ const batchNormOp: Op<BatchNormAttributes> = {
       reshape(expand(reshape(perChannel, [1, channels]), [together, channels]), [1, x.dim(1)]);
     const inverse = div(scalar(1), sqrt(shift(node.output(2), node.attributes.eps)));
     const total = perChannel(g); // d bias
-    const correlation = perChannel(mul(g, centred));
+    const correlation = perChannel(mul(g, centered));
     const factor = mul(weight, inverse);
     const alongX = scale(mul(mul(factor, square(inverse)), correlation), 1 / rows);
     const constant = scale(mul(factor, total), 1 / rows);
-    const dx = sub(sub(mul(g, repeated(factor)), mul(centred, repeated(alongX))), repeated(constant));
+    const dx = sub(sub(mul(g, repeated(factor)), mul(centered, repeated(alongX))), repeated(constant));
     return [dx, mul(correlation, inverse), total];
   },
   lower: (node, to) => {
@@ -124,18 +124,18 @@ const batchNormOp: Op<BatchNormAttributes> = {
         to.ints([1, width]),
       ]);
     const average = channelMean(x); // [1, C]
-    const centred = to.emit('Sub', [x, repeated(average)]);
-    const variance = channelMean(to.emit('Mul', [centred, centred]));
+    const centered = to.emit('Sub', [x, repeated(average)]);
+    const variance = channelMean(to.emit('Mul', [centered, centered]));
     const deviation = to.emit('Sqrt', [to.emit('Add', [variance, to.floats([node.attributes.eps], [])])]);
     const factor = to.emit('Div', [weight, deviation]); // [1, C]
-    const y = to.emit('Add', [to.emit('Mul', [centred, repeated(factor)]), repeated(bias)]);
+    const y = to.emit('Add', [to.emit('Mul', [centered, repeated(factor)]), repeated(bias)]);
     const flat = (name: string): string => to.emit('Reshape', [name, to.ints([channels])]);
-    return [y, flat(average), flat(variance), centred];
+    return [y, flat(average), flat(variance), centered];
   },
 };
 
 /**
- * Normalises every channel by its mean and biased variance over all other axes, then `* weight + bias`. Channels are the
+ * Normalizes every channel by its mean and biased variance over all other axes, then `* weight + bias`. Channels are the
  * last axis. The statistics are results to read; gradients do not pass through them.
  */
 export function batchNormTrain(
@@ -172,8 +172,8 @@ export function l2Normalize(x: Tensor, eps = 1e-12): Tensor {
 }
 
 /**
- * A linear layer without bias whose weight rows are `g v / |v|` (weight normalisation, Salimans and Kingma 2016; torch's
- * `weight_norm` with dim 0). The rows' lengths scale the products instead of the weights, so that no normalised copy of a
+ * A linear layer without bias whose weight rows are `g v / |v|` (weight normalization, Salimans and Kingma 2016; torch's
+ * `weight_norm` with dim 0). The rows' lengths scale the products instead of the weights, so that no normalized copy of a
  * large weight is made, forward or backward.
  *
  * @param x [rows, in]

@@ -1,5 +1,5 @@
 /**
- * Moves slices up towards the leaves, through ops that work row by row: if only the class token of the last block is read,
+ * Moves slices up toward the leaves, through ops that work row by row: if only the class token of the last block is read,
  * then only its query, its attention row, its MLP and its norm are computed. The result is exactly the same.
  *
  * Run it on the forward graph, before differentiation, so that the backward graph is small too.

@@ -2,7 +2,7 @@
 import { Random } from '../random/random.ts';
 import type { FeatureRows } from './knn.ts';
 
-export interface LabelledFeatures {
+export interface LabeledFeatures {
   readonly features: FeatureRows;
   /** 0 .. classes - 1, one for each row */
   readonly labels: ArrayLike<number>;
@@ -12,9 +12,9 @@ export interface LabelledFeatures {
  * @param set what the set is, for the error
  * @throws RangeError on an empty set, a row without a label, a label out of range, or a value that is not finite
  */
-export function checkLabelled(
+export function checkLabeled(
   set: string,
-  { features: { values, dim }, labels }: LabelledFeatures,
+  { features: { values, dim }, labels }: LabeledFeatures,
   classes: number,
 ): void {
   if (labels.length === 0 || values.length !== labels.length * dim) {
@@ -39,15 +39,15 @@ export function checkLabelled(
   }
 }
 
-/** @throws RangeError as `checkLabelled` does, or when the sets differ in width */
-export function checkSets(train: LabelledFeatures, test: LabelledFeatures, classes: number): void {
+/** @throws RangeError as `checkLabeled` does, or when the sets differ in width */
+export function checkSets(train: LabeledFeatures, test: LabeledFeatures, classes: number): void {
   if (train.features.dim !== test.features.dim) {
     throw new RangeError(
       `The training features have ${train.features.dim} numbers a row and the test features ${test.features.dim}: take both from the same network.`,
     );
   }
-  checkLabelled('training', train, classes);
-  checkLabelled('test', test, classes);
+  checkLabeled('training', train, classes);
+  checkLabeled('test', test, classes);
 }
 
 /** Rows to train on and rows held back. */
@@ -86,9 +86,9 @@ export function splitByClass(labels: ArrayLike<number>, share: number, seed: num
 
 /** Some rows of a set, in the order given. */
 export function chosenRows(
-  { features: { values, dim }, labels }: LabelledFeatures,
+  { features: { values, dim }, labels }: LabeledFeatures,
   rows: Uint32Array,
-): LabelledFeatures {
+): LabeledFeatures {
   const chosen = new Float32Array(rows.length * dim);
   for (const [i, row] of rows.entries()) chosen.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
   return { features: { values: chosen, dim }, labels: Array.from(rows, (row) => labels[row]!) };

@@ -1,4 +1,4 @@
-"""Weighted k-nearest-neighbour classification, as DINO evaluates features."""
+"""Weighted k-nearest-neighbor classification, as DINO evaluates features."""
 import torch
 
 
@@ -11,7 +11,7 @@ def nearest(bank, queries, k, chunks=100):
 
 @torch.no_grad()
 def classify(bank, labels, queries, wanted, k=20, temperature=0.07):
-    """Top-1 in percent. `bank` and `queries` hold L2-normalised rows; a neighbour votes exp(similarity / temperature)."""
+    """Top-1 in percent. `bank` and `queries` hold L2-normalized rows; a neighbor votes exp(similarity / temperature)."""
     similarity, rows = nearest(bank, queries, k)
     votes = torch.zeros(len(queries), int(labels.max()) + 1)
     votes.scatter_add_(1, labels[rows], (similarity / temperature).exp())

@@ -1,27 +1,27 @@
 /**
- * Which centre is nearest to each of many rows: a float32 product in an engine, and wherever its rounding could have decided
+ * Which center is nearest to each of many rows: a float32 product in an engine, and wherever its rounding could have decided
  * between the two nearest, all distances of the row again in float64. The answer is that of float64 arithmetic.
  */
 import { productError, type RowProducts, roundingError } from './row-products.ts';
 import { squaredDistance } from './squared-distance.ts';
 
 /**
- * The nearest centre of every row, of equally near ones the first.
+ * The nearest center of every row, of equally near ones the first.
  *
  * |x - c|^2 is smallest where x . d - (m . d + |d|^2 / 2) is largest, with m the mean of the rows and d = c - m.
  *
- * @param centres [k, dim]
- * @param onRows called with ranges of rows whose centres are known, all of them in turn, while the engine works on the next
+ * @param centers [k, dim]
+ * @param onRows called with ranges of rows whose centers are known, all of them in turn, while the engine works on the next
  * @returns [rows]
  */
-export async function nearestCentres(
+export async function nearestCenters(
   products: RowProducts,
-  centres: Float64Array,
+  centers: Float64Array,
   onRows?: (nearest: Int32Array, from: number, to: number) => void,
 ): Promise<Int32Array> {
   const { values, dim } = products.rows;
-  const k = centres.length / dim;
-  const { vectors, meanProducts, squares } = products.aboutMean(centres);
+  const k = centers.length / dim;
+  const { vectors, meanProducts, squares } = products.aboutMean(centers);
   const offsets = Float32Array.from(squares, (square, i) => meanProducts[i]! + square / 2);
   const longest = Math.sqrt(squares.reduce((a, b) => Math.max(a, b), 0));
   const largestOffset = offsets.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
@@ -42,7 +42,7 @@ export async function nearestCentres(
         nearest[row] = nearestOfSome(
           values,
           row * dim,
-          centres,
+          centers,
           dim,
           scores.subarray(i * k, (i + 1) * k),
           margin,
@@ -54,21 +54,21 @@ export async function nearestCentres(
   return nearest;
 }
 
-/** The nearest by exact distance of those centres whose scores are at most `margin` below the largest. */
+/** The nearest by exact distance of those centers whose scores are at most `margin` below the largest. */
 function nearestOfSome(
   values: Float32Array,
   at: number,
-  centres: Float64Array,
+  centers: Float64Array,
   dim: number,
   scores: Float32Array,
   margin: number,
 ): number {
   const threshold = scores.reduce((a, b) => Math.max(a, b)) - margin;
   let [nearest, least] = [0, Number.POSITIVE_INFINITY];
-  for (let centre = 0; centre < scores.length; centre++) {
-    if (scores[centre]! < threshold) continue;
-    const distance = squaredDistance(values, at, centres, centre * dim, dim);
-    if (distance < least) [nearest, least] = [centre, distance];
+  for (let center = 0; center < scores.length; center++) {
+    if (scores[center]! < threshold) continue;
+    const distance = squaredDistance(values, at, centers, center * dim, dim);
+    if (distance < least) [nearest, least] = [center, distance];
   }
   return nearest;
 }

@@ -11,9 +11,9 @@ import {
   matchClasses,
   requireLabels,
 } from './contenders.ts';
-import { chosenRows, type LabelledFeatures, splitByClass } from './labelled-features.ts';
+import { chosenRows, type LabeledFeatures, splitByClass } from './labeled-features.ts';
 
-export interface LabelledImagesOptions extends CompareOptions {
+export interface LabeledImagesOptions extends CompareOptions {
   readonly train: Source;
   /** Left out: a fifth of each class of `train` is held back. */
   readonly test?: Source;
@@ -21,13 +21,13 @@ export interface LabelledImagesOptions extends CompareOptions {
   readonly seed?: number;
 }
 
-export interface LabelledImages {
+export interface LabeledImages {
   /** Class names of the training set; labels count in them. */
   readonly classes: readonly string[];
   /** The training images that have a class. */
   readonly train: Source;
   readonly kinds: Readonly<
-    Record<ContenderName, { readonly train: LabelledFeatures; readonly test: LabelledFeatures }>
+    Record<ContenderName, { readonly train: LabeledFeatures; readonly test: LabeledFeatures }>
   >;
   /** Their numbers in `train`, without those that were held back. */
   readonly trainIndices: Int32Array;
@@ -44,10 +44,10 @@ export const HELD_BACK = 0.2;
  * @param evaluation what needs the labels, for the error
  * @throws Error if a source has fewer than two classes, or a class of the test set is unknown to the training set
  */
-export async function labelledImages(
+export async function labeledImages(
   evaluation: string,
-  options: LabelledImagesOptions,
-): Promise<LabelledImages> {
+  options: LabeledImagesOptions,
+): Promise<LabeledImages> {
   const { seed = 0 } = options;
   const train = requireLabels(options.train, evaluation);
   const test = options.test && requireLabels(options.test, evaluation, 1);
@@ -57,7 +57,7 @@ export async function labelledImages(
   const [{ labels, indices }, tested] = [sets[0]!, sets[1]];
   const split = tested === undefined ? splitByClass(labels, HELD_BACK, seed) : undefined;
   const kinds = contenders.map(({ name, sets: [features, testFeatures] }) => {
-    const all: LabelledFeatures = { features: features!, labels };
+    const all: LabeledFeatures = { features: features!, labels };
     if (split !== undefined)
       return [name, { train: chosenRows(all, split.fit), test: chosenRows(all, split.held) }] as const;
     const testLabels = tested!.labels.map((label) => known?.[label] ?? -1);
@@ -66,7 +66,7 @@ export async function labelledImages(
   return {
     classes: train.classes,
     train,
-    kinds: Object.fromEntries(kinds) as LabelledImages['kinds'],
+    kinds: Object.fromEntries(kinds) as LabeledImages['kinds'],
     trainIndices: split === undefined ? indices : Int32Array.from(split.fit, (row) => indices[row]!),
     heldBack: split !== undefined,
     skipped: sets.flatMap(({ skipped }) => skipped),
