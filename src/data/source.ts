@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import type { Levels } from '../image/levels.ts';
 import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
 import { findCifar10, isCifar10File, openCifar10 } from './cifar10.ts';
-import { type FolderListing, listFiles } from './folder.ts';
+import { entryReason, type FolderListing, listFiles } from './folder.ts';
 import { findIdx, isIdxFile, openIdx } from './idx.ts';
 import { classesOf, comparePaths, countUnread, hasImageExtension } from './image-paths.ts';
 import { explainLeftOut, type LeftOut } from './left-out.ts';
@@ -57,11 +57,22 @@ export interface SourceOptions {
  * @throws if the path is missing, holds no images, is damaged or of an unknown format
  */
 export function openSource(path: string, options: SourceOptions = {}): Source {
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = readable(path, () => statSync(path, { throwIfNoEntry: false }));
   if (status === undefined) {
-    throw new Error(`There is nothing at ${path}: give the path of a folder of images or of a tar archive.`);
+    throw new Error(`There is nothing at ${path}: give the path of a folder of images or of an archive.`);
   }
   return status.isDirectory() ? openDirectory(path, options) : openFile(path, options);
+}
+
+/** @throws Error in words where the system does not let the path be looked at */
+function readable<Result>(path: string, look: () => Result): Result {
+  try {
+    return look();
+  } catch (error) {
+    throw new Error(`${path} cannot be opened (${entryReason(error)}): give another path, or mend it.`, {
+      cause: error,
+    });
+  }
 }
 
 /** Sentences on what a source leaves out: formats that are not read, entries that cannot be read, other parts of the set. */
@@ -102,7 +113,7 @@ export function scenesSource(options: {
 }
 
 function openDirectory(path: string, options: SourceOptions): Source {
-  const names = readdirSync(path).sort(comparePaths);
+  const names = readable(path, () => readdirSync(path)).sort(comparePaths);
   const cifar = findCifar10(names);
   if (cifar.length > 0) {
     return openCifar10(
