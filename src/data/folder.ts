@@ -53,7 +53,7 @@ export function listFiles(root: string): FolderListing {
         else if (kind.isFile() && hasImageExtension(key)) images.push({ path: key, bytes });
         else others.push(key);
       } catch (error) {
-        leftOut.push({ key, reason: reasonOf(error) });
+        leftOut.push({ key, reason: entryReason(error) });
       }
     }
   };
@@ -73,7 +73,7 @@ export function listImages(root: string): FolderListing {
 }
 
 /** What the system says, in words, for an entry that cannot be followed or read. @throws any other error */
-function reasonOf(error: unknown): string {
+export function entryReason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const reason = typeof code === 'string' ? reasons[code] : undefined;
   if (reason === undefined) throw error;

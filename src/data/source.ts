@@ -10,7 +10,7 @@ import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
 import { findCifar10, isCifar10File, openCifar10 } from './cifar10.ts';
 import { classesOf } from './class-folders.ts';
 import { labelIn } from './class-labels.ts';
-import { type FolderListing, listFiles } from './folder.ts';
+import { entryReason, type FolderListing, listFiles } from './folder.ts';
 import { findIdx, isIdxFile, openIdx } from './idx.ts';
 import { comparePaths, countUnread, hasImageExtension } from './image-paths.ts';
 import { explainLeftOut, type LeftOut } from './left-out.ts';
@@ -61,11 +61,22 @@ export interface SourceOptions {
  * @throws if the path is missing, holds no images, is damaged or of an unknown format
  */
 export function openSource(path: string, options: SourceOptions = {}): Source {
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = readable(path, () => statSync(path, { throwIfNoEntry: false }));
   if (status === undefined) {
-    throw new Error(`There is nothing at ${path}: give the path of a folder of images or of a tar archive.`);
+    throw new Error(`There is nothing at ${path}: give the path of a folder of images or of an archive.`);
   }
   return status.isDirectory() ? openDirectory(path, options) : openFile(path, options);
+}
+
+/** @throws Error in words where the system does not let the path be looked at */
+function readable<Result>(path: string, look: () => Result): Result {
+  try {
+    return look();
+  } catch (error) {
+    throw new Error(`${path} cannot be opened (${entryReason(error)}): give another path, or mend it.`, {
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -116,7 +127,7 @@ export function scenesSource(options: {
 }
 
 function openDirectory(path: string, options: SourceOptions): Source {
-  const names = readdirSync(path).sort(comparePaths);
+  const names = readable(path, () => readdirSync(path)).sort(comparePaths);
   const cifar = findCifar10(names);
   if (cifar.length > 0) {
     return openCifar10(

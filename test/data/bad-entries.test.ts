@@ -67,6 +67,9 @@ describe('a folder with an entry that cannot be read', () => {
   it('of nothing else is refused with what is wrong', () => {
     const folder = temporaryFolder();
     symlinkSync('loop.png', join(folder, 'loop.png'));
+    expect(() => openSource(join(folder, 'loop.png'))).toThrow(
+      /loop\.png cannot be opened \(a link that leads to itself\)/,
+    );
     expect(() => openSource(folder)).toThrow(
       /loop\.png \(a link that leads to itself\), and nothing else is in it\.$/,
     );
