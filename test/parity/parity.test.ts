@@ -67,7 +67,7 @@ describe('a check can fail', () => {
     augment_ops: [/^hue\//, /^normalize\//],
     augment_pipeline: [/^view\//],
     crop_boxes: [/^trace\/0\/box/, /^stats\//],
-    knn: [/neighbors/, /votes/, /ranking/],
+    knn: [/neighbours/, /votes/, /ranking/],
     attention: [/network_input/, /maps/, /patch_masks/, /mean_head_mask/, /jaccard$/],
     davis_measures: [/J$/, /F$/, /truth_boundary/, /mean_recall/],
     video: [
@@ -81,7 +81,7 @@ describe('a check can fail', () => {
       /F$/,
     ],
     linear: [/train_features/, /lr$/, /loss$/, /first_step\/weight/, /epoch\/0\/bias/, /val_logits/],
-    cluster: [/contingency/, /assignments/, /centers$/],
+    cluster: [/contingency/, /assignments/, /centres$/],
     retrieval: [/^multi\/similarity/, /ranks/, /easy\/ap/, /hard\/precision_at/, /^ranking\/0\/map/],
     multiscale: [/resized/, /output/],
     pca: [/covariance/, /dvt/, /gram64/],
