@@ -10,7 +10,6 @@ import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { type KnnReport, knnReport } from '../eval/knn-report.ts';
 import { openSubject } from '../eval/subject.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
-import { prepare } from '../train/prepare.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { newSession } from '../train/session.ts';
 import { examineKnn } from './evaluations/knn.ts';
@@ -18,11 +17,11 @@ import { examples } from './examples.ts';
 import { parseFlags } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { openImages } from './open-images.ts';
+import { prepareShown } from './prepare-shown.ts';
 import { progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
 import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
-import { printPlan, printRecipe } from './train.ts';
 import { writeRunReport } from './write-report.ts';
 
 const fields = {
@@ -61,24 +60,11 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   const folder = RunFolder.create(
     outputDir ?? `runs/quickstart-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`,
   );
-  const line = progressLine(process.stderr);
-  const prepared = await prepare({
-    source,
-    options: { ...(path === undefined ? sceneOptions : {}), minutes },
-    engine: ortNode,
-    cores: availableParallelism(),
-    onProgress: (what) => line.show(what),
-    onRecipe: (recipe) => {
-      line.end();
-      printRecipe(recipe, source.length);
-    },
-  })
-    .finally(() => line.end())
-    .catch((error: unknown) => {
-      folder.removeIfEmpty();
-      throw error;
-    });
-  printPlan(prepared);
+  const options = { ...(path === undefined ? sceneOptions : {}), minutes };
+  const prepared = await prepareShown(
+    { source, options, engine: ortNode, cores: availableParallelism() },
+    folder,
+  );
   const session = newSession(prepared, {
     source,
     folder,

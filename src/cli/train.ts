@@ -2,12 +2,9 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ortNode } from '../engine/ort-node.ts';
-import { levelsOf, type TrainOptions, toFlag, trainOptionsSchema } from '../train/config.ts';
+import { levelsOf, type TrainOptions, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
-import { diagnosisLine } from '../train/diagnosis.ts';
 import { openInitial } from '../train/open-initial.ts';
-import { type Prepared, prepare } from '../train/prepare.ts';
-import type { Recipe } from '../train/recipe.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { newSession } from '../train/session.ts';
 import { finishRun } from './finish-run.ts';
@@ -16,7 +13,7 @@ import { helpSwitch } from './help.ts';
 import { localWeights } from './local-weights.ts';
 import { openImages } from './open-images.ts';
 import { withOptionsFile } from './options-file.ts';
-import { duration, progressLine } from './progress.ts';
+import { prepareShown } from './prepare-shown.ts';
 import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
 import { allTrainFields, fileFields, ignoredTrainFlags, trainFields, trainSwitches } from './train-flags.ts';
@@ -88,27 +85,18 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
     console.error,
   );
   const folder = output === undefined ? undefined : RunFolder.create(output);
-  const line = progressLine(process.stderr);
-  const prepared = await prepare({
-    source,
-    options,
-    engine: ortNode,
-    cores: availableParallelism(),
-    initial,
-    dryRun: folder === undefined,
-    onProgress: (what) => line.show(what),
-    onRecipe: (recipe) => {
-      line.end();
-      printRecipe(recipe, source.length);
+  const prepared = await prepareShown(
+    {
+      source,
+      options,
+      engine: ortNode,
+      cores: availableParallelism(),
+      initial,
+      dryRun: folder === undefined,
     },
-  })
-    .finally(() => line.end())
-    .catch((error: unknown) => {
-      folder?.removeIfEmpty();
-      throw error;
-    });
+    folder,
+  );
   try {
-    printPlan(prepared, { isEstimate: folder === undefined });
     if (prepared.begun !== undefined) console.error(prepared.begun.taken);
     if (folder === undefined) return 0;
     const command = `npx dino train ${shellWords(args)}`;
@@ -121,38 +109,4 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
 
 function defaultFolder(): string {
   return `runs/${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
-}
-
-/** The recipe with its reasons. */
-export function printRecipe({ config, choices }: Recipe, images: number): void {
-  const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
-  const values = Math.max(...choices.map(({ value }) => value.length));
-  console.error(`Recipe ${config.recipe} for ${images} images:`);
-  for (const { name, value, reason } of choices) {
-    console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
-  }
-}
-
-/** What the run will take, and what the doctor says of it. */
-export function printPlan(
-  { config, plan, trainer, stepMilliseconds, findings }: Prepared,
-  { isEstimate = false }: { readonly isEstimate?: boolean } = {},
-): void {
-  const parameters = trainer.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-  const state = parameters * 4 * 5;
-  console.error(
-    `${(parameters / 1e6).toFixed(2)} million parameters, ${(state / 2 ** 20).toFixed(0)} MiB of training state, ` +
-      `micro-batches of ${trainer.microBatch}, ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB in memory now.`,
-  );
-  const time =
-    stepMilliseconds === undefined
-      ? ''
-      : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
-  const basis = isEstimate
-    ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and looking at the teacher come on top)`
-    : '';
-  console.error(
-    `${plan.steps} steps of ${config.batchSizePerGpu} images (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
-  );
-  for (const finding of findings) console.error(diagnosisLine(finding));
 }

@@ -1,0 +1,61 @@
+/** Prepares a run before the eyes of its user: what is being done, the recipe with its reasons, and what the run will take. */
+import { toFlag } from '../train/config.ts';
+import { diagnosisLine } from '../train/diagnosis.ts';
+import { type Prepared, type PrepareOptions, prepare } from '../train/prepare.ts';
+import type { Recipe } from '../train/recipe.ts';
+import type { RunFolder } from '../train/run-folder-node.ts';
+import { duration, progressLine } from './progress.ts';
+
+/** @param folder of the run; it goes if nothing can be prepared */
+export async function prepareShown(options: PrepareOptions, folder?: RunFolder): Promise<Prepared> {
+  const line = progressLine(process.stderr);
+  const prepared = await prepare({
+    ...options,
+    onProgress: (what) => line.show(what),
+    onRecipe: (recipe) => {
+      line.end();
+      printRecipe(recipe, options.source.length);
+    },
+  })
+    .finally(() => line.end())
+    .catch((error: unknown) => {
+      folder?.removeIfEmpty();
+      throw error;
+    });
+  printPlan(prepared, options.dryRun === true);
+  return prepared;
+}
+
+/** The recipe with its reasons. */
+function printRecipe({ config, choices }: Recipe, images: number): void {
+  const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
+  const values = Math.max(...choices.map(({ value }) => value.length));
+  console.error(`Recipe ${config.recipe} for ${images} images:`);
+  for (const { name, value, reason } of choices) {
+    console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
+  }
+}
+
+/** What the run will take, and what the doctor says of it. */
+function printPlan(
+  { config, plan, trainer, stepMilliseconds, findings }: Prepared,
+  isEstimate: boolean,
+): void {
+  const parameters = trainer.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const state = parameters * 4 * 5;
+  console.error(
+    `${(parameters / 1e6).toFixed(2)} million parameters, ${(state / 2 ** 20).toFixed(0)} MiB of training state, ` +
+      `micro-batches of ${trainer.microBatch}, ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB in memory now.`,
+  );
+  const time =
+    stepMilliseconds === undefined
+      ? ''
+      : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
+  const basis = isEstimate
+    ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and looking at the teacher come on top)`
+    : '';
+  console.error(
+    `${plan.steps} steps of ${config.batchSizePerGpu} images (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
+  );
+  for (const finding of findings) console.error(diagnosisLine(finding));
+}
