@@ -12,7 +12,7 @@ import { toFlag } from '../train/config.ts';
 import { standing } from '../train/diagnosis.ts';
 import type { Watch } from '../train/monitor.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
-import { overallRate } from '../train/run-log.ts';
+import { overallRate, PIXELS_KEY } from '../train/run-log.ts';
 import { checkSameImages, openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { duration, progressLine } from './progress.ts';
@@ -204,12 +204,14 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     curve(log, 'linear_top1', 0.01),
     curve(log, 'cluster_nmi'),
   ];
+  const pixels = curve(log, PIXELS_KEY, 0.01);
   return {
     outDim: config.outDim,
     ...(loss === undefined ? {} : { loss }),
     ...(teacherEntropy === undefined ? {} : { teacherEntropy }),
     ...(divergence === undefined ? {} : { divergence }),
     ...(knn === undefined ? {} : { knn }),
+    ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
     ...(linear === undefined ? {} : { linear }),
     ...(cluster === undefined ? {} : { cluster }),
     others: named,

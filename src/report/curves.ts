@@ -8,6 +8,7 @@ import { section } from './section.ts';
 export function runCharts(curves: Curves, accuracy: KnnAccuracy | undefined): LineChart[] {
   const uniform =
     curves.outDim === undefined ? [] : [{ name: `ln ${curves.outDim} =`, value: Math.log(curves.outDim) }];
+  const pixels = accuracy?.rawPixels ?? curves.knnPixels;
   const charts: LineChart[] = [];
   const add = (curve: Curve | undefined, name: string, chart: Omit<LineChart, 'xName' | 'series'>) => {
     if (curve === undefined) return;
@@ -22,10 +23,10 @@ export function runCharts(curves: Curves, accuracy: KnnAccuracy | undefined): Li
   });
   add(curves.knn && percent(curves.knn), 'k-NN top-1', {
     title: 'k-NN accuracy, %',
-    caption: `It should rise${accuracy === undefined ? '' : ' above both lines'}. If it falls again, an earlier checkpoint is the better one.`,
+    caption: `It should rise${pixels === undefined ? '' : ` above ${accuracy === undefined ? 'the line' : 'both lines'}`}. If it falls again, an earlier checkpoint is the better one.`,
     references: [
       { name: 'untrained', value: 100 * (accuracy?.untrained ?? Number.NaN) },
-      { name: 'raw pixels', value: 100 * (accuracy?.rawPixels ?? Number.NaN) },
+      { name: 'raw pixels', value: 100 * (pixels ?? Number.NaN) },
     ],
     unit: '\u202f%',
     fromZero: true,

@@ -68,6 +68,8 @@ export interface Curves {
   readonly divergence?: Curve;
   /** k-NN top-1 of the teacher's features during the run, as shares. */
   readonly knn?: Curve;
+  /** The same of raw pixels. */
+  readonly knnPixels?: number;
   /** Top-1 of a linear classifier on the teacher's features, as shares. */
   readonly linear?: Curve;
   /** Normalized mutual information of classes and clusters of the teacher's features. */

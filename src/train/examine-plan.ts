@@ -54,6 +54,19 @@ export function examineImages({ seen, plain, coarse, example }: ImageFacts): Dia
   ];
 }
 
+/** The topic of what is said of a run's length. */
+export const LENGTH = 'length';
+
+/** What takes the place of a warning once a budget in minutes has held more steps than planned. */
+export function enoughSteps(steps: number): Diagnosis {
+  return {
+    severity: 'ok',
+    topic: LENGTH,
+    title: 'Enough steps',
+    detail: `The budget held ${steps} steps, more than were planned at its start.`,
+  };
+}
+
 /** What is said of a run before it begins. */
 export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Diagnosis[] {
   return [
@@ -69,7 +82,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Di
     return [
       {
         severity: 'warning',
-        topic: 'length',
+        topic: LENGTH,
         title: 'The run ends inside its warm-up',
         detail: `${steps} steps, of which the learning rate rises during ${warmupSteps}: the network hardly moves.`,
         advice: `Train longer, or set --warmup_steps ${Math.max(1, Math.round(steps / 10))}.`,
@@ -79,7 +92,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Di
   return [
     {
       severity: 'warning',
-      topic: 'length',
+      topic: LENGTH,
       title: 'Very few steps',
       detail: `${steps} steps (${stepsPerEpoch} in an epoch) are too few for features to form.`,
       advice: 'Train longer (--minutes, --steps), or use a smaller batch for more steps.',

@@ -8,6 +8,7 @@ import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
 import { evalsOf, type OnlineEval } from './config.ts';
 import { examineFeatures, examineScores, explainNotFinite, FEATURES } from './doctor.ts';
+import { enoughSteps, examinePlan, LENGTH } from './examine-plan.ts';
 import { extendRecord, type RunLength } from './extend.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
@@ -245,6 +246,15 @@ export async function* runSession(
     yield { type: 'diagnosis', step, diagnosis: finding };
   };
 
+  /** A budget in minutes may have held another number of steps than was said of its plan. */
+  const recount = function* (step: number): Generator<SessionEvent> {
+    if (config.minutes === undefined || log.lastOn(LENGTH) === undefined) return;
+    const facts = { config, steps: step, stepsPerEpoch: plan.stepsPerEpoch };
+    const finding = examinePlan(facts).find(({ topic }) => topic === LENGTH) ?? enoughSteps(step);
+    log.diagnosis(step, finding);
+    yield { type: 'diagnosis', step, diagnosis: finding };
+  };
+
   try {
     const isDue = fromStep === firstStep || isLook(fromStep);
     if (isDue && fromStep < plan.steps && !log.hasObservation(fromStep)) yield* observe(fromStep);
@@ -290,6 +300,7 @@ export async function* runSession(
           break;
         case 'finished':
           yield* observe(event.step);
+          yield* recount(event.step);
           yield* judge(event.step);
           yield save(event.step, LAST);
           yield* compare(event.step);

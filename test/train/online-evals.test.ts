@@ -72,6 +72,17 @@ describe('evaluations during a run', () => {
     expect(log[0]).toMatchObject({ step: 0, title: 'Very few steps' });
   });
 
+  it('come with the number of steps that a budget in minutes has held in the end', async () => {
+    const { steps: _, ...unbounded } = tinyConvnet;
+    const session = await startRun({ ...unbounded, minutes: 0.04, evalEvery: 0 });
+    await follow(session);
+    const told = session.folder.readLog().filter((line) => line.topic === 'length');
+    expect(told[0]).toMatchObject({ step: 0, title: 'Very few steps' });
+    const done = session.plan.steps;
+    expect(told.at(-1)).toMatchObject({ step: done, title: done < 300 ? 'Very few steps' : 'Enough steps' });
+    expect(told.at(-1)?.detail).toContain(`${done} steps`);
+  });
+
   it('look at images with a class only, where some have none', async () => {
     const whole = tinyScenes();
     const source: Source = {
