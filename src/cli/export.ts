@@ -1,8 +1,9 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { statisticsFor } from '../data/assemble.ts';
+import { FolderError, makeFolder } from '../data/make-folder-node.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { openSubject } from '../eval/subject.ts';
 import { type ExportedFiles, exportFiles, exportTargets, HALF_MODEL } from '../export/export-files.ts';
@@ -181,12 +182,13 @@ function write(target: string, files: ExportedFiles): void {
   const temporary = (name: string): string => `${join(target, name)}.${process.pid}.writing`;
   try {
     for (const [name, parts] of files) {
-      mkdirSync(dirname(join(target, name)), { recursive: true });
+      makeFolder(dirname(join(target, name)));
       writeFileSync(temporary(name), Buffer.concat(parts));
     }
     for (const name of files.keys()) renameSync(temporary(name), join(target, name));
   } catch (error) {
     for (const name of files.keys()) rmSync(temporary(name), { force: true });
+    if (error instanceof FolderError) throw error;
     throw new Error(
       `${target} could not be written (${error instanceof Error ? error.message : error}): make room or access.`,
     );

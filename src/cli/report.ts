@@ -1,7 +1,8 @@
 /** `dino report <run>`: the run's report again, from everything that its folder holds by now; of several runs a comparison too. */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../data/make-folder-node.ts';
 import { type ComparedRun, renderComparison } from '../report/comparison.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { examples } from './examples.ts';
@@ -65,7 +66,7 @@ export async function report(args: readonly string[]): Promise<number> {
     runs.push({ name: nameOf(positionals, i), address: addressOf(file, page), report: shown });
   }
   if (runs.length > 1) {
-    mkdirSync(dirname(page), { recursive: true });
+    makeFolder(dirname(page));
     writeFileSync(page, renderComparison(runs));
     console.log(`Wrote ${output ?? PAGE}: ${runs.length} runs beside each other.`);
   }

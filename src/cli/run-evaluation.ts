@@ -1,8 +1,9 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../data/make-folder-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
@@ -97,7 +98,7 @@ export async function runEvaluation(
     warn: (text) => line.print(text),
     write: (file, bytes) => {
       const name = `eval/${evaluation.name}/${file}`;
-      mkdirSync(dirname(folder.file(name)), { recursive: true });
+      makeFolder(dirname(folder.file(name)));
       folder.writeAtomic(name, [bytes]);
       return folder.file(name);
     },
@@ -168,6 +169,7 @@ function resultFolder(path: string): RunFolder {
     throw new Error(
       `${path} is a run folder: give another --output, or none to keep the results in the run.`,
     );
+  makeFolder(path, 'choose another --output');
   return folder;
 }
 

@@ -8,7 +8,6 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -22,6 +21,7 @@ import { z } from 'zod';
 import type { FeatureRows } from '../eval/knn.ts';
 import { npyHeader, parseNpyHeader } from '../format/npy.ts';
 import { FeatureParquet } from './feature-parquet.ts';
+import { makeFolder } from './make-folder-node.ts';
 import { preprocessingSchema } from './preprocessing.ts';
 
 const infoSchema = z.object({
@@ -85,7 +85,7 @@ export class FeatureBankWriter {
   constructor(folder: string, info: Omit<BankInfo, 'images' | 'version'>) {
     this.#folder = folder;
     this.#info = info;
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const name of [INFO, NPY, PARQUET, PATHS, LABELS]) rmSync(join(folder, name), { force: true });
     const header = npyHeader('float32', [0, info.dim]);
     this.#headerBytes = header.length;

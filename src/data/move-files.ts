@@ -1,6 +1,7 @@
 /** Moves files to another folder; nothing is deleted and nothing is written over. */
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { makeFolder } from './make-folder-node.ts';
 
 /**
  * @throws Error if files of `root` cannot be moved to this folder: it is a file, or one of the two lies in the other, so that
@@ -35,7 +36,7 @@ export function moveFiles(root: string, keys: readonly string[], target: string)
     );
   for (const [moved, key] of keys.entries()) {
     try {
-      mkdirSync(dirname(join(target, key)), { recursive: true });
+      makeFolder(dirname(join(target, key)));
       moveFile(join(root, key), join(target, key));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -8,7 +8,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -21,6 +20,7 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { FolderError, makeFolder } from '../data/make-folder-node.ts';
 import { encodeScalars, encodeVersion, eventFileName } from '../format/tfevents.ts';
 import { isAlive } from '../weights/system-node.ts';
 
@@ -52,11 +52,7 @@ export class RunFolder {
           : `${path} exists and is not empty: choose another --output_dir.`,
       );
     }
-    try {
-      mkdirSync(path, { recursive: true });
-    } catch (error) {
-      throw new Error(`${path} cannot be made (${reasonOf(error)}): choose another --output_dir.`);
-    }
+    makeFolder(path, 'choose another --output_dir');
     return new RunFolder(path);
   }
 
@@ -102,7 +98,7 @@ export class RunFolder {
     const temporary = `${final}.${process.pid}.writing`; // two commands may write into one run
     let descriptor: number | undefined;
     try {
-      mkdirSync(join(final, '..'), { recursive: true });
+      makeFolder(join(final, '..'));
       descriptor = openSync(temporary, 'w');
       for (const part of parts) {
         for (let at = 0; at < part.length; ) at += writeSync(descriptor, part, at, part.length - at);
@@ -114,6 +110,7 @@ export class RunFolder {
     } catch (error) {
       if (descriptor !== undefined) closeSync(descriptor);
       rmSync(temporary, { force: true });
+      if (error instanceof FolderError) throw error;
       throw this.#unwritable(name, error, ' and is as it was before');
     }
   }

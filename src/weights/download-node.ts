@@ -8,7 +8,6 @@ import {
   closeSync,
   createReadStream,
   existsSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -19,6 +18,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../data/make-folder-node.ts';
 import { hasCode, isAlive } from './system-node.ts';
 
 export interface DownloadOptions {
@@ -46,7 +46,7 @@ export async function download(
   { onProgress }: DownloadOptions = {},
 ): Promise<void> {
   if (await isWhole(path, url)) return;
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const unlock = lock(`${path}.lock`, url);
   try {
     await receiveInto(path, url, onProgress);

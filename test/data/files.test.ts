@@ -2,6 +2,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { imageFiles } from '../../src/data/image-files.ts';
+import { FolderError, makeFolder } from '../../src/data/make-folder-node.ts';
 import { checkMoveTarget, moveFiles } from '../../src/data/move-files.ts';
 import { openSource, scenesSource } from '../../src/data/source.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from './fixtures.ts';
@@ -62,5 +63,25 @@ describe('moving files', () => {
     expect(() => moveFiles(root, ['1.txt', 'gone.txt'], target)).toThrow(
       /gone\.txt could not be moved .*; 1 of 2 files were moved/,
     );
+  });
+});
+
+describe('making folders', () => {
+  it('makes those they lie in too, and ends where that is not possible', () => {
+    const root = temporaryFolder();
+    makeFolder(join(root, 'a/b/c'));
+    makeFolder(join(root, 'a/b/c'));
+    expect(existsSync(join(root, 'a/b/c'))).toBe(true);
+    writeFileSync(join(root, 'file'), '');
+    for (const [path, reason] of [
+      [join(root, 'file/below'), 'a file is in its way'],
+      [join(root, 'file'), 'a file is in its way'],
+      // Where mkdirSync with recursive would never return.
+      ...(process.platform === 'linux' ? [['/proc/nowhere/x', 'no place for folders there'] as const] : []),
+    ] as const) {
+      expect(() => makeFolder(path, 'choose another --output')).toThrow(FolderError);
+      expect(() => makeFolder(path, 'choose another --output')).toThrow(reason);
+      expect(() => makeFolder(path, 'choose another --output')).toThrow(/: choose another --output\.$/);
+    }
   });
 });

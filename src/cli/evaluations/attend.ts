@@ -2,9 +2,10 @@
  * `dino attend`: what the class token of a ViT attends to, in any images (official `visualize_attention.py`) or through a video
  * (`video_generation.py`, where `--threshold` is ignored; here it is applied).
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../../data/make-folder-node.ts';
 import { hasFfmpeg, joinFrames } from '../../data/video-file.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../eval/attend.ts';
 import { bootstrapMeans } from '../../eval/bootstrap.ts';
@@ -53,10 +54,11 @@ export const attend = defineEvaluation({
     if (paths.length === 0)
       throw new UsageError('Attention needs images, folders or a video: dino attend <run> <path> ...');
     backbone.requireAttention('attention maps');
+    if (output !== undefined) makeFolder(output, 'choose another --output');
     const write = (file: string, bytes: Uint8Array): string => {
       if (output === undefined) return context.write(file, bytes);
       const name = join(output, file);
-      mkdirSync(dirname(name), { recursive: true });
+      makeFolder(dirname(name));
       writeFileSync(name, bytes);
       return name;
     };

@@ -1,8 +1,9 @@
 /** `dino embed`: the features of a folder as files, for other tools and for `dino search`. */
-import { existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FeatureBankWriter, networkFingerprint } from '../../data/feature-bank.ts';
+import { makeFolder } from '../../data/make-folder-node.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import { viewTitles } from '../../eval/views.ts';
 import { UsageError } from '../flags.ts';
@@ -35,7 +36,7 @@ export const embed = defineEvaluation({
       throw new Error(`${folder} is a file: give a folder as --output.`);
     if (existsSync(join(folder, 'config.json')))
       throw new Error(`${folder} is a run folder: give another --output, or none for its eval/embed.`);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder, 'choose another --output');
     const formats = format === 'both' ? (['npy', 'parquet'] as const) : ([format] as const);
     const needed = source.length * backbone.dim * 4 * formats.length;
     warn(`${source.length} images x ${backbone.dim} numbers: about ${size(needed)} in ${folder}`);
