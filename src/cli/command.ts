@@ -78,7 +78,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command !== undefined) return command(rest);
+  if (command !== undefined) return command(rest.length === 1 && rest[0] === 'help' ? ['--help'] : rest);
   if (name.startsWith('-'))
     throw new UsageError(
       `The command comes before its flags, and ${name} is none: dino train ${name} …, say. --help lists the commands.`,

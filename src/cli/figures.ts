@@ -33,8 +33,8 @@ export async function writeFigures(folder: RunFolder, report: Report): Promise<s
   return files;
 }
 
-function chartFigures({ curves, accuracy, evaluations = [] }: Report): Figure[] {
-  const charts = curves === undefined ? [] : [...runCharts(curves, accuracy), ...otherCharts(curves)];
+function chartFigures({ curves, evaluations = [] }: Report): Figure[] {
+  const charts = curves === undefined ? [] : [...runCharts(curves), ...otherCharts(curves)];
   const svg = (name: string, caption: string | undefined, text: string): Figure => ({
     name,
     caption: caption ?? '',

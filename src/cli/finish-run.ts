@@ -11,6 +11,12 @@ export async function finishRun(folder: RunFolder, outcome: Outcome, source: Sou
   if (outcome !== 'stopped' && folder.has('checkpoint.safetensors')) {
     await writeRunReport(folder, { source });
     const best = folder.has('best.safetensors') ? ', best.safetensors' : '';
+    if (folder.has('skipped.txt')) {
+      const count = folder.readText('skipped.txt').trimEnd().split('\n').length;
+      console.error(
+        `${count} ${count === 1 ? 'file was' : 'files were'} left out; ${folder.file('skipped.txt')} lists them with their reasons.`,
+      );
+    }
     console.error(`${folder.path}: report.html, checkpoint.safetensors${best}, log.txt`);
   }
   return exitCodes[outcome];

@@ -85,7 +85,7 @@ export function parseFlags(
       continue;
     }
     if (!Object.hasOwn(fields, name)) throw new UsageError(unknownFlag(`--${flag}`, flag, known));
-    if (values.length === 0) throw new UsageError(`--${toFlag(name)} needs a value.`);
+    if (values.length === 0) throw new UsageError(`--${toFlag(name)} needs a value${choicesOf(type)}.`);
     raw.set(name, values);
   }
   const surplus = positionals[words];
@@ -139,6 +139,12 @@ function readValue(text: string, type: z.ZodType | undefined): string | number |
 function scalarOf(text: string): string | number | boolean {
   if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+/** ": knn or linear", where there are words to choose from. */
+function choicesOf(type: z.ZodType | undefined): string {
+  const inner = unwrap(type);
+  return inner instanceof z.ZodEnum ? `: ${inner.options.join(' or ')}` : '';
 }
 
 function unknownFlag(token: string, flag: string, known: readonly string[]): string {

@@ -9,7 +9,7 @@ export interface ProgressLine {
   end(): void;
 }
 
-const PLAIN_EVERY = 10_000;
+const PLAIN_EVERY = 5_000;
 
 export function progressLine(stream: NodeJS.WriteStream): ProgressLine {
   let shown = false;

@@ -62,7 +62,7 @@ function lastingLine(event: SessionEvent, { folder, record }: Session): string |
         cluster === undefined ? '' : `clusters NMI ${cluster.toFixed(3)}${on}, `,
         linear === undefined ? '' : `linear ${linear.toFixed(1)} %${on}, `,
       ].join('');
-      return `step ${step}: ${scores}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}`;
+      return `step ${step}: ${scores}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}${scores === '' ? on : ''}`;
     }
     case 'diagnosis':
     case 'failed':

@@ -3,7 +3,7 @@
  * images, in the same order, as walking the unpacked folder (`folder.ts`).
  */
 import { comparePaths, hasImageExtension, isHidden } from './image-paths.ts';
-import type { LeftOut } from './left-out.ts';
+import { AROUND, type LeftOut } from './left-out.ts';
 
 /** A member of an archive; `Place` says where its bytes are. */
 export interface ArchiveMember<Place> {
@@ -59,7 +59,10 @@ export function listArchive<Place>(members: readonly ArchiveMember<Place>[]): Ar
     prefix: string,
     above: readonly Node<Place>[],
   ) => {
-    if (above.includes(folder)) return;
+    if (above.includes(folder)) {
+      leftOut.push({ key: prefix.slice(0, -1), reason: AROUND });
+      return;
+    }
     for (const name of folder.children.keys()) {
       const path = prefix + name;
       if (isHidden(path)) continue;

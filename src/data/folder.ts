@@ -2,7 +2,7 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { nameText } from './file-name.ts';
 import { comparePaths, hasImageExtension } from './image-paths.ts';
-import type { LeftOut } from './left-out.ts';
+import { AROUND, type LeftOut } from './left-out.ts';
 import { refuseWithoutImages } from './no-images.ts';
 
 export interface FoundFile {
@@ -41,7 +41,10 @@ export function listFiles(root: string): FolderListing {
   const visit = (folder: Uint8Array, ancestors: readonly string[]): void => {
     const path = folder.length === 0 ? Buffer.from(root) : fileBelow(root, folder);
     const real = realpathSync.native(path, 'buffer').toString('latin1');
-    if (ancestors.includes(real)) return;
+    if (ancestors.includes(real) || isAround(real, ancestors[0])) {
+      leftOut.push({ key: nameText(folder), reason: AROUND });
+      return;
+    }
     const prefix = folder.length === 0 ? folder : Buffer.concat([folder, Buffer.from('/')]);
     for (const entry of readdirSync(path, { withFileTypes: true, encoding: 'buffer' })) {
       if (entry.name[0] === DOT) continue;
@@ -63,6 +66,11 @@ export function listFiles(root: string): FolderListing {
     others,
     leftOut: leftOut.sort((a, b) => comparePaths(a.key, b.key)),
   };
+}
+
+/** Whether a folder holds the one that is being read. */
+function isAround(folder: string, root = ''): boolean {
+  return root.startsWith(folder === '/' ? folder : `${folder}/`);
 }
 
 /** The images below a folder. @throws if it holds none */

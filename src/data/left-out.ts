@@ -17,3 +17,6 @@ export function explainLeftOut(source: string, leftOut: readonly LeftOut[]): str
   const what = leftOut.length === 1 ? '1 entry was' : `${leftOut.length} entries were`;
   return `${source}: ${what} left out: ${named.join(', ')}${more}.`;
 }
+
+/** Why a link is not followed that would go round in circles. */
+export const AROUND = 'a link to a folder that it lies in';

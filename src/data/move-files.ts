@@ -12,7 +12,7 @@ export function checkMoveTarget(root: string, target: string): void {
     throw new Error(`${target} is a file: give a folder to move to.`);
   if (isWithin(root, target) || isWithin(target, root))
     throw new Error(
-      `${target} and ${root} lie in each other: give a folder beside ${root} to move to, so that what is moved is not found again.`,
+      `${target} is ${root}, inside it or around it: give a folder beside ${root} to move to, so that what is moved is not found again.`,
     );
 }
 

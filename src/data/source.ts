@@ -73,9 +73,12 @@ function readable<Result>(path: string, look: () => Result): Result {
   try {
     return look();
   } catch (error) {
-    throw new Error(`${path} cannot be opened (${entryReason(error)}): give another path, or mend it.`, {
-      cause: error,
-    });
+    throw new Error(
+      `${path} cannot be opened (${entryReason(error)}): give another path, or change its permissions.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

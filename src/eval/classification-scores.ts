@@ -75,7 +75,7 @@ export class ScoreSheet {
       samples,
       loss: this.#loss / Math.ceil(samples / this.#batch),
       top1: percent(this.#first),
-      ...(this.#classes < 5 ? {} : { top5: percent(this.#firstFive) }),
+      ...(this.#classes <= 5 ? {} : { top5: percent(this.#firstFive) }),
       predictions: Int32Array.from(this.#predictions),
       ranks: Int32Array.from(this.#ranks),
     };

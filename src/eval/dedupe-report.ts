@@ -71,7 +71,7 @@ export interface DedupeReport {
 }
 
 /** Below this two photos are no copies of each other, whatever the folder: see docs/evaluation.md for the measurement. */
-const LEAST = 0.85;
+export const LEAST_AGREEMENT = 0.85;
 /** Pairs of different images, and images with an altered copy, that are looked at to measure. */
 const DIFFERENT = 2000;
 const ALTERED = 200;
@@ -125,11 +125,11 @@ export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport
   const pairs: RowPair[] = [];
   for (const [done, pair] of proposed.entries()) {
     if (done % 1000 === 0) onProgress?.('pairs', done, proposed.length);
-    if (looked(...pair).agreement >= (options.agreement ?? LEAST)) pairs.push(pair);
+    if (looked(...pair).agreement >= (options.agreement ?? LEAST_AGREEMENT)) pairs.push(pair);
   }
   const different = strangers(proposed, pairs, single, seed).map((pair) => looked(...pair).agreement);
   const nearest = different.reduce((most, value) => Math.max(most, value), 0);
-  const agreement = options.agreement ?? Math.max(LEAST, (1 + nearest) / 2);
+  const agreement = options.agreement ?? Math.max(LEAST_AGREEMENT, (1 + nearest) / 2);
   const compare = (kept: number, other: number): Omit<Copy, 'row'> | undefined => {
     if (stays[other] === 1) return undefined;
     if (threshold !== undefined && similarity(kept, other) < threshold - ROUNDING) return undefined;

@@ -41,6 +41,8 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const { ks, temperature, engine, onProgress } = options;
   const train = requireLabels(options.train, 'k-NN');
   const test = options.test && requireLabels(options.test, 'k-NN', 1);
+  const most = train.length - (test === undefined ? 1 : 0);
+  if (ks.every((k) => k > most)) throw tooFew(train.length, ks);
   const toBank = test === undefined ? undefined : matchClasses(train, test);
   const { sets, contenders } = await compareFeatures(test === undefined ? [train] : [train, test], options);
   const leaveOneOut = test === undefined;
@@ -48,10 +50,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const queryLabels = toBank === undefined ? bankLabels : sets[1]!.labels.map((label) => toBank[label] ?? -1);
   const available = bankLabels.length - (leaveOneOut ? 1 : 0);
   const usable = ks.filter((k) => k <= available);
-  if (usable.length === 0)
-    throw new Error(
-      `the bank has ${bankLabels.length} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
-    );
+  if (usable.length === 0) throw tooFew(bankLabels.length, ks);
   const scored: [ContenderName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
   for (const { name, sets: rows } of contenders) {
     onProgress?.(`neighbors, ${name}`, 0, queryLabels.length);
@@ -92,4 +91,10 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
     testImages: queryLabels.length,
     leaveOneOut,
   };
+}
+
+function tooFew(bank: number, ks: readonly number[]): Error {
+  return new Error(
+    `the bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
+  );
 }

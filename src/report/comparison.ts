@@ -34,7 +34,7 @@ export function renderComparison(runs: readonly ComparedRun[]): string {
   const reports = runs.map(({ report }) => report);
   const title = `Runs compared: ${names.join(', ')}`;
   const scores = scoreGroups(reports);
-  const charts = overlaid(runs, ({ curves }) => (curves === undefined ? [] : runCharts(curves, undefined)));
+  const charts = overlaid(runs, ({ curves }) => (curves === undefined ? [] : runCharts(curves)));
   const others = overlaid(runs, ({ curves }) => (curves === undefined ? [] : otherCharts(curves)));
   return stillPage({
     title,

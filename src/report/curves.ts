@@ -1,14 +1,13 @@
 /** The run over time: loss, the two quantities that tell collapse (paper, section 5.3 and figure 7), accuracy, schedules. */
 import { type LineChart, lineChart } from './chart.ts';
 import { html, type Markup } from './markup.ts';
-import type { Curve, Curves, KnnAccuracy } from './model.ts';
+import type { Curve, Curves } from './model.ts';
 import { section } from './section.ts';
 
-/** The charts that are read first. `accuracy` gives the reference lines of the k-NN chart. */
-export function runCharts(curves: Curves, accuracy: KnnAccuracy | undefined): LineChart[] {
+/** The charts that are read first. */
+export function runCharts(curves: Curves): LineChart[] {
   const uniform =
     curves.outDim === undefined ? [] : [{ name: `ln ${curves.outDim} =`, value: Math.log(curves.outDim) }];
-  const pixels = accuracy?.rawPixels ?? curves.knnPixels;
   const charts: LineChart[] = [];
   const add = (curve: Curve | undefined, name: string, chart: Omit<LineChart, 'xName' | 'series'>) => {
     if (curve === undefined) return;
@@ -23,11 +22,8 @@ export function runCharts(curves: Curves, accuracy: KnnAccuracy | undefined): Li
   });
   add(curves.knn && percent(curves.knn), 'k-NN top-1', {
     title: 'k-NN accuracy, %',
-    caption: `It should rise${pixels === undefined ? '' : ` above ${accuracy === undefined ? 'the line' : 'both lines'}`}. If it falls again, an earlier checkpoint is the better one.`,
-    references: [
-      { name: 'untrained', value: 100 * (accuracy?.untrained ?? Number.NaN) },
-      { name: 'raw pixels', value: 100 * (pixels ?? Number.NaN) },
-    ],
+    caption: `On images of the training set, at every look. It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,
+    references: [{ name: 'raw pixels', value: 100 * (curves.knnPixels ?? Number.NaN) }],
     unit: '\u202f%',
     fromZero: true,
   });
@@ -82,8 +78,8 @@ export function otherCharts(curves: Curves): LineChart[] {
 }
 
 /** Left out when no curve was recorded. */
-export function curvesSection(curves: Curves, accuracy: KnnAccuracy | undefined): Markup | undefined {
-  const charts = runCharts(curves, accuracy).map(lineChart);
+export function curvesSection(curves: Curves): Markup | undefined {
+  const charts = runCharts(curves).map(lineChart);
   const others = otherCharts(curves).map(lineChart);
   if (charts.length + others.length === 0) return undefined;
   return section(

@@ -20,7 +20,7 @@ export function renderReport(report: Report): string {
     title: report.title,
     body: html`${header(report)}<main>
 ${accuracy && accuracySection(accuracy)}${findings && findingsSection(findings)}${
-  curves && curvesSection(curves, accuracy)
+  curves && curvesSection(curves)
 }${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
   objectMasks && objectMaskSection(objectMasks)
 }${(evaluations ?? []).map(evaluationSection)}${recipeSection(report.recipe ?? [], report.command)}</main>

@@ -60,7 +60,9 @@ export function recipeSection(
 function commandSection(command: string): Markup {
   // Words of a command must not be broken at their hyphens.
   const words = command.split(' ').map((word, i) => [i > 0 && ' ', html`<span>${word}</span>`]);
-  const intro = 'The same command with the same images and seed gives the same run.';
+  const intro = / --minutes /.test(` ${command} `)
+    ? 'A budget in minutes holds as many steps as the machine makes in it. With --steps and the number above in its place the same images and seed give the same run.'
+    : 'The same command with the same images and seed gives the same run.';
   return section('Run it again', intro, html`<code class="command">${words}</code>`);
 }
 

@@ -48,8 +48,7 @@ export function examineImages({ seen, plain, coarse, example }: ImageFacts): Dia
       topic: 'images',
       title: odd === plain ? 'Images of one color' : 'Images of a few levels',
       detail: `${odd} of the ${seen} images looked at are ${kind} once they are read (${example}): there is little or nothing to learn from them.`,
-      advice:
-        'Look at one of them in another program: if it shows more there, convert the images to 8-bit PNG.',
+      advice: 'If another program shows more in them, convert them there to 8-bit PNG.',
     },
   ];
 }

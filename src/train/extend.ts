@@ -51,9 +51,9 @@ function totalSteps(
   if (minutes === undefined) {
     const total = steps ?? Math.round(epochs * record.stepsPerEpoch);
     if (total > step) return total;
-    const given = steps === undefined ? `--epochs ${epochs} are ${total} steps` : `--steps ${steps}`;
+    const given = steps === undefined ? `--epochs ${epochs} (${total} steps)` : `--steps ${steps}`;
     throw new OptionError(
-      `The run has done ${step} steps and ${given}: give more, as they count from its start.`,
+      `${given} is not more than the ${step} steps that the run has done: give more, as they count from its start.`,
     );
   }
   const own = step - (record.init?.fromStep ?? 0);

@@ -6,6 +6,8 @@ import { stepsPerEpoch } from '../data/order.ts';
 import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
+import { availableMemory } from '../eval/memory-limit.ts';
+import type { Method } from '../method/method.ts';
 import { methodOf } from './build.ts';
 import type { TrainConfig, TrainOptions } from './config.ts';
 import { checkArchitecture, checkBatch, checkOptions, OptionError } from './contradictions.ts';
@@ -66,6 +68,23 @@ export interface PrepareOptions {
 
 /** Number of images that are looked at for their size. */
 const PROBES = 24;
+
+/** Arrays as large as the crops that a step holds at once, at the very least: values and gradients of a network's first layers. */
+const HELD_CROPS = 4;
+
+/**
+ * @param images in one run of the program
+ * @throws OptionError if not even its crops and a few arrays of their size fit into the memory
+ */
+function checkCrops(config: TrainConfig, { views }: Method, images: number): void {
+  const values = views.reduce((sum, { count, size }) => sum + count * size * size, 0);
+  const bytes = HELD_CROPS * 4 * images * config.channels * values;
+  const available = availableMemory();
+  if (bytes <= available) return;
+  throw new OptionError(
+    `Crops of ${config.globalCropsSize} pixels for ${images} images at once need more than ${(bytes / 2 ** 30).toFixed(0)} GiB of memory, and ${(available / 2 ** 30).toFixed(0)} are free: give a smaller --global_crops_size or --batch_size_per_gpu.`,
+  );
+}
 
 /** Looks at a few images of a source. */
 export async function lookAt(
@@ -141,9 +160,10 @@ export async function prepare({
   let steps = knownSteps(first.config, perEpoch);
   // Once the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
   const finalRecipe = (looks?: LookPlan): Recipe => chooseRecipe(options, { ...facts, steps, looks });
-  if (minutes === undefined) onRecipe?.(finalRecipe());
   const sizes =
     microBatch === undefined ? microBatchCandidates(first.config, method.couplesBatch) : [microBatch];
+  checkCrops(first.config, method, sizes[0] ?? first.config.batchSizePerGpu);
+  if (minutes === undefined) onRecipe?.(finalRecipe());
   onProgress?.('compiling the training step');
   const trainer = await fastestTrainer(
     {

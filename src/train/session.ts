@@ -240,7 +240,8 @@ export async function* runSession(
     if (trained === undefined || step === firstStep) return;
     const start = record.init === undefined ? 'the untrained network' : 'the network it began with';
     const others = { [start]: log.score('knn', firstStep), 'raw pixels': log.knnOfPixels() };
-    const finding = examineScores({ what: '20-NN among training images', trained, others });
+    const images = monitor?.watched.queries.length ?? 0;
+    const finding = examineScores({ what: '20-NN among training images', images, trained, others });
     if (finding === undefined) return;
     log.diagnosis(step, finding);
     yield { type: 'diagnosis', step, diagnosis: finding };

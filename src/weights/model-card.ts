@@ -58,9 +58,13 @@ ${processorOf(facts)}
 function taskOf(classes: readonly string[]): string {
   const shown = classes.slice(0, LISTED).join(', ');
   const more = classes.length - LISTED;
+  const scores =
+    'The scores order the classes; they are no probabilities, and wrong answers have high ones too.';
   return `**Task:** image classification, one of ${classes.length} classes for each image.
 
-**Labels:** ${shown}${more > 0 ? ` and ${more} more, see \`config.json\`` : ''}.`;
+**Labels:** ${shown}${more > 0 ? ` and ${more} more, see \`config.json\`` : ''}.
+
+${scores}`;
 }
 
 function processorOf({ library, preprocessing, isGray }: CardFacts): string {

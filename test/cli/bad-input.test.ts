@@ -159,6 +159,14 @@ describe('flags that do not fit', () => {
     );
   });
 
+  it('crops that no memory holds, before anything is compiled', async () => {
+    const said = await refused(2, 'train', photos(), ...tiny, '--global_crops_size', '60000', '--dry_run');
+    expect(said).toMatch(
+      /^error: Crops of 60000 pixels for 8 images at once need more than \d+ GiB of memory/,
+    );
+    expect(said).toContain('give a smaller --global_crops_size or --batch_size_per_gpu');
+  });
+
   it('a batch larger than the data set', async () => {
     expect(await refused(2, 'train', photos(), '--batch_size_per_gpu', '64')).toContain(
       'larger than the data set of 24 images: set it to 24 or less',

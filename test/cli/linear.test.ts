@@ -68,7 +68,7 @@ describe('dino eval linear', () => {
   });
 
   it('crops the images anew in each epoch where it is asked to, the same ones each time', async () => {
-    const images = await photos(['a', 'b', 'c', 'd', 'e'], 6);
+    const images = await photos(['a', 'b', 'c', 'd', 'e', 'f'], 6);
     const run = await trainedOn(images, 'vit');
     const flags = ['--train', images, '--augment', 'true', '--avgpool_patchtokens', 'true', ...short];
     const [first, again] = [

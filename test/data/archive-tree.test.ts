@@ -71,6 +71,7 @@ describe('the files of an archive', () => {
     );
     expect(images).toEqual([['a/1.jpg', 0]]);
     expect(leftOut.map(({ key, reason }) => `${key}: ${reason}`).sort()).toEqual([
+      'a/up: a link to a folder that it lies in',
       'gone.png: a link that leads to nothing in the archive',
       'hard.png: a link that leads to nothing in the archive',
       'loop.png: a link that leads to itself',

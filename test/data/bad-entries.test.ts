@@ -21,15 +21,19 @@ describe('a folder with an entry that cannot be read', () => {
     symlinkSync('y.png', join(folder, 'a', 'x.png'));
     symlinkSync('x.png', join(folder, 'a', 'y.png'));
     symlinkSync('nowhere', join(folder, 'gone.png'));
+    symlinkSync('.', join(folder, 'self'));
+    symlinkSync('../..', join(folder, 'b', 'up'));
     const source = openSource(folder);
     expect(keys(source)).toEqual(['a/1.png', 'b/2.png']);
     const told = explainOmissions(source).join(' ');
-    expect(told).toContain('4 entries were left out: ');
+    expect(told).toContain('6 entries were left out: ');
     expect(source.leftOut?.map(({ key, reason }) => `${key}: ${reason}`).sort()).toEqual([
       'a/x.png: a link that leads to itself',
       'a/y.png: a link that leads to itself',
+      'b/up: a link to a folder that it lies in',
       'gone.png: a link that leads nowhere',
       'loop.png: a link that leads to itself',
+      'self: a link to a folder that it lies in',
     ]);
   });
 

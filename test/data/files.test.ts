@@ -49,7 +49,7 @@ describe('moving files', () => {
     expect(existsSync(join(root, '1.txt'))).toBe(true);
     expect(readFileSync(join(target, '2.txt'), 'utf8')).toBe('other');
     for (const inside of [root, join(root, 'copies'), folder])
-      expect(() => checkMoveTarget(root, inside)).toThrow('lie in each other');
+      expect(() => checkMoveTarget(root, inside)).toThrow('inside it or around it');
     expect(() => checkMoveTarget(root, join(folder, 'file'))).toThrow('is a file: give a folder');
     expect(() => checkMoveTarget(root, join(folder, 'photos2'))).not.toThrow();
     mkdirSync(join(folder, '..photos'));

@@ -19,9 +19,10 @@ describe('classification scores', () => {
     expect([...predictions]).toEqual([0, 0, 0, 0]);
   });
 
-  it('have no top-5 below five classes', () => {
+  it('have no top-5 where five classes are all', () => {
     expect('top5' in scored(4, 1, [[[1, 2, 3, 4], 0]])).toBe(false);
-    expect(scored(5, 1, [[[1, 2, 3, 4, 5], 0]]).top5).toBe(100);
+    expect('top5' in scored(5, 1, [[[1, 2, 3, 4, 5], 0]])).toBe(false);
+    expect(scored(6, 1, [[[1, 2, 3, 4, 5, 6], 1]]).top5).toBe(100);
   });
 
   it('rank equal logits by class index', () => {

@@ -81,19 +81,31 @@ describe('the spread of features', () => {
 });
 
 describe('scores', () => {
-  const compared = (trained: number, untrained: number, pixels?: number): Diagnosis | undefined =>
-    examineScores({ what: '20-NN', trained, others: { untrained, 'raw pixels': pixels } });
+  const compared = (trained: number, untrained: number, pixels?: number, images = 500) =>
+    examineScores({ what: '20-NN', images, trained, others: { untrained, 'raw pixels': pixels } });
 
   it('are a warning where training did not lift them above everything else', () => {
     expect(compared(60, 40, 50)?.severity).toBe('ok');
     expect(compared(45, 40, 50)).toMatchObject({
       severity: 'warning',
       title: 'Training has not helped: it is no better than raw pixels',
-      detail: expect.stringContaining('20-NN: trained 45.0 %, untrained 40.0 %, raw pixels 50.0 %'),
+      detail: expect.stringContaining(
+        '20-NN on 500 images: trained 45.0 %, untrained 40.0 %, raw pixels 50.0 %',
+      ),
     });
-    expect(compared(40, 40)?.severity).toBe('warning');
+    expect(compared(40, 40, 41)?.title).toContain('no better than untrained and raw pixels');
     expect(compared(Number.NaN, 40)).toBeUndefined();
-    expect(examineScores({ what: '20-NN', trained: 50, others: { untrained: undefined } })).toBeUndefined();
+    expect(
+      examineScores({ what: '20-NN', images: 500, trained: 50, others: { untrained: undefined } }),
+    ).toBeUndefined();
+  });
+
+  it('are a note where the gain is no more than chance, and nothing where images are few', () => {
+    // Two shares near one half of 500 images differ by chance by 1.96 sqrt(2 x .25 / 500) = 6.2 %.
+    expect(compared(53, 47.5)?.severity).toBe('info');
+    expect(compared(54, 47.5)?.severity).toBe('ok');
+    expect(compared(15.5, 13.8, 12.1, 58)?.severity).toBe('info');
+    expect(compared(100, 0, 0, 49)).toBeUndefined();
   });
 });
 

@@ -75,9 +75,11 @@ describe('a run that is resumed with more steps', () => {
     await follow(session);
     const before = readRecord(session.folder);
     await expect(extend(session, { steps: 12 })).rejects.toThrow(
-      'The run has done 12 steps and --steps 12: give more',
+      '--steps 12 is not more than the 12 steps that the run has done',
     );
-    await expect(extend(session, { epochs: 2 })).rejects.toThrow('--epochs 2 are 10 steps');
+    await expect(extend(session, { epochs: 2 })).rejects.toThrow(
+      '--epochs 2 (10 steps) is not more than the 12 steps',
+    );
     await expect(extend(session, { minutes: 1e-9 })).rejects.toThrow(
       /has taken 0\.0\d+ minutes and --minutes/,
     );

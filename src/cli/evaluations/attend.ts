@@ -171,7 +171,7 @@ export const attend = defineEvaluation({
     return {
       protocol,
       shown: 'own',
-      table: [['area of the mask, % (95 %)', 'trained', 'untrained'], ...table],
+      table: [['area of the mask, % of the image (no score)', 'trained', 'untrained'], ...table],
       scores: {
         images: written,
         output: folder,

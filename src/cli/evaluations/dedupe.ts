@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { imageFiles } from '../../data/image-files.ts';
 import { checkMoveTarget, moveFiles } from '../../data/move-files.ts';
-import { type DedupeReport, dedupeReport } from '../../eval/dedupe-report.ts';
+import { type DedupeReport, dedupeReport, LEAST_AGREEMENT } from '../../eval/dedupe-report.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
@@ -27,7 +27,7 @@ export const dedupe = defineEvaluation({
       .gt(0)
       .max(1)
       .describe(
-        'least agreement of the pixels of a copy, 0 to 1; unless given measured, so that no two different images count',
+        'least agreement of the pixels of a copy, 0 to 1; 0.85 unless given, or more where different images of the folder agree by more than 0.7',
       ),
     threshold: z
       .number()
@@ -102,7 +102,7 @@ export const dedupe = defineEvaluation({
     const blocks = await dedupeBlocks(report, source, copies);
     if (move !== undefined && root !== undefined) moveFiles(root, dropped, move);
     const exact = copies.filter((copy) => copy.exact).length;
-    const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? 'measured' : 'as given'}), among those that the network at ${subject.size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
+    const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${subject.size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
     return {
       protocol,
       table: [
@@ -139,6 +139,13 @@ export const dedupe = defineEvaluation({
 function summary({ groups, images }: DedupeReport, copies: number, exact: number): string {
   if (copies === 0) return `there are no copies among ${images.length} images`;
   return `copies: ${copies} of ${images.length} images, in ${groups.length} groups; with exactly the same pixels: ${exact}`;
+}
+
+/** Where the least agreement comes from that nobody gave. */
+function howChosen(agreement: number): string {
+  return agreement > LEAST_AGREEMENT
+    ? 'raised, as different images of this folder agree by much'
+    : 'the usual limit';
 }
 
 /** What was measured on the folder itself. */

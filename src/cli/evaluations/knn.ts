@@ -105,7 +105,8 @@ export const knn = defineEvaluation({
 export function examineKnn(report: KnnReport, k: string): Diagnosis | undefined {
   const of = (name: ContenderName): number => report[name].top1[k] ?? Number.NaN;
   return examineScores({
-    what: `${k}-NN on ${report.testImages} images`,
+    what: `${k}-NN`,
+    images: report.testImages,
     trained: of('trained'),
     others: {
       'the untrained network': of('untrained'),
