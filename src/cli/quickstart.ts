@@ -26,6 +26,7 @@ import { writeRunReport } from './write-report.ts';
 
 const fields = {
   minutes: z.number().gt(0).describe('minutes of training; 3 unless given'),
+  threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
   outputDir: z.string().describe('the run folder to make; runs/quickstart-<time> unless given'),
 };
 
@@ -46,7 +47,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  const { minutes = 3, outputDir } = z.object(fields).partial().parse(values);
+  const { minutes = 3, threads, outputDir } = z.object(fields).partial().parse(values);
   const [path] = positionals;
   const source =
     path === undefined
@@ -60,7 +61,11 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   const folder = RunFolder.create(
     outputDir ?? `runs/quickstart-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`,
   );
-  const options = { ...(path === undefined ? sceneOptions : {}), minutes };
+  const options = {
+    ...(path === undefined ? sceneOptions : {}),
+    minutes,
+    ...(threads === undefined ? {} : { threads }),
+  };
   const prepared = await prepareShown(
     { source, options, engine: ortNode, cores: availableParallelism() },
     folder,

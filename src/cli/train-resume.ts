@@ -2,10 +2,9 @@
 import { ortNode } from '../engine/ort-node.ts';
 import { givenSpans, toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
-import type { RunLength } from '../train/extend.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { openRecorded, readRecord, stepsOf } from '../train/run-record.ts';
-import { resumeSession } from '../train/session.ts';
+import { type ResumeChanges, resumeSession } from '../train/session.ts';
 import { finishRun } from './finish-run.ts';
 import { UsageError } from './flags.ts';
 import { showSession } from './show-session.ts';
@@ -22,10 +21,10 @@ export interface ResumeRequest {
 
 /** @returns the exit code */
 export async function resumeRun({ run, dataPath, options, json }: ResumeRequest): Promise<number> {
-  const budget = budgetOf(options, run);
+  const changes = changesOf(options, run);
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
-  const session = await resumeSession(folder, openRecorded(record, dataPath), ortNode, budget);
+  const session = await resumeSession(folder, openRecorded(record, dataPath), ortNode, changes);
   const { fromStep, plan, source, trainer } = session;
   try {
     // A run may have been stopped during its last look.
@@ -37,7 +36,7 @@ export async function resumeRun({ run, dataPath, options, json }: ResumeRequest)
       return 0;
     }
     console.error(`Resuming ${run} at step ${fromStep} of ${plan.steps}.`);
-    if (budget !== undefined)
+    if (changes.length !== undefined)
       console.error(
         `It was to have ${stepsOf(record)}; learning rate, weight decay and teacher momentum go on along a schedule of ${plan.steps}.`,
       );
@@ -47,16 +46,22 @@ export async function resumeRun({ run, dataPath, options, json }: ResumeRequest)
   }
 }
 
-/** @throws UsageError if something else than a budget is given, with the command that does what was wanted */
-function budgetOf(given: Readonly<Record<string, unknown>>, run: string): RunLength | undefined {
-  const { minutes, steps, epochs, ...others } = given;
+/** @throws UsageError if something else is given, with the command that does what was wanted */
+function changesOf(given: Readonly<Record<string, unknown>>, run: string): ResumeChanges {
+  const { minutes, steps, epochs, threads, numWorkers, ...others } = given;
   const [other] = Object.keys(others);
   if (other !== undefined)
     throw new UsageError(
       `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it: a new run takes other settings and begins with its weights by dino train <source> --init ${run}.`,
     );
-  const budget = trainOptionsSchema.parse({ minutes, steps, epochs });
-  checkOptions(budget);
-  const [name] = givenSpans(budget)[0] ?? [];
-  return name === undefined ? undefined : { [name]: given[name] };
+  const asked = trainOptionsSchema.parse({ minutes, steps, epochs, threads, numWorkers });
+  checkOptions(asked);
+  const [name] = givenSpans(asked)[0] ?? [];
+  return {
+    length: name === undefined ? undefined : { [name]: given[name] },
+    machine: {
+      ...(asked.threads === undefined ? {} : { threads: asked.threads }),
+      ...(asked.numWorkers === undefined ? {} : { numWorkers: asked.numWorkers }),
+    },
+  };
 }

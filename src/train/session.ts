@@ -6,7 +6,7 @@ import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
-import { evalsOf, type OnlineEval } from './config.ts';
+import { evalsOf, type OnlineEval, type TrainConfig } from './config.ts';
 import { examineFeatures, examineScores, explainNotFinite, FEATURES } from './doctor.ts';
 import { enoughSteps, examinePlan, LENGTH } from './examine-plan.ts';
 import { extendRecord, type RunLength } from './extend.ts';
@@ -102,6 +102,14 @@ function writeRecord(folder: RunFolder, record: RunRecord): void {
   folder.writeTextAtomic('config.json', `${JSON.stringify(record, null, 2)}\n`);
 }
 
+/** What may be different when a run goes on. */
+export interface ResumeChanges {
+  /** How long it is to be in all; as it was unless given. */
+  readonly length?: RunLength | undefined;
+  /** What fits another machine; the number of threads decides how sums are rounded. */
+  readonly machine?: Partial<Pick<TrainConfig, 'threads' | 'numWorkers'>>;
+}
+
 /**
  * Opens a run to go on with it; the step after the checkpoint's is done next, exactly as if the run had not been stopped.
  *
@@ -113,11 +121,12 @@ export async function resumeSession(
   folder: RunFolder,
   source: Source,
   engine: Engine,
-  budget?: RunLength,
+  { length, machine = {} }: ResumeChanges = {},
 ): Promise<Session> {
   folder.removeLeftovers();
-  const recorded = readRecord(folder);
-  checkSameImages(recorded, source);
+  const read = readRecord(folder);
+  checkSameImages(read, source);
+  const recorded = { ...read, config: { ...read.config, ...machine } };
   const { config } = recorded;
   const trainer = await Trainer.create({
     method: methodOf(config),
@@ -134,7 +143,7 @@ export async function resumeSession(
     : undefined;
   const { step: fromStep = 0, elapsed = 0 } = header ?? {};
   const record =
-    budget === undefined ? recorded : extendRecord(recorded, budget, { step: fromStep, elapsed });
+    length === undefined ? recorded : extendRecord(recorded, length, { step: fromStep, elapsed });
   const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
   const log = new RunLog(folder, config.batchSizePerGpu, plan);
   if (header === undefined && log.lastTrained() > config.saveEvery)
@@ -142,7 +151,7 @@ export async function resumeSession(
       `${folder.file(LAST)} is missing, though ${folder.file('log.txt')} tells of step ${log.lastTrained()}: restore it${folder.has(BEST) ? ` (or a copy of ${BEST} in its place)` : ''}, or start a new run.`,
     );
   log.rewind(fromStep, header?.openLine);
-  if (record !== recorded) writeRecord(folder, record);
+  if (length !== undefined || Object.keys(machine).length > 0) writeRecord(folder, record);
   return { folder, source, engine, record, plan, trainer, log, fromStep, elapsed };
 }
 

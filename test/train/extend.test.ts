@@ -1,6 +1,6 @@
 /** Runs that go on under another budget. */
 import { describe, expect, it } from 'vitest';
-import { extendRecord } from '../../src/train/extend.ts';
+import { extendRecord, type RunLength } from '../../src/train/extend.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { RunFolder } from '../../src/train/run-folder-node.ts';
 import { readRecord, stepsOf } from '../../src/train/run-record.ts';
@@ -18,8 +18,8 @@ import {
 
 const options = { ...tinyVit, microBatch: 4 };
 
-async function extend(session: Session, budget: Parameters<typeof resumeSession>[3]): Promise<Session> {
-  return resumeSession(RunFolder.open(session.folder.path), session.source, session.engine, budget);
+async function extend(session: Session, length: RunLength): Promise<Session> {
+  return resumeSession(RunFolder.open(session.folder.path), session.source, session.engine, { length });
 }
 
 describe('a run that is resumed with more steps', () => {
@@ -108,5 +108,18 @@ describe('the steps of a budget in minutes', () => {
     };
     const longer = extendRecord(paced, { steps: 48 }, { step: 24, elapsed: 1 });
     expect(longer).toMatchObject({ steps: 48, paces: [], config: { evalEvery: 8, steps: 48 } });
+  });
+
+  it('may take other threads and workers, which its record keeps', async () => {
+    const session = await startRun({ ...tinyVit, steps: 6 });
+    await follow(session, 3);
+    const folder = RunFolder.open(session.folder.path);
+    const resumed = await resumeSession(folder, session.source, session.engine, {
+      machine: { threads: 2, numWorkers: 1 },
+    });
+    await follow(resumed);
+    await resumed.trainer.dispose();
+    expect(readRecord(folder).config).toMatchObject({ threads: 2, numWorkers: 1, steps: 6 });
+    expect(resumed.log.lastTrained()).toBe(6);
   });
 });
