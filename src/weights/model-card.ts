@@ -74,7 +74,7 @@ function processorOf({ library, preprocessing, isGray }: CardFacts): string {
   const filter =
     library === 'huggingface'
       ? ''
-      : ' transformers.js resizes with filters of its own, so features of photos differ a little from those of dino-ts.';
+      : ' transformers.js resizes with filters of its own, of which `preprocessor_config.json` names the one that comes nearest; features of photos differ a little from those of dino-ts.';
   return `The processor prepares images: ${describeView(preprocessing)}.${filter}${gray}`;
 }
 

@@ -138,7 +138,7 @@ export const dedupe = defineEvaluation({
 
 function summary({ groups, images }: DedupeReport, copies: number, exact: number): string {
   if (copies === 0) return `there are no copies among ${images.length} images`;
-  return `copies: ${copies} of ${images.length} images, in ${groups.length} groups; with exactly the same pixels: ${exact}`;
+  return `copies: ${copies} of ${images.length} images, in ${groups.length} ${groups.length === 1 ? 'group' : 'groups'}; with exactly the same pixels: ${exact}`;
 }
 
 /** Where the least agreement comes from that nobody gave. */
@@ -157,7 +157,7 @@ function describeCheck({
     different === 0
       ? 'there were no pairs of different images to compare with'
       : `of ${different} pairs of different images the most alike agree by ${nearest.toFixed(3)}, and ${agreement.toFixed(3)} is asked for`;
-  return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized`;
+  return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized; copies that were turned, colored anew or cut by much more are not looked for`;
 }
 
 function advice(list: string, path: string, copies: number, move: string | undefined): string {
