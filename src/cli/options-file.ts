@@ -58,8 +58,13 @@ function parseFile(path: string): unknown {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${path} cannot be read (${reason}): give a YAML or JSON file of options.`);
+    throw new UsageError(
+      isMissing
+        ? `There is nothing at ${path}: give a YAML or JSON file of options.`
+        : `${path} cannot be read (${reason}): give a YAML or JSON file of options.`,
+    );
   }
   try {
     return parse(text);

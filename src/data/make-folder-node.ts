@@ -28,12 +28,15 @@ export function makeFolder(path: string, wayOut = 'choose another place'): void 
   try {
     makeWithParents(path);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new FolderError(
-      `The folder ${path} cannot be made (${reasons[code ?? ''] ?? message}): ${wayOut}.`,
-      { cause: error },
-    );
+    throw folderError(path, error, wayOut);
   }
+}
+
+/** What the system says of a folder that cannot be made, in words. */
+export function folderError(path: string, error: unknown, wayOut: string): FolderError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
+  return new FolderError(`The folder ${path} cannot be made (${reason}): ${wayOut}.`, { cause: error });
 }
 
 function makeWithParents(path: string): void {

@@ -1,5 +1,5 @@
 /** Moves files to another folder; nothing is deleted and nothing is written over. */
-import { cpSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { makeFolder } from './make-folder-node.ts';
 
@@ -22,7 +22,8 @@ function isWithin(folder: string, path: string): boolean {
 }
 
 /**
- * Moves files to the same relative paths below another folder.
+ * Moves files to the same relative paths below another folder. Its `moved.txt` keeps a line for each, from where to where, of this
+ * and of earlier calls.
  *
  * @param keys their paths below `root`, with `/`
  * @throws Error before anything is moved if a file of one of these names is there already; Error saying how many were moved if one cannot be
@@ -34,10 +35,16 @@ export function moveFiles(root: string, keys: readonly string[], target: string)
     throw new Error(
       `${join(target, taken)} exists already, and nothing was moved: give an empty folder to move to.`,
     );
+  const gone = keys.find((key) => !existsSync(join(root, key)));
+  if (gone !== undefined)
+    throw new Error(
+      `${join(root, gone)} is not there under this name (one that is not UTF-8 is shown otherwise), and nothing was moved: rename it, or move the files of the list by hand.`,
+    );
   for (const [moved, key] of keys.entries()) {
     try {
       makeFolder(dirname(join(target, key)));
       moveFile(join(root, key), join(target, key));
+      appendFileSync(join(target, 'moved.txt'), `${join(root, key)}\t${join(target, key)}\n`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(

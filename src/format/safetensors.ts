@@ -116,7 +116,7 @@ function parseMetadata(value: unknown, name: string): Record<string, string> {
 function headerLength(bytes: Uint8Array, size: number, name: string): number {
   if (bytes.length < 8) {
     throw new Error(
-      `${name}: ${bytes.length} bytes are too few for a safetensors file; was it copied completely?`,
+      `${name}: ${bytes.length} bytes are too few for a file of weights; was it copied completely?`,
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, 8);

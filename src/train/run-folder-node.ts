@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { FolderError, makeFolder } from '../data/make-folder-node.ts';
+import { FolderError, folderError, makeFolder } from '../data/make-folder-node.ts';
 import { encodeScalars, encodeVersion, eventFileName } from '../format/tfevents.ts';
 import { isAlive } from '../weights/system-node.ts';
 
@@ -41,7 +41,7 @@ export class RunFolder {
     try {
       status = statSync(path, { throwIfNoEntry: false });
     } catch (error) {
-      throw new Error(`${path} cannot be made (${reasonOf(error)}): choose another --output_dir.`);
+      throw folderError(path, error, 'choose another --output_dir');
     }
     if (status !== undefined && !status.isDirectory())
       throw new Error(`${path} is a file: choose another --output_dir.`);

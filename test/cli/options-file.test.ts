@@ -73,7 +73,7 @@ describe('a file of options', () => {
     const said = await dino('train', '.', '--config', 'no-such.yaml');
     expect(said.code).toBe(2);
     expect(said.err).toMatch(
-      /^error: no-such\.yaml cannot be read .*: give a YAML or JSON file of options\.$/m,
+      /^error: There is nothing at no-such\.yaml: give a YAML or JSON file of options\.$/m,
     );
     expect((await dino('train', '--resume', 'runs/a', '--config', 'a.yaml')).err).toContain(
       '--config cannot be given',

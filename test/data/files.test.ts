@@ -37,6 +37,12 @@ describe('moving files', () => {
     expect(readFileSync(join(target, '3.txt'), 'utf8')).toBe('three');
     expect(existsSync(join(root, '3.txt'))).toBe(false);
     expect(readFileSync(join(root, 'a', '2.txt'), 'utf8')).toBe('two');
+    // A later call adds to the record.
+    moveFiles(root, ['a/2.txt'], target);
+    const record = readFileSync(join(target, 'moved.txt'), 'utf8').trimEnd().split('\n');
+    expect(record).toEqual(
+      ['a/1.txt', '3.txt', 'a/2.txt'].map((key) => `${join(root, key)}\t${join(target, key)}`),
+    );
   });
 
   it('writes over nothing, and refuses folders that lie in each other', () => {
@@ -59,9 +65,14 @@ describe('moving files', () => {
   it('says how many were moved where one cannot be', () => {
     const folder = temporaryFolder();
     const [root, target] = [join(folder, 'photos'), join(folder, 'copies')];
-    writeFiles(root, { '1.txt': 'one' });
+    writeFiles(root, { '1.txt': 'one', 'a/2.txt': 'two' });
     expect(() => moveFiles(root, ['1.txt', 'gone.txt'], target)).toThrow(
-      /gone\.txt could not be moved .*; 1 of 2 files were moved/,
+      /gone\.txt is not there under this name .*, and nothing was moved/,
+    );
+    expect(existsSync(join(root, '1.txt'))).toBe(true);
+    writeFiles(target, { a: 'a file where a folder is needed' });
+    expect(() => moveFiles(root, ['1.txt', 'a/2.txt'], target)).toThrow(
+      /2\.txt could not be moved .*; 1 of 2 files were moved/,
     );
   });
 });
