@@ -30,7 +30,7 @@ export async function prepareShown(options: PrepareOptions, folder?: RunFolder):
 function printRecipe({ config, choices }: Recipe, images: number): void {
   const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
   const values = Math.max(...choices.map(({ value }) => value.length));
-  console.error(`Recipe ${config.recipe} for ${images} images:`);
+  console.error(`Recipe ${config.recipe} for ${images} ${images === 1 ? 'image' : 'images'}:`);
   for (const { name, value, reason } of choices) {
     console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
   }
@@ -55,7 +55,7 @@ function printPlan(
     ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and looking at the teacher come on top)`
     : '';
   console.error(
-    `${plan.steps} steps of ${config.batchSizePerGpu} images (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
+    `${plan.steps} ${plan.steps === 1 ? 'step' : 'steps'} of ${config.batchSizePerGpu} ${config.batchSizePerGpu === 1 ? 'image' : 'images'} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
   );
   for (const finding of findings) console.error(diagnosisLine(finding));
 }

@@ -1,7 +1,7 @@
 /** `dino train --seeds 0 1 2`: the same run with several seeds, and how far their final scores lie apart. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { finalScoreNames, finalScores, scoreKeys, spreadOf } from '../train/final-scores.ts';
+import { finalScoreNames, finalScores, isPercent, scoreKeys, spreadOf } from '../train/final-scores.ts';
 import { RunFolder } from '../train/run-folder-node.ts';
 import { columns } from './columns.ts';
 
@@ -75,7 +75,7 @@ function summarize(output: string, json: boolean): void {
   const rows = scoreKeys.flatMap((key) => {
     const found = spread[key];
     if (found === undefined) return [];
-    const text = (value: number | undefined): string => value?.toFixed(key.endsWith('_top1') ? 1 : 3) ?? '-';
+    const text = (value: number | undefined): string => value?.toFixed(isPercent(key) ? 1 : 3) ?? '-';
     return [
       [
         finalScoreNames[key],
@@ -86,7 +86,7 @@ function summarize(output: string, json: boolean): void {
     ];
   });
   for (const row of columns([
-    ['final score', 'mean', 'deviation', ...runs.map(({ seed }) => `seed ${seed}`)],
+    ['at the end', 'mean', 'deviation', ...runs.map(({ seed }) => `seed ${seed}`)],
     ...rows,
   ]))
     console.log(row);

@@ -4,6 +4,8 @@ import type { LogLine } from './run-folder-node.ts';
 /** What is compared, in the order of a table, by the keys of `log.txt`. */
 export const finalScoreNames = {
   knn_top1: '20-NN top-1 %',
+  knn_untrained: 'the same before training',
+  knn_pixels: 'the same of raw pixels',
   linear_top1: 'linear top-1 %',
   cluster_nmi: 'clusters, NMI',
   feature_rank: 'rank of the features',
@@ -21,15 +23,19 @@ export interface Spread {
   readonly runs: number;
 }
 
+/** Which of them are shares in percent. */
+export const isPercent = (key: keyof FinalScores): boolean => key.startsWith('knn') || key.endsWith('_top1');
+
 export const scoreKeys = Object.keys(finalScoreNames) as (keyof typeof finalScoreNames)[];
 
-/** The latest value of each score in a run's log. */
+/** The latest value of each score in a run's log, and the k-NN accuracy of its first look. */
 export function finalScores(log: readonly LogLine[]): FinalScores {
+  const first = log.find((line) => typeof line.knn_top1 === 'number')?.knn_top1;
   const found = scoreKeys.flatMap((key) => {
     const value = log.findLast((line) => typeof line[key] === 'number')?.[key];
     return typeof value === 'number' ? [[key, value] as const] : [];
   });
-  return Object.fromEntries(found);
+  return { ...Object.fromEntries(found), ...(typeof first === 'number' ? { knn_untrained: first } : {}) };
 }
 
 /** Mean and standard deviation of each score that all runs have. */

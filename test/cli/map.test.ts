@@ -59,7 +59,7 @@ describe('dino map', () => {
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('Map of the features');
   });
 
-  it('takes a part of many images, images without classes, and one image; lowers the perplexity and says so', async () => {
+  it('takes a part of many images, and images without classes, not one image; lowers the perplexity and says so', async () => {
     const images = await photos(['a', 'b'], 8);
     const run = await trainedOn(images);
     const part = await dino('map', run, images, '--limit', '7', '--iterations', '260', '--no-report');
@@ -68,9 +68,13 @@ describe('dino map', () => {
     expect(part.err).toContain('Perplexity 2.0 instead of 20: 7 images have no more neighbors to keep');
     const flat = join(temporaryFolder(), 'flat');
     writeFiles(flat, { '0.png': await png(3) });
-    const one = await dino('map', run, flat, '--no-report', '--json');
-    expect(one).toMatchObject({ code: 0 });
-    expect(JSON.parse(one.out)).toMatchObject({ trained: { tsne: null, pca: null } });
+    const one = await dino('map', run, flat);
+    expect(one).toMatchObject({ code: 1 });
+    expect(one.err).toContain('holds 1 image, too few to lie near or far: a map needs 3 or more.');
+    writeFiles(flat, { '1.png': await png(4), '2.png': await png(5) });
+    const three = await dino('map', run, flat, '--no-report', '--json');
+    expect(three).toMatchObject({ code: 0 });
+    expect(JSON.parse(three.out)).toMatchObject({ trained: { tsne: null, pca: null } });
   });
 
   it('colors images without classes by the folders they lie in and by clusters', async () => {

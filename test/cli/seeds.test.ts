@@ -41,7 +41,7 @@ describe('several seeds', () => {
     const [x = 0, y = 0] = [a?.knn_top1, b?.knn_top1];
     expect(summary.spread.knn_top1).toMatchObject({ mean: (x + y) / 2, runs: 2 });
     expect(summary.spread.knn_top1.deviation).toBeCloseTo(Math.abs(x - y) / Math.SQRT2, 9);
-    expect(said.out).toMatch(/^final score +mean +deviation +seed 0 +seed 7$/m);
+    expect(said.out).toMatch(/^at the end +mean +deviation +seed 0 +seed 7$/m);
     const row = new RegExp(
       `^20-NN top-1 % +${((x + y) / 2).toFixed(1)} .* ${x.toFixed(1)} +${y.toFixed(1)}$`,
       'm',

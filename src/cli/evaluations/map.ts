@@ -32,6 +32,9 @@ const SIDE = 44;
 const ADVICE =
   'Look for images of one kind that lie together, and for strangers among them. t-SNE keeps neighbors; distances between groups, sizes of groups and gaps mean nothing. PCA keeps large distances and shows only two directions of many.';
 
+/** Images that a map takes at the least. */
+const FEWEST = 3;
+
 export const map = defineEvaluation({
   name: 'map',
   summary: 'a map of images by their features (t-SNE, PCA), as a page to walk through',
@@ -49,6 +52,10 @@ export const map = defineEvaluation({
     const [path] = paths;
     if (path === undefined) throw new UsageError('Which images? dino map <run> <source>');
     const source = openImages(path, subject.imageOptions, warn);
+    if (source.length < FEWEST)
+      throw new Error(
+        `${path} holds ${source.length} ${source.length === 1 ? 'image' : 'images'}, too few to lie near or far: a map needs ${FEWEST} or more.`,
+      );
     const found = await featureMaps({
       source,
       backbone,
