@@ -49,6 +49,7 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
       ...trained,
       `npx dino export ${shellWords(args)}`,
     ].map(withoutHome),
+    isQuantized: backbone.kind === 'vit',
     multiple: backbone.kind === 'vit' ? backbone.patchSize : 1,
     isGray: channels === 1,
     scores: evaluations.flatMap(({ name, found }) => scoreWords(name, found) ?? []),

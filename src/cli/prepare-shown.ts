@@ -28,6 +28,7 @@ export async function prepareShown(options: PrepareOptions, folder?: RunFolder):
 
 /** The recipe with its reasons. */
 function printRecipe({ config, choices }: Recipe, images: number): void {
+  if (choices.length === 0) return;
   const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
   const values = Math.max(...choices.map(({ value }) => value.length));
   console.error(`Recipe ${config.recipe} for ${images} ${images === 1 ? 'image' : 'images'}:`);

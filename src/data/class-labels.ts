@@ -12,7 +12,7 @@ export interface ClassLabels {
 export const noLabels: ClassLabels = { classes: [], labels: new Int32Array() };
 
 /** What becomes of images that have no class, as the end of a sentence. */
-export const UNLABELED = 'they are trained on, and left out of every score';
+export const UNLABELED = 'they count in no score';
 
 /** The class of one image; undefined where it has none. */
 export function labelIn(labels: Int32Array): (index: number) => number | undefined {

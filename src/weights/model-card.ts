@@ -22,6 +22,8 @@ export interface CardFacts {
   readonly classes: readonly string[] | undefined;
   /** Whether there is a model in float16. */
   readonly isHalved: boolean;
+  /** Whether its 8-bit model differs from the one in float32. */
+  readonly isQuantized: boolean;
   /** What was measured, a line each. */
   readonly scores: readonly string[];
 }
@@ -103,10 +105,14 @@ Other sizes need \`interpolate_pos_encoding=True\` and a multiple of ${multiple}
 const LOCAL = `env.localModelPath = '.'; // the folder that holds this one
 env.allowRemoteModels = false;`;
 
-function scriptUse({ classes, isHalved, folder }: CardFacts): string {
-  const smaller = isHalved
-    ? "`dtype: 'fp16'` and `'q8'` take the smaller files"
-    : "`dtype: 'q8'` takes the smaller file";
+function scriptUse({ classes, isHalved, isQuantized, folder }: CardFacts): string {
+  const types = [...(isHalved ? ["`'fp16'`"] : []), ...(isQuantized ? ["`'q8'`"] : [])];
+  const same =
+    "`'q8'`, the default in browsers, takes a copy of the float32 file, as the network has no linear layers";
+  const smaller = [
+    ...(types.length === 0 ? [] : [`\`dtype\` ${types.join(' and ')} take less space`]),
+    ...(isQuantized ? [] : [same]),
+  ].join('; ');
   if (classes !== undefined)
     return `\`\`\`js
 import { env, pipeline } from '@huggingface/transformers';

@@ -50,9 +50,7 @@ describe('class folders', () => {
     const { classes, note } = classesOf(paths);
     expect(classes).toEqual(['cat', 'dog']);
     expect(named(paths).slice(-4)).toEqual([undefined, undefined, undefined, undefined]);
-    expect(note).toBe(
-      '4 of 14 images lie in no class folder, such as val/0.jpg: they are trained on, and left out of every score',
-    );
+    expect(note).toBe('4 of 14 images lie in no class folder, such as val/0.jpg: they count in no score');
     // Class folders and a part beside them.
     const beside = classesOf([...many('cat', 5), ...many('dog', 5), ...many('test', 2)]);
     expect(beside.classes).toEqual(['cat', 'dog']);

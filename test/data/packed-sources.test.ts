@@ -131,7 +131,7 @@ describe('tars of a WebDataset', () => {
     expect([captions.classes, captions.length]).toEqual([[], 2]);
     const gap = openSource(join(folder, 'gap.tar'));
     expect([gap.classes, labels(gap)]).toEqual([['1'], [0, undefined]]);
-    expect(explainOmissions(gap)[0]).toContain('1 of 2 images have no class: they are trained on');
+    expect(explainOmissions(gap)[0]).toContain('1 of 2 images have no class: they count in no score');
   });
 });
 
