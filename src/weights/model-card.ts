@@ -106,13 +106,11 @@ const LOCAL = `env.localModelPath = '.'; // the folder that holds this one
 env.allowRemoteModels = false;`;
 
 function scriptUse({ classes, isHalved, isQuantized, folder }: CardFacts): string {
-  const types = [...(isHalved ? ["`'fp16'`"] : []), ...(isQuantized ? ["`'q8'`"] : [])];
+  const types = [...(isHalved ? ["`dtype: 'fp16'`"] : []), ...(isQuantized ? ["`dtype: 'q8'`"] : [])];
+  const less = `${types.join(' and ')} ${types.length === 1 ? 'takes' : 'take'} less space`;
   const same =
-    "`'q8'`, the default in browsers, takes a copy of the float32 file, as the network has no linear layers";
-  const smaller = [
-    ...(types.length === 0 ? [] : [`\`dtype\` ${types.join(' and ')} take less space`]),
-    ...(isQuantized ? [] : [same]),
-  ].join('; ');
+    "`dtype: 'q8'`, the default in browsers, takes a copy of the float32 file: the network has no linear layers";
+  const smaller = [...(types.length === 0 ? [] : [less]), ...(isQuantized ? [] : [same])].join('; ');
   if (classes !== undefined)
     return `\`\`\`js
 import { env, pipeline } from '@huggingface/transformers';
