@@ -7,6 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { flip } from '../image/flip.ts';
 import type { Image } from '../image/image.ts';
 import { thumbnailRow } from './image-look.ts';
+import { joinRows } from './join-rows.ts';
 import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from './knn.ts';
 
 /** Neighbors of each image, of each kind. */
@@ -46,9 +47,5 @@ export async function copyCandidates(
 }
 
 function thumbnails(looks: readonly Image[]): FeatureRows {
-  const rows = looks.map(thumbnailRow);
-  const dim = rows[0]?.length ?? 0;
-  const values = new Float32Array(rows.length * dim);
-  for (const [i, row] of rows.entries()) values.set(row, i * dim);
-  return l2NormalizedRows({ values, dim });
+  return l2NormalizedRows(joinRows(looks.map(thumbnailRow)));
 }

@@ -8,13 +8,14 @@ import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { type ChannelStatistics, normalizationTable, normalize } from '../image/normalize.ts';
-import { resize } from '../image/resize.ts';
 import { imageFeature } from '../model/backbone.ts';
 import { clsGemDescriptors } from './copies.ts';
 import type { FrozenBackbone, PixelBatch, Weights } from './frozen-backbone.ts';
+import { joinRows } from './join-rows.ts';
 import type { FeatureRows } from './knn.ts';
 import { checkMemory } from './memory-limit.ts';
 import { multiScale, RETRIEVAL_SCALES } from './multi-scale.ts';
+import { pixelRow } from './pixel-row.ts';
 
 /** An image, and the number it has where it comes from. */
 export interface NumberedImage {
@@ -50,8 +51,6 @@ export interface DescribedImages {
   readonly indices: Int32Array;
 }
 
-/** Side of the pixels that are compared with. */
-const PIXEL_SIDE = 32;
 /** Numbers of the views held at a time; 64 MiB. */
 const HELD = 2 ** 24;
 
@@ -129,8 +128,8 @@ export async function describeImages(
   await flush();
   if (indices.length === 0) throw new RangeError('none of the images can be read: check the files');
   return {
-    descriptors: new Map([...rows].map(([name, each]) => [name, joined(each)])),
-    pixels: joined(pixels),
+    descriptors: new Map([...rows].map(([name, each]) => [name, joinRows(each)])),
+    pixels: joinRows(pixels),
     indices: Int32Array.from(indices),
   };
 }
@@ -214,22 +213,4 @@ function pixelBatch(images: readonly Image[], statistics?: ChannelStatistics): P
   const pixels = new Float32Array(images.length * channels * height * width);
   for (const [i, image] of images.entries()) normalize(image, table, pixels, i * channels * height * width);
   return { pixels, height, width };
-}
-
-function pixelRow(image: Image): Float32Array {
-  const row = new Float32Array(PIXEL_SIDE * PIXEL_SIDE * image.channels);
-  normalize(
-    resize(image, PIXEL_SIDE, PIXEL_SIDE, 'bicubic'),
-    normalizationTable(statisticsFor(image.channels)),
-    row,
-  );
-  return row;
-}
-
-/** Rows of one width below each other. */
-function joined(rows: readonly Float32Array[]): FeatureRows {
-  const dim = rows[0]?.length ?? 0;
-  const values = new Float32Array(rows.length * dim);
-  for (const [i, row] of rows.entries()) values.set(row, i * dim);
-  return { values, dim };
 }

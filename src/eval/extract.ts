@@ -1,14 +1,12 @@
 /** Features of a whole source under several sets of weights at once, so that images are read and decoded only once. */
 
-import { statisticsFor } from '../data/assemble.ts';
 import type { Source } from '../data/source.ts';
 import type { Scope, Tensor } from '../graph/index.ts';
 import type { Image } from '../image/image.ts';
-import { normalizationTable, normalize } from '../image/normalize.ts';
-import { resize } from '../image/resize.ts';
 import { evalImages } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { checkMemory } from './memory-limit.ts';
+import { PIXEL_SIDE, pixelRow } from './pixel-row.ts';
 import { meanFeatures } from './views.ts';
 
 export interface Extracted {
@@ -43,8 +41,6 @@ export interface ExtractOptions {
 }
 
 const BATCH = 128;
-/** Larger images are shrunk to this side for the comparison with raw pixels: more pixels do not help it, and do not fit. */
-const PIXEL_SIDE = 32;
 
 /** @param wanted numbers of the images, in order; all unless given */
 export async function extractFeatures(
@@ -58,7 +54,6 @@ export async function extractFeatures(
   const count = chosen?.length ?? source.length;
   const side = Math.min(backbone.size, PIXEL_SIDE);
   const pixelDim = side * side * source.channels;
-  const table = normalizationTable(statisticsFor(source.channels));
   checkMemory(
     4 * count * (weights.size * dim + pixelDim),
     `The features of ${count} images of ${source.name}`,
@@ -84,7 +79,7 @@ export async function extractFeatures(
       features.get(name)?.set(await meanFeatures(of, dim, batch.views), done * dim);
     }
     batch.images.forEach((image, i) => {
-      normalize(resize(image, side, side, 'bicubic'), table, pixels, (done + i) * pixelDim);
+      pixels.set(pixelRow(image, side), (done + i) * pixelDim);
       labels[done + i] = source.label(batch.indices[i] ?? 0) ?? -1;
       indices[done + i] = batch.indices[i] ?? 0;
     });

@@ -16,7 +16,7 @@ export function countRows({ values, dim }: FeatureRows, what: string): number {
 }
 
 /**
- * The same, once it is sure that all can be reckoned with.
+ * The same, of rows without NaN and infinite values.
  *
  * @throws RangeError also when a value is NaN or infinite
  */

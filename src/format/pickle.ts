@@ -7,6 +7,7 @@
  * number, string, Uint8Array, array, Map, Set.
  */
 
+import { integer, numberIn, unescapeUnicode, unquoted } from './pickle-literals.ts';
 import { acts, PickleGlobal, PickleObject, type PickleValue } from './pickle-values.ts';
 
 export interface PickleReader {
@@ -375,14 +376,9 @@ class Unpickler {
   }
 
   #number(text: string): number | bigint {
-    const value = Number(text);
-    if (text.trim() === '' || Number.isNaN(value)) {
-      if (/^[+-]?nan$/i.test(text)) return Number.NaN;
-      if (/^[+-]?inf(inity)?$/i.test(text))
-        return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-      throw this.#damaged(`"${text.slice(0, 20)}" is no number`);
-    }
-    return /^[+-]?\d+$/.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
+    const value = numberIn(text);
+    if (value === undefined) throw this.#damaged(`"${text.slice(0, 20)}" is no number`);
+    return value;
   }
 
   #index(text: string): number {
@@ -392,12 +388,9 @@ class Unpickler {
   }
 
   #quoted(text: string): string {
-    const match = /^(['"])(.*)\1$/s.exec(text);
-    if (match === null) throw this.#damaged('a text lacks its quotes');
-    return (match[2] ?? '').replace(/\\(x[0-9a-f]{2}|.)/gi, (_, sequence: string) => {
-      if (sequence.length === 3) return String.fromCharCode(Number.parseInt(sequence.slice(1), 16));
-      return { n: '\n', t: '\t', r: '\r', '0': '\0' }[sequence] ?? sequence;
-    });
+    const value = unquoted(text);
+    if (value === undefined) throw this.#damaged('a text lacks its quotes');
+    return value;
   }
 
   #damaged(what: string): Error {
@@ -405,22 +398,4 @@ class Unpickler {
       `${this.#options.name}: the pickle is damaged (${what}); was the file copied completely?`,
     );
   }
-}
-
-/** Two's complement, little-endian. */
-function integer(bytes: Uint8Array): number | bigint {
-  let value = 0n;
-  for (let i = bytes.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
-  if (bytes.length > 0 && bytes[bytes.length - 1]! >= 128) value -= 1n << BigInt(8 * bytes.length);
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
-    ? Number(value)
-    : value;
-}
-
-/** Python's raw-unicode-escape. */
-function unescapeUnicode(text: string): string {
-  return text.replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (whole, four?: string, eight?: string) => {
-    const point = Number.parseInt(four ?? eight ?? '', 16);
-    return point <= 0x10ffff ? String.fromCodePoint(point) : whole;
-  });
 }

@@ -9,12 +9,13 @@ import type { Engine } from '../engine/engine.ts';
 import { clusterScores } from '../eval/cluster-scores.ts';
 import { evalImages } from '../eval/eval-images.ts';
 import { FrozenBackbone, type Weights, weightsUnder } from '../eval/frozen-backbone.ts';
+import { joinRows } from '../eval/join-rows.ts';
 import { kMeans } from '../eval/kmeans.ts';
 import { type FeatureRows, knn, l2NormalizedRows } from '../eval/knn.ts';
+import { PIXEL_SIDE, pixelRow } from '../eval/pixel-row.ts';
 import { ridgeProbe } from '../eval/ridge-probe.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
-import { resize } from '../image/resize.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { placesAlong } from '../model/places.ts';
 import { Random } from '../random/random.ts';
@@ -59,8 +60,6 @@ const EXAMPLES = 6;
 /** Places along a side of an attention map that shows something. */
 const FINE = 16;
 const BATCH = 100;
-/** Side of the pixels that are compared with, as in the evaluations. */
-const PIXEL_SIDE = 32;
 const MEMORY = 256 * 2 ** 20;
 /** Operations of a look: half a minute or less on an ordinary machine. A large network looks at fewer images. */
 const OPERATIONS = 8e12;
@@ -220,11 +219,8 @@ export class Monitor {
   /** Pixels of the bank and of the queries, shrunk and normalized. */
   #pixelRows(): [bank: FeatureRows, queries: FeatureRows] {
     const side = Math.min(this.backbone.size, PIXEL_SIDE);
-    const dim = side * side * this.backbone.config.channels;
-    const rows = (images: readonly Image[]): FeatureRows => ({
-      values: this.#pixels(images.map((image) => resize(image, side, side, 'bicubic'))),
-      dim,
-    });
+    const rows = (images: readonly Image[]): FeatureRows =>
+      joinRows(images.map((image) => pixelRow(image, side)));
     return [rows(this.watched.bank), rows(this.watched.queries)];
   }
 

@@ -7,9 +7,10 @@ import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
 import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
 import { evalsOf, type OnlineEval, type TrainConfig } from './config.ts';
-import { examineFeatures, examineScores, explainNotFinite, FEATURES } from './doctor.ts';
-import { enoughSteps, examinePlan, LENGTH } from './examine-plan.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { examineFeatures, explainNotFinite, FEATURES } from './doctor.ts';
 import { extendRecord, type RunLength } from './extend.ts';
+import { finalFindings } from './final-findings.ts';
 import { type TrainEvent, trainLoop } from './loop.ts';
 import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
 import { Plan } from './plan.ts';
@@ -194,6 +195,10 @@ export async function* runSession(
     if (file === LAST) [saved, savedAt] = [step, performance.now()];
     return { type: 'saved', step, file };
   };
+  const say = function* (step: number, diagnosis: Diagnosis): Generator<SessionEvent> {
+    log.diagnosis(step, diagnosis);
+    yield { type: 'diagnosis', step, diagnosis };
+  };
   const observe = async function* (step: number): AsyncGenerator<SessionEvent> {
     if (config.evalEvery === 0) return;
     monitor ??= await Monitor.create(source, config, engine, { onProgress, signal });
@@ -206,10 +211,7 @@ export async function* runSession(
     const finding = examineFeatures(observation.spread, observation.images, progress);
     // Features that differ are worth a word only after they did not.
     const last = log.lastOn(FEATURES)?.severity ?? 'ok';
-    if (step > firstStep && finding !== undefined && finding.severity !== last) {
-      log.diagnosis(step, finding);
-      yield { type: 'diagnosis', step, diagnosis: finding };
-    }
+    if (step > firstStep && finding !== undefined && finding.severity !== last) yield* say(step, finding);
     const score = bestBy === 'rank' ? observation.spread.rank : observation[bestBy];
     if (score !== undefined && (step > 0 || record.init !== undefined) && score > best) {
       best = score;
@@ -243,26 +245,11 @@ export async function* runSession(
     yield { type: 'compared', measure: bestBy, before, after, kept: best > before ? 'during' : 'before' };
   };
 
-  /** Was training worth something? Asked at the end, where there are labels. */
-  const judge = function* (step: number): Generator<SessionEvent> {
-    const trained = log.score('knn', step);
-    if (trained === undefined || step === firstStep) return;
+  const conclude = function* (step: number): Generator<SessionEvent> {
     const start = record.init === undefined ? 'the untrained network' : 'the network it began with';
-    const others = { [start]: log.score('knn', firstStep), 'raw pixels': log.knnOfPixels() };
     const images = monitor?.watched.queries.length ?? 0;
-    const finding = examineScores({ what: '20-NN among training images', images, trained, others });
-    if (finding === undefined) return;
-    log.diagnosis(step, finding);
-    yield { type: 'diagnosis', step, diagnosis: finding };
-  };
-
-  /** A budget in minutes may have held another number of steps than was said of its plan. */
-  const recount = function* (step: number): Generator<SessionEvent> {
-    if (config.minutes === undefined || log.lastOn(LENGTH) === undefined) return;
-    const facts = { config, steps: step, stepsPerEpoch: plan.stepsPerEpoch };
-    const finding = examinePlan(facts).find(({ topic }) => topic === LENGTH) ?? enoughSteps(step);
-    log.diagnosis(step, finding);
-    yield { type: 'diagnosis', step, diagnosis: finding };
+    const end = { config, log, step, stepsPerEpoch: plan.stepsPerEpoch, firstStep, start, images };
+    for (const finding of finalFindings(end)) yield* say(step, finding);
   };
 
   try {
@@ -310,8 +297,7 @@ export async function* runSession(
           break;
         case 'finished':
           yield* observe(event.step);
-          yield* recount(event.step);
-          yield* judge(event.step);
+          yield* conclude(event.step);
           yield save(event.step, LAST);
           yield* compare(event.step);
           break;

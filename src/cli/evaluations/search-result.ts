@@ -2,7 +2,8 @@
 import { basename } from 'node:path';
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from '../../eval/knn.ts';
+import { joinRows } from '../../eval/join-rows.ts';
+import { l2NormalizedRows, nearestNeighbors } from '../../eval/knn.ts';
 import type { FoundRow } from '../../eval/search.ts';
 import type { Image } from '../../image/image.ts';
 import type { Tile } from '../../report/blocks.ts';
@@ -62,7 +63,7 @@ export async function searchPage(
   engine: Engine,
   { path, image, query, near, pictured, name, k, intro }: SearchResult,
 ): Promise<string> {
-  const rows = joined([query, ...near.map(({ feature }) => feature)]);
+  const rows = l2NormalizedRows(joinRows([query, ...near.map(({ feature }) => feature)]));
   const found = await nearestNeighbors(engine, rows, rows, {
     k: Math.min(k, near.length),
     leaveOneOut: true,
@@ -80,12 +81,4 @@ export async function searchPage(
     similarities: found.similarities,
     atlas: await makeAtlas(images(), near.length + 1, SIDE),
   });
-}
-
-/** Features below each other, each divided by its L2 norm. */
-export function joined(features: readonly Float32Array[]): FeatureRows {
-  const dim = features[0]?.length ?? 0;
-  const values = new Float32Array(features.length * dim);
-  for (const [i, feature] of features.entries()) values.set(feature, i * dim);
-  return l2NormalizedRows({ values, dim });
 }

@@ -18,6 +18,7 @@ import {
 import { openSource } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
+import { joinRows } from '../../eval/join-rows.ts';
 import { type FoundRow, type SearchBlock, searchBlocks } from '../../eval/search.ts';
 import type { Subject } from '../../eval/subject.ts';
 import { meanFeatures, type ViewCount, viewCounts, viewsOf, viewTitles } from '../../eval/views.ts';
@@ -28,7 +29,7 @@ import type { TileBlock } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { capitalized, defineEvaluation, type EvaluationContext, viewsField } from './evaluation.ts';
-import { foundTiles, joined, type PicturedRows, searchPage } from './search-result.ts';
+import { foundTiles, type PicturedRows, searchPage } from './search-result.ts';
 import { thumbnail } from './thumbnails.ts';
 
 const usage = '<run> <image> ... --bank <path>';
@@ -75,7 +76,7 @@ export const search = defineEvaluation({
       queries.push({ path: paths[i] ?? '', image, feature: await featureOf(image, views, context) });
     const near = await searchBlocks(
       engine,
-      joined(queries.map(({ feature }) => feature)),
+      joinRows(queries.map(({ feature }) => feature)),
       searched.blocks,
       Math.max(k, pageImages),
     );
