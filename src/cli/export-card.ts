@@ -45,7 +45,7 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
         ? `Weights of ${basename(subject.name)}, converted by dino-ts.`
         : `Trained by dino-ts without labels on ${record.source.images} images (${basename(record.source.path)}), ${stepsOf(record)} steps of ${record.config.batchSizePerGpu} images.`,
     commands: [
-      ...(record === undefined ? [] : [record.command]),
+      ...(record === undefined ? [] : [record.command, ...record.resumed]),
       ...trained,
       `npx dino export ${shellWords(args)}`,
     ].map(withoutHome),

@@ -69,8 +69,12 @@ function parseFile(path: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    const [line = ''] = error instanceof YAMLParseError ? error.message.split('\n') : [String(error)];
-    throw new UsageError(`${path} is neither YAML nor JSON: ${line.replace(/:$/, '')}.`);
+    const [at] = error instanceof YAMLParseError ? (error.linePos ?? []) : [];
+    const place =
+      at === undefined ? '' : `something is wrong at or before line ${at.line}, column ${at.col}; `;
+    throw new UsageError(
+      `${path} is neither YAML nor JSON: ${place}write a line for each option, such as "minutes: 30".`,
+    );
   }
 }
 

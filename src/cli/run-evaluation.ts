@@ -152,7 +152,7 @@ function helpOf({ name, summary, fields }: Evaluation, usage: string): string {
         fields: Object.fromEntries(network),
         switches: {
           json: 'one JSON object on standard output',
-          noReport: 'leave report.html as it is',
+          noReport: 'leave report.html as it is; the next report shows the result',
           ...helpSwitch,
         },
       },

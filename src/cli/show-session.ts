@@ -104,6 +104,7 @@ class Pace {
   readonly #batch: number;
   readonly #plan: Session['plan'];
   readonly #latest: number[] = [];
+  #shown = 0;
   /** When a budget in minutes is used up, on the clock of `performance.now`. */
   readonly #end: number | undefined;
 
@@ -115,6 +116,8 @@ class Pace {
   }
 
   line(event: Extract<SessionEvent, { type: 'step' }>): string {
+    // The first step waits for workers to start.
+    if (++this.#shown === 2) this.#latest.length = 0;
     this.#latest.push(event.milliseconds);
     if (this.#latest.length > 50) this.#latest.shift();
     const mean = this.#latest.reduce((a, b) => a + b, 0) / this.#latest.length;

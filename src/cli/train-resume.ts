@@ -7,6 +7,7 @@ import { openRecorded, readRecord, stepsOf } from '../train/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../train/session.ts';
 import { finishRun } from './finish-run.ts';
 import { UsageError } from './flags.ts';
+import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
 
 export interface ResumeRequest {
@@ -17,11 +18,13 @@ export interface ResumeRequest {
   /** All else that was given. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly json: boolean;
+  /** The words of the command line, for the record. */
+  readonly args: readonly string[];
 }
 
 /** @returns the exit code */
-export async function resumeRun({ run, dataPath, options, json }: ResumeRequest): Promise<number> {
-  const changes = changesOf(options, run);
+export async function resumeRun({ run, dataPath, options, json, args }: ResumeRequest): Promise<number> {
+  const changes = { ...changesOf(options, run), command: `npx dino train ${shellWords(args)}` };
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
   const session = await resumeSession(folder, openRecorded(record, dataPath), ortNode, changes);

@@ -55,7 +55,7 @@ export async function train(args: readonly string[]): Promise<number> {
   if (resume !== undefined) {
     const { resume: _, dataPath: __, ...others } = values;
     const options = dryRun ? { ...others, dryRun } : others;
-    return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json });
+    return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json, args });
   }
   const all = config === undefined ? values : withOptionsFile(config, values, fileFields);
   const { outputDir = defaultFolder(), init, seeds, ...own } = z.object(trainFields).partial().parse(all);

@@ -65,7 +65,7 @@ async function makeReport(
     finishedAt: new Date(),
     facts: facts(record, log),
     recipe: record.choices.map(({ name, value, reason }) => ({ name: `--${toFlag(name)}`, value, reason })),
-    command: record.command,
+    commands: [record.command, ...record.resumed],
     ...accuracy(extras.knn),
     curves: curves(log, record),
     findings: findings(log),

@@ -35,6 +35,9 @@ export interface PatchView {
   readonly resized: { readonly height: number; readonly width: number };
 }
 
+/** So many times as long as they are broad images may be. */
+const THINNEST = 32;
+
 /**
  * The shapes of `patchView`, without its pixels.
  *
@@ -66,7 +69,7 @@ export function viewShape(
  * Resizes (bilinear), cuts off what does not fill a patch, normalizes.
  *
  * @param size [height, width], or [short side]
- * @throws RangeError when the resized image is smaller than a patch
+ * @throws RangeError when the resized image is smaller than a patch, or the image very thin and only its short side is given
  */
 export function patchView(
   image: Image,
@@ -75,6 +78,12 @@ export function patchView(
   statistics: ChannelStatistics = imagenetStatistics,
 ): PatchView {
   const { resized, grid } = viewShape(image, size, patch);
+  const [first, second] = size;
+  const [short, long] = [image.height, image.width].sort((a, b) => a - b) as [number, number];
+  if (second === undefined && long > THINNEST * short)
+    throw new RangeError(
+      `An image of ${image.height} x ${image.width} pixels is too thin to be seen at a short side of ${first}: give both sides (height and width), or leave the image out.`,
+    );
   const whole = resize(image, resized.height, resized.width, 'bilinear');
   const cut = topLeft(whole, grid.rows * patch, grid.columns * patch);
   const pixels = new Float32Array(cut.data.length);

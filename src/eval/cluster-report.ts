@@ -106,7 +106,15 @@ function score(labels: Int32Array, assignments: Int32Array): ScoredClusters {
     },
     { draws: DRAWS },
   );
-  const intervals = Object.fromEntries(names.map((name, i) => [name, drawn[i]]));
+  // Laid around a score, an interval may reach beyond what the score can be.
+  const inRange = (value: number, name: ClusterScoreName): number =>
+    Math.min(1, Math.max(name === 'ari' ? -1 : 0, value));
+  const intervals = Object.fromEntries(
+    names.map((name, i) => {
+      const { low = Number.NaN, high = Number.NaN } = drawn[i] ?? {};
+      return [name, { low: inRange(low, name), high: inRange(high, name) }];
+    }),
+  );
   return { scores, intervals: intervals as Record<ClusterScoreName, Interval> };
 }
 

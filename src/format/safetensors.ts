@@ -123,7 +123,7 @@ function headerLength(bytes: Uint8Array, size: number, name: string): number {
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   if (length > headerLimit || length < 2) {
     throw new Error(
-      `${name}: the header length ${length} is impossible, so this is not a safetensors file: give one, or a file of torch.save (.pth, .pt, .bin).`,
+      `${name}: the header length ${length} is impossible, so this is neither a safetensors file nor one of torch.save: copy or download it again.`,
     );
   }
   if (8 + length > size) {

@@ -23,7 +23,7 @@ ${accuracy && accuracySection(accuracy)}${findings && findingsSection(findings)}
   curves && curvesSection(curves)
 }${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
   objectMasks && objectMaskSection(objectMasks)
-}${(evaluations ?? []).map(evaluationSection)}${recipeSection(report.recipe ?? [], report.command)}</main>
+}${(evaluations ?? []).map(evaluationSection)}${recipeSection(report.recipe ?? [], report.commands ?? [])}</main>
 ${footer(report.versions ?? [])}`,
   });
 }

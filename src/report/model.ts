@@ -11,8 +11,8 @@ export interface Report {
   /** Name and value of what a reader asks first: the images, the model, the device, the duration. */
   readonly facts?: readonly Fact[];
   readonly recipe?: readonly RecipeChoice[];
-  /** The command line that repeats the run. */
-  readonly command?: string;
+  /** The command lines that made the run: the first one, and those that gave it another length. */
+  readonly commands?: readonly string[];
   readonly accuracy?: KnnAccuracy;
   readonly curves?: Curves;
   readonly attention?: AttentionSection;

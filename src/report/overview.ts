@@ -40,9 +40,9 @@ export function accuracySection(accuracy: KnnAccuracy): Markup | undefined {
 
 export function recipeSection(
   recipe: readonly RecipeChoice[],
-  command: string | undefined,
+  commands: readonly string[],
 ): Markup | undefined {
-  if (recipe.length === 0) return command === undefined ? undefined : commandSection(command);
+  if (recipe.length === 0) return commands.length === 0 ? undefined : commandSection(commands);
   const rows = recipe.map(
     ({
       name,
@@ -53,17 +53,28 @@ export function recipeSection(
   );
   const table = html`<table class="grid-table recipe"><thead><tr><th scope="col">Choice</th><th scope="col">Value</th><th scope="col">Why</th></tr></thead><tbody>${rows}</tbody></table>`;
   return html`${section('Recipe', 'What this run was trained with, and why. Every value can be given on the command line.', table)}${
-    command !== undefined && commandSection(command)
+    commands.length > 0 && commandSection(commands)
   }`;
 }
 
-function commandSection(command: string): Markup {
+function commandSection(commands: readonly string[]): Markup {
   // Words of a command must not be broken at their hyphens.
-  const words = command.split(' ').map((word, i) => [i > 0 && ' ', html`<span>${word}</span>`]);
-  const intro = / --minutes /.test(` ${command} `)
+  const wordsOf = (command: string) =>
+    command.split(' ').map((word, i) => [i > 0 && ' ', html`<span>${word}</span>`]);
+  return section(
+    'Run it again',
+    repetition(commands),
+    html`${commands.map((command) => html`<code class="command">${wordsOf(command)}</code>`)}`,
+  );
+}
+
+/** What the commands of a run promise. */
+function repetition(commands: readonly string[]): string {
+  if (commands.length > 1)
+    return 'The run was given another length on its way: the same commands, each at the same step, give it again.';
+  return / --minutes /.test(` ${commands[0]} `)
     ? 'A budget in minutes holds as many steps as the machine makes in it. With --steps and the number above in its place the same images and seed give the same run.'
     : 'The same command with the same images and seed gives the same run.';
-  return section('Run it again', intro, html`<code class="command">${words}</code>`);
 }
 
 export function footer(versions: readonly Fact[]): Markup {

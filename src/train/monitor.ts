@@ -1,7 +1,7 @@
 /**
  * Looks at the teacher while it trains: the scores that were asked for where there are labels (small versions of the
- * evaluations), how alike the features are, and attention maps of a few images. Which images is a function of the seed; they
- * are read once and kept as 8-bit pixels.
+ * evaluations), how alike the features are, and attention maps of a few images. Runs of all seeds look at the same images, so that
+ * their scores can be compared; they are read once and kept as 8-bit pixels.
  */
 import { statisticsFor } from '../data/assemble.ts';
 import type { Source } from '../data/source.ts';
@@ -119,7 +119,7 @@ export class Monitor {
       Math.floor(OPERATIONS / forwardOperations(backboneOf(config), size)),
     );
     // Where there are classes, only images that have one are looked at.
-    const order = new Random(config.seed, 'watched images')
+    const order = new Random(0, 'watched images')
       .permutation(source.length)
       .filter((index) => source.classes.length < 2 || source.label(index) !== undefined);
     const queries = Math.max(1, Math.min(QUERIES, Math.floor(order.length / 5), Math.floor(fits / 5)));

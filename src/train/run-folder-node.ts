@@ -69,6 +69,10 @@ export class RunFolder {
   /** @throws Error if there is no run in the folder */
   static open(path: string): RunFolder {
     if (!existsSync(join(path, 'config.json'))) {
+      if (existsSync(join(path, 'seeds.json')))
+        throw new Error(
+          `${path} holds the runs of several seeds: give one of them, such as the folder seed-0 in it.`,
+        );
       throw new Error(
         `${path} is not a run folder (it has no config.json): give the folder that \`dino train\` made.`,
       );

@@ -38,6 +38,8 @@ const recordSchema = z.object({
   /** What the run began with, if not with nothing. */
   init: z.object({ path: z.string(), fromStep: z.number(), taken: z.string() }).optional(),
   command: z.string(),
+  /** Commands that gave the run another length. */
+  resumed: z.array(z.string()).default([]),
   created: z.string(),
 });
 export type RunRecord = z.infer<typeof recordSchema>;
@@ -72,6 +74,7 @@ export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord
     ...rest,
     choices: [...choices],
     paces: [],
+    resumed: [],
     created: new Date().toISOString(),
   };
 }

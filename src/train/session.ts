@@ -107,6 +107,8 @@ function writeRecord(folder: RunFolder, record: RunRecord): void {
 export interface ResumeChanges {
   /** How long it is to be in all; as it was unless given. */
   readonly length?: RunLength | undefined;
+  /** The command that asks for it, for the record. */
+  readonly command?: string;
   /** What fits another machine; the number of threads decides how sums are rounded. */
   readonly machine?: Partial<Pick<TrainConfig, 'threads' | 'numWorkers'>>;
 }
@@ -122,7 +124,7 @@ export async function resumeSession(
   folder: RunFolder,
   source: Source,
   engine: Engine,
-  { length, machine = {} }: ResumeChanges = {},
+  { length, command, machine = {} }: ResumeChanges = {},
 ): Promise<Session> {
   folder.removeLeftovers();
   const read = readRecord(folder);
@@ -144,7 +146,12 @@ export async function resumeSession(
     : undefined;
   const { step: fromStep = 0, elapsed = 0 } = header ?? {};
   const record =
-    length === undefined ? recorded : extendRecord(recorded, length, { step: fromStep, elapsed });
+    length === undefined
+      ? recorded
+      : {
+          ...extendRecord(recorded, length, { step: fromStep, elapsed }),
+          resumed: [...recorded.resumed, ...(command === undefined ? [] : [command])],
+        };
   const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
   const log = new RunLog(folder, config.batchSizePerGpu, plan);
   if (header === undefined && log.lastTrained() > config.saveEvery)

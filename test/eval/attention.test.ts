@@ -26,6 +26,8 @@ const maskOf = (height: number, width: number, inside: (y: number, x: number) =>
   ),
 });
 
+import { noiseImage } from './still-network.ts';
+
 describe('attention masks', () => {
   it('keep the largest values that hold the share, with the one that crosses it', () => {
     const map = Float32Array.of(2, 4, 1, 3);
@@ -75,6 +77,10 @@ describe('a view of patches', () => {
       'An image of 5 x 90 pixels has no room for a patch of 8',
     );
     expect(() => patchView(image, [5, 90, 3], 8)).toThrow('size of 3 numbers');
+    // 32 times as long as broad is the thinnest that a short side alone makes visible.
+    expect(() => patchView(noiseImage(33, 1), [8], 8)).toThrow('too thin to be seen at a short side of 8');
+    expect(patchView(noiseImage(32, 1), [8], 8).grid).toMatchObject({ rows: 32, columns: 1 });
+    expect(patchView(noiseImage(33, 1), [8, 64], 8).grid.columns).toBe(8);
   });
 
   it('takes along the mask of an object that has the size of the image, or any other', () => {

@@ -83,7 +83,7 @@ describe('the report', () => {
     'neighbors',
     'objectMasks',
     'findings',
-    'command',
+    'commands',
     'recipe',
     'facts',
     'versions',

@@ -14,7 +14,7 @@ export function sampleReport(name = 'horse'): Report {
     finishedAt: new Date('2026-03-04T05:06:07Z'),
     facts: [{ name: 'Images', value: `300 from ${name}` }],
     recipe: [{ name: 'out_dim', value: '4096', reason: `fits ${name}` }],
-    command: `dino train --data ${name}`,
+    commands: [`dino train --data ${name}`],
     accuracy: {
       trained: 0.612,
       untrained: 0.283,

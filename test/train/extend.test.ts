@@ -1,5 +1,6 @@
 /** Runs that go on under another budget. */
 import { describe, expect, it } from 'vitest';
+import { renderReport } from '../../src/report/html.ts';
 import { extendRecord, type RunLength } from '../../src/train/extend.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { RunFolder } from '../../src/train/run-folder-node.ts';
@@ -108,6 +109,21 @@ describe('the steps of a budget in minutes', () => {
     };
     const longer = extendRecord(paced, { steps: 48 }, { step: 24, elapsed: 1 });
     expect(longer).toMatchObject({ steps: 48, paces: [], config: { evalEvery: 8, steps: 48 } });
+  });
+
+  it('keeps the commands that gave it another length, and shows them', async () => {
+    const session = await startRun({ ...tinyVit, steps: 3 });
+    await follow(session);
+    const folder = RunFolder.open(session.folder.path);
+    const changes = { length: { steps: 5 }, command: 'npx dino train --resume it --steps 5' };
+    const longer = await resumeSession(folder, session.source, session.engine, changes);
+    await follow(longer);
+    await longer.trainer.dispose();
+    const { command, resumed } = readRecord(folder);
+    expect(resumed).toEqual([changes.command]);
+    const page = renderReport({ title: 'it', commands: [command, ...resumed] });
+    expect(page.match(/<code class="command">/g)?.length).toBe(2);
+    expect(page).toContain('given another length on its way');
   });
 
   it('may take other threads and workers, which its record keeps', async () => {

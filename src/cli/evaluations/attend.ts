@@ -75,7 +75,7 @@ export const attend = defineEvaluation({
     let [written, top, lastFile] = [0, 0, ''];
     try {
       for (let index = 0; index < input.length; index++) {
-        onProgress('attention', index + 1, input.length);
+        onProgress('attention', index, input.length);
         const name = input.name(index);
         let image: Image | undefined;
         let attended: Attended;

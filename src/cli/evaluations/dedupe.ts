@@ -156,7 +156,9 @@ function describeCheck({
   const strangers =
     different === 0
       ? 'there were no pairs of different images to compare with'
-      : `of ${different} pairs of different images the most alike agree by ${nearest.toFixed(3)}, and ${agreement.toFixed(3)} is asked for`;
+      : nearest > 0
+        ? `of ${different} pairs of different images the most alike agree by ${nearest.toFixed(3)}, and ${agreement.toFixed(3)} is asked for`
+        : `none of ${different} pairs of different images agrees in all its parts`;
   return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized; copies that were turned, colored anew or cut by much more are not looked for`;
 }
 
