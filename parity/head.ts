@@ -1,6 +1,6 @@
 /** Fixture head: DINOHead in every variant, forwards, backwards, its running statistics, and in eval mode. */
 import { z } from 'zod';
-import type { Values } from '../src/engine/engine.ts';
+import type { Values } from '../src/engine/values.ts';
 import { input, mul, ParameterSet, sum, type Tensor } from '../src/graph/index.ts';
 import { projectionHead } from '../src/model/head.ts';
 import { type Comparison, compareSum, termScale, UNMEASURED } from './comparison.ts';

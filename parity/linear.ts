@@ -1,12 +1,14 @@
 /** Fixture linear: features, training and log of the linear evaluation. */
+
 import { z } from 'zod';
-import { evaluate } from '../src/engine/engine.ts';
+import { evaluate } from '../src/engine/arrays.ts';
+
 import { ortNode } from '../src/engine/ort-node.ts';
 import type { LabeledFeatures } from '../src/eval/labeled-features.ts';
 import { linearEpochs, linearRate } from '../src/eval/linear-evaluation.ts';
 import { probeFeature, probeWidth } from '../src/eval/linear-features.ts';
 import { LinearProbe, type LinearWeights } from '../src/eval/linear-probe.ts';
-import { compile, input } from '../src/graph/index.ts';
+import { input } from '../src/graph/index.ts';
 import type { Comparison } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
 
@@ -100,9 +102,9 @@ async function labeled(
   const all = fixture.floats(name(`${set}_tokens`));
   const options = { lastBlocks, meanPatchToken };
   const blocks = Array.from({ length: layers }, (_, i) => input(`block ${i}`, [samples, tokens, dim]));
-  const program = await ortNode.load(compile({ features: probeFeature(blocks, options) }));
+  const program = await ortNode.load({ features: probeFeature(blocks, options) });
   const given: Record<string, Float32Array> = {};
-  for (const block of program.graph.inputs.keys()) {
+  for (const block of program.inputs.keys()) {
     const i = Number(block.slice('block '.length));
     given[block] = all.subarray(i * samples * tokens * dim, (i + 1) * samples * tokens * dim);
   }

@@ -1,8 +1,12 @@
 /** The logits of both networks, which the trainer's program does not give out: the same functions in a program of their own. */
-import { evaluate, type Values } from '../src/engine/engine.ts';
+import { evaluate } from '../src/engine/arrays.ts';
+import type { Buffers } from '../src/engine/engine.ts';
+import { hostFloats } from '../src/engine/host-buffer.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
-import { compile, hoistSlices, input, ParameterSet, sizeOf } from '../src/graph/index.ts';
+import type { Values } from '../src/engine/values.ts';
+import { hoistSlices, input, ParameterSet, sizeOf } from '../src/graph/index.ts';
 import { type DinoConfig, studentLogits, teacherLogits } from '../src/method/dino.ts';
+import { parametersOf } from '../src/train/state.ts';
 import type { CropSource, Trainer } from '../src/train/trainer.ts';
 import { FixtureError } from './fixture.ts';
 
@@ -30,22 +34,26 @@ export async function logits(config: DinoConfig, trainer: Trainer): Promise<Logi
     },
     scalar: unused,
     state: unused,
-    noise: unused,
+    sample: unused,
   };
   const [fromStudent, fromTeacher] = hoistSlices([
     studentLogits(inputs, config),
     teacherLogits(inputs, config),
   ]);
   if (fromStudent === undefined || fromTeacher === undefined) throw new Error('there are no logits');
-  const program = await ortNode.load(compile({ student: fromStudent, teacher: fromTeacher }));
+  const program = await ortNode.load({ student: fromStudent, teacher: fromTeacher });
   return {
     async run(crops) {
       const values: Record<string, Values> = {};
-      for (const [name, { shape }] of program.graph.inputs) {
+      const networks: Readonly<Record<string, Buffers>> = {
+        student: parametersOf(trainer.state, 'student'),
+        teacher: parametersOf(trainer.state, 'teacher'),
+      };
+      for (const [name, { shape }] of program.inputs) {
         const [kind = '', ...rest] = name.split('/');
         const key = rest.join('/');
-        const stored = { student: trainer.update.student, teacher: trainer.update.teacher }[kind]?.get(key);
-        if (stored !== undefined) values[name] = stored;
+        const stored = trainer.state.buffers.get(name) ?? networks[kind]?.get(key);
+        if (stored !== undefined) values[name] = hostFloats(stored);
         else if (kind === 'crops') {
           const pixels = new Float32Array(sizeOf(shape));
           crops(Number(key), 0, batchSize, pixels);

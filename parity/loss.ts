@@ -1,8 +1,10 @@
 /** Fixture loss: DINOLoss on given logits, over several epochs that hand on the center. */
+
 import { z } from 'zod';
-import { evaluate } from '../src/engine/engine.ts';
+import { evaluate } from '../src/engine/arrays.ts';
+
 import { ortNode } from '../src/engine/ort-node.ts';
-import { compile, gradients, input } from '../src/graph/index.ts';
+import { gradients, input } from '../src/graph/index.ts';
 import { selfDistillation } from '../src/method/dino.ts';
 import { warmupSchedule } from '../src/optim/schedules.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
@@ -38,7 +40,7 @@ export async function loss(fixture: Fixture, comparison: Comparison): Promise<vo
       count: settings.nepochs,
     });
     comparison.exact('teacher temperatures', name, temperatures, fixture.numbers(`${name}/temp_schedule`));
-    const program = await ortNode.load(compile(lossGraph(settings)));
+    const program = await ortNode.load(lossGraph(settings));
     let center = fixture.floats(`${name}/center_init`);
     for (const epoch of settings.epochs) {
       const prefix = `${name}/epoch${epoch}`;

@@ -1,6 +1,6 @@
 /** Fixture multicrop: which views share a forward pass, and what the head gets and gives. */
 import { z } from 'zod';
-import type { Values } from '../src/engine/engine.ts';
+import type { Values } from '../src/engine/values.ts';
 import { concat, input, mul, ParameterSet, scalar, type Tensor } from '../src/graph/index.ts';
 import { type DinoConfig, studentLogits } from '../src/method/dino.ts';
 import { groupViews } from '../src/method/method.ts';
@@ -49,7 +49,7 @@ export async function multicrop(fixture: Fixture, comparison: Comparison): Promi
         crops,
         scalar: unused,
         state: unused,
-        noise: unused,
+        sample: unused,
       },
       dinoConfig,
     );

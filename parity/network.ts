@@ -1,7 +1,8 @@
 /** Runs symbolic results of one network whose weights come from a fixture. */
-import { evaluate, type Values } from '../src/engine/engine.ts';
+import { evaluate } from '../src/engine/arrays.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
-import { compile, gradients, hoistSlices, type ParameterSet, type Tensor } from '../src/graph/index.ts';
+import type { Values } from '../src/engine/values.ts';
+import { gradients, hoistSlices, type ParameterSet, type Tensor } from '../src/graph/index.ts';
 import type { Comparison } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
 
@@ -16,11 +17,11 @@ export async function run(
 ): Promise<Results> {
   const names = Object.keys(results);
   const hoisted = hoistSlices(Object.values(results));
-  const graph = compile(Object.fromEntries(hoisted.map((tensor, i) => [names[i] ?? '', tensor])));
+  const graph = Object.fromEntries(hoisted.map((tensor, i) => [names[i] ?? '', tensor]));
   const program = await ortNode.load(graph);
   try {
     const inputs = Object.fromEntries(
-      [...graph.inputs.keys()].map((name) => {
+      [...program.inputs.keys()].map((name) => {
         const value = values.get(name);
         if (value === undefined) throw new FixtureError(`the fixture has no value for "${name}".`);
         return [name, value];

@@ -1,9 +1,12 @@
 /** Fixtures train_*: whole runs of the trainer over given crops, compared after every step. */
 import { z } from 'zod';
+import type { DeviceBuffer } from '../src/engine/engine.ts';
+import { hostFloats } from '../src/engine/host-buffer.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
 import { type DinoConfig, dino } from '../src/method/dino.ts';
 import { isDecayed } from '../src/optim/rules.ts';
 import { cosineSchedule, warmupSchedule } from '../src/optim/schedules.ts';
+import { parametersOf } from '../src/train/state.ts';
 import { type CropSource, type StepSettings, Trainer } from '../src/train/trainer.ts';
 import { ALLOWANCE, type Comparison, type Range, UNMEASURED } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
@@ -187,7 +190,7 @@ class Run {
 
   /** Both networks start from `init/`. */
   initialize(): void {
-    const { update, buffers, parameters } = this.#trainer;
+    const { update, buffers, parameters } = this.#trainer.state;
     const init = this.#fixture.group('init/');
     const known = [...update.student.keys(), ...[...buffers.keys()].flatMap(studentBuffer)];
     this.#comparison.sameSet('parameter names', 'init', known, init.keys());
@@ -206,13 +209,13 @@ class Run {
   }
 
   #places(name: string): Float32Array[] {
-    const { update, buffers } = this.#trainer;
+    const { update, buffers } = this.#trainer.state;
     return [
       update.student.get(name),
-      update.teacher.get(name),
+      update.average?.get(name),
       buffers.get(`student/${name}`),
       buffers.get(`teacher/${name}`),
-    ].flatMap((array) => array ?? []);
+    ].flatMap((buffer) => (buffer === undefined ? [] : [hostFloats(buffer)]));
   }
 
   compareLogits(k: number, got: { readonly student: Float32Array; readonly teacher: Float32Array }): void {
@@ -229,7 +232,7 @@ class Run {
     comparison.tensor(
       `center${label}`,
       `before ${k}`,
-      trainer.state.get('center') ?? [],
+      floatsOf(trainer.state.method.get('center')),
       fixture.numbers(`center_before@${k}`),
     );
     const { loss } = await trainer.accumulate(crops, settings);
@@ -250,7 +253,7 @@ class Run {
     );
     for (const name of fixture.keys(`grad@${k}/`)) {
       const wanted = fixture.numbers(`grad@${k}/${name}`);
-      const gradient = trainer.update.gradients.get(name) ?? [];
+      const gradient = floatsOf(trainer.updater.gradients.get(name));
       comparison.relativeL2(
         `gradients${label}`,
         `step ${k}, ${name}`,
@@ -260,11 +263,11 @@ class Run {
         this.#skip(name),
       );
     }
-    this.#compareNorms(k, trainer.applyUpdate(settings));
+    this.#compareNorms(k, await trainer.applyUpdate(settings));
     comparison.tensor(
       `center${label}`,
       `after ${k}`,
-      trainer.state.get('center') ?? [],
+      floatsOf(trainer.state.method.get('center')),
       fixture.numbers(`center_after@${k}`),
     );
     const twin = `center_after64@${k}`;
@@ -272,7 +275,7 @@ class Run {
       comparison.tensor(
         `center (float64)${label}`,
         twin,
-        trainer.state.get('center') ?? [],
+        floatsOf(trainer.state.method.get('center')),
         fixture.numbers(twin),
       );
     for (const network of ['student', 'teacher'] as const) {
@@ -321,14 +324,14 @@ class Run {
   }
 
   #compareWeights(network: 'student' | 'teacher', k: number, precision: '' | '64'): void {
-    const { update, buffers } = this.#trainer;
+    const { state } = this.#trainer;
     const label = `${network} weights${precision === '64' ? ' (float64)' : ''}${this.#label}`;
     const prefix = `${network}${precision}@${k}/`;
     // Distances are stated for some steps of a run and grow with it; the largest serves where none is.
     const tolerance = this.#measured(`${network}@${k}`, network);
     const slack = precision === '64' ? 1 : (ALLOWANCE + 1) / ALLOWANCE;
     for (const name of this.#fixture.keys(prefix)) {
-      const got = update[network].get(name) ?? buffers.get(`${network}/${name}`) ?? [];
+      const got = floatsOf(parametersOf(state, network).get(name) ?? state.buffers.get(`${network}/${name}`));
       const wanted = this.#fixture.numbers(prefix + name);
       this.#comparison.absolute(
         label,
@@ -343,11 +346,11 @@ class Run {
 
   /** Moments and step counts at the end of the run. */
   compareOptimizer(): void {
-    const { update } = this.#trainer;
-    for (const slot of update.rule.slots) {
+    const { update } = this.#trainer.state;
+    for (const [slot, moments] of update.moments) {
       for (const name of this.#fixture.keys(`opt/${slot}/`)) {
         const wanted = this.#fixture.numbers(`opt/${slot}/${name}`);
-        const got = update.slots(name).get(slot) ?? [];
+        const got = floatsOf(moments.get(name));
         this.#comparison.relativeL2(
           `optimizer's ${slot}${this.#label}`,
           name,
@@ -359,7 +362,12 @@ class Run {
       }
     }
     for (const [name, steps] of Object.entries(this.#config.optimizer_steps)) {
-      this.#comparison.identical(`step counts${this.#label}`, name, [update.stepsOf(name)], [steps]);
+      this.#comparison.identical(
+        `step counts${this.#label}`,
+        name,
+        [update.counts.get(name) ?? Number.NaN],
+        [steps],
+      );
     }
   }
 
@@ -376,6 +384,10 @@ class Run {
         : Object.keys(distances).filter((key) => key.startsWith(`${family}@`));
     return keys.length === 0 ? UNMEASURED : ALLOWANCE * Math.max(...keys.map(value));
   }
+}
+
+function floatsOf(buffer: DeviceBuffer | undefined): Float32Array {
+  return buffer === undefined ? new Float32Array() : hostFloats(buffer);
 }
 
 function studentBuffer(name: string): string[] {

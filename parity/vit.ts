@@ -1,6 +1,6 @@
 /** Fixtures of the Vision Transformer: vit_forward, vit_init, vit_backward, pos_interp, droppath. */
 import { z } from 'zod';
-import type { Values } from '../src/engine/engine.ts';
+import type { Values } from '../src/engine/values.ts';
 import { input, mul, ParameterSet, reshape, sum, transpose } from '../src/graph/index.ts';
 import { blockRates } from '../src/model/drop-path.ts';
 import { positions } from '../src/model/position.ts';

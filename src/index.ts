@@ -45,15 +45,18 @@ export { findSequences, openSequences } from './data/sequences.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 export { labeledPart, subsetOf } from './data/subset.ts';
 // Engines: the interface, and the one for Node
+export { evaluate, runOnArrays } from './engine/arrays.ts';
 export {
+  type Buffers,
+  type DeviceBuffer,
   type Engine,
   EngineError,
   type EngineOptions,
-  evaluate,
   type Program,
-  type Values,
 } from './engine/engine.ts';
+export type { OnnxEngine } from './engine/onnx-engine.ts';
 export { ortNode } from './engine/ort-node.ts';
+export type { Values } from './engine/values.ts';
 // Looking at what was learned
 export {
   type Attended,
@@ -269,7 +272,7 @@ export {
   type TensorOf,
 } from './format/safetensors.ts';
 export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.ts';
-export { encodeOnnx, type OnnxGraph } from './graph/onnx.ts';
+export { encodeOnnx, type OnnxGraph } from './graph/targets/onnx-cpu/onnx-file.ts';
 export { blurBy, cropAway, rotate, writeOver } from './image/attacks.ts';
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
@@ -286,7 +289,7 @@ export {
 export { centerCrop, resize, resizeShortSide } from './image/resize.ts';
 // Networks and the method
 export { type DinoConfig, dino } from './method/dino.ts';
-export type { Method, NoiseInput, Objective, ObjectiveInputs, ViewGroup } from './method/method.ts';
+export type { Method, Objective, ObjectiveInputs, SampleInput, Samples, ViewGroup } from './method/method.ts';
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';

@@ -154,14 +154,14 @@ async function exportTrainStep(run: string, output: string | undefined): Promise
   });
   try {
     const file = folder.file('checkpoint.safetensors');
-    const { step } = restoreCheckpoint(trainer, folder.read('checkpoint.safetensors'), file);
+    const { step } = restoreCheckpoint(trainer.state, folder.read('checkpoint.safetensors'), file);
     const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
     if (step >= plan.steps)
       throw new Error(
         `${run} has done all of its ${step} steps: stop a run before its end to export what is left.`,
       );
     const target = output ?? folder.file('export/train-step');
-    const files = trainStepFiles(trainer, {
+    const files = await trainStepFiles(trainer, {
       ...{ plan, fromStep: step, optimizer },
       statistics: statisticsFor(channels),
     });

@@ -42,7 +42,10 @@ function printPlan(
   { config, plan, trainer, stepMilliseconds, findings }: Prepared,
   isEstimate: boolean,
 ): void {
-  const parameters = trainer.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const parameters = trainer.state.parameters.reduce(
+    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+    0,
+  );
   const state = parameters * 4 * 5;
   console.error(
     `${(parameters / 1e6).toFixed(2)} million parameters, ${(state / 2 ** 20).toFixed(0)} MiB of training state, ` +

@@ -70,7 +70,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
     { source, options, engine: ortNode, cores: availableParallelism() },
     folder,
   );
-  const session = newSession(prepared, {
+  const session = await newSession(prepared, {
     source,
     folder,
     engine: ortNode,

@@ -187,5 +187,5 @@ function withSentence(result: EvaluationResult, sentence: string): EvaluationRes
 
 /** The engine with another default for its threads. */
 function withThreads(engine: Engine, threads: number): Engine {
-  return { name: engine.name, load: (graph, options) => engine.load(graph, { threads, ...options }) };
+  return { ...engine, load: (results, options) => engine.load(results, { threads, ...options }) };
 }

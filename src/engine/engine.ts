@@ -1,9 +1,27 @@
 /**
- * Engines run compiled graphs. This is all the rest of the library knows of them; implementations are in the files beside.
+ * Engines run graphs. This is all the rest of the library knows of them; implementations are in the files beside.
+ *
+ * Values live in buffers, where the engine keeps them: a program reads and writes buffers by name, and the host reads what it
+ * asks for. On a CPU a buffer is an array and nothing is ever copied (`host-buffer.ts`).
  */
-import type { CompiledGraph, Interface } from '../graph/index.ts';
+import type { Border, Results, TensorType } from '../graph/index.ts';
+import type { Values } from './values.ts';
 
-export type Values = Float32Array | BigInt64Array;
+/** A value of a program, where its engine keeps it. */
+export interface DeviceBuffer extends TensorType {
+  /**
+   * Fills it.
+   *
+   * @throws EngineError for an array of another type or length
+   */
+  write(values: Values): void;
+  /** Its values, once all runs that were asked for before have ended. They may be the buffer's own memory: copy what is to last. */
+  read(): Promise<Values>;
+  dispose(): void;
+}
+
+/** Buffers by name. */
+export type Buffers = ReadonlyMap<string, DeviceBuffer>;
 
 export interface EngineOptions {
   /** Threads inside one operator; the default is one for each core. */
@@ -16,69 +34,41 @@ export interface EngineOptions {
 
 export interface Engine {
   readonly name: string;
-  /** Prepares a compiled graph. @throws EngineError when the device cannot run it */
-  load(graph: CompiledGraph, options?: EngineOptions): Promise<Program>;
+  /** Whether buffers are arrays of the host, in which other code may work too. */
+  readonly sharesMemory: boolean;
+  /** A buffer of zeros. */
+  allocate(type: TensorType): DeviceBuffer;
+  /**
+   * A buffer with these values. Where memory is shared it is the array itself, so that each sees what the other writes;
+   * elsewhere it is a copy.
+   *
+   * @throws EngineError for an array of another type or length
+   */
+  upload(values: Values, type: TensorType): DeviceBuffer;
+  /**
+   * Compiles named results for this engine and prepares them to run. Inputs are found by walking back from the results.
+   *
+   * @throws GraphError when the results do not make a program; EngineError when the device cannot run it
+   */
+  load(results: Results, options?: EngineOptions): Promise<Program>;
 }
 
-export interface Program {
-  readonly graph: CompiledGraph;
+export interface Program extends Border {
+  readonly engine: Engine;
   /**
-   * Runs once. Every input of the graph is read from `inputs`, every output is written into the array given in `outputs`;
-   * an output array may be an input array too (the value is updated in place).
+   * Runs once. Every input is read from `inputs`, every output is written into the buffer given in `outputs`; one buffer in
+   * both is updated in place (its memory is donated where an engine cannot write to what it reads).
    *
-   * @throws EngineError on a missing or unknown name, or an array of another type or length
+   * @throws EngineError on a missing or unknown name, or a buffer of another type or shape
    */
-  run(inputs: Readonly<Record<string, Values>>, outputs: Readonly<Record<string, Values>>): Promise<void>;
-  /** Frees the native memory. The program cannot run afterwards. */
+  run(
+    inputs: Readonly<Record<string, DeviceBuffer>>,
+    outputs: Readonly<Record<string, DeviceBuffer>>,
+  ): Promise<void>;
+  /** Frees the memory. The program cannot run afterwards. */
   dispose(): Promise<void>;
 }
 
 export class EngineError extends Error {
   override name = 'EngineError';
-}
-
-/** Runs a program and returns fresh arrays: for results that are small or wanted once. */
-export async function evaluate(
-  program: Program,
-  inputs: Readonly<Record<string, Values>>,
-): Promise<Record<string, Float32Array>> {
-  const outputs: Record<string, Float32Array> = {};
-  for (const [name, { shape }] of program.graph.outputs)
-    outputs[name] = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  await program.run(inputs, outputs);
-  return outputs;
-}
-
-/** @throws EngineError unless every input and output of the graph has an array of its type and size, and no other is there */
-export function checkArrays(
-  graph: CompiledGraph,
-  inputs: Readonly<Record<string, Values>>,
-  outputs: Readonly<Record<string, Values>>,
-): void {
-  checkNames('input', graph.inputs, inputs);
-  checkNames('output', graph.outputs, outputs);
-}
-
-function checkNames(
-  kind: string,
-  wanted: ReadonlyMap<string, Interface>,
-  given: Readonly<Record<string, Values>>,
-): void {
-  for (const [name, { shape, dtype }] of wanted) {
-    const array = given[name];
-    if (array === undefined) throw new EngineError(`the program's ${kind} "${name}" was not given`);
-    const size = shape.reduce((a, b) => a * b, 1);
-    const fits = dtype === 'i64' ? array instanceof BigInt64Array : array instanceof Float32Array;
-    if (!fits || array.length !== size) {
-      throw new EngineError(
-        `the program's ${kind} "${name}" is ${dtype} [${shape.join(', ')}], ${size} elements; a ${array.constructor.name} of ${array.length} was given`,
-      );
-    }
-  }
-  const unknown = Object.keys(given).find((name) => !wanted.has(name));
-  if (unknown !== undefined) {
-    throw new EngineError(
-      `the program has no ${kind} "${unknown}"; its ${kind}s are ${[...wanted.keys()].join(', ')}`,
-    );
-  }
 }

@@ -3,22 +3,19 @@
  * The same results; slower, as every result is copied once more.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { CompiledGraph, View } from '../graph/index.ts';
-import {
-  checkArrays,
-  type Engine,
-  EngineError,
-  type EngineOptions,
-  type Program,
-  type Values,
-} from './engine.ts';
+import { type OnnxProgram, onnxCpu, type TensorType, type View } from '../graph/index.ts';
+import { type DeviceBuffer, type Engine, EngineError, type EngineOptions, type Program } from './engine.ts';
+import { boundArrays, type OnnxEngine, onHost } from './onnx-engine.ts';
+import type { Values } from './values.ts';
 
-export const ortBinding: Engine = {
+export const ortBinding: OnnxEngine = {
   name: 'onnxruntime-node, CPU, copying',
-  async load(graph, options = {}) {
+  ...onHost,
+  load: (results, options) => ortBinding.loadOnnx(onnxCpu.compile(results), options),
+  async loadOnnx(compiled, options = {}) {
     try {
-      const session = await InferenceSession.create(graph.onnx, sessionOptions(options));
-      return new OrtProgram(graph, session);
+      const session = await InferenceSession.create(compiled.onnx, sessionOptions(options));
+      return new OrtProgram(compiled, session);
     } catch (error) {
       throw new EngineError(`ONNX Runtime cannot load the program: ${message(error)}`);
     }
@@ -45,23 +42,28 @@ function sessionOptions({
 }
 
 class OrtProgram implements Program {
-  readonly graph: CompiledGraph;
+  readonly engine: Engine = ortBinding;
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+  readonly #compiled: OnnxProgram;
   readonly #session: InferenceSession;
   #disposed = false;
 
-  constructor(graph: CompiledGraph, session: InferenceSession) {
-    this.graph = graph;
+  constructor(compiled: OnnxProgram, session: InferenceSession) {
+    this.inputs = compiled.inputs;
+    this.outputs = compiled.outputs;
+    this.#compiled = compiled;
     this.#session = session;
   }
 
   async run(
-    inputs: Readonly<Record<string, Values>>,
-    outputs: Readonly<Record<string, Values>>,
+    inputs: Readonly<Record<string, DeviceBuffer>>,
+    outputs: Readonly<Record<string, DeviceBuffer>>,
   ): Promise<void> {
-    if (this.#disposed) throw new EngineError('the program was disposed of: load the graph again to run it');
-    checkArrays(this.graph, inputs, outputs);
-    const feeds = tensors(this.graph.inputViews, inputs);
-    const fetches = tensors(this.graph.outputViews, outputs);
+    if (this.#disposed)
+      throw new EngineError('The program was disposed of: load the results again to run them.');
+    const feeds = tensors(this.#compiled.inputViews, boundArrays('input', this.inputs, inputs));
+    const fetches = tensors(this.#compiled.outputViews, boundArrays('output', this.outputs, outputs));
     try {
       await this.#session.run(feeds, fetches);
     } catch (error) {
@@ -82,10 +84,17 @@ function tensors(views: readonly View[], values: Readonly<Record<string, Values>
     const array = values[name];
     if (array === undefined) continue; // checked before
     const part = array.subarray(offset, offset + shape.reduce((a, b) => a * b, 1));
-    result[onnxName] =
-      part instanceof Float32Array ? new Tensor('float32', part, shape) : new Tensor('int64', part, shape);
+    result[onnxName] = tensorOf(part, shape);
   }
   return result;
+}
+
+function tensorOf(values: Values, shape: readonly number[]): Tensor {
+  if (values instanceof Float32Array) return new Tensor('float32', values, shape);
+  if (values instanceof BigInt64Array) return new Tensor('int64', values, shape);
+  return values instanceof Uint8Array
+    ? new Tensor('bool', values, shape)
+    : new Tensor('float16', values, shape);
 }
 
 function message(error: unknown): string {

@@ -1,27 +1,26 @@
 /**
  * The CPU engine for Node: ONNX Runtime, called through its C interface.
  *
- * Typed arrays go in and out by reference, results are written into the caller's arrays; a view of a value (see
- * `CompiledGraph.inputViews`) is a part of its array. While a program runs, the JavaScript thread is free.
+ * Buffers are arrays: they go in and out by reference; a view of a value (see `OnnxProgram.inputViews`) is a part of its array.
+ * While a program runs, the JavaScript thread is free.
  */
-import type { CompiledGraph, View } from '../graph/index.ts';
-import {
-  checkArrays,
-  type Engine,
-  EngineError,
-  type EngineOptions,
-  type Program,
-  type Values,
-} from './engine.ts';
+import { type OnnxProgram, onnxCpu, type TensorType, type View } from '../graph/index.ts';
+import { ELEMENT_TYPE } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import { type DeviceBuffer, type Engine, EngineError, type EngineOptions, type Program } from './engine.ts';
+import { boundArrays, type OnnxEngine, onHost } from './onnx-engine.ts';
 import { cStrings, type OrtLibrary, openOrtLibrary, type Pointer } from './ort-library.ts';
+import type { Values } from './values.ts';
 
-export const ortNode: Engine = {
+export const ortNode: OnnxEngine = {
   name: 'ONNX Runtime, CPU',
-  async load(graph, options = {}) {
+  ...onHost,
+  load: (results, options) => ortNode.loadOnnx(onnxCpu.compile(results), options),
+  async loadOnnx(compiled, options = {}) {
     const library = openOrtLibrary();
-    if (library === undefined) return (await import('./ort-binding.ts')).ortBinding.load(graph, options);
+    if (library === undefined)
+      return (await import('./ort-binding.ts')).ortBinding.loadOnnx(compiled, options);
     try {
-      return new OrtProgram(library, graph, createSession(library, graph.onnx, options));
+      return new OrtProgram(library, compiled, createSession(library, compiled.onnx, options));
     } catch (error) {
       throw new EngineError(`ONNX Runtime cannot load the program: ${message(error)}`);
     }
@@ -54,34 +53,39 @@ function createSession(
 }
 
 class OrtProgram implements Program {
-  readonly graph: CompiledGraph;
+  readonly engine: Engine = ortNode;
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
   readonly #library: OrtLibrary;
   readonly #session: Pointer;
-  readonly #inputs: Bindings;
-  readonly #outputs: Bindings;
+  readonly #reads: Bindings;
+  readonly #writes: Bindings;
   #disposed = false;
   /** Ends when everything asked for so far has run: runs take turns, as they share the bindings. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(library: OrtLibrary, graph: CompiledGraph, session: Pointer) {
-    this.graph = graph;
+  constructor(library: OrtLibrary, compiled: OnnxProgram, session: Pointer) {
+    this.inputs = compiled.inputs;
+    this.outputs = compiled.outputs;
     this.#library = library;
     this.#session = session;
-    this.#inputs = new Bindings(library, graph.inputViews);
-    this.#outputs = new Bindings(library, graph.outputViews);
+    this.#reads = new Bindings(library, compiled.inputViews);
+    this.#writes = new Bindings(library, compiled.outputViews);
   }
 
   async run(
-    inputs: Readonly<Record<string, Values>>,
-    outputs: Readonly<Record<string, Values>>,
+    inputs: Readonly<Record<string, DeviceBuffer>>,
+    outputs: Readonly<Record<string, DeviceBuffer>>,
   ): Promise<void> {
-    if (this.#disposed) throw new EngineError('the program was disposed of: load the graph again to run it');
-    checkArrays(this.graph, inputs, outputs);
+    if (this.#disposed)
+      throw new EngineError('The program was disposed of: load the results again to run them.');
+    const reads = boundArrays('input', this.inputs, inputs);
+    const writes = boundArrays('output', this.outputs, outputs);
     const turn = this.#last.then(async () => {
       try {
-        this.#inputs.bind(inputs);
-        this.#outputs.bind(outputs);
-        await this.#library.run(this.#session, this.#inputs, this.#outputs);
+        this.#reads.bind(reads);
+        this.#writes.bind(writes);
+        await this.#library.run(this.#session, this.#reads, this.#writes);
       } catch (error) {
         throw new EngineError(`ONNX Runtime failed: ${message(error)}`);
       }
@@ -94,8 +98,8 @@ class OrtProgram implements Program {
     if (this.#disposed) return;
     this.#disposed = true;
     await this.#last;
-    this.#inputs.release();
-    this.#outputs.release();
+    this.#reads.release();
+    this.#writes.release();
     this.#library.release('session', this.#session);
   }
 }
@@ -133,10 +137,9 @@ class Bindings {
     }
   }
 
-  #value({ offset, shape }: View, array: Values): Pointer {
+  #value({ offset, shape, dtype }: View, array: Values): Pointer {
     const part = array.subarray(offset, offset + shape.reduce((a, b) => a * b, 1));
     const dims = BigInt64Array.from(shape, BigInt);
-    const elementType = part instanceof Float32Array ? FLOAT : INT64;
     return this.#library.create(
       'createTensorWithDataAsOrtValue',
       this.#library.cpuMemory,
@@ -144,7 +147,7 @@ class Bindings {
       part.byteLength,
       dims,
       dims.length,
-      elementType,
+      ELEMENT_TYPE[dtype],
     );
   }
 
@@ -155,10 +158,6 @@ class Bindings {
     this.#nameBytes.fill(0);
   }
 }
-
-/** ONNXTensorElementDataType. */
-const FLOAT = 1;
-const INT64 = 7;
 
 function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 /** Cosine similarities of queries with a whole database, one query after another, in an engine, with bounded memory. */
+import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
-import { compile, gemm, input } from '../graph/index.ts';
+import { gemm, input } from '../graph/index.ts';
 import { countFiniteRows } from './finite-rows.ts';
 import { type FeatureRows, l2NormalizedRows } from './knn.ts';
 import { rowBlocks } from './row-blocks.ts';
@@ -35,12 +36,12 @@ export async function cosineRows(
   const width = Math.min(DATABASE_BLOCK, columns);
   const blocks = rowBlocks(l2NormalizedRows(database), width);
   const product = gemm(input('queries', [height, dim]), input('database', [width, dim]), { transB: true });
-  const program = await engine.load(compile({ product }), engineOptions);
+  const program = await engine.load({ product }, engineOptions);
   const piece = new Float32Array(height * width);
   const held = new Float32Array(height * columns);
   for (const asked of rowBlocks(l2NormalizedRows(queries), height)) {
     for (const block of blocks) {
-      await program.run({ queries: asked.values, database: block.values }, { product: piece });
+      await runOnArrays(program, { queries: asked.values, database: block.values }, { product: piece });
       for (let i = 0; i < asked.count; i++)
         held.set(piece.subarray(i * width, i * width + block.count), i * columns + block.start);
     }

@@ -5,12 +5,14 @@
  *
  * Batch norm normalizes by the batch and moves its running statistics, as in training; tests use those.
  */
+import { sizeOf } from '../graph/index.ts';
 import { classifier, classLogits } from '../method/classifier.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { layerDecay } from '../optim/layer-decay.ts';
 import { cosineSchedule } from '../optim/schedules.ts';
 import { Random } from '../random/random.ts';
 import { microBatchSizes } from '../train/micro-batch.ts';
+import { networkValues } from '../train/state.ts';
 import { Trainer } from '../train/trainer.ts';
 import { ScoreSheet } from './classification-scores.ts';
 import { evalImages } from './eval-images.ts';
@@ -141,26 +143,25 @@ export class FineTuner {
         `${train.source.name}: too few of its images can be read to train on, the first says: ${[...skipped.values()][0]}`,
       );
     const list = [...skipped].map(([key, reason]) => ({ key, reason }));
-    return { epochs: history, ...tested!, weights: this.#weights(), skipped: list };
+    return { epochs: history, ...tested!, weights: await this.#weights(), skipped: list };
   }
 
   #restart(weights: Weights): void {
     this.#trainer.reset();
-    const { student } = this.#trainer.update;
-    for (const [name, target] of [...student, ...this.#buffers()]) {
+    const { update, statistics, buffers } = this.#trainer.state;
+    const running = statistics.flatMap(({ info: { name } }) => {
+      const buffer = buffers.get(`student/${name}`);
+      return buffer === undefined ? [] : [[name, buffer] as const];
+    });
+    for (const [name, target] of [...update.student, ...running]) {
       if (!name.startsWith('backbone.')) continue;
       const values = weights.get(name.slice('backbone.'.length));
-      if (values?.length !== target.length)
+      if (values?.length !== sizeOf(target.shape))
         throw new Error(
           `the weights ${values === undefined ? 'lack' : 'have another size of'} "${name}": take those of the same network.`,
         );
-      target.set(values);
+      target.write(values);
     }
-  }
-
-  /** Running statistics by their names in the network. */
-  #buffers(): [string, Float32Array][] {
-    return [...this.#trainer.buffers].map(([name, values]) => [name.slice('student/'.length), values]);
   }
 
   async #step(
@@ -193,7 +194,7 @@ export class FineTuner {
 
   async #test(skipped: Map<string, string>): Promise<Pick<FineTuned, 'test' | 'testLabels'>> {
     const { test, classes, backbone } = this.#options;
-    const weights = new Map([...this.#trainer.update.student, ...this.#buffers()]);
+    const weights = await networkValues(this.#trainer.state, 'student');
     const sheet = new ScoreSheet(classes, TEST_BATCH);
     const testLabels: number[] = [];
     const batches = evalImages(test.source, {
@@ -216,16 +217,16 @@ export class FineTuner {
     return { test: sheet.total(), testLabels };
   }
 
-  #weights(): FineTuned['weights'] {
-    const parameters = this.#trainer.parameters.map(({ name, shape }) => {
-      const values = this.#trainer.update.student.get(name) ?? new Float32Array();
-      return [name, { shape, values: values.slice() }] as const;
-    });
-    const statistics = this.#buffers().map(([name, values]) => {
-      const shape = name.endsWith('num_batches_tracked') ? [] : [values.length];
-      return [name, { shape, values: values.slice() }] as const;
-    });
-    return new Map([...parameters, ...statistics]);
+  async #weights(): Promise<FineTuned['weights']> {
+    const { parameters, statistics } = this.#trainer.state;
+    const values = await networkValues(this.#trainer.state, 'student');
+    const infos = [...parameters, ...statistics.map(({ info }) => info)];
+    return new Map(
+      infos.map(({ name, shape }) => [
+        name,
+        { shape, values: values.get(name)?.slice() ?? new Float32Array() },
+      ]),
+    );
   }
 
   async dispose(): Promise<void> {

@@ -2,9 +2,11 @@
  * A backbone to look through, not to train: features and attention maps of images under given weights. Programs take the
  * weights as inputs, so the teacher of a running training is read in place, and many sets of weights share one program.
  */
+
 import { type Preprocessing, usualPreprocessing } from '../data/preprocessing.ts';
-import { type Engine, type EngineOptions, evaluate, type Program } from '../engine/engine.ts';
-import { compile, input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
+import { evaluate } from '../engine/arrays.ts';
+import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
+import { input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
 import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
 import { attentionHeads, patchSide, placeOutputs, placesAlong } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
@@ -185,13 +187,13 @@ export class FrozenBackbone {
     const count = pixels.length / (this.config.channels * height * width);
     const program = await this.#program(key, { count, height, width }, trace);
     const inputs: Record<string, Float32Array> = { images: pixels };
-    for (const name of program.graph.inputs.keys()) {
+    for (const name of program.inputs.keys()) {
       if (name === 'images') continue;
       const values = weights.get(name);
       if (values === undefined) throw new Error(`the weights lack "${name}"`);
       inputs[name] = values;
     }
-    return (await evaluate(program, inputs)) as Record<Name, Float32Array>;
+    return evaluate<Name>(program, inputs);
   }
 
   /** @throws ImageMemoryError when a program for such images needs more memory than there is; nothing is built */
@@ -225,7 +227,7 @@ export class FrozenBackbone {
     const results = this.#traced(shape, trace);
     const bytes = this.#checkedBytes(shape, results);
     await this.#makeRoom(bytes);
-    const program = this.#engine.load(compile(results), this.#options);
+    const program = this.#engine.load(results, this.#options);
     this.#programs.set(name, { program, bytes });
     return program;
   }

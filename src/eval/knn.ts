@@ -7,8 +7,9 @@
  * queries and of the bank, so that memory stays bounded whatever their sizes. Voting is plain arithmetic. Leaving one
  * out is asked for when neighbors are searched: the bank is then searched with its own rows.
  */
+import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
-import { compile, gemm, input, topK } from '../graph/index.ts';
+import { gemm, input, topK } from '../graph/index.ts';
 import { countFiniteRows } from './finite-rows.ts';
 
 /** Feature vectors, one a row. */
@@ -111,7 +112,7 @@ export async function nearestNeighbors(
 function blockProgram(height: number, width: number, dim: number, k: number) {
   const similarity = gemm(input('queries', [height, dim]), input('bank', [width, dim]), { transB: true });
   const { values, positions } = topK(similarity, k);
-  return compile({ values, positions });
+  return { values, positions };
 }
 
 async function searchBlock(
@@ -125,13 +126,13 @@ async function searchBlock(
 ): Promise<void> {
   const { dim } = queries;
   const count = queries.values.length / dim;
-  const k = program.graph.outputs.get('values')?.shape.at(-1) ?? 0;
+  const k = program.outputs.get('values')?.shape.at(-1) ?? 0;
   const values = new Float32Array(height * k);
   const positions = new BigInt64Array(height * k);
   for (let start = 0; start < count; start += height) {
     const size = Math.min(height, count - start);
     rows.set(queries.values.subarray(start * dim, (start + size) * dim)); // a short last block keeps old rows at its end
-    await program.run({ queries: rows, bank }, { values, positions });
+    await runOnArrays(program, { queries: rows, bank }, { values, positions });
     for (let i = 0; i < size; i++) found.merge(start + i, values, positions, i * k, k, bankStart);
   }
 }

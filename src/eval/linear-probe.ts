@@ -6,17 +6,17 @@
  * own: their weights are stacked, so a batch is multiplied with all of them at once. Sweeping ten rates that way costs far
  * less than ten trainings, as the features are read once and the products are larger.
  */
+import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
 import {
   add,
-  type CompiledGraph,
-  compile,
   gemm,
   gradients,
   input,
   logSoftmax,
   mul,
   neg,
+  type Results,
   reshape,
   scale,
   sub,
@@ -129,7 +129,8 @@ export class LinearProbe {
       this.#target[i * this.classes + labels[rows[i]!]!] = 1 / size;
     }
     const losses = new Float32Array(this.probes);
-    await this.#step.run(
+    await runOnArrays(
+      this.#step,
       { features: this.#features, target: this.#target, rates: Float32Array.from(rates), ...this.#state },
       { losses, ...this.#state },
     );
@@ -159,14 +160,14 @@ export class LinearProbe {
     const { weight, bias } = this.#state;
     const parameters = stacked(dim, width);
     const result = product(input('features', [height, dim]), parameters.weight, parameters.bias);
-    const program = await this.#engine.load(compile({ logits: result }), this.#engineOptions);
+    const program = await this.#engine.load({ logits: result }, this.#engineOptions);
     try {
       const features = new Float32Array(height * dim);
       const logits = new Float32Array(height * width);
       for (let start = 0; start < count; start += height) {
         const rows = Math.min(height, count - start);
         features.set(values.subarray(start * dim, (start + rows) * dim));
-        await program.run({ features, weight, bias }, { logits });
+        await runOnArrays(program, { features, weight, bias }, { logits });
         yield { start, rows, values: logits };
       }
     } finally {
@@ -204,13 +205,7 @@ export class LinearProbe {
 }
 
 /** Logits, the mean loss, its gradients and the update, for classifiers whose weights are stacked. */
-function stepGraph({
-  dim,
-  classes,
-  batchSize,
-  probes = 1,
-  momentum = 0.9,
-}: LinearProbeOptions): CompiledGraph {
+function stepGraph({ dim, classes, batchSize, probes = 1, momentum = 0.9 }: LinearProbeOptions): Results {
   const width = probes * classes;
   const target = reshape(input('target', [batchSize, classes]), [batchSize, 1, classes]); // each row sums to 1 / size
   const { weight, bias } = stacked(dim, width);
@@ -228,13 +223,13 @@ function stepGraph({
   };
   const weightMomentum = buffer('weight momentum', weightGradient!);
   const biasMomentum = buffer('bias momentum', biasGradient!);
-  return compile({
+  return {
     losses,
     weight: moved(weight, weightMomentum),
     bias: moved(bias, biasMomentum),
     'weight momentum': weightMomentum,
     'bias momentum': biasMomentum,
-  });
+  };
 }
 
 /** features W' + b: [B, dim] -> [B, probes * classes] */

@@ -10,8 +10,9 @@
  *
  * Value and gradient are one compiled program, which sees the samples block by block; L-BFGS around it is plain arithmetic.
  */
+import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
-import { add, compile, gemm, gradients, input, logSoftmax, mul, neg, sum } from '../graph/index.ts';
+import { add, gemm, gradients, input, logSoftmax, mul, neg, sum } from '../graph/index.ts';
 import { checkLabeled, type LabeledFeatures } from './labeled-features.ts';
 import { type Evaluated, type LbfgsOptions, lbfgs } from './lbfgs.ts';
 import type { LinearWeights } from './linear-probe.ts';
@@ -106,7 +107,7 @@ export class LogisticRegression {
       let value = 0;
       const gradient = new Float64Array(x.length);
       for (const { count, features: values, target } of blocks) {
-        await program.run({ features: values, target, weight, bias }, outputs);
+        await runOnArrays(program, { features: values, target, weight, bias }, outputs);
         for (let i = 0; i < count; i++) value += outputs.losses[i]! / rows;
         for (let i = 0; i < classes * dim; i++) gradient[i]! += outputs.weight[i]! / rows;
         for (let i = 0; i < classes; i++) gradient[classes * dim + i]! += outputs.bias[i]! / rows;
@@ -140,7 +141,7 @@ function lossGraph(rows: number, dim: number, classes: number) {
   const logits = add(gemm(input('features', [rows, dim]), weight, { transB: true }), bias);
   const losses = neg(sum(mul(logSoftmax(logits), input('target', [rows, classes])), { axes: [1] }));
   const [weightGradient, biasGradient] = gradients(sum(losses), [weight, bias]);
-  return compile({ losses, weight: weightGradient!, bias: biasGradient! });
+  return { losses, weight: weightGradient!, bias: biasGradient! };
 }
 
 export function columnScales(values: Float32Array, dim: number): ColumnScales {

@@ -10,8 +10,9 @@
  * Departures: exp is taken of the selected cosines only, relative to the largest of them, so it cannot overflow; and ties at
  * the k-th are those of cosines, where the official ones are those of their float32 exponentials.
  */
+import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
-import { compile, concat, gemm, input } from '../graph/index.ts';
+import { concat, gemm, input } from '../graph/index.ts';
 import { NearestPatches, type SparseAffinity } from './nearest-patches.ts';
 import { type Block, type FrameGrid, PatchBlocks } from './patch-blocks.ts';
 
@@ -107,7 +108,7 @@ export class PatchAffinity {
     const inputs: Record<string, Float32Array> = { targets: stretch(targets, block.top, rows, columns) };
     for (const [f, source] of sources.entries())
       inputs[`source ${f}`] = stretch(source, block.windowTop, windowRows, windowColumns);
-    return program.run(inputs, { cosines });
+    return runOnArrays(program, inputs, { cosines });
   }
 
   #multiplier(sources: number): Promise<Multiplier> {
@@ -124,7 +125,7 @@ export class PatchAffinity {
     const products = Array.from({ length: sources }, (_, f) =>
       gemm(targets, input(`source ${f}`, [windowRows * windowColumns, grid.dim]), { transB: true }),
     );
-    const graph = compile({ cosines: concat(products, 0) });
+    const graph = { cosines: concat(products, 0) };
     const size = sources * rows * columns * windowRows * windowColumns;
     return {
       program: await this.#engine.load(graph, this.#options.engineOptions),

@@ -3,9 +3,11 @@
  * their products with each other are computed in an engine. The eigenvectors of that matrix come from a library where it is
  * small, and from subspace iteration where only the first of many are wanted.
  */
+
 import { Matrix } from 'ml-matrix';
+import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine } from '../engine/engine.ts';
-import { compile, gemm, input } from '../graph/index.ts';
+import { gemm, input } from '../graph/index.ts';
 import { Random } from '../random/random.ts';
 import type { FeatureRows } from './knn.ts';
 import { columnMeans, projectRows, secondMoment } from './second-moment.ts';
@@ -78,9 +80,9 @@ async function spectrumOfRows(
   const count = values.length / dim;
   const centered = Float32Array.from(values, (value, i) => value - mean[i % dim]!);
   const x = input('x', [count, dim]);
-  const products = await engine.load(compile({ y: gemm(x, x, { transB: true, alpha: 1 / count }) }));
+  const products = await engine.load({ y: gemm(x, x, { transB: true, alpha: 1 / count }) });
   const y = new Float32Array(count * count);
-  await products.run({ x: centered }, { y });
+  await runOnArrays(products, { x: centered }, { y });
   await products.dispose();
   const { vectors, eigenvalues } = await spectrumOf(engine, y, count, wanted);
   const largest = eigenvalues[0] ?? 0;
@@ -88,8 +90,12 @@ async function spectrumOfRows(
   if (!(largest > 0) || varying === 0) return undefined;
   const kept = Math.min(wanted, varying);
   const components = new Float32Array(kept * dim);
-  const back = await engine.load(compile({ y: gemm(input('v', [kept, count]), x) }));
-  await back.run({ v: Float32Array.from(vectors.subarray(0, kept * count)), x: centered }, { y: components });
+  const back = await engine.load({ y: gemm(input('v', [kept, count]), x) });
+  await runOnArrays(
+    back,
+    { v: Float32Array.from(vectors.subarray(0, kept * count)), x: centered },
+    { y: components },
+  );
   await back.dispose();
   for (let i = 0; i < kept; i++) {
     const row = components.subarray(i * dim, (i + 1) * dim);
@@ -111,10 +117,10 @@ async function leadingSpectrum(
   dim: number,
   count: number,
 ): Promise<Spectrum> {
-  const program = await engine.load(compile({ y: gemm(input('q', [count, dim]), input('c', [dim, dim])) }));
+  const program = await engine.load({ y: gemm(input('q', [count, dim]), input('c', [dim, dim])) });
   const product = async (q: Float64Array): Promise<Float64Array<ArrayBuffer>> => {
     const y = new Float32Array(count * dim);
-    await program.run({ c: matrix, q: Float32Array.from(q) }, { y });
+    await runOnArrays(program, { c: matrix, q: Float32Array.from(q) }, { y });
     return Float64Array.from(y);
   };
   const random = new Random(0, 'pca');

@@ -6,18 +6,19 @@
  *
  * so that the rounding of the float32 product x . d scales with |x| |d|, and not with the mean, which features have in common.
  */
-import type { Engine, EngineOptions, Program, Values } from '../engine/engine.ts';
+import { runOnArrays } from '../engine/arrays.ts';
+import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
+import type { Values } from '../engine/values.ts';
 import {
   add,
-  type CompiledGraph,
   cast,
-  compile,
   constant,
   gemm,
   greater,
   input,
   max,
   mul,
+  type Results,
   slice,
   sub,
   type Tensor,
@@ -161,16 +162,16 @@ export class RowProducts {
   async squaredDistances(points: Float64Array): Promise<Float64Array> {
     const { dim } = this.rows;
     const width = points.length / dim;
-    const program = await this.#program(`products of ${width}`, (rows) =>
-      compile({ products: gemm(input('vectors', [width, rows.dim(1)]), rows, { transB: true }) }),
-    );
+    const program = await this.#program(`products of ${width}`, (rows) => ({
+      products: gemm(input('vectors', [width, rows.dim(1)]), rows, { transB: true }),
+    }));
     const { vectors, meanProducts, squares } = this.aboutMean(points);
     const height = this.#height;
     const products = new Float32Array(width * height);
     const distances = new Float64Array(width * this.count);
     const { squaredNorms } = this;
     for (const { start, count, values: rows } of this.#blocks) {
-      await program.run({ rows, vectors }, { products });
+      await runOnArrays(program, { rows, vectors }, { products });
       for (let point = 0; point < width; point++) {
         const [square, meanProduct] = [squares[point]!, meanProducts[point]!];
         const length = Math.sqrt(square);
@@ -217,11 +218,11 @@ export class RowProducts {
     inputs: (block: RowBlock) => Readonly<Record<string, Float32Array>>,
     allocate: () => Results,
   ): AsyncGenerator<BlockResult<Results>> {
-    const program = await this.#program(key, (rows) => compile(graph(rows)));
+    const program = await this.#program(key, (rows) => graph(rows));
     const results = [allocate(), allocate()] as const;
     const begin = async (i: number): Promise<Results> => {
       const [block, into] = [this.#blocks[i], results[i % 2 === 0 ? 0 : 1]];
-      if (block !== undefined) await program.run(inputs(block), into);
+      if (block !== undefined) await runOnArrays(program, inputs(block), into);
       return into;
     };
     let running = begin(0);
@@ -232,7 +233,7 @@ export class RowProducts {
     }
   }
 
-  #program(key: string, graph: (rows: Tensor) => CompiledGraph): Promise<Program> {
+  #program(key: string, graph: (rows: Tensor) => Results): Promise<Program> {
     const program =
       this.#programs.get(key) ??
       this.#engine.load(graph(input('rows', [this.#height, this.rows.dim])), this.#options);

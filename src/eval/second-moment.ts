@@ -1,6 +1,7 @@
 /** Column means, second moments and projections of many rows: the products run in an engine, block by block. */
+import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
-import { add, compile, gemm, input, sub } from '../graph/index.ts';
+import { add, gemm, input, sub } from '../graph/index.ts';
 import type { FeatureRows } from './knn.ts';
 import { rowBlocks } from './row-blocks.ts';
 
@@ -31,13 +32,10 @@ export async function secondMoment(
   const size = Math.min(BLOCK, count);
   const difference = sub(input('rows', [size, dim]), input('about', [dim]));
   const product = gemm(difference, difference, { transA: true, alpha: 1 / count });
-  const program = await engine.load(
-    compile({ total: add(input('total', [dim, dim]), product) }),
-    engineOptions,
-  );
+  const program = await engine.load({ total: add(input('total', [dim, dim]), product) }, engineOptions);
   const total = new Float32Array(dim * dim);
   for (const block of rowBlocks(rows, size, about))
-    await program.run({ rows: block.values, about, total }, { total });
+    await runOnArrays(program, { rows: block.values, about, total }, { total });
   await program.dispose();
   return total;
 }
@@ -62,11 +60,11 @@ export async function projectRows(
   const outputs = projection.length / dim;
   const difference = sub(input('rows', [size, dim]), input('about', [dim]));
   const y = gemm(difference, input('projection', [outputs, dim]), { transB: true });
-  const program = await engine.load(compile({ y }), engineOptions);
+  const program = await engine.load({ y }, engineOptions);
   const projected = new Float32Array(count * outputs);
   const piece = new Float32Array(size * outputs);
   for (const block of rowBlocks(rows, size)) {
-    await program.run({ rows: block.values, about, projection }, { y: piece });
+    await runOnArrays(program, { rows: block.values, about, projection }, { y: piece });
     projected.set(piece.subarray(0, block.count * outputs), block.start * outputs);
   }
   await program.dispose();

@@ -5,10 +5,10 @@
  * All pairwise distances are needed, n^2 of them; they are computed block by block in an engine, summed there over the
  * clusters (as a product with one-hot rows), and never stored.
  */
-import { type Engine, type EngineOptions, evaluate } from '../engine/engine.ts';
+import { evaluate } from '../engine/arrays.ts';
+import type { Engine, EngineOptions } from '../engine/engine.ts';
 import {
   add,
-  compile,
   gemm,
   greater,
   input,
@@ -130,7 +130,7 @@ function sumsProgram(height: number, width: number, dim: number, clusters: numbe
   // |q| |x| is at most half of |q|^2 + |x|^2, whose own rounding is about as large as that of 2 q x.
   const certain = greater(squares, scale(norms, productError(dim, 2)));
   const distances = where(certain, sqrt(where(certain, squares, scalar(1))), scalar(0));
-  return compile({ total: gemm(distances, input('members', [width, clusters])) });
+  return { total: gemm(distances, input('members', [width, clusters])) };
 }
 
 /** Rows about their mean: distances stay, products get smaller. */

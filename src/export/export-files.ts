@@ -1,11 +1,11 @@
 /** What `dino export` writes, by target, as bytes: nothing here knows of files or flags. */
 import type { Preprocessing } from '../data/preprocessing.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { OnnxEngine } from '../engine/onnx-engine.ts';
 import type { Weights } from '../eval/frozen-backbone.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
 import { serializeTorch } from '../format/torch-save.ts';
 import { input, ParameterSet } from '../graph/index.ts';
-import { encodeOnnx } from '../graph/onnx.ts';
+import { encodeOnnx } from '../graph/targets/onnx-cpu/onnx-file.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import {
   huggingFaceConfig,
@@ -50,7 +50,7 @@ export interface ExportOptions {
   /** Adds attention maps to ONNX models. */
   readonly attentions?: boolean;
   /** Finds out whether float16 can hold what the network computes. */
-  readonly engine: Engine;
+  readonly engine: OnnxEngine;
   /** What the network is tried on. */
   probe(): Promise<ProbeImages>;
 }
@@ -134,7 +134,11 @@ async function transformersJsFiles(
 const HALF_LIMIT = 65504;
 
 /** The model in float16, or why there is none. */
-async function halved(model: OnnxModel, engine: Engine, images: ProbeImages): Promise<Uint8Array | string> {
+async function halved(
+  model: OnnxModel,
+  engine: OnnxEngine,
+  images: ProbeImages,
+): Promise<Uint8Array | string> {
   const without = (cause: string): string =>
     `${HALF_MODEL} is left out, since float16 overflows: ${cause}, and the largest number of float16 is ${HALF_LIMIT}. Use the models in float32 and 8 bits (dtype 'fp32' and 'q8').`;
   const largest = await largestValue(engine, model, images);

@@ -2,9 +2,10 @@
  * Whether float16 can hold what an exported model computes. The model runs in float32 on a few images and reports the largest
  * magnitude of all its values: an answer that does not depend on how a runtime computes in float16.
  */
-import { type Engine, evaluate } from '../engine/engine.ts';
-import type { CompiledGraph } from '../graph/index.ts';
-import { encodeOnnx, type OnnxGraph, type OnnxNode } from '../graph/onnx.ts';
+import { evaluate } from '../engine/arrays.ts';
+import type { OnnxEngine } from '../engine/onnx-engine.ts';
+import type { OnnxProgram } from '../graph/index.ts';
+import { encodeOnnx, type OnnxGraph, type OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
 import type { OnnxModel } from './onnx-writer.ts';
 
 /** Normalized images of one size. */
@@ -18,7 +19,7 @@ const LARGEST = 'largest value';
 
 /** The largest magnitude of all values that a model in float16 would hold (those that stay in float32 do not count). */
 export async function largestValue(
-  engine: Engine,
+  engine: OnnxEngine,
   { graph, precise }: OnnxModel,
   { pixels, shape }: ProbeImages,
 ): Promise<number> {
@@ -44,7 +45,7 @@ export async function largestValue(
   });
   const [input] = graph.inputs;
   const name = input?.name ?? '';
-  const program = await engine.load(programOf(onnx, name, shape));
+  const program = await engine.loadOnnx(programOf(onnx, name, shape));
   try {
     const { [LARGEST]: found } = await evaluate(program, { [name]: pixels });
     return found?.[0] ?? Number.NaN;
@@ -65,14 +66,13 @@ function wholeNumbers({ constants, nodes }: OnnxGraph): ReadonlySet<string> {
 }
 
 /** A model with one input and the result as its output, for an engine. */
-function programOf(onnx: CompiledGraph['onnx'], input: string, shape: ProbeImages['shape']): CompiledGraph {
+function programOf(onnx: OnnxProgram['onnx'], input: string, shape: ProbeImages['shape']): OnnxProgram {
   const [given, result] = [
     { name: input, onnxName: input, offset: 0, shape, dtype: 'f32' },
     { name: LARGEST, onnxName: LARGEST, offset: 0, shape: [], dtype: 'f32' },
   ] as const;
   return {
     onnx,
-    device: 'cpu',
     inputs: new Map([[input, given]]),
     outputs: new Map([[LARGEST, result]]),
     inputViews: [given],

@@ -3,7 +3,7 @@
  * `q8` files.
  */
 import { halfBits } from '../format/half.ts';
-import type { OnnxConstant, OnnxGraph, OnnxNode } from '../graph/onnx.ts';
+import type { OnnxConstant, OnnxGraph, OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
 import type { OnnxModel } from './onnx-writer.ts';
 
 const FLOAT32 = 1;

@@ -3,8 +3,13 @@
  * (`src/graph`), with static shapes; a model that others use takes batches and images of any size. Operators are those of
  * opset 17, none of an extension, so that every runtime of the last years reads it, in browsers too.
  */
-import type { OnnxConstant, OnnxGraph, OnnxNode, OnnxOpenValue } from '../graph/onnx.ts';
-import type { OnnxAttribute } from '../graph/tensor.ts';
+import type {
+  OnnxAttribute,
+  OnnxConstant,
+  OnnxGraph,
+  OnnxNode,
+  OnnxOpenValue,
+} from '../graph/targets/onnx-cpu/onnx-file.ts';
 
 const OPSET = 17;
 

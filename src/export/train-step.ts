@@ -5,10 +5,13 @@
  *     arrays["student/..."], ["teacher/..."], ["state/..."], crops, scalars  -> gradients.onnx -> loss, gradients, next state
  *     arrays, gradients, scalars                                             -> update.onnx    -> student, teacher, moments
  */
+import type { DeviceBuffer } from '../engine/engine.ts';
+import { asFloats } from '../engine/values.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
-import type { CompiledGraph } from '../graph/index.ts';
+import { type OnnxProgram, onnxCpu } from '../graph/index.ts';
 import { ADAM, rules } from '../optim/rules.ts';
 import type { Plan } from '../train/plan.ts';
+import type { TrainState } from '../train/state.ts';
 import type { Trainer } from '../train/trainer.ts';
 import type { ExportedFiles } from './export-files.ts';
 import { updateProgram } from './update-program.ts';
@@ -24,21 +27,26 @@ export interface TrainStepFacts {
 }
 
 /** @param trainer whose whole batch is one run of its program, with the state to begin with */
-export function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): ExportedFiles {
+export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): Promise<ExportedFiles> {
   if (trainer.microBatch !== trainer.batchSize)
-    throw new RangeError('a step is exported in one piece: make the trainer without micro-batches');
+    throw new RangeError('A step is exported in one piece: make the trainer without micro-batches.');
   const { plan, fromStep, optimizer, statistics } = facts;
-  const update = updateProgram(trainer.parameters, rules[optimizer], plan.at(fromStep).clip);
-  const state = stateOf(trainer);
+  const { method, state, results } = trainer;
+  const compiled = onnxCpu.compile(results);
+  const isLast = (name: string): boolean => method.isLastLayer(name);
+  const update = updateProgram({
+    parameters: state.parameters,
+    rule: rules[optimizer],
+    clip: plan.at(fromStep).clip,
+    isLast,
+  });
   const steps = Array.from({ length: plan.steps - fromStep }, (_, i) => plan.at(fromStep + i));
-  const [last] = trainer.parameters.filter(({ name, trainable }) => trainable && name.includes('last_layer'));
-  const [other] = trainer.parameters.filter(
-    ({ name, trainable }) => trainable && !name.includes('last_layer'),
-  );
+  const counts = [...state.update.counts];
+  const updatesOf = (last: boolean): number => counts.find(([name]) => isLast(name) === last)?.[1] ?? 0;
   const manifest = {
     format: 'dino-ts train step 1',
     batch: trainer.batchSize,
-    crops: trainer.method.views.map(({ size, count }, g) => ({
+    crops: method.views.map(({ size, count }, g) => ({
       name: `crops/${g}`,
       views: count,
       size,
@@ -46,7 +54,7 @@ export function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): Exporte
     })),
     statistics,
     programs: {
-      gradients: { file: 'gradients.onnx', ...borderOf(trainer.graph) },
+      gradients: { file: 'gradients.onnx', ...borderOf(compiled) },
       update: { file: 'update.onnx', ...borderOf(update) },
     },
     state: {
@@ -58,8 +66,8 @@ export function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): Exporte
       about:
         'correction1 = 1 - beta1^t and correction2 = 1 - beta2^t in the t-th update; the last layer has its own t, which stands still while it is frozen',
       ...{ beta1: ADAM.beta1, beta2: ADAM.beta2 },
-      updates: other === undefined ? 0 : trainer.update.stepsOf(other.name),
-      lastLayerUpdates: last === undefined ? 0 : trainer.update.stepsOf(last.name),
+      updates: updatesOf(false),
+      lastLayerUpdates: updatesOf(true),
     },
     schedule: {
       file: 'schedule.json',
@@ -73,31 +81,38 @@ export function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): Exporte
   return new Map<string, readonly Uint8Array[]>([
     ['manifest.json', text(JSON.stringify(manifest, null, 1))],
     ['schedule.json', text(`[\n${schedule.map((line) => JSON.stringify(line)).join(',\n')}\n]`)],
-    ['gradients.onnx', [trainer.graph.onnx]],
+    ['gradients.onnx', [compiled.onnx]],
     ['update.onnx', [update.onnx]],
-    ['state.safetensors', serializeSafetensors(state)],
+    ['state.safetensors', serializeSafetensors(await stored(state))],
   ]);
 }
 
 /** Every value that crosses the border of a program: `onnx` is its name there, `name` the array, from element `offset` on. */
-function borderOf({ inputViews, outputViews }: CompiledGraph): Record<'inputs' | 'outputs', unknown[]> {
-  const list = (views: CompiledGraph['inputViews']): unknown[] =>
+function borderOf({ inputViews, outputViews }: OnnxProgram): Record<'inputs' | 'outputs', unknown[]> {
+  const list = (views: OnnxProgram['inputViews']): unknown[] =>
     views.map(({ onnxName: onnx, name, offset, shape, dtype }) => ({ onnx, name, offset, shape, dtype }));
   return { inputs: list(inputViews), outputs: list(outputViews) };
 }
 
-function stateOf({ parameters, update, buffers, state, method }: Trainer): Map<string, StoredTensor> {
+/** The state by the names of the programs' values. */
+async function stored({
+  parameters,
+  update,
+  buffers,
+  method,
+}: TrainState): Promise<Map<string, StoredTensor>> {
   const tensors = new Map<string, StoredTensor>();
-  const add = (name: string, shape: readonly number[], data: Float32Array | undefined): void => {
-    if (data !== undefined) tensors.set(name, { dtype: 'F32', shape, data });
+  const add = async (name: string, buffer: DeviceBuffer | undefined): Promise<void> => {
+    if (buffer !== undefined)
+      tensors.set(name, { dtype: 'F32', shape: buffer.shape, data: asFloats(await buffer.read()) });
   };
-  for (const { name, shape, trainable } of parameters) {
-    add(`student/${name}`, shape, update.student.get(name));
-    add(`teacher/${name}`, shape, update.teacher.get(name));
-    if (trainable) for (const [slot, values] of update.slots(name)) add(`${slot}/${name}`, shape, values);
+  for (const { name } of parameters) {
+    await add(`student/${name}`, update.student.get(name));
+    await add(`teacher/${name}`, update.average?.get(name));
+    for (const [slot, moments] of update.moments) await add(`${slot}/${name}`, moments.get(name));
   }
-  for (const [name, values] of buffers) add(name, values.length === 1 ? [] : [values.length], values);
-  for (const [name, values] of state) add(`state/${name}`, method.stateShapes[name] ?? [], values);
+  for (const [name, buffer] of buffers) await add(name, buffer);
+  for (const [name, buffer] of method) await add(`state/${name}`, buffer);
   return tensors;
 }
 

@@ -1,12 +1,12 @@
 /**
  * The second half of a training step as a program: clipping, optimizer and teacher of every parameter. Training here does it
- * with a kernel (`optim/fused-update.ts`); this is the same rules for whoever has only ONNX Runtime.
+ * with a kernel (`optim/wasm-updater.ts`); this is the same rules for whoever has only ONNX Runtime.
  */
 import {
-  type CompiledGraph,
-  compile,
   greater,
   input,
+  type OnnxProgram,
+  onnxCpu,
   type ParameterInfo,
   scalar,
   type Tensor,
@@ -26,17 +26,20 @@ export const UPDATE_SCALARS = [
   'freezeLastLayer',
 ] as const;
 
+export interface UpdateProgramOptions {
+  readonly parameters: readonly ParameterInfo[];
+  readonly rule: UpdateRule;
+  /** Largest norm of a parameter's gradient; 0 for none. */
+  readonly clip: number;
+  /** Which parameters stay while `freezeLastLayer` is 1. */
+  isLast(parameter: string): boolean;
+}
+
 /**
  * Reads `student/<name>`, `teacher/<name>`, `gradient/<name>`, the optimizer's `<slot>/<name>` and the scalars; gives the new
  * `student/<name>`, `teacher/<name>` and `<slot>/<name>`. While `freezeLastLayer` is 1 the last layer of the head stays.
- *
- * @param clip largest norm of a parameter's gradient; 0 for none
  */
-export function updateProgram(
-  parameters: readonly ParameterInfo[],
-  rule: UpdateRule,
-  clip: number,
-): CompiledGraph {
+export function updateProgram({ parameters, rule, clip, isLast }: UpdateProgramOptions): OnnxProgram {
   const numbers = Object.fromEntries(
     UPDATE_SCALARS.map((name) => [name, input(`scalar/${name}`, [])]),
   ) as Record<(typeof UPDATE_SCALARS)[number], Tensor>;
@@ -48,16 +51,16 @@ export function updateProgram(
       results[`teacher/${name}`] = follow(teacher, student, numbers.teacherMomentum);
       continue;
     }
-    const isLast = name.includes('last_layer');
+    const last = isLast(name);
     const gradient = input(`gradient/${name}`, shape);
     const slots = rule.slots.map((slot) => input(`${slot}/${name}`, shape));
-    const updated = rule.update(student, clip > 0 ? clipByNorm(gradient, clip) : gradient, slots, {
+    const updated = rule.update(student, clip > 0 ? clipByNorm(gradient, scalar(clip)) : gradient, slots, {
       lr: numbers.lr,
       weightDecay: isDecayed(name, shape) ? numbers.weightDecay : scalar(0),
-      correction1: isLast ? numbers.lastLayerCorrection1 : numbers.correction1,
-      correction2: isLast ? numbers.lastLayerCorrection2 : numbers.correction2,
+      correction1: last ? numbers.lastLayerCorrection1 : numbers.correction1,
+      correction2: last ? numbers.lastLayerCorrection2 : numbers.correction2,
     });
-    const unlessFrozen = (next: Tensor, now: Tensor): Tensor => (isLast ? where(frozen, now, next) : next);
+    const unlessFrozen = (next: Tensor, now: Tensor): Tensor => (last ? where(frozen, now, next) : next);
     const parameter = unlessFrozen(updated.parameter, student);
     results[`student/${name}`] = parameter;
     rule.slots.forEach((slot, i) => {
@@ -66,5 +69,5 @@ export function updateProgram(
     });
     results[`teacher/${name}`] = follow(teacher, parameter, numbers.teacherMomentum);
   }
-  return compile(results);
+  return onnxCpu.compile(results);
 }

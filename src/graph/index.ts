@@ -1,7 +1,6 @@
 /**
- * A small differentiable-program compiler: symbolic tensors, gradients, ONNX. It knows nothing of images or of DINO.
+ * A small differentiable-program compiler: symbolic tensors, gradients, targets. It knows nothing of images or of DINO.
  */
-export { type CompiledGraph, type CompileOptions, compile, type Interface, type View } from './compile.ts';
 export { GraphError } from './errors.ts';
 export { gradients } from './gradients.ts';
 export { crossEntropy, gelu, logSoftmax, softmax } from './ops/activation.ts';
@@ -38,7 +37,15 @@ export {
   layerNorm,
   weightNormLinear,
 } from './ops/normalize.ts';
-export { type GemmOptions, gemm, linear, type MatmulOptions, matmul } from './ops/product.ts';
+export {
+  type GemmOptions,
+  gemm,
+  linear,
+  type MatmulOptions,
+  matmul,
+  type ProductOptions,
+  product,
+} from './ops/product.ts';
 export { max, mean, type ReduceOptions, sum, sumOfSquares } from './ops/reduce.ts';
 export { topK } from './ops/select.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
@@ -54,4 +61,11 @@ export {
   uniform,
   zero,
 } from './scope.ts';
-export { type Device, type DType, type Shape, sizeOf, type Tensor, type TensorType } from './tensor.ts';
+export {
+  type OnnxProgram,
+  onnxCpu,
+  onnxPrimitives,
+  type View,
+} from './targets/onnx-cpu/compile.ts';
+export type { Border, Results, Target } from './targets/target.ts';
+export { type DType, type Shape, sizeOf, type Tensor, type TensorType } from './tensor.ts';

@@ -21,7 +21,7 @@ export type Attribute = number | boolean | string | readonly number[] | Float32A
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 /** A contiguous range of one axis. */
-export interface Cut {
+export interface SliceRange {
   readonly axis: number;
   readonly start: number;
   readonly end: number;
@@ -40,47 +40,20 @@ export interface Op<A extends Attributes = Attributes> {
    * `undefined` stands for a gradient that is zero. An op without the rule cannot be differentiated.
    */
   gradient?(node: Node<A>, gradients: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[];
-  /** Writes ONNX nodes and returns the ONNX names of the outputs (in order; an unused output may be ''). */
-  lower?(node: Node<A>, to: Lowering): readonly string[];
   /**
    * How a slice of output 0 is computed from slices of the inputs: the op is row-wise along that axis.
    * Returns undefined where it is not.
    */
-  cut?(node: Node<A>, cut: Cut, slice: (x: Tensor, cut: Cut) => Tensor): Tensor | undefined;
-}
-
-/** ONNX attribute values, tagged by their ONNX type (numbers alone would not tell ints from floats). */
-export type OnnxAttribute =
-  | { readonly int: number }
-  | { readonly float: number }
-  | { readonly ints: readonly number[] }
-  | { readonly text: string };
-
-export type Device = 'cpu' | 'webgpu';
-
-/** Where an op writes its ONNX nodes. */
-export interface Lowering {
-  readonly device: Device;
-  /** ONNX name of a tensor that has been lowered already. */
-  name(tensor: Tensor): string;
-  /** True when some node of the program reads this tensor, or it is a result. */
-  used(tensor: Tensor): boolean;
-  emit(opType: string, inputs: readonly string[], options?: EmitOptions): string;
-  emitMany(
-    opType: string,
-    inputs: readonly string[],
-    outputs: readonly boolean[],
-    options?: EmitOptions,
-  ): string[];
-  /** Name of a constant. */
-  floats(values: ArrayLike<number>, shape: Shape): string;
-  ints(values: readonly number[]): string;
-}
-
-export interface EmitOptions {
-  readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
-  /** Operator domain; '' is the standard one. */
-  readonly domain?: '' | 'com.microsoft';
+  slice?(
+    node: Node<A>,
+    range: SliceRange,
+    slice: (x: Tensor, range: SliceRange) => Tensor,
+  ): Tensor | undefined;
+  /**
+   * The outputs in simpler ops, for targets that have nothing better; in the end in primitives, the ops without this rule.
+   * It is what the op means: every target is tested against it.
+   */
+  decompose?(node: Node<A>): readonly Tensor[];
 }
 
 export class Node<A extends Attributes = Attributes> {
@@ -146,6 +119,22 @@ export class Tensor implements TensorType {
       throw new GraphError(`axis ${axis} of a tensor of shape [${this.shape.join(', ')}]`);
     return size;
   }
+}
+
+/** The nodes of an op. */
+export type NodeOf<O> = O extends Op<infer A> ? Node<A> : never;
+
+/** Whether a node applies an op; its attributes are the op's then. */
+export function isOp<A extends Attributes>(node: Node, op: Op<A>): node is Node<A> {
+  const applied: Op = node.op;
+  const asked: Op = op;
+  return applied === asked;
+}
+
+/** The node that makes a tensor, where it applies an op. */
+export function madeBy<A extends Attributes>(tensor: Tensor, op: Op<A>): Node<A> | undefined {
+  const { node } = tensor;
+  return isOp(node, op) ? node : undefined;
 }
 
 /** Applies an op that has one output. */

@@ -14,8 +14,8 @@ import {
 } from '../graph/index.ts';
 import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
 import type { Mode } from '../model/batch-norm.ts';
-import { drawDropPath } from '../model/drop-path.ts';
-import type { Method, NoiseInput } from './method.ts';
+import { dropPathInput } from './drop-path-input.ts';
+import type { Method, SampleInput } from './method.ts';
 
 export interface ClassifierConfig {
   readonly backbone: BackboneConfig;
@@ -49,30 +49,27 @@ export function classifier(config: ClassifierConfig): Method {
   const { backbone, classes, size, labelSmoothing, dropPathRate } = config;
   const rows = dropPathInputs(backbone, dropPathRate);
   const depth = backbone.kind === 'vit' ? backbone.depth : 0;
-  const target: NoiseInput = {
+  const target: SampleInput = {
     shape: (images) => [images, classes],
-    draw: (_, images, start) => {
+    values: ({ images, start }) => {
       const values = new Float32Array(images * classes).fill(labelSmoothing / classes);
       for (let i = 0; i < images; i++) values[i * classes + config.label(start + i)]! += 1 - labelSmoothing;
       return values;
     },
-  };
-  const dropPath: NoiseInput = {
-    shape: (images) => [rows, images],
-    draw: (random, images) => drawDropPath(random, dropPathRate, depth, images),
   };
   return {
     name: 'classifier',
     views: [{ size, count: 1 }],
     couplesBatch: usesBatchNorm(backbone),
     stateShapes: {},
-    noiseInputs: rows > 0 ? { target, dropPath } : { target },
+    sampleInputs: rows > 0 ? { target, dropPath: dropPathInput(dropPathRate, depth, 1) } : { target },
     scalars: [],
-    objective: ({ student, crops, noise, batch }) => {
-      const drops = rows > 0 ? noise('dropPath') : undefined;
+    isLastLayer: (name) => name.startsWith('head.'),
+    objective: ({ student, crops, sample, batch }) => {
+      const drops = rows > 0 ? sample('dropPath') : undefined;
       const logits = classLogits(student, crops(0), config, 'train', drops);
       return {
-        loss: scale(crossEntropy(logits, noise('target')), 1 / batch),
+        loss: scale(crossEntropy(logits, sample('target')), 1 / batch),
         sums: {},
         nextState: () => ({}),
         measures: {},

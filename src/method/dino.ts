@@ -22,9 +22,9 @@ import {
   type Tensor,
 } from '../graph/index.ts';
 import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
-import { drawDropPath } from '../model/drop-path.ts';
 import { type HeadConfig, projectionHead } from '../model/head.ts';
-import { groupViews, type Method, type NoiseInput, type Objective, type ObjectiveInputs } from './method.ts';
+import { dropPathInput } from './drop-path-input.ts';
+import { groupViews, type Method, type Objective, type ObjectiveInputs, type SampleInput } from './method.ts';
 import { logSinkhornKnopp } from './sinkhorn.ts';
 
 export interface DinoConfig {
@@ -48,11 +48,12 @@ export function dino(config: DinoConfig): Method {
     views,
     couplesBatch: coupled,
     stateShapes: { center: [1, config.head.outDim] },
-    noiseInputs: dropPathNoise(
+    sampleInputs: dropPathFactors(
       config,
       views.map((group) => group.count),
     ),
     scalars: ['teacherTemp'],
+    isLastLayer: (name) => name.startsWith('head.last_layer.'),
     objective: (inputs) => objective(inputs, config),
   };
 }
@@ -138,26 +139,19 @@ export function studentLogits(
       inputs.crops(g),
       backbone,
       'train',
-      drops ? inputs.noise(`dropPath${g}`) : undefined,
+      drops ? inputs.sample(`dropPath${g}`) : undefined,
     ),
   );
   return projectionHead(scope.at('head'), concat(features, 0), head, 'train');
 }
 
 /** One tensor of drop-path factors for each forward pass of the student. */
-function dropPathNoise(
+function dropPathFactors(
   { backbone, dropPathRate }: DinoConfig,
   counts: readonly number[],
-): Record<string, NoiseInput> {
-  const rows = dropPathInputs(backbone, dropPathRate);
-  if (backbone.kind !== 'vit' || rows === 0) return {};
+): Record<string, SampleInput> {
+  if (backbone.kind !== 'vit' || dropPathInputs(backbone, dropPathRate) === 0) return {};
   return Object.fromEntries(
-    counts.map((count, g) => [
-      `dropPath${g}`,
-      {
-        shape: (images: number) => [rows, count * images],
-        draw: (random, images: number) => drawDropPath(random, dropPathRate, backbone.depth, count * images),
-      } satisfies NoiseInput,
-    ]),
+    counts.map((views, g) => [`dropPath${g}`, dropPathInput(dropPathRate, backbone.depth, views)] as const),
   );
 }

@@ -4,10 +4,11 @@
  *
  * The shape of this interface was tried on paper against the methods to come: BYOL (a predictor in the student's
  * parameters only, so the teacher averages the names both have), SimCLR (no teacher; `couplesBatch`), MAE (no teacher;
- * the shuffle is a `noise` input), DINOv2 (masks are `noise` inputs, two heads are two scopes, KoLeo and Sinkhorn couple
+ * the shuffle is a sample input), DINOv2 (masks are sample inputs, two heads are two scopes, KoLeo and Sinkhorn couple
  * the batch).
  */
-import type { Scope, Shape, Tensor } from '../graph/index.ts';
+import type { Values } from '../engine/values.ts';
+import type { DType, Scope, Shape, Tensor } from '../graph/index.ts';
 import type { Random } from '../random/random.ts';
 
 /** Views of one size that follow each other and so share one forward pass. */
@@ -19,14 +20,24 @@ export interface ViewGroup {
 }
 
 /**
- * Values for each image that enter a program besides its pixels: random numbers, which are drawn outside so that graphs are
- * deterministic, or a class.
+ * Values that enter a program with each image besides its pixels: random numbers, which are drawn outside so that graphs are
+ * deterministic, a mask, a class.
  */
-export interface NoiseInput {
+export interface SampleInput {
+  /** Of the values; f32 unless given. */
+  readonly dtype?: DType;
   /** Shape for so many images. */
   shape(images: number): Shape;
-  /** Values for images `start` to `start + images - 1` of the step, in that shape. */
-  draw(random: Random, images: number, start: number): Float32Array;
+  /** Values for some images of the step, in that shape. */
+  values(samples: Samples): Values;
+}
+
+/** Images `start` to `start + images - 1` of a step. */
+export interface Samples {
+  readonly start: number;
+  readonly images: number;
+  /** Draws for one image, by its number in the step: the same however the step is parted. */
+  random(image: number): Random;
 }
 
 export interface ObjectiveInputs {
@@ -42,8 +53,8 @@ export interface ObjectiveInputs {
   scalar(name: string): Tensor;
   /** The method's own state as the step found it. */
   state(name: string): Tensor;
-  /** A declared noise input. */
-  noise(name: string): Tensor;
+  /** A declared sample input. */
+  sample(name: string): Tensor;
 }
 
 export interface Objective {
@@ -64,9 +75,11 @@ export interface Method {
   readonly couplesBatch: boolean;
   /** State besides parameters, all zeros at the start. */
   readonly stateShapes: Readonly<Record<string, Shape>>;
-  readonly noiseInputs: Readonly<Record<string, NoiseInput>>;
+  readonly sampleInputs: Readonly<Record<string, SampleInput>>;
   /** Names of the scheduled numbers the objective asks for. */
   readonly scalars: readonly string[];
+  /** Parameters that a run may hold still at its start (`--freeze_last_layer`). */
+  isLastLayer(parameter: string): boolean;
   objective(inputs: ObjectiveInputs): Objective;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Update rules of the optimizers, as symbolic tensors. This is their definition: GPUs run it as a graph, and the fused
- * kernel for CPUs (`fused-update.ts`) is tested against it.
+ * kernel for CPUs (`wasm-updater.ts`) is tested against it.
  */
 import {
   add,
@@ -94,11 +94,18 @@ export const lars: UpdateRule = {
 
 export const rules: Readonly<Record<OptimizerName, UpdateRule>> = { adamw, sgd, lars };
 
-/** Clipping of one parameter's gradient (official `clip_gradients`): scaled to the limit where its L2 norm exceeds it. */
-export function clipByNorm(gradient: Tensor, limit: number): Tensor {
+/**
+ * Clipping of one parameter's gradient (official `clip_gradients`): scaled to the limit where its L2 norm exceeds it. A limit
+ * of 0 is none.
+ *
+ * @param limit shape []
+ */
+export function clipByNorm(gradient: Tensor, limit: Tensor): Tensor {
   const norm = sqrt(sumOfSquares(gradient));
-  const coefficient = div(scalar(limit), shift(norm, 1e-6));
-  return mul(gradient, where(greater(scalar(1), coefficient), coefficient, scalar(1)));
+  const coefficient = div(limit, shift(norm, 1e-6));
+  const isUnder = greater(scalar(1), coefficient);
+  const factor = where(isUnder, coefficient, scalar(1));
+  return mul(gradient, where(greater(limit, scalar(0)), factor, scalar(1)));
 }
 
 /** Moving average: the teacher follows the student. */

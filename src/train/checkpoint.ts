@@ -4,6 +4,7 @@
  * Everything random is a function of (seed, step), so a run that goes on from here is the run that was never stopped.
  * A checksum over numbers and metadata makes a file that was altered on its way known.
  */
+import { asFloats } from '../engine/values.ts';
 import type { ByteSource } from '../format/byte-source.ts';
 import {
   parseSafetensors,
@@ -13,7 +14,7 @@ import {
   serializeSafetensors,
 } from '../format/safetensors.ts';
 import { isTorchFile } from '../format/torch-file.ts';
-import type { Trainer } from './trainer.ts';
+import { namedValues, type TrainState } from './state.ts';
 
 export interface CheckpointHeader {
   /** Steps done. */
@@ -28,62 +29,19 @@ export interface CheckpointHeader {
 
 const FORMAT = 'dino-ts checkpoint 1';
 
-interface Entry {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
-
-/** All arrays of a trainer's state, by their names in the file. */
-function entries(trainer: Trainer): Entry[] {
-  const { update, buffers, state } = trainer;
-  const list: Entry[] = [];
-  for (const { name, shape, trainable } of trainer.parameters) {
-    const add = (prefix: string, values: Float32Array | undefined): void => {
-      if (values !== undefined) list.push({ name: `${prefix}.${name}`, shape, values });
-    };
-    add('student', update.student.get(name));
-    add('teacher', update.teacher.get(name));
-    if (trainable) for (const [slot, values] of update.slots(name)) add(`optimizer.${slot}`, values);
-  }
-  for (const [name, values] of buffers) {
-    list.push({ name: name.replace('/', '.'), shape: values.length === 1 ? [] : [values.length], values });
-  }
-  for (const [name, values] of state)
-    list.push({ name: `method.${name}`, shape: trainer.method.stateShapes[name] ?? [], values });
-  return list;
-}
-
-/** The first array of a trainer's state that holds NaN or an infinity, by its name in the file. */
-export function findNotFinite(trainer: Trainer): string | undefined {
-  return entries(trainer).find(({ values }) => !allFinite(values))?.name;
-}
-
-function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! * 0; // 0, or NaN from the first such value on
-  return sum === 0;
-}
-
 /** @returns the file, in pieces to be written one after the other */
-export function encodeCheckpoint(trainer: Trainer, header: CheckpointHeader): Uint8Array[] {
-  const list = entries(trainer);
-  const steps = Object.fromEntries(
-    trainer.parameters
-      .filter((info) => info.trainable)
-      .map(({ name }) => [name, trainer.update.stepsOf(name)]),
-  );
+export async function encodeCheckpoint(state: TrainState, header: CheckpointHeader): Promise<Uint8Array[]> {
   const metadata = {
     format: FORMAT,
     step: String(header.step),
     run: header.run,
     open_line: header.openLine,
     elapsed: String(Math.round(header.elapsed)),
-    optimizer_steps: JSON.stringify(steps),
+    optimizer_steps: JSON.stringify(Object.fromEntries(state.update.counts)),
   };
-  const tensors = new Map<string, StoredTensor>(
-    list.map(({ name, shape, values }) => [name, { dtype: 'F32', shape, data: values }]),
-  );
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, buffer } of namedValues(state))
+    tensors.set(name, { dtype: 'F32', shape: buffer.shape, data: asFloats(await buffer.read()) });
   return serializeSafetensors(tensors, { ...metadata, checksum: checksum(tensors, metadata) });
 }
 
@@ -134,16 +92,17 @@ function readCheckpoint(bytes: Uint8Array, file: string): Safetensors {
 }
 
 /**
- * Puts a checkpoint's state into a trainer.
+ * Puts a checkpoint into a training's state.
  *
  * @throws Error if the file is damaged, or naming every tensor that is missing, unexpected or of another shape; then
  *   nothing was changed
  */
-export function restoreCheckpoint(trainer: Trainer, bytes: Uint8Array, file: string): CheckpointHeader {
+export function restoreCheckpoint(state: TrainState, bytes: Uint8Array, file: string): CheckpointHeader {
   const { tensors, metadata } = readCheckpoint(bytes, file);
-  const wanted = entries(trainer);
+  const wanted = namedValues(state);
   const problems: string[] = [];
-  for (const { name, shape } of wanted) {
+  for (const { name, buffer } of wanted) {
+    const { shape } = buffer;
     const stored = tensors.get(name);
     if (stored === undefined) problems.push(`"${name}" is missing`);
     else if (stored.dtype !== 'F32' || stored.shape.join() !== shape.join()) {
@@ -160,12 +119,12 @@ export function restoreCheckpoint(trainer: Trainer, bytes: Uint8Array, file: str
       `${file} does not fit this model: ${problems.slice(0, 5).join(', ')}${more}; resume with the settings it was trained with.`,
     );
   }
-  for (const { name, values } of wanted) {
+  for (const { name, buffer } of wanted) {
     const stored = tensors.get(name);
-    if (stored?.dtype === 'F32') values.set(stored.data);
+    if (stored?.dtype === 'F32') buffer.write(stored.data);
   }
-  const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
-  for (const [name, count] of Object.entries(steps ?? {})) trainer.update.setSteps(name, Number(count));
+  const counts: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
+  for (const [name, count] of Object.entries(counts ?? {})) state.update.counts.set(name, Number(count));
   return {
     step: Number(metadata.step),
     run: metadata.run ?? '',

@@ -2,10 +2,11 @@
  * What a training begins with when it does not begin from nothing (`--init`): the networks, head, center and moments of a
  * checkpoint, or a backbone alone. What the file does not hold stays as the seed makes it.
  */
+import { sizeOf } from '../graph/index.ts';
 import { resizeMatrix } from '../model/position.ts';
 import { spanIsGiven, type TrainOptions, toFlag } from './config.ts';
 import { OptionError } from './contradictions.ts';
-import type { Trainer } from './trainer.ts';
+import { parametersOf, type TrainState } from './state.ts';
 
 type Arrays = ReadonlyMap<string, Float32Array>;
 
@@ -63,56 +64,64 @@ export interface Taken {
 }
 
 /**
- * Puts the state into a trainer that was just made.
+ * Puts it into the state of a training that was just made.
  *
  * @throws Error naming a tensor of another shape, or one that the file should have
  */
-export function applyInitialState(trainer: Trainer, state: InitialState): Taken {
+export function applyInitialState(state: TrainState, initial: InitialState): Taken {
   const fresh: string[] = [];
   let interpolated = false;
   let moments = 0;
   const fitted = (values: Float32Array, name: string, shape: readonly number[]): Float32Array => {
-    const size = shape.reduce((a, b) => a * b, 1);
+    const size = sizeOf(shape);
     if (values.length === size) return values;
     if (!name.endsWith('pos_embed'))
       throw new Error(
-        `${state.name} has ${values.length} numbers for ${name} instead of [${shape.join(', ')}]: it is of another network.`,
+        `${initial.name} has ${values.length} numbers for ${name} instead of [${shape.join(', ')}]: it is of another network.`,
       );
     interpolated = true;
     return interpolatedPositions(values, shape);
   };
-  const backboneAlone = isBackboneAlone(state);
-  for (const { name, shape, trainable } of trainer.parameters) {
-    const [student, teacher] = [state.student.get(name), state.teacher.get(name) ?? state.student.get(name)];
+  const backboneAlone = isBackboneAlone(initial);
+  for (const { name, shape, trainable } of state.parameters) {
+    const [student, teacher] = [
+      initial.student.get(name),
+      initial.teacher.get(name) ?? initial.student.get(name),
+    ];
     if (student === undefined || teacher === undefined) {
       if (!backboneAlone || name.startsWith('backbone.'))
         throw new Error(
-          `${state.name} lacks ${name}: give the checkpoint of a whole training, or a whole backbone.`,
+          `${initial.name} lacks ${name}: give the checkpoint of a whole training, or a whole backbone.`,
         );
       fresh.push(name);
       continue;
     }
-    trainer.update.student.get(name)?.set(fitted(student, name, shape));
-    trainer.update.teacher.get(name)?.set(fitted(teacher, name, shape));
-    const known = state.moments.get(name);
+    parametersOf(state, 'student')
+      .get(name)
+      ?.write(fitted(student, name, shape));
+    parametersOf(state, 'teacher')
+      .get(name)
+      ?.write(fitted(teacher, name, shape));
+    const known = initial.moments.get(name);
     if (!trainable || known === undefined) continue;
-    const slots = trainer.update.slots(name);
-    const fits = [...slots].every(([slot, values]) => known.slots.get(slot)?.length === values.length);
-    if (slots.size === 0 || !fits) continue; // another optimizer, or positions of another image size
-    for (const [slot, values] of slots) values.set(known.slots.get(slot) ?? values);
-    trainer.update.setSteps(name, known.steps);
+    const slots = [...state.update.moments].map(
+      ([slot, of]) => [known.slots.get(slot), of.get(name)] as const,
+    );
+    const fits = slots.every(([values]) => values?.length === sizeOf(shape));
+    if (slots.length === 0 || !fits) continue; // another optimizer, or positions of another image size
+    for (const [values, buffer] of slots) if (values !== undefined) buffer?.write(values);
+    state.update.counts.set(name, known.steps);
     moments++;
   }
-  for (const [name, values] of trainer.buffers) {
-    const [network = '', key = ''] = [name.slice(0, name.indexOf('/')), name.slice(name.indexOf('/') + 1)];
-    const found = (network === 'student' ? state.student : state.teacher).get(key);
-    if (found?.length === values.length) values.set(found);
+  for (const { network, info } of state.statistics) {
+    const found = initial[network].get(info.name);
+    if (found?.length === sizeOf(info.shape)) state.buffers.get(`${network}/${info.name}`)?.write(found);
   }
-  const center = trainer.state.get('center');
-  const takesCenter = center !== undefined && state.center?.length === center.length;
-  if (takesCenter && state.center !== undefined) center.set(state.center);
+  const center = state.method.get('center');
+  const takesCenter = center !== undefined && initial.center?.length === sizeOf(center.shape);
+  if (takesCenter && initial.center !== undefined) center.write(initial.center);
   return {
-    parameters: trainer.parameters.length - fresh.length,
+    parameters: state.parameters.length - fresh.length,
     fresh,
     moments,
     center: takesCenter,

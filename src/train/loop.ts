@@ -7,11 +7,11 @@ import { viewSizes } from '../data/augment.ts';
 import { loadBatches } from '../data/loader.ts';
 import type { Source } from '../data/source.ts';
 import { cropRecipeOf } from './build.ts';
-import { findNotFinite } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { examine, explainNotFinite, type Vitals } from './doctor.ts';
 import type { Plan } from './plan.ts';
+import { findNotFinite } from './state.ts';
 import type { CropSource, StepSettings, Trainer } from './trainer.ts';
 
 export interface StepEvent {
@@ -111,11 +111,11 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     const { loss, measures } = await trainer.accumulate(crops, settings);
     batch.release();
     const teacherEntropy = measures.teacherEntropy ?? Number.NaN;
-    const norms = Number.isFinite(loss) ? trainer.applyUpdate(settings) : undefined;
+    const norms = Number.isFinite(loss) ? await trainer.applyUpdate(settings) : undefined;
     const gradientNorm = norms === undefined ? Number.NaN : Math.max(...norms.values());
     if (!Number.isFinite(gradientNorm)) {
       // Nothing of the step was applied: the state is that after the step before.
-      const broken = findNotFinite(trainer);
+      const broken = await findNotFinite(trainer.state);
       const what = norms === undefined ? 'The loss' : 'A gradient';
       const diagnosis = explainNotFinite(batch.step + 1, what, broken);
       yield { type: 'failed', step: batch.step, diagnosis, finite: broken === undefined };

@@ -22,7 +22,7 @@ import {
 } from './initial-state.ts';
 import { affordableSteps, type LookPlan, lookMilliseconds, planLooks } from './look-plan.ts';
 import { trainLoop } from './loop.ts';
-import { fastestTrainer, microBatchCandidates } from './micro-batch.ts';
+import { fastestTrainer, microBatchCandidates, millisecondsPerImage } from './micro-batch.ts';
 import { Plan } from './plan.ts';
 import { type Choice, chooseRecipe, type Recipe, type RunFacts } from './recipe.ts';
 import type { Trainer } from './trainer.ts';
@@ -212,7 +212,7 @@ function begin(trainer: Trainer, initial: InitialState, steps: number, perEpoch:
     throw new OptionError(
       `${name} has done all of its ${epoch} epochs: give --epochs with a larger number to go on with its schedule, or --steps or --minutes for a new one.`,
     );
-  return { name, fromStep, taken: explainTaken(initial, applyInitialState(trainer, initial)) };
+  return { name, fromStep, taken: explainTaken(initial, applyInitialState(trainer.state, initial)) };
 }
 
 /** A schedule that is gone on with is the file's own; only one that begins anew is to be gentle. */
@@ -232,9 +232,9 @@ function knownSteps(config: TrainConfig, perEpoch: number): number {
  * is not counted.
  */
 async function estimateStep(trainer: Trainer, plan: Plan): Promise<number> {
-  const perImage = await trainer.millisecondsPerImage();
+  const perImage = await millisecondsPerImage(trainer);
   const started = performance.now();
-  trainer.applyUpdate(plan.at(0));
+  await trainer.applyUpdate(plan.at(0));
   const update = performance.now() - started;
   trainer.reset();
   return perImage * trainer.batchSize + update;

@@ -5,7 +5,7 @@
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { methodOf } from './build.ts';
-import { encodeCheckpoint, findNotFinite, restoreCheckpoint } from './checkpoint.ts';
+import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { evalsOf, type OnlineEval, type TrainConfig } from './config.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { examineFeatures, explainNotFinite, FEATURES } from './doctor.ts';
@@ -18,6 +18,7 @@ import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import { RunLog } from './run-log.ts';
 import { checkSameImages, makeRecord, type RunRecord, readRecord } from './run-record.ts';
+import { findNotFinite } from './state.ts';
 import { TimeBudget } from './time-budget.ts';
 import { Trainer } from './trainer.ts';
 
@@ -62,10 +63,10 @@ const LAST = 'checkpoint.safetensors';
 const BEST = 'best.safetensors';
 
 /** A new run in an empty folder. */
-export function newSession(
+export async function newSession(
   prepared: Prepared,
   { source, folder, engine, command }: { source: Source; folder: RunFolder; engine: Engine; command: string },
-): Session {
+): Promise<Session> {
   const { config, choices, plan, trainer, begun } = prepared;
   const { steps, stepsPerEpoch } = plan;
   const init =
@@ -84,7 +85,7 @@ export function newSession(
       openLine: log.openLine,
       elapsed: prepared.elapsed,
     };
-    folder.writeAtomic(LAST, encodeCheckpoint(trainer, header));
+    folder.writeAtomic(LAST, await encodeCheckpoint(trainer.state, header));
   }
   return {
     folder,
@@ -142,7 +143,7 @@ export async function resumeSession(
     engineOptions: { threads: config.threads },
   });
   const header = folder.has(LAST)
-    ? restoreCheckpoint(trainer, folder.read(LAST), folder.file(LAST))
+    ? restoreCheckpoint(trainer.state, folder.read(LAST), folder.file(LAST))
     : undefined;
   const { step: fromStep = 0, elapsed = 0 } = header ?? {};
   const record =
@@ -190,15 +191,15 @@ export async function* runSession(
   let savedAt = started;
 
   /** Never replaces a good checkpoint by one that holds NaN. */
-  const save = (step: number, file: string): SessionEvent => {
-    const broken = findNotFinite(trainer);
+  const save = async (step: number, file: string): Promise<SessionEvent> => {
+    const broken = await findNotFinite(trainer.state);
     if (broken !== undefined) {
       const diagnosis = explainNotFinite(step, 'A weight', broken);
       log.diagnosis(step, diagnosis);
       return { type: 'failed', step, diagnosis, finite: false };
     }
     const header = { step, run: JSON.stringify(record), openLine: log.openLine, elapsed: elapsed() };
-    folder.writeAtomic(file, encodeCheckpoint(trainer, header));
+    folder.writeAtomic(file, await encodeCheckpoint(trainer.state, header));
     if (file === LAST) [saved, savedAt] = [step, performance.now()];
     return { type: 'saved', step, file };
   };
@@ -210,7 +211,7 @@ export async function* runSession(
     if (config.evalEvery === 0) return;
     monitor ??= await Monitor.create(source, config, engine, { onProgress, signal });
     const asked = performance.now();
-    const observation = await monitor.observe(step, trainer.teacherWeights(), step === firstStep);
+    const observation = await monitor.observe(step, await trainer.teacherWeights(), step === firstStep);
     budget?.look(performance.now() - asked);
     log.observation(observation, monitor);
     yield { type: 'observed', observation };
@@ -222,7 +223,7 @@ export async function* runSession(
     const score = bestBy === 'rank' ? observation.spread.rank : observation[bestBy];
     if (score !== undefined && (step > 0 || record.init !== undefined) && score > best) {
       best = score;
-      yield save(step, BEST);
+      yield await save(step, BEST);
     }
   };
   const looks = config.evalEvery > 0 ? plan.scheduleSteps / config.evalEvery : 0;
@@ -283,7 +284,7 @@ export async function* runSession(
           if (isLook(event.step)) yield* observe(event.step);
           yield* keepTime(event.step);
           if (event.step % config.saveEvery === 0 || performance.now() - savedAt > SAVE_AFTER) {
-            const result = save(event.step, LAST);
+            const result = await save(event.step, LAST);
             yield result;
             if (result.type === 'failed') return;
           }
@@ -297,29 +298,29 @@ export async function* runSession(
           break;
         case 'failed':
           log.diagnosis(event.step, event.diagnosis);
-          if (event.finite) yield save(event.step, LAST);
+          if (event.finite) yield await save(event.step, LAST);
           break;
         case 'stopped':
-          yield save(event.step, LAST);
+          yield await save(event.step, LAST);
           break;
         case 'finished':
           yield* observe(event.step);
           yield* conclude(event.step);
-          yield save(event.step, LAST);
+          yield await save(event.step, LAST);
           yield* compare(event.step);
           break;
       }
     }
   } catch (error) {
     if (error instanceof Interrupted) {
-      yield save(done, LAST);
+      yield await save(done, LAST);
       yield { type: 'stopped', step: done };
       return;
     }
     if (done > saved) {
       let kept: SessionEvent | undefined;
       try {
-        kept = save(done, LAST);
+        kept = await save(done, LAST);
       } catch {
         // The disk is full, say: the first error tells, and the previous checkpoint is untouched.
       }

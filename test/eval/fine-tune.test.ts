@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { scenesSource } from '../../src/data/source.ts';
-import { evaluate } from '../../src/engine/engine.ts';
+import { evaluate } from '../../src/engine/arrays.ts';
+
+import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
+import { asFloats } from '../../src/engine/values.ts';
 import { FineTuner } from '../../src/eval/fine-tune.ts';
 import type { FineTuneOptions } from '../../src/eval/fine-tune-options.ts';
 import { FrozenBackbone, untrainedWeights } from '../../src/eval/frozen-backbone.ts';
 import { randomView } from '../../src/eval/random-view.ts';
-import { compile, gradients, input, ParameterSet } from '../../src/graph/index.ts';
+import { gradients, input, ParameterSet } from '../../src/graph/index.ts';
 import { classifier } from '../../src/method/classifier.ts';
 import type { BackboneConfig } from '../../src/model/backbone.ts';
 import { Random } from '../../src/random/random.ts';
@@ -56,8 +59,11 @@ describe('the classifier as a method', () => {
     label: (i) => i,
   });
 
+  const targets = (start: number): Float32Array =>
+    asFloats(method.sampleInputs.target!.values({ start, images: 2, random: () => new Random(0, 'x') }));
+
   it('smooths the labels of the images of a micro-batch, which sum to one', () => {
-    const target = method.noiseInputs.target!.draw(new Random(0, 'x'), 2, 1);
+    const target = targets(1);
     const expected = [0.05, 0.85, 0.05, 0.05, 0.05, 0.05, 0.85, 0.05];
     for (const [i, value] of expected.entries()) expect(target[i]).toBeCloseTo(value, 6);
   });
@@ -72,14 +78,14 @@ describe('the classifier as a method', () => {
       crops: () => input('crops', [2, 3, 16, 16]),
       scalar: (name) => input(name, []),
       state: (name) => input(name, []),
-      noise: () => input('target', [2, 4]),
+      sample: () => input('target', [2, 4]),
     });
     expect(teacher.parameters.size).toBe(0);
     const [gradient] = gradients(loss, [student.tensor('head.bias')]);
-    const program = await ortNode.load(compile({ loss, gradient: gradient! }), { threads: 1 });
+    const program = await ortNode.load({ loss, gradient: gradient! }, { threads: 1 });
     const values: Record<string, Float32Array> = {
       crops: new Float32Array(2 * 3 * 256).fill(0.5),
-      target: method.noiseInputs.target!.draw(new Random(0, 'x'), 2, 0),
+      target: targets(0),
     };
     for (const { name, shape, init } of student.parameters.values())
       values[name] = name === 'head.weight' ? new Float32Array(4 * 16) : init(new Random(0, name), shape);
@@ -116,7 +122,7 @@ it('gives each micro-batch the labels of its own images', async () => {
       (_, start, end, into) => into.set(pixels.subarray(start * 768, end * 768)),
       { step: 0, lr: 0, weightDecay: 0, clip: 0, teacherMomentum: 0, freezeLastLayer: false, scalars: {} },
     );
-    const gradient = Array.from(trainer.update.gradients.get('head.bias')!);
+    const gradient = Array.from(hostFloats(trainer.updater.gradients.get('head.bias')!));
     await trainer.dispose();
     return [loss, ...gradient];
   };

@@ -1,17 +1,10 @@
 /** Checks derivatives by central differences: the graph's own gradient against slopes of the graph's own loss. */
+
 import { expect } from 'vitest';
-import { evaluate } from '../../src/engine/engine.ts';
+import { evaluate } from '../../src/engine/arrays.ts';
+
 import { ortNode } from '../../src/engine/ort-node.ts';
-import {
-  compile,
-  constant,
-  gradients,
-  input,
-  mul,
-  type Shape,
-  sum,
-  type Tensor,
-} from '../../src/graph/index.ts';
+import { constant, gradients, input, mul, type Shape, sum, type Tensor } from '../../src/graph/index.ts';
 import { Random } from '../../src/random/random.ts';
 
 export interface Operand {
@@ -39,9 +32,9 @@ export async function expectGradients(
   );
   const loss = sum(mul(result, constant(weights, result.shape)));
   const grads = gradients(loss, leaves);
-  const graph = compile({ loss, ...Object.fromEntries(grads.map((g, i) => [`g${i}`, g])) });
+  const graph = { loss, ...Object.fromEntries(grads.map((g, i) => [`g${i}`, g])) };
   const program = await ortNode.load(graph, { threads: 1 });
-  const lossOnly = await ortNode.load(compile({ result }), { threads: 1 });
+  const lossOnly = await ortNode.load({ result }, { threads: 1 });
   const values = operands.map(({ shape, low = -1, high = 1 }) =>
     Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.between(low, high)),
   );
@@ -51,10 +44,10 @@ export async function expectGradients(
     names: ReadonlyMap<string, unknown>,
   ): Record<string, Float32Array> =>
     Object.fromEntries(Object.entries(all).filter(([name]) => names.has(name)));
-  const got = await evaluate(program, used(feeds(), graph.inputs));
+  const got = await evaluate(program, used(feeds(), program.inputs));
   // The loss is summed here in double precision, so that only the op's own rounding disturbs the slope.
   const slopeLoss = async (): Promise<number> => {
-    const { result: r } = await evaluate(lossOnly, used(feeds(), lossOnly.graph.inputs));
+    const { result: r } = await evaluate(lossOnly, used(feeds(), lossOnly.inputs));
     return (r ?? new Float32Array()).reduce((total, value, i) => total + value * (weights[i] ?? 0), 0);
   };
   for (const [i, v] of values.entries()) {

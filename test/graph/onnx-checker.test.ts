@@ -37,19 +37,19 @@ test.each([
     optimizer: 'adamw',
     seed: 0,
   });
-  expectValidOnnx(name.replaceAll(' ', '-'), trainer.graph.onnx);
+  expectValidOnnx(name.replaceAll(' ', '-'), g.onnxCpu.compile(trainer.results).onnx);
   await trainer.dispose();
 });
 
 test('results that are inputs, pieces and integers are valid ONNX', () => {
   const x = g.input('x', [4, 6]);
   const { values, positions } = g.topK(x, 2);
-  const { onnx } = g.compile({ x, rows: g.concat([g.exp(x), g.neg(x)], 0), values, positions });
+  const { onnx } = g.onnxCpu.compile({ x, rows: g.concat([g.exp(x), g.neg(x)], 0), values, positions });
   expectValidOnnx('border', onnx);
 });
 
 test('the checker refuses a program that reads a value nobody makes', () => {
-  const { onnx } = g.compile({ y: g.exp(g.scale(g.input('x', [4]), 2)) });
+  const { onnx } = g.onnxCpu.compile({ y: g.exp(g.scale(g.input('x', [4]), 2)) });
   const text = new TextDecoder('latin1').decode(onnx);
   const broken = Uint8Array.from(onnx);
   // The first value between two nodes, where its reader names it: one letter more wrong.

@@ -1,8 +1,10 @@
 /** Sinkhorn-Knopp centering against the official formula, step by step in float64, and what it is for. */
+
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '../../src/engine/engine.ts';
+import { evaluate } from '../../src/engine/arrays.ts';
+
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { compile, input } from '../../src/graph/index.ts';
+import { input } from '../../src/graph/index.ts';
 import { logSinkhornKnopp } from '../../src/method/sinkhorn.ts';
 import { Random } from '../../src/random/random.ts';
 
@@ -25,7 +27,7 @@ function official(logits: Float32Array, temperature: number): number[][] {
 
 async function ours(logits: Float32Array, temperature: number): Promise<number[][]> {
   const logQ = logSinkhornKnopp(input('logits', [rows, prototypes]), input('temperature', []));
-  const program = await ortNode.load(compile({ logQ }));
+  const program = await ortNode.load({ logQ });
   const { logQ: found } = await evaluate(program, { logits, temperature: Float32Array.of(temperature) });
   return Array.from({ length: rows }, (_, i) =>
     Array.from(found!.subarray(i * prototypes, (i + 1) * prototypes), Math.exp),

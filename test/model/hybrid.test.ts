@@ -1,9 +1,11 @@
 /** The convolutional net that pools its map by attention. */
+
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '../../src/engine/engine.ts';
+import { evaluate } from '../../src/engine/arrays.ts';
+
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { FrozenBackbone, untrainedWeights } from '../../src/eval/frozen-backbone.ts';
-import { compile, input, ParameterSet } from '../../src/graph/index.ts';
+import { input, ParameterSet } from '../../src/graph/index.ts';
 import { attentionPool } from '../../src/model/attention-pool.ts';
 import {
   type BackboneConfig,
@@ -21,7 +23,7 @@ const places = height * width;
 
 async function pooled(map: Float32Array, query: Float32Array) {
   const outputs = attentionPool(input('map', [images, height, width, dim]), input('query', [heads, dim]));
-  const program = await ortNode.load(compile({ ...outputs }));
+  const program = await ortNode.load({ ...outputs });
   return evaluate(program, { map, query });
 }
 

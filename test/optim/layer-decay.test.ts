@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import { classLogits } from '../../src/method/classifier.ts';
 import type { BackboneConfig } from '../../src/model/backbone.ts';
-import { FusedUpdate } from '../../src/optim/fused-update.ts';
 import { layerDecay } from '../../src/optim/layer-decay.ts';
 import { rules } from '../../src/optim/rules.ts';
+import { WasmUpdater } from '../../src/optim/wasm-updater.ts';
 
 const vit: BackboneConfig = {
   kind: 'vit',
@@ -53,26 +54,27 @@ describe('layer-wise decay', () => {
 
   it.each(['adamw', 'sgd', 'lars'] as const)(
     'scales the step of %s, and its decay, by the factor',
-    (rule) => {
+    async (rule) => {
       const info = { shape: [2, 4], trainable: true, init: () => new Float32Array(8) };
       const names = ['slow', 'fast', 'plain'];
-      const update = new FusedUpdate(
-        names.map((name) => ({ ...info, name })),
-        rules[rule],
-      );
+      const updater = new WasmUpdater({
+        parameters: names.map((name) => ({ ...info, name })),
+        rule: rules[rule],
+        averages: false,
+      });
       for (const name of names) {
-        update.student.get(name)!.fill(1);
-        update.gradients.get(name)!.fill(0.5);
+        hostFloats(updater.state.student.get(name)!).fill(1);
+        hostFloats(updater.gradients.get(name)!).fill(0.5);
       }
-      update.apply({
+      await updater.apply({
         lr: 0.25,
         lrFactor: (name) => (name === 'slow' ? 0.5 : 1),
         weightDecay: 0.125,
         clip: 0,
         momentum: 0,
-        skip: () => false,
+        isFrozen: () => false,
       });
-      const moved = (name: string) => 1 - update.student.get(name)![0]!;
+      const moved = (name: string) => 1 - hostFloats(updater.state.student.get(name)!)[0]!;
       expect(moved('fast')).toBeGreaterThan(0);
       expect(moved('slow')).toBeCloseTo(moved('fast') / 2, rule === 'adamw' ? 2 : 6);
       expect(moved('plain')).toBe(moved('fast'));

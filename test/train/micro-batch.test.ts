@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { Random } from '../../src/random/random.ts';
 import { methodOf } from '../../src/train/build.ts';
@@ -44,13 +45,15 @@ async function firstHalf(options: TrainOptions, microBatch: number) {
   };
   const settings = { ...plan.at(3), freezeLastLayer: false };
   const { loss, measures } = await trainer.accumulate(pixels, settings);
-  const gradients = new Map([...trainer.update.gradients].map(([name, values]) => [name, values.slice()]));
-  trainer.applyUpdate(settings);
+  const gradients = new Map(
+    [...trainer.updater.gradients].map(([name, buffer]) => [name, hostFloats(buffer).slice()]),
+  );
+  await trainer.applyUpdate(settings);
   return {
     loss,
     measures,
     gradients,
-    center: trainer.state.get('center')?.slice() ?? new Float32Array(),
+    center: hostFloats(trainer.state.method.get('center')!).slice(),
     trainer,
   };
 }

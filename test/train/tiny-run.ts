@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Source, scenesSource } from '../../src/data/source.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import type { InitialState } from '../../src/train/initial-state.ts';
@@ -17,6 +18,7 @@ import {
   type Session,
   type SessionEvent,
 } from '../../src/train/session.ts';
+import { namedValues } from '../../src/train/state.ts';
 import type { Trainer } from '../../src/train/trainer.ts';
 
 /** Five steps in an epoch. */
@@ -124,21 +126,11 @@ export function lossesOf(events: readonly SessionEvent[]): Map<number, number> {
   return new Map(events.flatMap((event) => (event.type === 'step' ? [[event.step, event.loss]] : [])));
 }
 
-/** Copies of every array of the training state: parameters, moments, running statistics, center; and the step counts. */
-export function stateOf({ update, parameters, buffers, state }: Trainer): Map<string, Float32Array | number> {
-  const copy = new Map<string, Float32Array | number>();
-  for (const { name, trainable } of parameters) {
-    for (const [kind, arrays] of Object.entries({ student: update.student, teacher: update.teacher })) {
-      const values = arrays.get(name);
-      if (values !== undefined) copy.set(`${kind} ${name}`, values.slice());
-    }
-    if (!trainable) continue;
-    for (const [slot, values] of update.slots(name)) copy.set(`${slot} ${name}`, values.slice());
-    copy.set(`steps ${name}`, update.stepsOf(name));
-  }
-  for (const [name, values] of buffers) copy.set(`buffer ${name}`, values.slice());
-  for (const [name, values] of state) copy.set(`state ${name}`, values.slice());
-  return copy;
+/** Copies of every value of the training state, and the counts of updates. */
+export function stateOf({ state }: Trainer): Map<string, Float32Array | number> {
+  const values = namedValues(state).map(({ name, buffer }) => [name, hostFloats(buffer).slice()] as const);
+  const counts = [...state.update.counts].map(([name, count]) => [`updates of ${name}`, count] as const);
+  return new Map<string, Float32Array | number>([...values, ...counts]);
 }
 
 /** Lines of the log without what clocks say. */

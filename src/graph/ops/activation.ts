@@ -1,12 +1,12 @@
 /** GELU, softmax and the cross-entropy of distributions. */
 import { GraphError } from '../errors.ts';
 import { apply, Node, type Op, type Tensor } from '../tensor.ts';
-import { add, addends, div, erf, exp, mul, scale, shift, square, sub } from './elementwise.ts';
-import { sum } from './reduce.ts';
+import { add, div, erf, exp, log, mul, neg, scale, shift, square, sub } from './elementwise.ts';
+import { max, sum } from './reduce.ts';
 
 type None = Record<string, never>;
 
-const geluOp: Op<None> = {
+export const geluOp: Op<None> = {
   name: 'gelu',
   infer: ([x]) => {
     if (x === undefined) throw new GraphError('wants a tensor');
@@ -19,16 +19,11 @@ const geluOp: Op<None> = {
     const bell = scale(div(u, exp(square(u))), 2 / Math.sqrt(Math.PI));
     return [scale(mul(g, add(gate, bell)), 0.5)];
   },
-  lower: (node, to) => {
-    const x = node.input(0);
-    const sum = addends(x);
-    const [, bias] = sum ?? [];
-    if (sum !== undefined && bias?.rank === 1 && to.device === 'cpu') {
-      return [to.emit('BiasGelu', [to.name(sum[0]), to.name(bias)], { domain: 'com.microsoft' })];
-    }
-    return [to.emit('Gelu', [to.name(x)])];
+  slice: (node, range, slice) => gelu(slice(node.input(0), range)),
+  decompose: (node) => {
+    const { u, gate } = geluParts(node.input(0));
+    return [scale(mul(u, gate), Math.SQRT1_2)];
   },
-  cut: (node, cut, slice) => gelu(slice(node.input(0), cut)),
 };
 
 /**
@@ -45,11 +40,7 @@ export function gelu(x: Tensor): Tensor {
   return apply(geluOp, [x], {});
 }
 
-export function isGelu(node: Node): boolean {
-  return node.op.name === geluOp.name;
-}
-
-const softmaxOp: Op<None> = {
+export const softmaxOp: Op<None> = {
   name: 'softmax',
   infer: ([x]) => {
     if (x === undefined || x.shape.length === 0) throw new GraphError('wants at least one axis');
@@ -60,17 +51,28 @@ const softmaxOp: Op<None> = {
     const weighted = mul(g, node.output());
     return [sub(weighted, mul(node.output(), sum(weighted, { axes: [-1], keep: true })))];
   },
-  lower: (node, to) => [to.emit('Softmax', [to.name(node.input(0))], { attributes: { axis: { int: -1 } } })],
-  cut: (node, cut, slice) =>
-    cut.axis === node.output().rank - 1 ? undefined : softmax(slice(node.input(0), cut)),
+  slice: (node, range, slice) =>
+    range.axis === node.output().rank - 1 ? undefined : softmax(slice(node.input(0), range)),
+  decompose: (node) => {
+    const { exponentials, total } = softmaxParts(node.input(0));
+    return [div(exponentials, total)];
+  },
 };
+
+/** The largest value is taken off before the exponentials, which then cannot overflow. */
+function softmaxParts(x: Tensor): Record<'shifted' | 'exponentials' | 'total', Tensor> {
+  const last = { axes: [-1], keep: true };
+  const shifted = sub(x, max(x, last));
+  const exponentials = exp(shifted);
+  return { shifted, exponentials, total: sum(exponentials, last) };
+}
 
 /** Softmax over the last axis. */
 export function softmax(x: Tensor): Tensor {
   return apply(softmaxOp, [x], {});
 }
 
-const logSoftmaxOp: Op<None> = {
+export const logSoftmaxOp: Op<None> = {
   name: 'logSoftmax',
   infer: ([x]) => {
     if (x === undefined || x.shape.length === 0) throw new GraphError('wants at least one axis');
@@ -78,18 +80,12 @@ const logSoftmaxOp: Op<None> = {
   },
   gradient: (node, [g]) =>
     g === undefined ? [] : [sub(g, mul(exp(node.output()), sum(g, { axes: [-1], keep: true })))],
-  lower: (node, to) => {
-    const x = to.name(node.input(0));
-    if (to.device === 'cpu') return [to.emit('LogSoftmax', [x], { attributes: { axis: { int: -1 } } })];
-    // WebGPU has no LogSoftmax in float32: x - max - log sum exp(x - max).
-    const keep = { attributes: { keepdims: { int: 1 } } };
-    const axis = to.ints([node.input(0).rank - 1]);
-    const shifted = to.emit('Sub', [x, to.emit('ReduceMax', [x, axis], keep)]);
-    const total = to.emit('ReduceSum', [to.emit('Exp', [shifted]), axis], keep);
-    return [to.emit('Sub', [shifted, to.emit('Log', [total])])];
+  slice: (node, range, slice) =>
+    range.axis === node.output().rank - 1 ? undefined : logSoftmax(slice(node.input(0), range)),
+  decompose: (node) => {
+    const { shifted, total } = softmaxParts(node.input(0));
+    return [sub(shifted, log(total))];
   },
-  cut: (node, cut, slice) =>
-    cut.axis === node.output().rank - 1 ? undefined : logSoftmax(slice(node.input(0), cut)),
 };
 
 /** Logarithm of the softmax over the last axis. */
@@ -99,7 +95,7 @@ export function logSoftmax(x: Tensor): Tensor {
 
 type CrossEntropyAttributes = { mass: number };
 
-const crossEntropyOp: Op<CrossEntropyAttributes> = {
+export const crossEntropyOp: Op<CrossEntropyAttributes> = {
   name: 'crossEntropy',
   infer: ([logits, target]) => {
     if (logits === undefined || target === undefined || target.shape.at(-1) !== logits.shape.at(-1)) {
@@ -116,12 +112,9 @@ const crossEntropyOp: Op<CrossEntropyAttributes> = {
     const difference = sub(exp(node.output(1)), scale(node.input(1), 1 / mass)); // the target may be the smaller tensor
     return [scale(mul(difference, g), mass)];
   },
-  lower: (node, to) => {
-    const [logits, target] = [node.input(0), node.input(1)];
-    const logProbabilities = to.emit('LogSoftmax', [to.name(logits)], { attributes: { axis: { int: -1 } } });
-    const products = to.emit('Mul', [logProbabilities, to.name(target)]);
-    const total = to.emit('ReduceSum', [products], { attributes: { keepdims: { int: 0 } } });
-    return [to.emit('Neg', [total]), logProbabilities];
+  decompose: (node) => {
+    const logProbabilities = logSoftmax(node.input(0));
+    return [neg(sum(mul(logProbabilities, node.input(1)))), logProbabilities];
   },
 };
 

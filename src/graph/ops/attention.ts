@@ -7,6 +7,7 @@
  */
 import { GraphError } from '../errors.ts';
 import { Node, type Op, type Tensor } from '../tensor.ts';
+import { softmax } from './activation.ts';
 import { add, mul, sub } from './elementwise.ts';
 import { reshape, transpose } from './layout.ts';
 import { matmul, rowsToFront } from './product.ts';
@@ -14,7 +15,7 @@ import { sum } from './reduce.ts';
 
 type AttentionAttributes = { heads: number };
 
-const attentionOp: Op<AttentionAttributes> = {
+export const attentionOp: Op<AttentionAttributes> = {
   name: 'attention',
   infer: ([q, k, v], { heads }) => {
     const [queries, images, dim] = q?.shape ?? [];
@@ -67,82 +68,30 @@ const attentionOp: Op<AttentionAttributes> = {
     const dk = matmul(ds, q4, { transA: true, rowsFirstB: true, alpha: factor });
     return [merged(dq), merged(dk), dv];
   },
-  lower: (node, to) => {
-    const { heads } = node.attributes;
-    const [q, k, v] = [node.input(0), node.input(1), node.input(2)];
-    const [m, n, b, d] = [q.dim(0), k.dim(0), q.dim(1), q.dim(2)];
-    const factor = headScale(node);
-    const wantsProbabilities = to.used(node.output(1));
-    if (to.device === 'cpu' && m > 1) {
-      const flat = (x: Tensor): string => to.emit('Reshape', [to.name(x), to.ints([1, x.dim(0), b * d])]);
-      const attributes = {
-        q_num_heads: { int: b * heads },
-        kv_num_heads: { int: b * heads },
-        scale: { float: factor },
-        ...(wantsProbabilities ? { qk_matmul_output_mode: { int: 3 } } : {}),
-      };
-      const [y = '', , , p = ''] = to.emitMany(
-        'Attention',
-        [flat(q), flat(k), flat(v)],
-        [true, false, false, wantsProbabilities],
-        { attributes },
-      );
-      return [
-        to.emit('Reshape', [y, to.ints([m, b, d])]),
-        wantsProbabilities ? to.emit('Reshape', [p, to.ints([b, heads, m, n])]) : '',
-      ];
-    }
-    return lowerByProducts(node, to, factor);
-  },
   // Queries are independent of each other: rows of the result need the same rows of the queries, and all keys and values.
-  cut: (node, cut, slice) =>
-    cut.axis === 0
-      ? attention(slice(node.input(0), cut), node.input(1), node.input(2), node.attributes.heads).context
+  slice: (node, range, slice) =>
+    range.axis === 0
+      ? attention(slice(node.input(0), range), node.input(1), node.input(2), node.attributes.heads).context
       : undefined,
+  // softmax(q k' / sqrt d) v
+  decompose: (node) => {
+    const { heads } = node.attributes;
+    const q = node.input(0);
+    const [m, b, d] = [q.dim(0), q.dim(1), q.dim(2)];
+    const [q4, k4, v4] = node.inputs.map((x) => reshape(x, [x.dim(0), b, heads, d / heads])); // [n, B, H, d]
+    if (q4 === undefined || k4 === undefined || v4 === undefined) return [];
+    const alpha = headScale(node);
+    const scores = matmul(q4, k4, { rowsFirstA: true, rowsFirstB: true, transB: true, alpha });
+    const p = softmax(scores); // [B, H, M, N]
+    const context = matmul(p, v4, { rowsFirstB: true }); // [B, H, M, d]
+    return [reshape(rowsToFront(context), [m, b, d]), p];
+  },
 };
 
-function headScale(node: Node<AttentionAttributes>): number {
+/** What scores are multiplied by: 1 / sqrt(width of a head). */
+export function headScale(node: Node<AttentionAttributes>): number {
   return (node.input(0).dim(2) / node.attributes.heads) ** -0.5;
 }
-
-/** softmax(q k' / sqrt d) v as products and a softmax: for one query, and for devices without the operator. */
-const lowerByProducts: (
-  node: Node<AttentionAttributes>,
-  to: Parameters<NonNullable<typeof attentionOp.lower>>[1],
-  factor: number,
-) => readonly string[] = (node, to, factor) => {
-  const { heads } = node.attributes;
-  const [q, k, v] = [node.input(0), node.input(1), node.input(2)];
-  const [m, b, d] = [q.dim(0), q.dim(1), q.dim(2)];
-  const byHead = (x: Tensor): string =>
-    to.emit('Reshape', [to.name(x), to.ints([x.dim(0), b, heads, d / heads])]);
-  const cpu = to.device === 'cpu';
-  const flag = { int: 1 };
-  let scores: string;
-  let context: string;
-  let p: string;
-  const softmaxOf = (x: string): string => to.emit('Softmax', [x], { attributes: { axis: { int: -1 } } });
-  if (cpu) {
-    scores = to.emit('FusedMatMul', [byHead(q), byHead(k)], {
-      domain: 'com.microsoft',
-      attributes: { transBatchA: flag, transBatchB: flag, transB: flag, alpha: { float: factor } },
-    });
-    p = softmaxOf(scores);
-    context = to.emit('FusedMatMul', [p, byHead(v)], {
-      domain: 'com.microsoft',
-      attributes: { transBatchB: flag },
-    });
-  } else {
-    const moved = (x: Tensor, perm: readonly number[]): string =>
-      to.emit('Transpose', [byHead(x)], { attributes: { perm: { ints: perm } } });
-    const products = to.emit('MatMul', [moved(q, [1, 2, 0, 3]), moved(k, [1, 2, 3, 0])]);
-    p = softmaxOf(to.emit('Mul', [products, to.floats([factor], [])]));
-    context = to.emit('MatMul', [p, moved(v, [1, 2, 0, 3])]);
-  }
-  const rows =
-    m === 1 ? context : to.emit('Transpose', [context], { attributes: { perm: { ints: [2, 0, 1, 3] } } });
-  return [to.emit('Reshape', [rows, to.ints([m, b, d])]), p];
-};
 
 export interface Attended {
   /** [queries, images, dim] */

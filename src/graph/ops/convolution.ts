@@ -95,7 +95,7 @@ const convolutionOp: Op<ConvolutionAttributes> = {
       undefined,
     ];
   },
-  lower: (node, to) => [to.name(node.input(0))],
+  decompose: (node) => [node.input(0)],
 };
 
 /** Pixels of x at one place relative to the stride: the same taps of their windows' results reach them. */

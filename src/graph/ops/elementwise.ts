@@ -1,11 +1,12 @@
-/** Elementwise arithmetic with NumPy's broadcasting: each op with its derivative and its ONNX operator. */
+/** Elementwise arithmetic with NumPy's broadcasting: each op with its derivative. */
 import { GraphError } from '../errors.ts';
 import {
   apply,
-  type Cut,
+  madeBy,
   type Node,
   type Op,
   type Shape,
+  type SliceRange,
   sameShape,
   type Tensor,
   type TensorType,
@@ -30,14 +31,19 @@ export function broadcastShape(a: Shape, b: Shape): Shape {
 type None = Record<string, never>;
 
 /** A slice of a broadcast result needs the same slice of each operand, unless the operand is stretched along that axis. */
-function cutOperand(x: Tensor, rank: number, cut: Cut, slice: (x: Tensor, cut: Cut) => Tensor): Tensor {
-  const axis = cut.axis - (rank - x.rank);
-  return axis < 0 || x.dim(axis) === 1 ? x : slice(x, { ...cut, axis });
+function sliceOperand(
+  x: Tensor,
+  rank: number,
+  range: SliceRange,
+  slice: (x: Tensor, range: SliceRange) => Tensor,
+): Tensor {
+  const axis = range.axis - (rank - x.rank);
+  return axis < 0 || x.dim(axis) === 1 ? x : slice(x, { ...range, axis });
 }
 
 type Derivatives = (node: Node, g: Tensor) => readonly [Tensor, Tensor];
 
-function binary(name: string, onnx: string, derivatives: Derivatives): Op<None> {
+function binary(name: string, derivatives: Derivatives): Op<None> {
   const op: Op<None> = {
     name,
     infer: ([a, b]) => [broadcastType(a, b)],
@@ -46,14 +52,10 @@ function binary(name: string, onnx: string, derivatives: Derivatives): Op<None> 
       const [da, db] = derivatives(node, g);
       return [sumTo(da, node.input(0).shape), sumTo(db, node.input(1).shape)];
     },
-    lower: (node, to) => [to.emit(onnx, [to.name(node.input(0)), to.name(node.input(1))])],
-    cut: (node, cut, slice) => {
-      const rank = node.output().rank;
-      return apply(
-        op,
-        [cutOperand(node.input(0), rank, cut, slice), cutOperand(node.input(1), rank, cut, slice)],
-        {},
-      );
+    slice: (node, range, slice) => {
+      const { rank } = node.output();
+      const operands = node.inputs.map((x) => sliceOperand(x, rank, range, slice));
+      return apply(op, operands, {});
     },
   };
   return op;
@@ -65,15 +67,15 @@ function broadcastType(a: TensorType | undefined, b: TensorType | undefined): Te
   return { dtype: a.dtype, shape: broadcastShape(a.shape, b.shape) };
 }
 
-const addOp = binary('add', 'Add', (_, g) => [g, g]);
-const subOp = binary('sub', 'Sub', (_, g) => [g, neg(g)]);
-const mulOp = binary('mul', 'Mul', (node, g) => [mul(g, node.input(1)), mul(g, node.input(0))]);
+export const addOp = binary('add', (_, g) => [g, g]);
+export const subOp = binary('sub', (_, g) => [g, neg(g)]);
+export const mulOp = binary('mul', (node, g) => [mul(g, node.input(1)), mul(g, node.input(0))]);
 // d(a/b) = da/b - (a/b) db/b
-const divOp = binary('div', 'Div', (node, g) => {
+export const divOp = binary('div', (node, g) => {
   const da = div(g, node.input(1));
   return [da, neg(mul(da, node.output()))];
 });
-const maximumOp = binary('maximum', 'Max', (node, g) => {
+export const maximumOp = binary('maximum', (node, g) => {
   const takesFirst = greater(node.input(0), node.input(1));
   return [where(takesFirst, g, scalar(0)), where(takesFirst, scalar(0), g)];
 });
@@ -99,15 +101,20 @@ export const maximum = (a: Tensor, b: Tensor): Tensor => combine(maximumOp, a, b
 
 /** The two operands when `x` is a product, for passes that look for one. */
 export function factors(x: Tensor): readonly [Tensor, Tensor] | undefined {
-  return x.node.op.name === mulOp.name ? [x.node.input(0), x.node.input(1)] : undefined;
+  return operandsOf(x, mulOp);
 }
 
 /** The two operands when `x` is a sum, for passes that look for one. */
 export function addends(x: Tensor): readonly [Tensor, Tensor] | undefined {
-  return x.node.op.name === addOp.name ? [x.node.input(0), x.node.input(1)] : undefined;
+  return operandsOf(x, addOp);
 }
 
-function unary(name: string, onnx: string, derivative: (node: Node, g: Tensor) => Tensor): Op<None> {
+function operandsOf(x: Tensor, op: Op<None>): readonly [Tensor, Tensor] | undefined {
+  const node = madeBy(x, op);
+  return node && [node.input(0), node.input(1)];
+}
+
+function unary(name: string, derivative: (node: Node, g: Tensor) => Tensor): Op<None> {
   const op: Op<None> = {
     name,
     infer: ([x]) => {
@@ -116,28 +123,32 @@ function unary(name: string, onnx: string, derivative: (node: Node, g: Tensor) =
       return [x];
     },
     gradient: (node, [g]) => (g === undefined ? [] : [derivative(node, g)]),
-    lower: (node, to) => [to.emit(onnx, [to.name(node.input(0))])],
-    cut: (node, cut, slice) => apply(op, [slice(node.input(0), cut)], {}),
+    slice: (node, range, slice) => apply(op, [slice(node.input(0), range)], {}),
   };
   return op;
 }
 
-const negOp = unary('neg', 'Neg', (_, g) => neg(g));
-const expOp = unary('exp', 'Exp', (node, g) => mul(g, node.output()));
-const logOp = unary('log', 'Log', (node, g) => div(g, node.input(0)));
-const sqrtOp = unary('sqrt', 'Sqrt', (node, g) => scale(div(g, node.output()), 0.5));
-const tanhOp = unary('tanh', 'Tanh', (node, g) => sub(g, mul(g, square(node.output()))));
+export const negOp = unary('neg', (_, g) => neg(g));
+export const expOp = unary('exp', (node, g) => mul(g, node.output()));
+export const logOp = unary('log', (node, g) => div(g, node.input(0)));
+export const sqrtOp = unary('sqrt', (node, g) => scale(div(g, node.output()), 0.5));
+export const tanhOp = unary('tanh', (node, g) => sub(g, mul(g, square(node.output()))));
 // erf'(x) = 2/sqrt(pi) exp(-x^2)
-const erfOp = unary('erf', 'Erf', (node, g) =>
+export const erfOp = unary('erf', (node, g) =>
   scale(mul(g, exp(neg(square(node.input(0))))), 2 / Math.sqrt(Math.PI)),
 );
-// Zero has gradient zero, as in PyTorch.
-const reluOp = unary('relu', 'Relu', (node, g) => mul(g, cast(greater(node.output(), scalar(0)), 'f32')));
 
-const squareOp: Op<None> = {
-  ...unary('square', '', (node, g) => scale(mul(g, node.input(0)), 2)),
-  lower: (node, to) => [to.emit('Mul', [to.name(node.input(0)), to.name(node.input(0))])],
-  cut: (node, cut, slice) => square(slice(node.input(0), cut)),
+export const reluOp: Op<None> = {
+  // Zero has gradient zero, as in PyTorch.
+  ...unary('relu', (node, g) => mul(g, cast(greater(node.output(), scalar(0)), 'f32'))),
+  slice: (node, range, slice) => relu(slice(node.input(0), range)),
+  decompose: (node) => [maximum(node.input(0), scalar(0))],
+};
+
+export const squareOp: Op<None> = {
+  ...unary('square', (node, g) => scale(mul(g, node.input(0)), 2)),
+  slice: (node, range, slice) => square(slice(node.input(0), range)),
+  decompose: (node) => [mul(node.input(0), node.input(0))],
 };
 
 export const neg = (x: Tensor): Tensor => apply(negOp, [x], {});
@@ -158,8 +169,8 @@ export const scaleOp: Op<ScaleAttributes> = {
     return [x];
   },
   gradient: (node, [g]) => (g === undefined ? [] : [scale(g, node.attributes.factor)]),
-  lower: (node, to) => [to.emit('Mul', [to.name(node.input(0)), to.floats([node.attributes.factor], [])])],
-  cut: (node, cut, slice) => scale(slice(node.input(0), cut), node.attributes.factor),
+  slice: (node, range, slice) => scale(slice(node.input(0), range), node.attributes.factor),
+  decompose: (node) => [apply(mulOp, [node.input(0), scalar(node.attributes.factor)], {})],
 };
 
 /** `factor * x` for a number known now. Passes move such factors into neighboring matrix products. */
@@ -173,21 +184,20 @@ export function scale(x: Tensor, factor: number): Tensor {
 
 /** The factor when `x` is `factor * something`, for passes that look for one. */
 export function scaleFactor(x: Tensor): number | undefined {
-  const factor = x.node.attributes.factor;
-  return x.node.op.name === scaleOp.name && typeof factor === 'number' ? factor : undefined;
+  return madeBy(x, scaleOp)?.attributes.factor;
 }
 
 type ShiftAttributes = { offset: number };
 
-const shiftOp: Op<ShiftAttributes> = {
+export const shiftOp: Op<ShiftAttributes> = {
   name: 'shift',
   infer: ([x]) => {
     if (x === undefined) throw new GraphError('wants a tensor');
     return [x];
   },
   gradient: (_, [g]) => [g],
-  lower: (node, to) => [to.emit('Add', [to.name(node.input(0)), to.floats([node.attributes.offset], [])])],
-  cut: (node, cut, slice) => shift(slice(node.input(0), cut), node.attributes.offset),
+  slice: (node, range, slice) => shift(slice(node.input(0), range), node.attributes.offset),
+  decompose: (node) => [add(node.input(0), scalar(node.attributes.offset))],
 };
 
 /** `x + offset` for a number known now. */
@@ -195,23 +205,19 @@ export function shift(x: Tensor, offset: number): Tensor {
   return apply(shiftOp, [x], { offset });
 }
 
-function comparison(name: string, onnx: string): Op<None> {
-  return {
-    name,
-    infer: ([a, b]) => [{ dtype: 'bool', shape: broadcastType(a, b).shape }],
-    lower: (node, to) => [to.emit(onnx, [to.name(node.input(0)), to.name(node.input(1))])],
-  };
+function comparison(name: string): Op<None> {
+  return { name, infer: ([a, b]) => [{ dtype: 'bool', shape: broadcastType(a, b).shape }] };
 }
 
-const greaterOp = comparison('greater', 'Greater');
-const equalOp = comparison('equal', 'Equal');
+export const greaterOp = comparison('greater');
+export const equalOp = comparison('equal');
 
 /** a > b, elementwise, as booleans for `where`. No gradient. */
 export const greater = (a: Tensor, b: Tensor): Tensor => apply(greaterOp, [a, b], {});
 /** a = b, elementwise. No gradient. */
 export const equal = (a: Tensor, b: Tensor): Tensor => apply(equalOp, [a, b], {});
 
-const whereOp: Op<None> = {
+export const whereOp: Op<None> = {
   name: 'where',
   infer: ([condition, a, b]) => {
     if (condition?.dtype !== 'bool') throw new GraphError('wants a boolean condition');
@@ -227,12 +233,6 @@ const whereOp: Op<None> = {
       sumTo(where(condition, scalar(0), g), b.shape),
     ];
   },
-  lower: (node, to) => [
-    to.emit(
-      'Where',
-      node.inputs.map((x) => to.name(x)),
-    ),
-  ],
 };
 
 /** `condition ? a : b`, elementwise. */
@@ -246,8 +246,8 @@ const stopGradientOp: Op<None> = {
     return [x];
   },
   gradient: () => [],
-  lower: (node, to) => [to.name(node.input(0))],
-  cut: (node, cut, slice) => stopGradient(slice(node.input(0), cut)),
+  slice: (node, range, slice) => stopGradient(slice(node.input(0), range)),
+  decompose: (node) => node.inputs,
 };
 
 /** The same value; gradients do not pass. */

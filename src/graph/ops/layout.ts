@@ -3,10 +3,11 @@ import { GraphError } from '../errors.ts';
 import {
   apply,
   axisOf,
-  type Cut,
   type DType,
+  madeBy,
   type Op,
   type Shape,
+  type SliceRange,
   sameShape,
   sizeOf,
   type Tensor,
@@ -22,7 +23,7 @@ function given(x: TensorType | undefined): TensorType {
 
 type ReshapeAttributes = { shape: readonly number[] };
 
-const reshapeOp: Op<ReshapeAttributes> = {
+export const reshapeOp: Op<ReshapeAttributes> = {
   name: 'reshape',
   infer: ([x], { shape }) => {
     const { dtype, shape: from } = given(x);
@@ -32,9 +33,8 @@ const reshapeOp: Op<ReshapeAttributes> = {
     return [{ dtype, shape }];
   },
   gradient: (node, [g]) => (g === undefined ? [] : [reshape(g, node.input(0).shape)]),
-  lower: (node, to) => [to.emit('Reshape', [to.name(node.input(0)), to.ints(node.attributes.shape)])],
   // Rows of the leading axis are a contiguous block, which is a block of the input's leading axis if the sizes divide.
-  cut: (node, { axis, start, end }, slice) => {
+  slice: (node, { axis, start, end }, slice) => {
     const x = node.input(0);
     const out = node.output();
     if (axis !== 0 || x.rank === 0) return undefined;
@@ -51,13 +51,13 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1);
   const full = shape.map((n) => (n === -1 ? x.size / known : n));
   if (sameShape(x.shape, full)) return x;
-  const source = x.node.op.name === reshapeOp.name ? x.node.input(0) : x;
+  const source = madeBy(x, reshapeOp)?.input(0) ?? x;
   return sameShape(source.shape, full) ? source : apply(reshapeOp, [source], { shape: full });
 }
 
 type TransposeAttributes = { order: readonly number[] };
 
-const transposeOp: Op<TransposeAttributes> = {
+export const transposeOp: Op<TransposeAttributes> = {
   name: 'transpose',
   infer: ([x], { order }) => {
     const { dtype, shape } = given(x);
@@ -77,12 +77,9 @@ const transposeOp: Op<TransposeAttributes> = {
       ),
     ];
   },
-  lower: (node, to) => [
-    to.emit('Transpose', [to.name(node.input(0))], { attributes: { perm: { ints: node.attributes.order } } }),
-  ],
-  cut: (node, cut, slice) => {
+  slice: (node, range, slice) => {
     const { order } = node.attributes;
-    return transpose(slice(node.input(0), { ...cut, axis: order[cut.axis] ?? 0 }), order);
+    return transpose(slice(node.input(0), { ...range, axis: order[range.axis] ?? 0 }), order);
   },
 };
 
@@ -116,15 +113,11 @@ export const sliceOp: Op<SliceAttributes> = {
     const kept = after < 0 ? slice(spread, axis, 0, size - start) : spread;
     return [pad(kept, axis, start, Math.max(after, 0))];
   },
-  lower: (node, to) => {
-    const { axis, start, end, step } = node.attributes;
-    return [to.emit('Slice', [to.name(node.input(0)), ...[start, end, axis, step].map((n) => to.ints([n]))])];
-  },
-  cut: (node, cut, slice) => {
+  slice: (node, range, slice) => {
     // Slices of one axis join. Slices of two axes stay as they are: each could pass the other for ever.
     const { axis, start, step } = node.attributes;
-    if (cut.axis !== axis || step !== 1) return undefined;
-    return slice(node.input(0), { axis, start: start + cut.start, end: start + cut.end });
+    if (range.axis !== axis || step !== 1) return undefined;
+    return slice(node.input(0), { axis, start: start + range.start, end: start + range.end });
   },
 };
 
@@ -140,12 +133,9 @@ export function slice(x: Tensor, axis: number, start: number, end: number, step 
 }
 
 /** The range of a slice without stride, for passes that move slices. */
-export function cutOf(x: Tensor): Cut | undefined {
-  const { axis, start, end, step } = x.node.attributes;
-  if (x.node.op.name !== sliceOp.name || step !== 1) return undefined;
-  return typeof axis === 'number' && typeof start === 'number' && typeof end === 'number'
-    ? { axis, start, end }
-    : undefined;
+export function rangeOf(x: Tensor): SliceRange | undefined {
+  const attributes = madeBy(x, sliceOp)?.attributes;
+  return attributes?.step === 1 ? attributes : undefined;
 }
 
 /** step - 1 zeros after each element of an axis: what undoes a strided slice. */
@@ -162,7 +152,7 @@ export function dilate(x: Tensor, axis: number, step: number): Tensor {
 
 type PadAttributes = { axis: number; before: number; after: number; value: number };
 
-const padOp: Op<PadAttributes> = {
+export const padOp: Op<PadAttributes> = {
   name: 'pad',
   infer: ([x], { axis, before, after }) => {
     const { dtype, shape } = given(x);
@@ -174,14 +164,6 @@ const padOp: Op<PadAttributes> = {
     const { axis, before } = node.attributes;
     return [slice(g, axis, before, before + node.input(0).dim(axis))];
   },
-  lower: (node, to) => {
-    const { axis, before, after, value } = node.attributes;
-    const pads = new Array<number>(2 * node.input(0).rank).fill(0);
-    pads[axis] = before;
-    pads[axis + node.input(0).rank] = after;
-    const fill = value === 0 ? [] : [to.floats([value], [])];
-    return [to.emit('Pad', [to.name(node.input(0)), to.ints(pads), ...fill])];
-  },
 };
 
 /** A value (zero unless given) before and after along an axis. */
@@ -192,16 +174,8 @@ export function pad(x: Tensor, axis: number, before: number, after: number, valu
 
 /** Where a tensor padded with zeros came from, for the sum of gradients of slices. */
 export function paddingOf(x: Tensor): { axis: number; before: number; inner: Tensor } | undefined {
-  const { axis, before, value } = x.node.attributes;
-  if (
-    x.node.op.name !== padOp.name ||
-    typeof axis !== 'number' ||
-    typeof before !== 'number' ||
-    value !== 0
-  ) {
-    return undefined;
-  }
-  return { axis, before, inner: x.node.input(0) };
+  const node = madeBy(x, padOp);
+  return node?.attributes.value === 0 ? { ...node.attributes, inner: node.input(0) } : undefined;
 }
 
 type ConcatAttributes = { axis: number };
@@ -234,26 +208,19 @@ export const concatOp: Op<ConcatAttributes> = {
       return slice(g, axis, from, start);
     });
   },
-  lower: (node, to) => [
-    to.emit(
-      'Concat',
-      node.inputs.map((x) => to.name(x)),
-      { attributes: { axis: { int: node.attributes.axis } } },
-    ),
-  ],
-  cut: (node, cut, slice) => {
+  slice: (node, range, slice) => {
     const { axis } = node.attributes;
-    if (cut.axis !== axis)
+    if (range.axis !== axis)
       return concat(
-        node.inputs.map((part) => slice(part, cut)),
+        node.inputs.map((part) => slice(part, range)),
         axis,
       );
     // A range inside one part needs that part only.
     let start = 0;
     for (const part of node.inputs) {
       const end = start + part.dim(axis);
-      if (cut.start >= start && cut.end <= end)
-        return slice(part, { axis, start: cut.start - start, end: cut.end - start });
+      if (range.start >= start && range.end <= end)
+        return slice(part, { axis, start: range.start - start, end: range.end - start });
       start = end;
     }
     return undefined;
@@ -269,7 +236,7 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 
 type ExpandAttributes = { shape: readonly number[] };
 
-const expandOp: Op<ExpandAttributes> = {
+export const expandOp: Op<ExpandAttributes> = {
   name: 'expand',
   infer: ([x], { shape }) => {
     const from = given(x);
@@ -279,13 +246,12 @@ const expandOp: Op<ExpandAttributes> = {
     return [{ dtype: from.dtype, shape }];
   },
   gradient: (node, [g]) => (g === undefined ? [] : [sumTo(g, node.input(0).shape)]),
-  lower: (node, to) => [to.emit('Expand', [to.name(node.input(0)), to.ints(node.attributes.shape)])],
-  cut: (node, cut, slice) => {
+  slice: (node, range, slice) => {
     const x = node.input(0);
     const out = node.output();
-    const axis = cut.axis - (out.rank - x.rank);
-    const shape = out.shape.map((n, i) => (i === cut.axis ? cut.end - cut.start : n));
-    return expand(axis < 0 || x.dim(axis) === 1 ? x : slice(x, { ...cut, axis }), shape);
+    const axis = range.axis - (out.rank - x.rank);
+    const shape = out.shape.map((n, i) => (i === range.axis ? range.end - range.start : n));
+    return expand(axis < 0 || x.dim(axis) === 1 ? x : slice(x, { ...range, axis }), shape);
   },
 };
 
@@ -296,12 +262,12 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 
 /** What was stretched, when x is nothing but that. */
 export function unexpanded(x: Tensor): Tensor {
-  return x.node.op.name === expandOp.name ? x.node.input(0) : x;
+  return madeBy(x, expandOp)?.input(0) ?? x;
 }
 
 type GatherAttributes = { axis: number };
 
-const gatherOp: Op<GatherAttributes> = {
+export const gatherOp: Op<GatherAttributes> = {
   name: 'gather',
   infer: ([x, index], { axis }) => {
     const { dtype, shape } = given(x);
@@ -318,10 +284,6 @@ const gatherOp: Op<GatherAttributes> = {
     const added = apply(scatterAddOp, [rows, reshape(index, [index.size, 1])], { rows: x.dim(axis) });
     const moved = [x.dim(axis), ...x.shape.filter((_, i) => i !== axis)];
     return [transpose(reshape(added, moved), moveFirstTo(axis, x.rank))];
-  },
-  lower: (node, to) => {
-    const inputs = node.inputs.map((x) => to.name(x));
-    return [to.emit('Gather', inputs, { attributes: { axis: { int: node.attributes.axis } } })];
   },
 };
 
@@ -345,7 +307,7 @@ function moveFirstTo(axis: number, rank: number): readonly number[] {
 
 type ScatterAttributes = { rows: number };
 
-const scatterAddOp: Op<ScatterAttributes> = {
+export const scatterAddOp: Op<ScatterAttributes> = {
   name: 'scatterAdd',
   infer: ([x], { rows }) => {
     const { dtype, shape } = given(x);
@@ -353,30 +315,17 @@ const scatterAddOp: Op<ScatterAttributes> = {
   },
   gradient: (node, [g]) =>
     g === undefined ? [] : [gather(g, reshape(node.input(1), [node.input(1).size]), 0)],
-  lower: (node, to) => {
-    const [x, index] = [node.input(0), node.input(1)];
-    const empty = to.floats(new Float32Array(node.output().size), node.output().shape);
-    return [
-      to.emit('ScatterND', [empty, to.name(index), to.name(x)], {
-        attributes: { reduction: { text: 'add' } },
-      }),
-    ];
-  },
 };
 
-type CastAttributes = { dtype: string };
+type CastAttributes = { dtype: DType };
 
-const castOp: Op<CastAttributes> = {
+export const castOp: Op<CastAttributes> = {
   name: 'cast',
   infer: ([x], { dtype }) => {
     const { shape } = given(x);
-    return [{ dtype: dtype === 'f16' ? 'f16' : dtype === 'i64' ? 'i64' : 'f32', shape }];
+    return [{ dtype, shape }];
   },
   gradient: (node, [g]) => (g === undefined ? [] : [cast(g, node.input(0).dtype)]),
-  lower: (node, to) => {
-    const code = { f32: 1, f16: 10, i64: 7, bool: 9 }[node.output().dtype];
-    return [to.emit('Cast', [to.name(node.input(0))], { attributes: { to: { int: code } } })];
-  },
 };
 
 /** The same values in another type. */

@@ -1,8 +1,8 @@
 /** Leaves of a graph: values that come from outside when a program runs (inputs, parameters) and constants. */
 import { GraphError } from '../errors.ts';
-import { apply, type DType, type Op, type Shape, sizeOf, type Tensor } from '../tensor.ts';
+import { apply, type DType, madeBy, type Op, type Shape, sizeOf, type Tensor } from '../tensor.ts';
 
-type InputAttributes = { name: string; dtype: string; shape: readonly number[] };
+type InputAttributes = { name: string; dtype: DType; shape: readonly number[] };
 
 export const inputOp: Op<InputAttributes> = {
   name: 'input',
@@ -10,14 +10,9 @@ export const inputOp: Op<InputAttributes> = {
     if (shape.some((n) => !Number.isInteger(n) || n < 0)) {
       throw new GraphError(`[${shape.join(', ')}] is not a shape of whole sizes`);
     }
-    return [{ dtype: dtypeOf(dtype), shape }];
+    return [{ dtype, shape }];
   },
 };
-
-function dtypeOf(text: string): DType {
-  if (text === 'f32' || text === 'f16' || text === 'i64' || text === 'bool') return text;
-  throw new GraphError(`unknown type "${text}"`);
-}
 
 /**
  * A value given at run time under a name. Two inputs of one name in one program must have one shape and are the same value.
@@ -28,8 +23,7 @@ export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor 
 
 /** The name of an input, or undefined for any other tensor. */
 export function inputName(tensor: Tensor): string | undefined {
-  const name = tensor.node.attributes.name;
-  return tensor.node.op.name === inputOp.name && typeof name === 'string' ? name : undefined;
+  return madeBy(tensor, inputOp)?.attributes.name;
 }
 
 type ConstantAttributes = { values: Float32Array | BigInt64Array; shape: readonly number[] };
@@ -41,11 +35,6 @@ export const constantOp: Op<ConstantAttributes> = {
       throw new GraphError(`${values.length} values do not fill the shape [${shape.join(', ')}]`);
     }
     return [{ dtype: values instanceof Float32Array ? 'f32' : 'i64', shape }];
-  },
-  lower: (node, to) => {
-    const { values, shape } = node.attributes;
-    if (values instanceof Float32Array) return [to.floats(values, shape)];
-    return [to.ints(Array.from(values, Number))];
   },
 };
 
@@ -65,10 +54,8 @@ export function scalar(value: number): Tensor {
 
 /** The number when x is a constant scalar. */
 export function scalarValue(x: Tensor): number | undefined {
-  const { values } = x.node.attributes;
-  return x.node.op.name === constantOp.name && x.rank === 0 && values instanceof Float32Array
-    ? values[0]
-    : undefined;
+  const values = madeBy(x, constantOp)?.attributes.values;
+  return x.rank === 0 && values instanceof Float32Array ? values[0] : undefined;
 }
 
 export function zeros(shape: Shape): Tensor {

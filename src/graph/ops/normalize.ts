@@ -9,7 +9,7 @@ import { mean, sum, sumOfSquares, sumTo } from './reduce.ts';
 
 type LayerNormAttributes = { eps: number };
 
-const layerNormOp: Op<LayerNormAttributes> = {
+export const layerNormOp: Op<LayerNormAttributes> = {
   name: 'layerNorm',
   infer: ([x, weight, bias]) => {
     const width = x?.shape.at(-1);
@@ -36,19 +36,17 @@ const layerNormOp: Op<LayerNormAttributes> = {
     const dx = mul(sub(sub(h, mean(h, last)), mul(xhat, mean(mul(h, xhat), last))), inverse);
     return [dx, sumTo(gx, weight.shape), sumTo(g, weight.shape)];
   },
-  lower: (node, to) => {
-    const attributes = { axis: { int: -1 }, epsilon: { float: node.attributes.eps } };
-    const used = node.outputs.map((x, i) => i === 0 || to.used(x));
-    return to.emitMany(
-      'LayerNormalization',
-      node.inputs.map((x) => to.name(x)),
-      used,
-      { attributes },
-    );
+  slice: (node, range, slice) => {
+    if (range.axis === node.output().rank - 1) return undefined;
+    return layerNorm(slice(node.input(0), range), node.input(1), node.input(2), node.attributes.eps);
   },
-  cut: (node, cut, slice) => {
-    if (cut.axis === node.output().rank - 1) return undefined;
-    return layerNorm(slice(node.input(0), cut), node.input(1), node.input(2), node.attributes.eps);
+  decompose: (node) => {
+    const [x, weight, bias] = [node.input(0), node.input(1), node.input(2)];
+    const last = { axes: [-1], keep: true };
+    const average = mean(x, last);
+    const centered = sub(x, average);
+    const inverse = div(scalar(1), sqrt(shift(mean(square(centered), last), node.attributes.eps)));
+    return [add(mul(mul(centered, inverse), weight), bias), average, inverse];
   },
 };
 
@@ -79,6 +77,21 @@ function rowsTogether(rows: number, channels: number): number {
   return together;
 }
 
+/** Wide rows of repeated channels, and how to sum and repeat along them. */
+function channelsOf(x: Tensor, channels: number) {
+  const together = x.dim(1) / channels;
+  const rows = x.dim(0) * together;
+  return {
+    /** Values of each channel. */
+    rows,
+    /** Sums of [wide rows, width] by channel: [C] */
+    perChannel: (wide: Tensor): Tensor => sum(reshape(wide, [rows, channels]), { axes: [0] }),
+    /** [C] -> [1, width] */
+    repeated: (perChannel: Tensor): Tensor =>
+      reshape(expand(reshape(perChannel, [1, channels]), [together, channels]), [1, x.dim(1)]),
+  };
+}
+
 const batchNormOp: Op<BatchNormAttributes> = {
   name: 'batchNorm',
   infer: ([x, weight, bias]) => {
@@ -93,12 +106,7 @@ const batchNormOp: Op<BatchNormAttributes> = {
   gradient: (node, [g]) => {
     if (g === undefined) return [];
     const [x, weight, centered] = [node.input(0), node.input(1), node.output(3)];
-    const channels = weight.dim(0);
-    const together = x.dim(1) / channels;
-    const rows = x.dim(0) * together;
-    const perChannel = (wide: Tensor): Tensor => sum(reshape(wide, [rows, channels]), { axes: [0] });
-    const repeated = (perChannel: Tensor): Tensor =>
-      reshape(expand(reshape(perChannel, [1, channels]), [together, channels]), [1, x.dim(1)]);
+    const { rows, perChannel, repeated } = channelsOf(x, weight.dim(0));
     const inverse = div(scalar(1), sqrt(shift(node.output(2), node.attributes.eps)));
     const total = perChannel(g); // d bias
     const correlation = perChannel(mul(g, centered));
@@ -108,29 +116,14 @@ const batchNormOp: Op<BatchNormAttributes> = {
     const dx = sub(sub(mul(g, repeated(factor)), mul(centered, repeated(alongX))), repeated(constant));
     return [dx, mul(correlation, inverse), total];
   },
-  lower: (node, to) => {
-    const [x = '', weight = '', bias = ''] = node.inputs.map((t) => to.name(t));
-    const [wideRows, width, channels] = [node.input(0).dim(0), node.input(0).dim(1), node.input(1).dim(0)];
-    const together = width / channels;
-    const rows = wideRows * together;
-    const ones = to.floats(new Float32Array(rows).fill(1), [1, rows]);
-    const channelMean = (wide: string): string =>
-      to.emit('Gemm', [ones, to.emit('Reshape', [wide, to.ints([rows, channels])])], {
-        attributes: { alpha: { float: 1 / rows } },
-      });
-    const repeated = (perChannel: string): string =>
-      to.emit('Reshape', [
-        to.emit('Expand', [perChannel, to.ints([together, channels])]),
-        to.ints([1, width]),
-      ]);
-    const average = channelMean(x); // [1, C]
-    const centered = to.emit('Sub', [x, repeated(average)]);
-    const variance = channelMean(to.emit('Mul', [centered, centered]));
-    const deviation = to.emit('Sqrt', [to.emit('Add', [variance, to.floats([node.attributes.eps], [])])]);
-    const factor = to.emit('Div', [weight, deviation]); // [1, C]
-    const y = to.emit('Add', [to.emit('Mul', [centered, repeated(factor)]), repeated(bias)]);
-    const flat = (name: string): string => to.emit('Reshape', [name, to.ints([channels])]);
-    return [y, flat(average), flat(variance), centered];
+  decompose: (node) => {
+    const [x, weight, bias] = [node.input(0), node.input(1), node.input(2)];
+    const { rows, perChannel, repeated } = channelsOf(x, weight.dim(0));
+    const average = scale(perChannel(x), 1 / rows);
+    const centered = sub(x, repeated(average));
+    const variance = scale(perChannel(square(centered)), 1 / rows);
+    const factor = div(weight, sqrt(shift(variance, node.attributes.eps)));
+    return [add(mul(centered, repeated(factor)), repeated(bias)), average, variance, centered];
   },
 };
 

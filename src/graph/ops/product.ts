@@ -1,9 +1,105 @@
-/** Matrix products: `gemm` for plain matrices, `matmul` for batches of them in either of two layouts. */
+/**
+ * Products. `product` is the primitive: any axes are summed over, any run along both operands (the einsum of two tensors);
+ * `gemm` is for plain matrices, `matmul` for batches of them in either of two layouts.
+ */
 import { GraphError } from '../errors.ts';
-import { apply, type Lowering, type Op, type Shape, sameShape, type Tensor } from '../tensor.ts';
-import { broadcastShape } from './elementwise.ts';
-import { reshape, transpose } from './layout.ts';
+import { apply, axisOf, type Op, type Shape, sameShape, type Tensor, type TensorType } from '../tensor.ts';
+import { add, broadcastShape, scale } from './elementwise.ts';
+import { expand, reshape, transpose } from './layout.ts';
 import { sumTo } from './reduce.ts';
+
+type ProductAttributes = {
+  batchA: readonly number[];
+  batchB: readonly number[];
+  contractA: readonly number[];
+  contractB: readonly number[];
+};
+
+/** Axes that are neither summed over nor in step. */
+export function freeAxes(x: TensorType, batch: readonly number[], contract: readonly number[]): number[] {
+  return Array.from(x.shape.keys()).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
+}
+
+export const productOp: Op<ProductAttributes> = {
+  name: 'product',
+  infer: ([a, b], { batchA, batchB, contractA, contractB }) => {
+    if (a === undefined || b === undefined) throw new GraphError('wants two tensors');
+    const sizes = (x: TensorType, axes: readonly number[]): number[] =>
+      axes.map((axis) => x.shape[axisOf(axis, x.shape.length)] ?? 0);
+    for (const [axesA, axesB, what] of [
+      [batchA, batchB, 'batch'],
+      [contractA, contractB, 'inner'],
+    ] as const) {
+      if (!sameShape(sizes(a, axesA), sizes(b, axesB)))
+        throw new GraphError(
+          `${what} sizes differ: axes ${axesA.join(', ')} of [${a.shape.join(', ')}] and ${axesB.join(', ')} of [${b.shape.join(', ')}]`,
+        );
+    }
+    const shape = [
+      ...sizes(a, batchA),
+      ...sizes(a, freeAxes(a, batchA, contractA)),
+      ...sizes(b, freeAxes(b, batchB, contractB)),
+    ];
+    return [{ dtype: a.dtype, shape }];
+  },
+  // Each operand's gradient is the product of the result's with the other operand, its axes put back in their order.
+  gradient: (node, [g]) => {
+    if (g === undefined) return [];
+    const { batchA, batchB, contractA, contractB } = node.attributes;
+    const [a, b] = [node.input(0), node.input(1)];
+    const [freeA, freeB] = [freeAxes(a, batchA, contractA), freeAxes(b, batchB, contractB)];
+    const batch = batchA.map((_, i) => i);
+    const ofA = freeA.map((_, i) => batch.length + i);
+    const ofB = freeB.map((_, i) => batch.length + freeA.length + i);
+    const da = product(g, b, { batch: [batch, batchB], contract: [ofB, freeB] }); // batch, freeA, contractB by axis
+    const db = product(g, a, { batch: [batch, batchA], contract: [ofA, freeA] });
+    const back = (
+      x: Tensor,
+      like: Tensor,
+      own: readonly number[],
+      free: readonly number[],
+      contract: readonly (readonly [own: number, other: number])[],
+    ): Tensor => {
+      const byOther = contract.toSorted(([, p], [, q]) => p - q).map(([axis]) => axis);
+      const held = [...own, ...free, ...byOther]; // the axis of `like` that each axis of x is
+      return transpose(
+        x,
+        like.shape.map((_, axis) => held.indexOf(axis)),
+      );
+    };
+    const pairs = contractA.map((axis, i) => [axis, contractB[i] ?? 0] as const);
+    return [
+      back(da, a, batchA, freeA, pairs),
+      back(
+        db,
+        b,
+        batchB,
+        freeB,
+        pairs.map(([p, q]) => [q, p] as const),
+      ),
+    ];
+  },
+};
+
+export interface ProductOptions {
+  /** Axes of a and of b that run together and stay. */
+  readonly batch?: readonly [readonly number[], readonly number[]];
+  /** Axes of a and of b that are multiplied and summed over. */
+  readonly contract: readonly [readonly number[], readonly number[]];
+}
+
+/**
+ * The general product of two tensors (`dot_general`, an einsum of two operands).
+ *
+ * @returns [...batch, ...the other axes of a, ...the other axes of b]
+ */
+export function product(
+  a: Tensor,
+  b: Tensor,
+  { batch: [batchA, batchB] = [[], []], contract: [contractA, contractB] }: ProductOptions,
+): Tensor {
+  return apply(productOp, [a, b], { batchA, batchB, contractA, contractB });
+}
 
 type GemmAttributes = { transA: boolean; transB: boolean; alpha: number };
 
@@ -38,32 +134,26 @@ export const gemmOp: Op<GemmAttributes> = {
       : gemm(a, g, { transA: !transA, alpha });
     return node.inputs.length === 3 ? [da, db, g] : [da, db];
   },
-  lower: (node, to) => {
-    const { transA, transB, alpha } = node.attributes;
-    const attributes = {
-      transA: { int: transA ? 1 : 0 },
-      transB: { int: transB ? 1 : 0 },
-      alpha: { float: alpha },
-    };
-    return [
-      to.emit(
-        'Gemm',
-        node.inputs.map((x) => to.name(x)),
-        { attributes },
-      ),
-    ];
-  },
-  cut: (node, cut, slice) => {
+  slice: (node, range, slice) => {
     const { transA, alpha, transB } = node.attributes;
     const [a, b, plus] = node.inputs;
-    if (cut.axis !== 0 || a === undefined || b === undefined) return undefined;
-    const rows = slice(a, transA ? { ...cut, axis: 1 } : cut);
+    if (range.axis !== 0 || a === undefined || b === undefined) return undefined;
+    const rows = slice(a, transA ? { ...range, axis: 1 } : range);
     return gemm(rows, b, {
       transA,
       transB,
       alpha,
-      ...(plus === undefined ? {} : { plus: slice(plus, cut) }),
+      ...(plus === undefined ? {} : { plus: slice(plus, range) }),
     });
+  },
+  decompose: (node) => {
+    const { transA, alpha, transB } = node.attributes;
+    const [, , plus] = node.inputs;
+    const scaled = scale(
+      product(node.input(0), node.input(1), { contract: [[transA ? 0 : 1], [transB ? 1 : 0]] }),
+      alpha,
+    );
+    return [plus === undefined ? scaled : add(scaled, plus)];
   },
 };
 
@@ -97,7 +187,7 @@ function batched(shape: Shape, rowsFirst: boolean): Shape {
   return rowsFirst ? [...shape.slice(1, -1), shape[0] ?? 0, shape.at(-1) ?? 0] : shape;
 }
 
-const matmulOp: Op<MatmulAttributes> = {
+export const matmulOp: Op<MatmulAttributes> = {
   name: 'matmul',
   infer: ([a, b], { transA, transB, rowsFirstA, rowsFirstB }) => {
     if (a === undefined || b === undefined || a.shape.length < 2 || b.shape.length < 2) {
@@ -124,44 +214,31 @@ const matmulOp: Op<MatmulAttributes> = {
       sumTo(rowsFirst ? rowsToFront(x) : x, like.shape);
     return [back(da, a, rowsFirstA), back(db, b, rowsFirstB)];
   },
-  lower: (node, to) => {
+  decompose: (node) => {
     const { transA, transB, rowsFirstA, rowsFirstB, alpha } = node.attributes;
     const [a, b] = [node.input(0), node.input(1)];
-    const plain = !transA && !transB && !rowsFirstA && !rowsFirstB && alpha === 1;
-    if (plain) return [to.emit('MatMul', [to.name(a), to.name(b)])];
-    if (to.device === 'cpu') {
-      const flag = (on: boolean) => ({ int: on ? 1 : 0 });
-      const attributes = {
-        transA: flag(transA),
-        transB: flag(transB),
-        transBatchA: flag(rowsFirstA),
-        transBatchB: flag(rowsFirstB),
-        alpha: { float: alpha },
-      };
-      return [to.emit('FusedMatMul', [to.name(a), to.name(b)], { attributes, domain: 'com.microsoft' })];
-    }
-    const product = to.emit('MatMul', [
-      plainOperand(a, rowsFirstA, transA, to),
-      plainOperand(b, rowsFirstB, transB, to),
-    ]);
-    return [alpha === 1 ? product : to.emit('Mul', [product, to.floats([alpha], [])])];
+    const batch = node.output().shape.slice(0, -2);
+    const operand = (x: Tensor, rowsFirst: boolean): Tensor => {
+      const plain = rowsFirst ? rowsToBack(x) : x; // [...batch, rows, columns]
+      return expand(plain, [...batch, ...plain.shape.slice(-2)]);
+    };
+    const axes = batch.map((_, i) => i);
+    const contract = [[batch.length + (transA ? 0 : 1)], [batch.length + (transB ? 1 : 0)]] as const;
+    const both = product(operand(a, rowsFirstA), operand(b, rowsFirstB), { batch: [axes, axes], contract });
+    return [scale(both, alpha)];
   },
 };
-
-/** An operand as [...batch, rows, columns], transposed in memory: for devices without a fused product. */
-function plainOperand(x: Tensor, rowsFirst: boolean, trans: boolean, to: Lowering): string {
-  const rank = x.rank;
-  const order = x.shape.map((_, i) => (rowsFirst ? (i < rank - 2 ? i + 1 : i === rank - 2 ? 0 : i) : i));
-  const [last, beforeLast] = [order[rank - 1] ?? 0, order[rank - 2] ?? 0];
-  const perm = trans ? [...order.slice(0, -2), last, beforeLast] : order;
-  if (perm.every((axis, i) => axis === i)) return to.name(x);
-  return to.emit('Transpose', [to.name(x)], { attributes: { perm: { ints: perm } } });
-}
 
 /** [...batch, rows, columns] -> [rows, ...batch, columns] */
 export function rowsToFront(x: Tensor): Tensor {
   const rows = x.rank - 2;
   return transpose(x, [rows, ...Array.from({ length: rows }, (_, i) => i), x.rank - 1]);
+}
+
+/** [rows, ...batch, columns] -> [...batch, rows, columns] */
+function rowsToBack(x: Tensor): Tensor {
+  const batch = Array.from({ length: x.rank - 2 }, (_, i) => i + 1);
+  return transpose(x, [...batch, 0, x.rank - 1]);
 }
 
 export interface MatmulOptions {

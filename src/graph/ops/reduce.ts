@@ -1,7 +1,7 @@
 /** Sums, means and maxima over axes. */
 import { GraphError } from '../errors.ts';
 import { apply, axisOf, type Op, type Shape, sameShape, type Tensor, type TensorType } from '../tensor.ts';
-import { div, equal, mul, scale, where } from './elementwise.ts';
+import { div, equal, mul, scale, square, where } from './elementwise.ts';
 import { expand, reshape } from './layout.ts';
 import { scalar } from './leaf.ts';
 
@@ -28,25 +28,13 @@ function unreduce(reduced: Tensor, full: Shape, axes: readonly number[]): Tensor
   return expand(reshape(reduced, reducedShape(full, axes, true)), full);
 }
 
-const sumOp: Op<ReduceAttributes> = {
+export const sumOp: Op<ReduceAttributes> = {
   name: 'sum',
   infer: ([x], attributes) => [reducedType(x, attributes)],
   gradient: (node, [g]) => (g === undefined ? [] : [unreduce(g, node.input(0).shape, node.attributes.axes)]),
-  lower: (node, to) => {
-    const { axes, keep } = node.attributes;
-    const x = node.input(0);
-    // Column sums of a matrix are faster as a product with a row of ones: ORT's ReduceSum over axis 0 does not vectorise well.
-    if (to.device === 'cpu' && x.rank === 2 && axes.length === 1 && axes[0] === 0) {
-      const ones = to.floats(new Float32Array(x.dim(0)).fill(1), [1, x.dim(0)]);
-      const row = to.emit('Gemm', [ones, to.name(x)]);
-      return [keep ? row : to.emit('Reshape', [row, to.ints([x.dim(1)])])];
-    }
-    const attributes = { keepdims: { int: keep ? 1 : 0 } };
-    return [to.emit('ReduceSum', [to.name(x), to.ints(axes)], { attributes })];
-  },
 };
 
-const sumOfSquaresOp: Op<ReduceAttributes> = {
+export const sumOfSquaresOp: Op<ReduceAttributes> = {
   name: 'sumOfSquares',
   infer: ([x], attributes) => [reducedType(x, attributes)],
   gradient: (node, [g]) => {
@@ -54,14 +42,10 @@ const sumOfSquaresOp: Op<ReduceAttributes> = {
     const x = node.input(0);
     return [mul(x, scale(reshape(g, reducedShape(x.shape, node.attributes.axes, true)), 2))];
   },
-  lower: (node, to) => {
-    const { axes, keep } = node.attributes;
-    const attributes = { keepdims: { int: keep ? 1 : 0 } };
-    return [to.emit('ReduceSumSquare', [to.name(node.input(0)), to.ints(axes)], { attributes })];
-  },
+  decompose: (node) => [sum(square(node.input(0)), node.attributes)],
 };
 
-const maxOp: Op<ReduceAttributes> = {
+export const maxOp: Op<ReduceAttributes> = {
   name: 'max',
   infer: ([x], attributes) => [reducedType(x, attributes)],
   // Ties share the gradient equally, as in PyTorch's amax.
@@ -73,11 +57,6 @@ const maxOp: Op<ReduceAttributes> = {
     const chosen = where(isMax, scalar(1), scalar(0));
     const count = sum(chosen, { axes, keep: true });
     return [mul(unreduce(g, x.shape, axes), div(chosen, count))];
-  },
-  lower: (node, to) => {
-    const { axes, keep } = node.attributes;
-    const attributes = { keepdims: { int: keep ? 1 : 0 } };
-    return [to.emit('ReduceMax', [to.name(node.input(0)), to.ints(axes)], { attributes })];
   },
 };
 

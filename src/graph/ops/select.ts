@@ -4,7 +4,7 @@ import { Node, type Op, type Tensor } from '../tensor.ts';
 
 type TopKAttributes = { k: number };
 
-const topKOp: Op<TopKAttributes> = {
+export const topKOp: Op<TopKAttributes> = {
   name: 'topK',
   infer: ([x], { k }) => {
     const width = x?.shape.at(-1) ?? 0;
@@ -15,8 +15,6 @@ const topKOp: Op<TopKAttributes> = {
       { dtype: 'i64', shape },
     ];
   },
-  lower: (node, to) =>
-    to.emitMany('TopK', [to.name(node.input(0)), to.ints([node.attributes.k])], [true, true]),
 };
 
 /**

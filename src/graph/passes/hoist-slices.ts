@@ -4,8 +4,8 @@
  *
  * Run it on the forward graph, before differentiation, so that the backward graph is small too.
  */
-import { cutOf, slice, sliceOp } from '../ops/layout.ts';
-import type { Cut, Node, Tensor } from '../tensor.ts';
+import { rangeOf, slice, sliceOp } from '../ops/layout.ts';
+import { isOp, type Node, type SliceRange, type Tensor } from '../tensor.ts';
 import { rewrite, topological } from '../traverse.ts';
 import { shareSubexpressions } from './share.ts';
 
@@ -16,10 +16,10 @@ export function hoistSlices(roots: readonly Tensor[]): Tensor[] {
     const movable = findMovable(current);
     if (movable.size === 0) break;
     const moved = rewrite(current, (node, inputs) => {
-      const cut = movable.get(node);
+      const range = movable.get(node);
       const [x] = inputs;
-      if (cut === undefined || x === undefined) return undefined;
-      const through = x.node.op.cut?.(x.node, cut, sliceCut);
+      if (range === undefined || x === undefined) return undefined;
+      const through = x.node.op.slice?.(x.node, range, sliceOf);
       return through === undefined ? undefined : [through];
     });
     if (moved.every((tensor, i) => tensor === current[i])) break;
@@ -29,12 +29,12 @@ export function hoistSlices(roots: readonly Tensor[]): Tensor[] {
   return shareSubexpressions(current);
 }
 
-function sliceCut(x: Tensor, { axis, start, end }: Cut): Tensor {
+function sliceOf(x: Tensor, { axis, start, end }: SliceRange): Tensor {
   return slice(x, axis, start, end);
 }
 
-/** Slices that can move: every reader of what they cut wants the same range, so nothing is computed twice. */
-function findMovable(roots: readonly Tensor[]): Map<Node, Cut> {
+/** Slices that can move: every reader of what they are taken from wants the same range, so nothing is computed twice. */
+function findMovable(roots: readonly Tensor[]): Map<Node, SliceRange> {
   const order = topological(roots);
   const kept = new Set(roots); // results are read whole
   const readers = new Map<Tensor, Node[]>();
@@ -45,24 +45,24 @@ function findMovable(roots: readonly Tensor[]): Map<Node, Cut> {
       else list.push(node);
     }
   }
-  const movable = new Map<Node, Cut>();
+  const movable = new Map<Node, SliceRange>();
   for (const node of order) {
     const [x] = node.inputs;
-    if (node.op.name !== sliceOp.name || x === undefined || kept.has(x)) continue;
-    const cut = cutOf(node.output());
-    if (cut === undefined || x.index !== 0 || x.node.op.cut === undefined || x.node.inputs.length === 0)
+    if (!isOp(node, sliceOp) || x === undefined || kept.has(x)) continue;
+    const range = rangeOf(node.output());
+    if (range === undefined || x.index !== 0 || x.node.op.slice === undefined || x.node.inputs.length === 0)
       continue;
     const alone = x.node.outputs.every((out) =>
       out === x
-        ? (readers.get(out) ?? []).every((reader) => sameCut(reader, cut))
+        ? (readers.get(out) ?? []).every((reader) => sameRange(reader, range))
         : !readers.has(out) && !kept.has(out),
     );
-    if (alone && x.node.op.cut(x.node, cut, sliceCut) !== undefined) movable.set(node, cut);
+    if (alone && x.node.op.slice(x.node, range, sliceOf) !== undefined) movable.set(node, range);
   }
   return movable;
 }
 
-function sameCut(reader: Node, cut: Cut): boolean {
-  const other = reader.outputs[0] === undefined ? undefined : cutOf(reader.outputs[0]);
-  return other !== undefined && other.axis === cut.axis && other.start === cut.start && other.end === cut.end;
+function sameRange(reader: Node, { axis, start, end }: SliceRange): boolean {
+  const other = reader.outputs[0] === undefined ? undefined : rangeOf(reader.outputs[0]);
+  return other?.axis === axis && other.start === start && other.end === end;
 }

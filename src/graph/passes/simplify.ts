@@ -1,17 +1,19 @@
 /**
- * Local rewrites before lowering. Each removes a pass over memory and changes nothing but the order of rounding:
+ * Local rewrites for targets that multiply matrices with a factor and an addend (`gemm`) in one pass. Each removes a pass over
+ * memory and changes nothing but the order of rounding:
  *
  * - a GELU whose parts the backward pass computes anyway is put together from those parts;
  * - factors known now move into the matrix product before or after them (`Gemm` multiplies by alpha for free);
  * - products of weight gradients take what they are added to as their addend.
  */
 
-import { geluParts, isGelu } from '../ops/activation.ts';
-import { add, addends, factors, mul, scale, scaleFactor } from '../ops/elementwise.ts';
-import { concat, concatOp, reshape, slice } from '../ops/layout.ts';
+import { geluOp, geluParts } from '../ops/activation.ts';
+import { add, addends, addOp, erfOp, factors, mul, mulOp, scale, scaleFactor } from '../ops/elementwise.ts';
+import { concat, concatOp, reshape, reshapeOp, slice } from '../ops/layout.ts';
 import { inputName } from '../ops/leaf.ts';
 import { gemmOp } from '../ops/product.ts';
-import { Node, sameShape, type Tensor } from '../tensor.ts';
+import { sumOp } from '../ops/reduce.ts';
+import { isOp, madeBy, Node, type NodeOf, sameShape, type Tensor } from '../tensor.ts';
 import { countUses, rewrite } from '../traverse.ts';
 import { shareSubexpressions } from './share.ts';
 
@@ -25,12 +27,12 @@ export function simplify(roots: readonly Tensor[]): Tensor[] {
 function splitGelus(roots: readonly Tensor[]): Tensor[] {
   const withErf = new Set<Tensor>();
   rewrite(roots, (node) => {
-    if (node.op.name === 'erf') withErf.add(scaledFrom(node.input(0)));
+    if (isOp(node, erfOp)) withErf.add(scaledFrom(node.input(0)));
     return undefined;
   });
   return rewrite(roots, (node, inputs) => {
     const [x] = inputs;
-    if (!isGelu(node) || x === undefined || !withErf.has(node.input(0))) return undefined;
+    if (!isOp(node, geluOp) || x === undefined || !withErf.has(node.input(0))) return undefined;
     const { u, gate } = geluParts(x);
     return [scale(mul(u, gate), Math.SQRT1_2)];
   });
@@ -44,23 +46,23 @@ function splitGelus(roots: readonly Tensor[]): Tensor[] {
 function accumulateInPlace(roots: readonly Tensor[]): Tensor[] {
   const onto = (total: Tensor, part: Tensor): Tensor | undefined => {
     const { node } = part;
-    if (node.op.name === gemmOp.name && node.attributes.transA === true) {
+    if (isOp(node, gemmOp) && node.attributes.transA) {
       const [a, b, c] = node.inputs;
       if (a === undefined || b === undefined) return undefined;
       const before = c === undefined ? total : (onto(total, c) ?? add(total, c));
       return new Node(node.op, [a, b, before], node.attributes).output();
     }
-    if (node.op.name === 'add' && sameShape(node.input(0).shape, node.input(1).shape)) {
+    if (isOp(node, addOp) && sameShape(node.input(0).shape, node.input(1).shape)) {
       const [a, b] = [node.input(0), node.input(1)];
       const last = onto(add(total, a), b);
       return last ?? onto(add(total, b), a);
     }
-    if (node.op.name === 'reshape') {
+    if (isOp(node, reshapeOp)) {
       const inner = node.input(0);
       const added = onto(reshape(total, inner.shape), inner);
       return added === undefined ? undefined : reshape(added, part.shape);
     }
-    if (node.op.name === concatOp.name && node.attributes.axis === 0) {
+    if (isOp(node, concatOp) && node.attributes.axis === 0) {
       let start = 0;
       const rows = node.inputs.map((piece) => {
         const from = start;
@@ -74,7 +76,7 @@ function accumulateInPlace(roots: readonly Tensor[]): Tensor[] {
   };
   return rewrite(roots, (node, inputs) => {
     const [a, b] = inputs;
-    if (node.op.name !== 'add' || a === undefined || b === undefined || !sameShape(a.shape, b.shape))
+    if (!isOp(node, addOp) || a === undefined || b === undefined || !sameShape(a.shape, b.shape))
       return undefined;
     // A concatenation is only taken apart for the sake of an input, whose rows are views.
     const splits = inputName(a) !== undefined;
@@ -84,20 +86,24 @@ function accumulateInPlace(roots: readonly Tensor[]): Tensor[] {
 }
 
 function isConcat(x: Tensor): boolean {
-  return x.node.op.name === concatOp.name;
+  return madeBy(x, concatOp) !== undefined;
 }
 
 function scaledFrom(x: Tensor): Tensor {
   return scaleFactor(x) === undefined ? x : x.node.input(0);
 }
 
+function unreshaped(x: Tensor): Tensor {
+  return madeBy(x, reshapeOp)?.input(0) ?? x;
+}
+
 function foldFactors(roots: readonly Tensor[]): Tensor[] {
   const uses = countUses(roots);
   const once = (x: Tensor): boolean => uses.get(x) === 1;
   return rewrite(roots, (node, inputs) => {
-    if (node.op.name === gemmOp.name) return foldIntoGemm(node, inputs);
-    if (node.op.name === 'sum') return factorOutOfSum(node, inputs);
-    if (node.op.name === 'mul') return shareFactor(inputs);
+    if (isOp(node, gemmOp)) return foldIntoGemm(node, inputs);
+    if (isOp(node, sumOp)) return factorOutOfSum(node, inputs);
+    if (isOp(node, mulOp)) return shareFactor(inputs);
     const [x] = inputs;
     const [before] = node.inputs;
     const factor = node.outputs[0] === undefined ? undefined : scaleFactor(node.outputs[0]);
@@ -108,19 +114,18 @@ function foldFactors(roots: readonly Tensor[]): Tensor[] {
 }
 
 /** gemm(f x, W) = gemm(x, W) with alpha f, for either operand and through reshapes. */
-function foldIntoGemm(node: Node, inputs: readonly Tensor[]): readonly Tensor[] | undefined {
+function foldIntoGemm(node: NodeOf<typeof gemmOp>, inputs: readonly Tensor[]): readonly Tensor[] | undefined {
   let factor = 1;
   const bare = inputs.map((x, i) => {
     if (i === 2) return x;
-    const inner = x.node.op.name === 'reshape' ? x.node.input(0) : x;
+    const inner = unreshaped(x);
     const f = scaleFactor(inner);
     if (f === undefined) return x;
     factor *= f;
     return reshape(inner.node.input(0), x.shape);
   });
   if (factor === 1) return undefined;
-  const alpha = typeof node.attributes.alpha === 'number' ? node.attributes.alpha : 1;
-  return new Node(node.op, bare, { ...node.attributes, alpha: alpha * factor }).outputs;
+  return new Node(node.op, bare, { ...node.attributes, alpha: node.attributes.alpha * factor }).outputs;
 }
 
 /** (f x) y = x (f y) where y is smaller. */
@@ -133,9 +138,12 @@ function shareFactor(inputs: readonly Tensor[]): readonly Tensor[] | undefined {
 }
 
 /** sum(f x) = f sum(x): the sum is smaller. */
-function factorOutOfSum(node: Node, inputs: readonly Tensor[]): readonly Tensor[] | undefined {
+function factorOutOfSum(
+  node: NodeOf<typeof sumOp>,
+  inputs: readonly Tensor[],
+): readonly Tensor[] | undefined {
   const [x] = inputs;
-  const inner = x?.node.op.name === 'reshape' ? x.node.input(0) : x;
+  const inner = x && unreshaped(x);
   const factor = inner === undefined ? undefined : scaleFactor(inner);
   if (x === undefined || inner === undefined || factor === undefined) return undefined;
   return [
@@ -156,7 +164,7 @@ function pushFactor(
     const alpha = typeof node.attributes.alpha === 'number' ? node.attributes.alpha : 1;
     return new Node(node.op, node.inputs, { ...node.attributes, alpha: alpha * factor }).output();
   }
-  if (node.op.name === 'reshape') {
+  if (isOp(node, reshapeOp)) {
     const inner = pushFactor(node.input(0), original.node.input(0), factor, once);
     return inner === undefined ? undefined : reshape(inner, x.shape);
   }

@@ -2,8 +2,10 @@
  * Splits a large result into ranges of rows, each computed by itself: then what it is added up from exists only one range at
  * a time. For the prototypes of a large head (65536 x 256) each term of the gradient is 67 MB; in sixteen ranges it is 4.
  */
+
+import { addOp } from '../ops/elementwise.ts';
 import { concat, slice } from '../ops/layout.ts';
-import type { Cut, Tensor } from '../tensor.ts';
+import { madeBy, type SliceRange, type Tensor } from '../tensor.ts';
 
 /**
  * @param x a tensor of which no other node needs the terms
@@ -12,16 +14,16 @@ import type { Cut, Tensor } from '../tensor.ts';
  */
 export function splitRows(x: Tensor, largest: number): Tensor {
   const { size } = x;
-  if (size <= largest || x.node.op.name !== 'add') return x;
+  if (size <= largest || madeBy(x, addOp) === undefined) return x;
   const rows = x.dim(0);
   const step = Math.max(1, Math.floor((largest / size) * rows));
   // Only terms as large as the result are taken apart: the smaller ones are kept whole, and read in ranges.
-  const cutThrough = (term: Tensor, cut: Cut): Tensor =>
-    (term.size === size ? term.node.op.cut?.(term.node, cut, cutThrough) : undefined) ??
-    slice(term, cut.axis, cut.start, cut.end);
+  const rangeThrough = (term: Tensor, range: SliceRange): Tensor =>
+    (term.size === size ? term.node.op.slice?.(term.node, range, rangeThrough) : undefined) ??
+    slice(term, range.axis, range.start, range.end);
   const ranges: Tensor[] = [];
   for (let start = 0; start < rows; start += step) {
-    ranges.push(cutThrough(x, { axis: 0, start, end: Math.min(start + step, rows) }));
+    ranges.push(rangeThrough(x, { axis: 0, start, end: Math.min(start + step, rows) }));
   }
   return concat(ranges, 0);
 }

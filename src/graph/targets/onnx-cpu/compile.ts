@@ -1,27 +1,33 @@
 /**
- * From symbolic tensors to a program: simplification, dead code and common subexpressions, then one ONNX node or a few
- * for each node of the graph.
+ * From symbolic tensors to ONNX: compounds without a rule are taken apart, what is left is simplified, then each node of the
+ * graph becomes one ONNX node or a few.
  *
  * Values cross the border of a program under names. A contiguous range of rows of an input (one of the three thirds of a
  * `qkv` weight, say) is not copied by the program: it becomes an input of its own that views the same memory. Likewise a
  * result that is a concatenation of rows becomes several outputs that view one array. `views` lists them.
  */
-import { GraphError } from './errors.ts';
-import { encodeOnnx, type OnnxConstant, type OnnxNode, type OnnxValue } from './onnx.ts';
-import { concatOp, cutOf } from './ops/layout.ts';
-import { inputName, inputOp } from './ops/leaf.ts';
-import { simplify } from './passes/simplify.ts';
+import { GraphError } from '../../errors.ts';
+import { concatOp, rangeOf } from '../../ops/layout.ts';
+import { inputName, inputOp } from '../../ops/leaf.ts';
+import { decompose } from '../../passes/decompose.ts';
+import { simplify } from '../../passes/simplify.ts';
 import {
-  type Device,
   type DType,
-  type EmitOptions,
-  type Lowering,
+  isOp,
+  madeBy,
   type Node,
+  type Op,
   type Shape,
   sameShape,
   type Tensor,
-} from './tensor.ts';
-import { countUses, topological } from './traverse.ts';
+  type TensorType,
+} from '../../tensor.ts';
+import { countUses, topological } from '../../traverse.ts';
+import type { Border, Results, Target } from '../target.ts';
+import { compounds } from './compounds.ts';
+import type { EmitOptions, Lowering, Rule } from './lowering.ts';
+import { encodeOnnx, type OnnxConstant, type OnnxNode, type OnnxValue } from './onnx-file.ts';
+import { primitives } from './primitives.ts';
 
 /** One value that crosses the border: an ONNX input or output, and the elements of the named value that it is. */
 export interface View {
@@ -35,42 +41,33 @@ export interface View {
   readonly dtype: DType;
 }
 
-export interface Interface {
-  readonly shape: Shape;
-  readonly dtype: DType;
-}
-
-/** A compiled graph: ONNX bytes and what goes in and out of them. */
-export interface CompiledGraph {
+/** ONNX bytes and what goes in and out of them. */
+export interface OnnxProgram extends Border {
   readonly onnx: Uint8Array<ArrayBuffer>;
-  readonly device: Device;
-  readonly inputs: ReadonlyMap<string, Interface>;
-  readonly outputs: ReadonlyMap<string, Interface>;
   readonly inputViews: readonly View[];
   readonly outputViews: readonly View[];
   /** Number of ONNX nodes. */
   readonly nodes: number;
 }
 
-export interface CompileOptions {
-  readonly device?: Device;
+/** ONNX Runtime on a CPU, with its own kernels for compounds. */
+export const onnxCpu: Target<OnnxProgram> = target('onnx-cpu', [...primitives, ...compounds]);
+
+/** Primitives alone: slow, and what every other target is tested against. */
+export const onnxPrimitives: Target<OnnxProgram> = target('onnx-primitives', primitives);
+
+function target(name: string, rules: readonly Rule[]): Target<OnnxProgram> {
+  const table = new Map(rules.map((each) => [each.op, each] as const));
+  return { name, compile: (results) => compile(results, table) };
 }
 
-/**
- * Compiles named results. Inputs are found by walking back from them.
- *
- * @throws GraphError when two inputs of one name differ in shape, or a result is asked for that is an input itself
- */
-export function compile(
-  results: Readonly<Record<string, Tensor>>,
-  { device = 'cpu' }: CompileOptions = {},
-): CompiledGraph {
+function compile(results: Results, rules: ReadonlyMap<Op, Rule>): OnnxProgram {
   const names = Object.keys(results);
-  const roots = simplify(Object.values(results));
+  const roots = simplify(decompose(Object.values(results), (op) => rules.has(op)));
   // A result in pieces: its parts are the roots instead.
-  const pieces = roots.flatMap((root, i) => splitRows(root, names[i] ?? ''));
+  const pieces = roots.flatMap((root, i) => rowPieces(root, names[i] ?? ''));
   const lowering = new OnnxLowering(
-    device,
+    rules,
     pieces.map((piece) => piece.tensor),
   );
   const outputViews = pieces.map(({ tensor, name, offset }) => {
@@ -92,7 +89,6 @@ export function compile(
       inputs: lowering.inputViews.map(asValue),
       outputs: outputViews.map(asValue),
     }),
-    device,
     inputs: lowering.inputs,
     outputs: new Map(roots.map((root, i) => [names[i] ?? '', { shape: root.shape, dtype: root.dtype }])),
     inputViews: lowering.inputViews,
@@ -102,8 +98,8 @@ export function compile(
 }
 
 /**
- * The nodes that results depend on. What stands in the graph for a derivative's sake only (the windows a convolution keeps,
- * say) may leave a node that nothing reads; ONNX Runtime would run it last and hold its input in memory until then.
+ * The nodes that results depend on. What a rule took into its own node (the sum before a GELU) may leave a node that nothing
+ * reads; ONNX Runtime would run it last and hold its input in memory until then.
  */
 function withReaders(nodes: readonly OnnxNode[], results: readonly string[]): OnnxNode[] {
   const wanted = new Set(results);
@@ -126,11 +122,11 @@ interface Piece {
   readonly offset: number;
 }
 
-function splitRows(root: Tensor, name: string): Piece[] {
-  if (root.node.op.name !== concatOp.name || root.node.attributes.axis !== 0)
-    return [{ tensor: root, name, offset: 0 }];
+function rowPieces(root: Tensor, name: string): Piece[] {
+  const joined = madeBy(root, concatOp);
+  if (joined?.attributes.axis !== 0) return [{ tensor: root, name, offset: 0 }];
   let offset = 0;
-  return root.node.inputs.map((tensor) => {
+  return joined.inputs.map((tensor) => {
     const piece = { tensor, name, offset };
     offset += tensor.size;
     return piece;
@@ -138,33 +134,32 @@ function splitRows(root: Tensor, name: string): Piece[] {
 }
 
 class OnnxLowering implements Lowering {
-  readonly device: Device;
   readonly nodes: OnnxNode[] = [];
   readonly constants = new Map<string, OnnxConstant>();
-  readonly inputs = new Map<string, Interface>();
+  readonly inputs = new Map<string, TensorType>();
   readonly inputViews: View[] = [];
+  readonly #rules: ReadonlyMap<Op, Rule>;
   readonly #names = new Map<Tensor, string>();
   readonly #uses: ReadonlyMap<Tensor, number>;
   readonly #results = new Set<string>();
   #count = 0;
 
-  constructor(device: Device, roots: readonly Tensor[]) {
-    this.device = device;
+  constructor(rules: ReadonlyMap<Op, Rule>, roots: readonly Tensor[]) {
+    this.#rules = rules;
     const order = topological(roots);
     this.#uses = countUses(roots, order);
     for (const node of order) this.#lower(node);
   }
 
   #lower(node: Node): void {
-    if (node.op.name === inputOp.name) return; // declared when it is read, whole or in rows
+    if (isOp(node, inputOp)) return; // declared when it is read, whole or in rows
     const view = this.#rowsOfInput(node);
     if (view !== undefined) {
       this.#names.set(node.output(), view);
       return;
     }
-    if (node.op.lower === undefined)
-      throw new GraphError(`compile: "${node.op.name}" cannot be lowered to ONNX`);
-    const names = node.op.lower(node, this);
+    const names = this.#rules.get(node.op)?.lower(node, this);
+    if (names === undefined) throw new GraphError(`compile: there is no ONNX for "${node.op.name}"`);
     node.outputs.forEach((x, i) => {
       const name = names[i];
       if (name !== undefined && name !== '') this.#names.set(x, name);
@@ -174,10 +169,10 @@ class OnnxLowering implements Lowering {
   /** A slice of leading rows of an input, as a view of the input's memory. */
   #rowsOfInput(node: Node): string | undefined {
     const [x] = node.inputs;
-    const cut = node.outputs[0] === undefined ? undefined : cutOf(node.outputs[0]);
+    const range = node.outputs[0] === undefined ? undefined : rangeOf(node.outputs[0]);
     const name = x === undefined ? undefined : inputName(x);
-    if (x === undefined || name === undefined || cut?.axis !== 0) return undefined;
-    const offset = cut.start * (x.size / x.dim(0));
+    if (x === undefined || name === undefined || range?.axis !== 0) return undefined;
+    const offset = range.start * (x.size / x.dim(0));
     return this.#declare(name, x, offset, node.output().shape);
   }
 

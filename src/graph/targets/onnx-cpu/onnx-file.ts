@@ -2,14 +2,21 @@
  * The ONNX file format, as far as programs need it: a writer of ModelProto in protobuf's wire format.
  * Field numbers from onnx/onnx.proto.
  */
-import type { DType, OnnxAttribute, Shape } from './tensor.ts';
+import type { DType, Shape } from '../../tensor.ts';
+
+/** ONNX attribute values, tagged by their ONNX type (numbers alone would not tell ints from floats). */
+export type OnnxAttribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly ints: readonly number[] }
+  | { readonly text: string };
 
 /** Of the file format: the one that came with opset 23, and the one of the opsets before 19. */
 const [IR_VERSION, OLDER_IR_VERSION] = [10, 8];
 /** Of compiled programs: opset 23 brought `Attention`. */
 const OPSET = 23;
 
-const ELEMENT_TYPE: Readonly<Record<DType, number>> = { f32: 1, i64: 7, bool: 9, f16: 10 };
+export const ELEMENT_TYPE: Readonly<Record<DType, number>> = { f32: 1, i64: 7, bool: 9, f16: 10 };
 
 const UINT8 = 2;
 

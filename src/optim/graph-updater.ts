@@ -1,0 +1,187 @@
+/**
+ * The update as a program of `rules.ts`, for engines that keep values in a memory of their own. Numbers that differ between
+ * parameters (learning rate, decay, corrections, frozen or not) go in as one vector each; the norms come out as one.
+ */
+import type { Buffers, DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
+import { asFloats } from '../engine/values.ts';
+import {
+  cast,
+  concat,
+  equal,
+  greater,
+  input,
+  mul,
+  type ParameterInfo,
+  type Results,
+  reshape,
+  scalar,
+  slice,
+  sqrt,
+  sub,
+  sum,
+  sumOfSquares,
+  type Tensor,
+  where,
+} from '../graph/index.ts';
+import { clipByNorm, follow, type UpdateRule } from './rules.ts';
+import {
+  parameterNumbers,
+  type UpdateNumbers,
+  type Updater,
+  type UpdaterOptions,
+  type UpdateState,
+} from './updater.ts';
+
+/** Numbers that each trained parameter has its own of. */
+const OWN = ['lr', 'weightDecay', 'correction1', 'correction2', 'isFrozen'] as const;
+/** Numbers that all have in common. */
+const COMMON = ['clip', 'momentum'] as const;
+
+export class GraphUpdater implements Updater {
+  readonly rule: UpdateRule;
+  readonly state: UpdateState;
+  readonly gradients: Buffers;
+  readonly #trained: readonly ParameterInfo[];
+  readonly #program: Program;
+  readonly #numbers: Readonly<Record<string, DeviceBuffer>>;
+  readonly #norms: DeviceBuffer;
+
+  private constructor({ parameters, rule, averages }: UpdaterOptions, program: Program) {
+    const infos = [...parameters];
+    const trained = infos.filter(({ trainable }) => trainable);
+    const { engine } = program;
+    const buffers = (of: readonly ParameterInfo[]): Buffers =>
+      new Map(of.map(({ name, shape }) => [name, engine.allocate({ dtype: 'f32', shape })]));
+    this.rule = rule;
+    this.gradients = buffers(trained);
+    this.state = {
+      student: buffers(infos),
+      average: averages ? buffers(infos) : undefined,
+      moments: new Map(rule.slots.map((slot) => [slot, buffers(trained)])),
+      counts: new Map(trained.map(({ name }) => [name, 0])),
+    };
+    this.#trained = trained;
+    this.#program = program;
+    const vector = { dtype: 'f32', shape: [trained.length] } as const;
+    this.#norms = engine.allocate(vector);
+    this.#numbers = Object.fromEntries([
+      ...OWN.map((name) => [name, engine.allocate(vector)] as const),
+      ...COMMON.map((name) => [name, engine.allocate({ dtype: 'f32', shape: [] })] as const),
+    ]);
+  }
+
+  static async create(
+    engine: Engine,
+    options: UpdaterOptions,
+    engineOptions: EngineOptions = {},
+  ): Promise<GraphUpdater> {
+    const parameters = [...options.parameters];
+    const program = await engine.load(updateResults({ ...options, parameters }), engineOptions);
+    return new GraphUpdater({ ...options, parameters }, program);
+  }
+
+  clearGradients(): void {
+    for (const [name, buffer] of this.gradients) buffer.write(new Float32Array(sizeOf(this.#trained, name)));
+  }
+
+  async apply(numbers: UpdateNumbers): Promise<Map<string, number>> {
+    this.#writeNumbers(numbers);
+    const values = this.#namedValues();
+    const inputs = { ...values, ...this.#numbers };
+    const { inputs: read, outputs: written } = this.#program;
+    const pick = (from: Readonly<Record<string, DeviceBuffer>>, names: Iterable<string>) =>
+      Object.fromEntries([...names].flatMap((name) => (from[name] ? [[name, from[name]] as const] : [])));
+    await this.#program.run(
+      pick(inputs, read.keys()),
+      pick({ ...values, norms: this.#norms }, written.keys()),
+    );
+    const norms = asFloats(await this.#norms.read());
+    const happened = norms.every(Number.isFinite);
+    for (const { name } of this.#trained) {
+      if (happened && !numbers.isFrozen(name))
+        this.state.counts.set(name, (this.state.counts.get(name) ?? 0) + 1);
+    }
+    return new Map(this.#trained.map(({ name }, i) => [name, norms[i] ?? Number.NaN]));
+  }
+
+  #writeNumbers(numbers: UpdateNumbers): void {
+    const own = this.#trained.map((info) => ({
+      ...parameterNumbers(info, (this.state.counts.get(info.name) ?? 0) + 1, numbers),
+      isFrozen: numbers.isFrozen(info.name) ? 1 : 0,
+    }));
+    for (const name of OWN) this.#numbers[name]?.write(Float32Array.from(own, (each) => each[name]));
+    for (const name of COMMON) this.#numbers[name]?.write(Float32Array.of(numbers[name]));
+  }
+
+  /** Everything the program reads and writes, by its names there. */
+  #namedValues(): Record<string, DeviceBuffer> {
+    const { student, average, moments } = this.state;
+    const kinds: readonly (readonly [string, Buffers])[] = [
+      ['student', student],
+      ['gradient', this.gradients],
+      ...(average === undefined ? [] : [['average', average] as const]),
+      ...moments,
+    ];
+    return Object.fromEntries(
+      kinds.flatMap(([kind, buffers]) =>
+        [...buffers].map(([name, buffer]) => [`${kind}/${name}`, buffer] as const),
+      ),
+    );
+  }
+
+  async dispose(): Promise<void> {
+    await this.#program.dispose();
+    const { student, average = new Map(), moments } = this.state;
+    const all = [student, average, this.gradients, ...moments.values()].flatMap((each) => [...each.values()]);
+    for (const buffer of [...all, ...Object.values(this.#numbers), this.#norms]) buffer.dispose();
+  }
+}
+
+function sizeOf(infos: readonly ParameterInfo[], name: string): number {
+  return infos.find((info) => info.name === name)?.shape.reduce((a, b) => a * b, 1) ?? 0;
+}
+
+/** `student/<name>`, `average/<name>` and `<slot>/<name>` after the update, and `norms`. */
+function updateResults({ parameters, rule, averages }: UpdaterOptions): Results {
+  const infos = [...parameters];
+  const trained = infos.filter(({ trainable }) => trainable);
+  const gradients = trained.map(({ name, shape }) => input(`gradient/${name}`, shape));
+  const norms = concat(
+    gradients.map((gradient) => reshape(sqrt(sumOfSquares(gradient)), [1])),
+    0,
+  );
+  // The difference of a sum to itself is 0, or NaN where a part of it is not finite.
+  const total = sum(norms);
+  const allFinite = cast(equal(sub(total, total), scalar(0)), 'f32');
+  const own = (kind: (typeof OWN)[number], i: number): Tensor =>
+    reshape(slice(input(kind, [trained.length]), 0, i, i + 1), []);
+  const [clip, momentum] = [input('clip', []), input('momentum', [])];
+  const results: Record<string, Tensor> = { norms };
+  for (const { name, shape, trainable } of infos) {
+    const student = input(`student/${name}`, shape);
+    let moved = student;
+    if (trainable) {
+      const i = trained.findIndex((info) => info.name === name);
+      const gradient = gradients[i] ?? student;
+      const slots = rule.slots.map((slot) => input(`${slot}/${name}`, shape));
+      const updated = rule.update(student, clipByNorm(gradient, clip), slots, {
+        lr: own('lr', i),
+        weightDecay: own('weightDecay', i),
+        correction1: own('correction1', i),
+        correction2: own('correction2', i),
+      });
+      const moves = greater(mul(allFinite, sub(scalar(1), own('isFrozen', i))), scalar(0));
+      moved = where(moves, updated.parameter, student);
+      results[`student/${name}`] = moved;
+      for (const [s, slot] of rule.slots.entries()) {
+        const [next, now] = [updated.slots[s], slots[s]];
+        if (next !== undefined && now !== undefined) results[`${slot}/${name}`] = where(moves, next, now);
+      }
+    }
+    if (!averages) continue;
+    const average = input(`average/${name}`, shape);
+    const followed = follow(average, moved, momentum);
+    results[`average/${name}`] = where(greater(allFinite, scalar(0)), followed, average);
+  }
+  return results;
+}

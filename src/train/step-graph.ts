@@ -1,0 +1,118 @@
+/**
+ * A method's objective as the results of one program: loss, measures, gradients, sums over the step and the method's next
+ * state. Names of what goes in and out:
+ *
+ *     in   student/<parameter>, teacher/<parameter>, state/<name>, crops/<view group>, scalar/<name>, sample/<name>
+ *     out  loss, measure/<name>, gradient/<parameter>, sum/<name>, next/<name>, next/student/<statistic>, ...
+ *
+ * Where a step runs in several micro-batches, gradients and sums are read and added to.
+ */
+import {
+  add,
+  gradients,
+  hoistSlices,
+  input,
+  type ParameterInfo,
+  ParameterSet,
+  type Results,
+  splitRows,
+  type Tensor,
+} from '../graph/index.ts';
+import type { Method } from '../method/method.ts';
+import type { Statistic } from './state.ts';
+
+export interface StepGraphOptions {
+  readonly method: Method;
+  readonly channels: number;
+  /** Images in a step. */
+  readonly batchSize: number;
+  /** Images in one run of the program; divides the batch size. The whole batch unless given. */
+  readonly microBatch?: number;
+}
+
+export interface StepGraph {
+  readonly results: Results;
+  readonly parameters: readonly ParameterInfo[];
+  readonly statistics: readonly Statistic[];
+  /** Whether the program reads a teacher's weights. */
+  readonly hasTeacher: boolean;
+  readonly microBatch: number;
+}
+
+/** Elements of a gradient's terms that may exist at once. */
+const LARGEST_TERM = 2 ** 20;
+
+/** @throws RangeError if the micro-batch does not divide the batch */
+export function traceStep({
+  method,
+  channels,
+  batchSize,
+  microBatch = batchSize,
+}: StepGraphOptions): StepGraph {
+  const images = method.couplesBatch ? batchSize : microBatch;
+  if (batchSize % images !== 0)
+    throw new RangeError(`A micro-batch of ${images} does not divide a batch of ${batchSize}.`);
+  const networks = { student: new ParameterSet('student/'), teacher: new ParameterSet('teacher/') };
+  const objective = method.objective({
+    student: networks.student.scope,
+    teacher: networks.teacher.scope,
+    images,
+    batch: batchSize,
+    crops: (g) => {
+      const group = method.views[g];
+      if (group === undefined) throw new RangeError(`${method.name} has no view group ${g}.`);
+      return input(`crops/${g}`, [group.count * images, channels, group.size, group.size]);
+    },
+    scalar: (name) => input(`scalar/${name}`, []),
+    state: (name) => input(`state/${name}`, method.stateShapes[name] ?? []),
+    sample: (name) => {
+      const sample = method.sampleInputs[name];
+      if (sample === undefined) throw new RangeError(`${method.name} has no sample input "${name}".`);
+      return input(`sample/${name}`, sample.shape(images));
+    },
+  });
+  const accumulates = images < batchSize;
+  const onto = (name: string, part: Tensor): Tensor =>
+    accumulates ? add(input(name, part.shape), part) : part;
+
+  const forward = new Map<string, Tensor>([['loss', objective.loss]]);
+  for (const [name, value] of Object.entries(objective.measures)) forward.set(`measure/${name}`, value);
+  for (const [name, part] of Object.entries(objective.sums))
+    forward.set(`sum/${name}`, onto(`sum/${name}`, part));
+  const total = (name: string): Tensor => {
+    const sum = forward.get(`sum/${name}`);
+    if (sum === undefined) throw new RangeError(`${method.name} has no sum "${name}".`);
+    return sum;
+  };
+  for (const [name, next] of Object.entries(objective.nextState(total))) forward.set(`next/${name}`, next);
+  for (const { prefix, updates } of Object.values(networks))
+    for (const [name, next] of updates) forward.set(`next/${prefix}${name}`, next);
+
+  // Slices are moved before differentiation, so that the backward pass is as small as the forward pass.
+  const results = hoisted(forward);
+  const parameters = [...networks.student.parameters.values()];
+  const trained = parameters.filter(({ trainable }) => trainable);
+  const grads = gradients(
+    results.loss ?? objective.loss,
+    trained.map(({ name }) => networks.student.tensor(name)),
+  );
+  for (const [i, { name }] of trained.entries()) {
+    const gradient = grads[i];
+    if (gradient !== undefined)
+      results[`gradient/${name}`] = onto(`gradient/${name}`, splitRows(gradient, LARGEST_TERM));
+  }
+  return {
+    results,
+    parameters,
+    statistics: (['student', 'teacher'] as const).flatMap((network) =>
+      [...networks[network].buffers.values()].map((info) => ({ network, info })),
+    ),
+    hasTeacher: networks.teacher.parameters.size > 0,
+    microBatch: images,
+  };
+}
+
+function hoisted(results: ReadonlyMap<string, Tensor>): Record<string, Tensor> {
+  const moved = hoistSlices([...results.values()]);
+  return Object.fromEntries([...results].map(([name, tensor], i) => [name, moved[i] ?? tensor]));
+}

@@ -1,0 +1,147 @@
+/** The update in the host's memory and the one as a program are the same, and what they leave alone stays. */
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { type ParameterInfo, sizeOf, zero } from '../../src/graph/index.ts';
+import { GraphUpdater } from '../../src/optim/graph-updater.ts';
+import { rules } from '../../src/optim/rules.ts';
+import type { UpdateNumbers, Updater } from '../../src/optim/updater.ts';
+import { WasmUpdater } from '../../src/optim/wasm-updater.ts';
+import { Random } from '../../src/random/random.ts';
+
+// Sizes that are and are not multiples of a vector's four floats, one-axis and frozen parameters among them.
+const parameters: ParameterInfo[] = [
+  { name: 'one.weight', shape: [1], init: zero, trainable: true },
+  { name: 'two.bias', shape: [7], init: zero, trainable: true },
+  { name: 'three.weight', shape: [3, 5], init: zero, trainable: true },
+  { name: 'four.weight', shape: [8, 16], init: zero, trainable: true },
+  { name: 'five.bias', shape: [3, 3], init: zero, trainable: true },
+  { name: 'last_layer.weight_v', shape: [5, 2], init: zero, trainable: true },
+  { name: 'last_layer.weight_g', shape: [5, 1], init: zero, trainable: false },
+];
+
+const isLast = (name: string): boolean => name.startsWith('last_layer');
+const nothing = (): boolean => false;
+const steps: readonly UpdateNumbers[] = [
+  { lr: 0, weightDecay: 0.04, clip: 0.5, momentum: 0.9, isFrozen: isLast },
+  { lr: 0.1, weightDecay: 0.04, clip: 0.5, momentum: 0.9, isFrozen: isLast },
+  { lr: 0.05, weightDecay: 0.1, clip: 0, momentum: 0.99, isFrozen: nothing },
+  {
+    lr: 0.02,
+    lrFactor: (name) => (name.startsWith('f') ? 0.5 : 1),
+    weightDecay: 0.4,
+    clip: 30,
+    momentum: 0.996,
+    isFrozen: nothing,
+  },
+  { lr: 0.01, weightDecay: 0, clip: 0.5, momentum: 1, isFrozen: nothing },
+];
+
+/** Everything an updater works on, by kind and name. */
+function valuesOf({ state }: Updater): Map<string, Float32Array> {
+  const kinds = [
+    ['student', state.student],
+    ['average', state.average ?? new Map()],
+    ...state.moments,
+  ] as const;
+  return new Map(
+    kinds.flatMap(([kind, buffers]) =>
+      [...buffers].map(([name, buffer]) => [`${kind} ${name}`, hostFloats(buffer)] as const),
+    ),
+  );
+}
+
+function relativeDifference(got: Float32Array, wanted: Float32Array): number {
+  let [largest, difference] = [1e-30, 0];
+  for (const [i, x] of wanted.entries()) {
+    largest = Math.max(largest, Math.abs(x));
+    difference = Math.max(difference, Math.abs(x - got[i]!));
+  }
+  return difference / largest;
+}
+
+async function both(rule: keyof typeof rules, averages: boolean): Promise<readonly [Updater, Updater]> {
+  const options = { parameters, rule: rules[rule], averages };
+  const graph = await GraphUpdater.create(ortNode, options, { threads: 1 });
+  onTestFinished(() => graph.dispose());
+  return [new WasmUpdater(options), graph];
+}
+
+describe.each([
+  ['adamw', true],
+  ['adamw', false],
+  ['sgd', true],
+  ['lars', true],
+  ['lars', false],
+] as const)('an update by %s, followed by an average: %s', (rule, averages) => {
+  test('is the same in memory and as a program, with clipping, frozen layers and odd sizes', async () => {
+    const random = new Random(1, 'updaters');
+    const normal = (shape: readonly number[]): Float32Array =>
+      Float32Array.from({ length: sizeOf(shape) }, () => random.normal());
+    const updaters = await both(rule, averages);
+    for (const { name, shape } of parameters) {
+      const [student, average] = [normal(shape), normal(shape)];
+      for (const { state } of updaters) {
+        state.student.get(name)?.write(student);
+        state.average?.get(name)?.write(average);
+      }
+    }
+    let clipped = 0;
+    for (const [step, numbers] of steps.entries()) {
+      for (const name of updaters[0].gradients.keys()) {
+        const gradient = normal(updaters[0].gradients.get(name)!.shape);
+        for (const { gradients } of updaters) gradients.get(name)?.write(gradient);
+      }
+      const [norms, others] = [await updaters[0].apply(numbers), await updaters[1].apply(numbers)];
+      for (const [name, norm] of norms) {
+        const gradient = hostFloats(updaters[0].gradients.get(name)!);
+        expect(norm / Math.hypot(...gradient)).toBeCloseTo(1, 5);
+        expect(others.get(name)! / norm).toBeCloseTo(1, 5);
+        if (numbers.clip > 0 && norm > numbers.clip) clipped++;
+      }
+      const [got, wanted] = updaters.map(valuesOf);
+      expect([...got!.keys()]).toEqual([...wanted!.keys()]);
+      for (const [name, values] of got!)
+        expect(relativeDifference(values, wanted!.get(name)!), `${name}, step ${step}`).toBeLessThan(2e-6);
+      expect(updaters[0].state.counts).toEqual(updaters[1].state.counts);
+    }
+    expect(clipped).toBeGreaterThan(5);
+    expect(updaters[0].state.counts.get('last_layer.weight_v')).toBe(3);
+    expect(updaters[0].state.counts.get('one.weight')).toBe(5);
+    expect(updaters[0].state.counts.has('last_layer.weight_g')).toBe(false);
+  });
+});
+
+test('a plain step of SGD takes lr times the gradient off, and the average takes its share', async () => {
+  for (const updater of await both('sgd', true)) {
+    const { state, gradients } = updater;
+    state.student.get('two.bias')!.write(new Float32Array(7).fill(1));
+    gradients.get('two.bias')!.write(new Float32Array(7).fill(0.5));
+    await updater.apply({ lr: 0.25, weightDecay: 0, clip: 0, momentum: 0.75, isFrozen: nothing });
+    expect(hostFloats(state.student.get('two.bias')!)).toEqual(new Float32Array(7).fill(0.875));
+    expect(hostFloats(state.average!.get('two.bias')!)).toEqual(new Float32Array(7).fill(0.21875));
+    updater.clearGradients();
+    expect(hostFloats(gradients.get('two.bias')!)).toEqual(new Float32Array(7));
+  }
+});
+
+test('a step with a gradient that is not finite changes nothing and says which it was', async () => {
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    for (const updater of await both('adamw', true)) {
+      const { state, gradients } = updater;
+      for (const buffers of [state.student, state.average!])
+        for (const buffer of buffers.values()) hostFloats(buffer).fill(0.5);
+      hostFloats(gradients.get('two.bias')!)[6] = bad;
+      hostFloats(gradients.get('one.weight')!)[0] = 1;
+      const norms = await updater.apply({ lr: 1, weightDecay: 1, clip: 0, momentum: 0, isFrozen: nothing });
+      expect([...norms].flatMap(([name, norm]) => (Number.isFinite(norm) ? [] : [name]))).toEqual([
+        'two.bias',
+      ]);
+      for (const buffers of [state.student, state.average!])
+        for (const buffer of buffers.values()) expect(new Set(hostFloats(buffer))).toEqual(new Set([0.5]));
+      for (const moments of state.moments.values())
+        for (const buffer of moments.values()) expect(new Set(hostFloats(buffer))).toEqual(new Set([0]));
+      expect(state.counts.get('one.weight')).toBe(0);
+    }
+  }
+});
