@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import type { Values } from '../src/engine/values.ts';
 import { input, mul, ParameterSet, reshape, sum, transpose } from '../src/graph/index.ts';
-import { blockRates } from '../src/model/drop-path.ts';
+import { blockRates, drop } from '../src/model/drop-path.ts';
 import { positions } from '../src/model/position.ts';
-import { drop, type VitConfig, vit } from '../src/model/vit.ts';
+import { type VitConfig, vit } from '../src/model/vit.ts';
 import { ALLOWANCE, type Comparison, compareSum, termScale, UNMEASURED } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
 import { compareState, run, withGradients } from './network.ts';

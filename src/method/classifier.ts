@@ -2,18 +2,10 @@
  * Supervised classification in the shape of a method: one view of each image, a linear head on the image feature, and cross
  * entropy with smoothed labels (Szegedy et al. 2016). Fine-tuning trains it; there is no teacher.
  */
-import {
-  add,
-  crossEntropy,
-  linear,
-  type Scope,
-  scale,
-  type Tensor,
-  truncNormal,
-  zero,
-} from '../graph/index.ts';
+import { crossEntropy, type Scope, scale, type Tensor } from '../graph/index.ts';
 import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
 import type { Mode } from '../model/batch-norm.ts';
+import { dense } from '../model/layers.ts';
 import { dropPathInput } from './drop-path-input.ts';
 import type { Method, SampleInput } from './method.ts';
 
@@ -29,8 +21,6 @@ export interface ClassifierConfig {
   label(i: number): number;
 }
 
-const init = truncNormal(0.02);
-
 /** Class scores: parameters `backbone.*`, `head.weight` and `head.bias`. [B, C, H, W] -> [B, classes] */
 export function classLogits(
   scope: Scope,
@@ -40,9 +30,7 @@ export function classLogits(
   dropPath?: Tensor,
 ): Tensor {
   const feature = imageFeature(scope.at('backbone'), images, backbone, mode, dropPath);
-  const head = scope.at('head');
-  const weight = head.param('weight', [classes, feature.dim(1)], init);
-  return add(linear(feature, weight), head.param('bias', [classes], zero));
+  return dense(scope.at('head'), feature, classes);
 }
 
 export function classifier(config: ClassifierConfig): Method {

@@ -4,21 +4,16 @@
  * channels instead of the batch, so that images stay independent and micro-batches exact.
  */
 import {
-  add,
   conv2d,
   drawn,
   gelu,
   type Initializer,
-  layerNorm,
-  linear,
-  one,
   reshape,
   type Scope,
   type Tensor,
   transpose,
-  truncNormal,
-  zero,
 } from '../graph/index.ts';
+import { dense, norm } from './layers.ts';
 
 const EPS = 1e-6;
 
@@ -37,21 +32,15 @@ const convInit: Initializer = (random, shape) => {
 export function convStem(scope: Scope, images: Tensor, patchSize: number, dim: number): Tensor {
   const halvings = Math.log2(patchSize);
   if (!Number.isInteger(halvings))
-    throw new Error(`a convolutional stem needs a patch size that is a power of 2, not ${patchSize}`);
+    throw new Error(`A convolutional stem needs a patch size that is a power of 2, not ${patchSize}.`);
   let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
   for (let i = 0; i < halvings; i++) {
     const width = Math.max(16, dim >> (halvings - i));
     const layer = scope.at('stem').at(i);
     const weight = layer.at('conv').param('weight', [width, x.dim(3), 3, 3], convInit);
-    const norm = layer.at('norm');
-    const h = conv2d(x, weight, { stride: 2, padding: 1 });
-    x = gelu(layerNorm(h, norm.param('weight', [width], one), norm.param('bias', [width], zero), EPS));
+    x = gelu(norm(layer.at('norm'), conv2d(x, weight, { stride: 2, padding: 1 }), EPS));
   }
-  const proj = scope.at('proj');
   const [b, h, w] = [x.dim(0), x.dim(1), x.dim(2)];
-  const tokens = add(
-    linear(x, proj.param('weight', [dim, x.dim(3)], truncNormal(0.02))),
-    proj.param('bias', [dim], zero),
-  ); // [B, h, w, D]
+  const tokens = dense(scope.at('proj'), x, dim); // [B, h, w, D]
   return transpose(reshape(tokens, [b, h * w, dim]), [1, 0, 2]);
 }

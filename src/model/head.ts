@@ -3,19 +3,16 @@
  * `outDim` prototypes.
  */
 import {
-  add,
   gelu,
   l2Normalize,
-  linear,
   one,
   type Scope,
   type Tensor,
-  truncNormal,
   uniform,
   weightNormLinear,
-  zero,
 } from '../graph/index.ts';
 import { batchNormLayer, type Mode } from './batch-norm.ts';
+import { dense } from './layers.ts';
 
 export interface HeadConfig {
   readonly outDim: number;
@@ -28,16 +25,12 @@ export interface HeadConfig {
   readonly normLastLayer: boolean;
 }
 
-const init = truncNormal(0.02);
-
 /**
  * @param x [rows, D]
  * @returns logits [rows, outDim]
  */
 export function projectionHead(scope: Scope, x: Tensor, config: HeadConfig, mode: Mode): Tensor {
   const { outDim, hiddenDim, bottleneckDim, layers, useBn, normLastLayer } = config;
-  const dense = (at: Scope, h: Tensor, width: number): Tensor =>
-    add(linear(h, at.param('weight', [width, h.dim(-1)], init)), at.param('bias', [width], zero));
   let h = x;
   const mlp = scope.at('mlp');
   if (layers === 1) {

@@ -1,34 +1,27 @@
 /**
  * The Vision Transformer (Dosovitskiy et al. 2021) as DINO uses it. Parameter names, layouts and numerics are those of the
- * official `vision_transformer.py`, so its checkpoints load by name. What DINOv2 adds (Oquab et al. 2023: layer scale, SwiGLU,
- * registers) is there for its weights.
+ * official `vision_transformer.py`, so its checkpoints load by name. What only DINOv2 has is in `dinov2.ts`.
  *
  * Activations are tokens first, [N, B, D]: see `graph/ops/attention.ts`. Everything a user may want is returned by name and
  * nothing is computed that is not asked for: what a program does not read is never part of it.
  */
 import {
   add,
-  attention,
   concat,
   expand,
-  gelu,
-  layerNorm,
   linear,
-  mul,
-  one,
   reshape,
   type Scope,
-  scale,
-  shift,
   slice,
   type Tensor,
-  tanh,
   transpose,
-  truncNormal,
   uniform,
   zero,
 } from '../graph/index.ts';
 import { convStem } from './conv-stem.ts';
+import { layerScale, swiglu, withoutRegisters, withRegisters } from './dinov2.ts';
+import { type DropBranch, dropBranches } from './drop-path.ts';
+import { mlp, norm, selfAttention, weightInit } from './layers.ts';
 import { type PositionOptions, positions } from './position.ts';
 
 export interface VitConfig {
@@ -72,7 +65,6 @@ export interface VitOutput {
   readonly clsAttention: Tensor;
 }
 
-const init = truncNormal(0.02);
 const EPS = 1e-6;
 
 /**
@@ -80,65 +72,67 @@ const EPS = 1e-6;
  * @param dropPath factors 0 or 1 / keep of every sample for each branch of each block, see `drop-path.ts`: [2 * blocks with a rate, B]
  */
 export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: Tensor): VitOutput {
-  const { depth, heads, eps = EPS, registers = 0 } = config;
+  const { depth, heads, dim, eps = EPS, registers = 0 } = config;
   const embedded = embed(scope, images, config); // [N, B, D]
+  const drop = dropBranches(dropPath, depth);
   const outputs: Tensor[] = [];
-  let x = embedded;
-  let probabilities = embedded;
-  const undropped = depth - (dropPath?.dim(0) ?? 0) / 2;
+  let [x, probabilities] = [embedded, embedded];
   for (let i = 0; i < depth; i++) {
-    const factors = (branch: number): Tensor | undefined =>
-      dropPath === undefined || i < undropped
-        ? undefined
-        : slice(dropPath, 0, 2 * (i - undropped) + branch, 2 * (i - undropped) + branch + 1);
-    const block = scope.at('blocks').at(i);
-    const attended = selfAttention(block.at('attn'), norm(block.at('norm1'), x, eps), heads);
-    probabilities = attended.probabilities;
-    x = add(x, drop(scaled(block.at('ls1'), attended.context, config), factors(0)));
-    const h = mlp(block.at('mlp'), norm(block.at('norm2'), x, eps), config);
-    x = add(x, drop(scaled(block.at('ls2'), h, config), factors(1)));
+    [x, probabilities] = block(scope.at('blocks').at(i), x, config, (branch, which) =>
+      drop(branch, i, which),
+    );
     outputs.push(x);
   }
   const normed = (tokens: Tensor): Tensor => norm(scope.at('norm'), tokens, eps);
-  const imageFirst = (tokens: Tensor): Tensor => transpose(tokens, [1, 0, 2]);
-  const withoutRegisters = (tokens: Tensor): Tensor =>
-    registers === 0
-      ? tokens
-      : concat([slice(tokens, 0, 0, 1), slice(tokens, 0, 1 + registers, tokens.dim(0))], 0);
   const y = normed(x);
+  const [tokens, b, first] = [y.dim(0), images.dim(0), 1 + registers];
+  const ofClass = slice(slice(probabilities, 2, 0, 1), 3, first, tokens); // [B, heads, 1, patches]
   return {
-    cls: reshape(slice(y, 0, 0, 1), [images.dim(0), config.dim]),
-    patches: imageFirst(slice(y, 0, 1 + registers, y.dim(0))),
-    registers: imageFirst(slice(y, 0, 1, 1 + registers)),
+    cls: reshape(slice(y, 0, 0, 1), [b, dim]),
+    patches: imageFirst(slice(y, 0, first, tokens)),
+    registers: imageFirst(slice(y, 0, 1, first)),
     embedded: imageFirst(embedded),
-    lastBlocks: (n) => outputs.slice(-n).map((tokens) => imageFirst(withoutRegisters(normed(tokens)))),
+    lastBlocks: (n) => outputs.slice(-n).map((each) => imageFirst(withoutRegisters(normed(each), registers))),
     attention: probabilities,
-    clsAttention: reshape(slice(slice(probabilities, 2, 0, 1), 3, 1 + registers, y.dim(0)), [
-      images.dim(0),
-      heads,
-      y.dim(0) - 1 - registers,
-    ]),
+    clsAttention: reshape(ofClass, [b, heads, tokens - first]),
   };
+}
+
+/**
+ * One block: attention, then an MLP, each on normed tokens and added to what goes by.
+ *
+ * @param x [N, B, D]
+ * @param drop what becomes of its two branches in training
+ * @returns the tokens [N, B, D] and the attention [B, heads, N, N]
+ */
+export function block(scope: Scope, x: Tensor, config: VitConfig, drop: DropBranch): [Tensor, Tensor] {
+  const { heads, eps = EPS } = config;
+  const scaled = (at: string, branch: Tensor): Tensor =>
+    config.layerScale === true ? layerScale(scope.at(at), branch) : branch;
+  const hidden = Math.round(config.dim * config.mlpRatio);
+  const { context, probabilities } = selfAttention(scope.at('attn'), norm(scope.at('norm1'), x, eps), heads);
+  const y = add(x, drop(scaled('ls1', context), 0));
+  const h = (config.swiglu === true ? swiglu : mlp)(scope.at('mlp'), norm(scope.at('norm2'), y, eps), hidden);
+  return [add(y, drop(scaled('ls2', h), 1)), probabilities];
+}
+
+/** [N, B, D] -> [B, N, D] */
+function imageFirst(tokens: Tensor): Tensor {
+  return transpose(tokens, [1, 0, 2]);
 }
 
 /** Patches as tokens behind the class token, plus positions: [B, C, H, W] -> [N, B, D] */
 function embed(scope: Scope, images: Tensor, config: VitConfig): Tensor {
   const { patchSize, dim, imageSize, stem, registers = 0 } = config;
   const patchEmbed = scope.at('patch_embed');
-  const tokens =
+  const patches =
     stem === 'conv' ? convStem(patchEmbed, images, patchSize, dim) : patchTokens(patchEmbed, images, config); // [hw, B, D]
-  const cls = scope.param('cls_token', [1, 1, dim], init);
-  const position = scope.param('pos_embed', [1, Math.floor(imageSize / patchSize) ** 2 + 1, dim], init);
+  const cls = expand(scope.param('cls_token', [1, 1, dim], weightInit), [1, images.dim(0), dim]);
+  const position = scope.param('pos_embed', [1, Math.floor(imageSize / patchSize) ** 2 + 1, dim], weightInit);
   const size = { height: images.dim(2), width: images.dim(3) };
+  const placed = transpose(positions(position, size, patchSize, config.positions), [1, 0, 2]);
   if (config.maskToken === true) scope.param('mask_token', [1, dim], zero);
-  const placed = add(
-    concat([expand(cls, [1, images.dim(0), dim]), tokens], 0),
-    transpose(positions(position, size, patchSize, config.positions), [1, 0, 2]),
-  );
-  if (registers === 0) return placed;
-  const extra = transpose(scope.param('register_tokens', [1, registers, dim], init), [1, 0, 2]);
-  const everywhere = expand(extra, [registers, images.dim(0), dim]);
-  return concat([slice(placed, 0, 0, 1), everywhere, slice(placed, 0, 1, placed.dim(0))], 0);
+  return withRegisters(scope, add(concat([cls, patches], 0), placed), registers);
 }
 
 /** A convolution whose stride is its kernel: one linear map of every patch. [B, C, H, W] -> [hw, B, D] */
@@ -150,54 +144,4 @@ function patchTokens(scope: Scope, images: Tensor, { patchSize: p, dim, channels
   const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialization leaves it alone
   const weight = reshape(proj.param('weight', [dim, channels, p, p], convInit), [dim, channels * p * p]);
   return add(linear(patches, weight), proj.param('bias', [dim], convInit));
-}
-
-function norm(scope: Scope, x: Tensor, eps: number): Tensor {
-  const dim = x.dim(-1);
-  return layerNorm(x, scope.param('weight', [dim], one), scope.param('bias', [dim], zero), eps);
-}
-
-/** softmax(q k' / sqrt d) v for each head, then a projection. The rows of `qkv` are [q | k | v][head][D / heads]. */
-function selfAttention(scope: Scope, x: Tensor, heads: number): { context: Tensor; probabilities: Tensor } {
-  const dim = x.dim(-1);
-  const weight = scope.at('qkv').param('weight', [3 * dim, dim], init);
-  const bias = scope.at('qkv').param('bias', [3 * dim], zero);
-  const third = (i: number): Tensor =>
-    add(linear(x, slice(weight, 0, i * dim, (i + 1) * dim)), slice(bias, 0, i * dim, (i + 1) * dim));
-  const { context, probabilities } = attention(third(0), third(1), third(2), heads);
-  const proj = scope.at('proj');
-  return {
-    context: add(linear(context, proj.param('weight', [dim, dim], init)), proj.param('bias', [dim], zero)),
-    probabilities,
-  };
-}
-
-function mlp(scope: Scope, x: Tensor, { dim, mlpRatio, swiglu = false }: VitConfig): Tensor {
-  const hidden = Math.round(dim * mlpRatio);
-  if (swiglu) {
-    const [w12, w3] = [scope.at('w12'), scope.at('w3')];
-    const both = add(
-      linear(x, w12.param('weight', [2 * hidden, dim], init)),
-      w12.param('bias', [2 * hidden], zero),
-    );
-    const [gate, value] = [slice(both, 2, 0, hidden), slice(both, 2, hidden, 2 * hidden)];
-    const open = mul(gate, scale(shift(tanh(scale(gate, 0.5)), 1), 0.5)); // SiLU
-    return add(
-      linear(mul(open, value), w3.param('weight', [dim, hidden], init)),
-      w3.param('bias', [dim], zero),
-    );
-  }
-  const [fc1, fc2] = [scope.at('fc1'), scope.at('fc2')];
-  const h = gelu(add(linear(x, fc1.param('weight', [hidden, dim], init)), fc1.param('bias', [hidden], zero)));
-  return add(linear(h, fc2.param('weight', [dim, hidden], init)), fc2.param('bias', [dim], zero));
-}
-
-/** A branch [N, B, D] times a learned factor for each channel, where the network has them. */
-function scaled(scope: Scope, branch: Tensor, { dim, layerScale = false }: VitConfig): Tensor {
-  return layerScale ? mul(branch, scope.param('gamma', [dim], one)) : branch;
-}
-
-/** Stochastic depth: a branch [N, B, D] is scaled by 1 / keep, or left out, for each image; factors [1, B]. */
-export function drop(branch: Tensor, factors: Tensor | undefined): Tensor {
-  return factors === undefined ? branch : mul(branch, reshape(factors, [1, branch.dim(1), 1]));
 }
