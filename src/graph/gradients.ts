@@ -1,9 +1,9 @@
 /** Reverse-mode differentiation as a graph transformation: the gradients are new symbolic tensors. */
 import { GraphError } from './errors.ts';
-import { add } from './ops/elementwise.ts';
-import { concat, pad, paddingOf } from './ops/layout.ts';
+import { expand } from './ops/layout.ts';
 import { scalar, zeros } from './ops/leaf.ts';
-import type { Node, Shape, Tensor } from './tensor.ts';
+import { sumOfGradients } from './passes/sum-gradients.ts';
+import type { Node, Tensor } from './tensor.ts';
 import { topological } from './traverse.ts';
 
 /**
@@ -19,10 +19,10 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     throw new GraphError(`gradients: the loss has shape [${loss.shape.join(', ')}], it must be a scalar`);
   const order = topological([loss]);
   const needed = reaching(order, new Set(wrt));
-  const contributions = new Map<Tensor, Tensor[]>([[loss, [onesLike(loss)]]]);
+  const contributions = new Map<Tensor, Tensor[]>([[loss, [expand(scalar(1), loss.shape)]]]);
   const total = (x: Tensor): Tensor | undefined => {
     const parts = contributions.get(x);
-    return parts === undefined ? undefined : sumOf(parts);
+    return parts === undefined ? undefined : sumOfGradients(parts);
   };
   for (const node of order.reverse()) {
     if (!needed.has(node) || node.inputs.length === 0) continue;
@@ -50,56 +50,4 @@ function reaching(order: readonly Node[], targets: ReadonlySet<Tensor>): Set<Nod
       needed.add(node);
   }
   return needed;
-}
-
-function onesLike(loss: Tensor): Tensor {
-  return loss.rank === 0 ? scalar(1) : add(zeros(loss.shape), scalar(1));
-}
-
-/**
- * The sum of gradients of one tensor. Gradients of slices arrive padded with zeros; those of one range are added before
- * they are padded, and ranges that tile the tensor are put side by side instead of being padded and added.
- */
-function sumOf(parts: readonly Tensor[]): Tensor {
-  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
-  const ranges = new Map<string, { axis: number; before: number; inner: Tensor }>();
-  const whole: Tensor[] = [];
-  for (const part of parts) {
-    const range = paddingOf(part);
-    if (range === undefined) {
-      whole.push(part);
-      continue;
-    }
-    const key = `${range.axis}:${range.before}:${range.inner.dim(range.axis)}`;
-    const known = ranges.get(key);
-    ranges.set(key, known === undefined ? range : { ...range, inner: add(known.inner, range.inner) });
-  }
-  const shape = parts[0]?.shape ?? [];
-  const pieces = [...ranges.values()];
-  const tiles = tiled(pieces, shape);
-  const padded =
-    tiles === undefined
-      ? pieces.map(({ axis, before, inner }) =>
-          pad(inner, axis, before, (shape[axis] ?? 0) - before - inner.dim(axis)),
-        )
-      : [tiles];
-  return [...whole, ...padded].reduce((total, part) => add(total, part));
-}
-
-function tiled(pieces: { axis: number; before: number; inner: Tensor }[], shape: Shape): Tensor | undefined {
-  const [first] = pieces;
-  if (first === undefined || pieces.length < 2) return undefined;
-  const { axis } = first;
-  pieces.sort((a, b) => a.before - b.before);
-  let end = 0;
-  for (const piece of pieces) {
-    if (piece.axis !== axis || piece.before !== end) return undefined;
-    end += piece.inner.dim(axis);
-  }
-  return end === shape[axis]
-    ? concat(
-        pieces.map((piece) => piece.inner),
-        axis,
-      )
-    : undefined;
 }
