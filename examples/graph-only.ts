@@ -5,7 +5,6 @@
 import { evaluate, ortNode, Random } from 'dino-ts';
 import {
   add,
-  compile,
   crossEntropy,
   gradients,
   input,
@@ -52,7 +51,7 @@ gradients(loss, tensors).forEach((gradient, i) => {
   values[name] = init(new Random(0, name), shape);
 });
 
-const program = await ortNode.load(compile(results), { threads: 1 });
+const program = await ortNode.load(results, { threads: 1 });
 for (let step = 0; step <= steps; step++) {
   const after = await evaluate(program, values);
   for (const name of Object.keys(values)) values[name] = after[name] ?? values[name]!;

@@ -77,7 +77,7 @@ for await (const batch of loadBatches(source, {
 }
 
 const backbone = new FrozenBackbone(vit, size, ortNode);
-const weights = new Map([['teacher', weightsUnder(trainer.teacherWeights(), 'backbone.')]]);
+const weights = new Map([['teacher', weightsUnder(await trainer.teacherWeights(), 'backbone.')]]);
 const values = (await extractFeatures(source, backbone, weights)).features.get('teacher')!;
 const rows = l2NormalizedRows({ values, dim: backbone.dim });
 const found = await nearestNeighbors(ortNode, rows, rows, { k: 3, leaveOneOut: true });
