@@ -1,6 +1,12 @@
 /** Fixture attention: maps, masks and Jaccard indices of visualize_attention. */
 import { z } from 'zod';
-import { classTokenMaps, enlargeMap, enlargeMask, meanHead, patchView } from '../src/eval/attention-maps.ts';
+import {
+  classTokenMaps,
+  enlargeMap,
+  enlargeMask,
+  meanHead,
+  patchView,
+} from '../src/eval/attention/attention-maps.ts';
 import {
   attentionMask,
   attentionMasks,
@@ -8,7 +14,7 @@ import {
   jaccard,
   jaccardTable,
   objectScores,
-} from '../src/eval/attention-masks.ts';
+} from '../src/eval/attention/attention-masks.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { masksOf, pixelsOf } from './masks.ts';

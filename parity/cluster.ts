@@ -1,9 +1,9 @@
 /** Fixture cluster: contingency tables and scores of given assignments, k-means from given centers, silhouettes. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
-import { clusterScores, contingency } from '../src/eval/cluster-scores.ts';
-import { kMeans } from '../src/eval/kmeans.ts';
-import { silhouette } from '../src/eval/silhouette.ts';
+import { clusterScores, contingency } from '../src/eval/cluster/cluster-scores.ts';
+import { kMeans } from '../src/eval/cluster/kmeans.ts';
+import { silhouette } from '../src/eval/cluster/silhouette.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 

@@ -1,7 +1,12 @@
 /** Fixture davis_measures: J, F, boundary maps and the statistics of a sequence. */
 import { z } from 'zod';
-import { jaccard } from '../src/eval/attention-masks.ts';
-import { boundaryF, boundaryMap, boundaryRadius, sequenceStatistics } from '../src/eval/davis-measures.ts';
+import { jaccard } from '../src/eval/attention/attention-masks.ts';
+import {
+  boundaryF,
+  boundaryMap,
+  boundaryRadius,
+  sequenceStatistics,
+} from '../src/eval/video/davis-measures.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { masksOf } from './masks.ts';

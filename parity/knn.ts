@@ -7,7 +7,7 @@ import {
   l2NormalizedRows,
   nearestNeighbors,
   rankClasses,
-} from '../src/eval/knn.ts';
+} from '../src/eval/classify/knn.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 

@@ -1,14 +1,13 @@
 /** Fixture linear: features, training and log of the linear evaluation. */
-
 import { z } from 'zod';
 import { evaluate } from '../src/engine/arrays.ts';
 
 import { ortNode } from '../src/engine/ort-node.ts';
-import type { LabeledFeatures } from '../src/eval/labeled-features.ts';
-import { linearEpochs, linearRate } from '../src/eval/linear-evaluation.ts';
-import { probeFeature, probeWidth } from '../src/eval/linear-features.ts';
-import { LinearProbe, type LinearWeights } from '../src/eval/linear-probe.ts';
+import { linearEpochs, linearRate } from '../src/eval/classify/linear-evaluation.ts';
+import { probeFeature, probeWidth } from '../src/eval/classify/linear-features.ts';
+import { LinearProbe, type LinearWeights } from '../src/eval/classify/linear-probe.ts';
 import { input } from '../src/graph/index.ts';
+import type { LabeledFeatures } from '../src/rows/labeled-features.ts';
 import type { Comparison } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
 

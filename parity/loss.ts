@@ -1,5 +1,4 @@
 /** Fixture loss: DINOLoss on given logits, over several epochs that hand on the center. */
-
 import { z } from 'zod';
 import { evaluate } from '../src/engine/arrays.ts';
 

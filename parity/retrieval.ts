@@ -1,15 +1,15 @@
 /** Fixtures retrieval and multiscale: rankings, average precision, precision at k; features over scales. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
-import type { FeatureRows } from '../src/eval/knn.ts';
-import { combineScales, type ImageBatch, multiScale } from '../src/eval/multi-scale.ts';
+import type { FeatureRows } from '../src/eval/classify/knn.ts';
 import {
   type QueryTruth,
   type RetrievalLevel,
   rankDatabase,
   retrievalScores,
   truthAtLevel,
-} from '../src/eval/retrieval.ts';
+} from '../src/eval/retrieval/retrieval.ts';
+import { combineScales, type ImageBatch, multiScale } from '../src/features/multi-scale.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 

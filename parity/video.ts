@@ -1,11 +1,15 @@
 /** Fixture video: label propagation through a video, and the J and F of its masks. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
-import { objectMeasures, type SequenceStatistics, videoScores } from '../src/eval/davis-measures.ts';
-import { type FrameTokens, type PropagatedFrame, propagateLabels } from '../src/eval/label-propagation.ts';
-import type { SparseAffinity } from '../src/eval/nearest-patches.ts';
-import { scaledChannel } from '../src/eval/soft-masks.ts';
-import { normalizePlanes, videoFrameSize } from '../src/eval/video-frames.ts';
+import { objectMeasures, type SequenceStatistics, videoScores } from '../src/eval/video/davis-measures.ts';
+import {
+  type FrameTokens,
+  type PropagatedFrame,
+  propagateLabels,
+} from '../src/eval/video/label-propagation.ts';
+import type { SparseAffinity } from '../src/eval/video/nearest-patches.ts';
+import { scaledChannel } from '../src/eval/video/soft-masks.ts';
+import { normalizePlanes, videoFrameSize } from '../src/eval/video/video-frames.ts';
 import type { Comparison } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
 import { masksOf, pixelsOf } from './masks.ts';

@@ -1,23 +1,23 @@
 /** Fixtures pca and copies: whitening, descriptors, copy detection. Signs of components are free: products are compared. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
+import { type FeatureRows, l2NormalizedRows } from '../src/eval/classify/knn.ts';
 import {
   clsGemDescriptors,
   copyAveragePrecision,
   copydaysPositives,
   meanByBlock,
   rankCopies,
-} from '../src/eval/copies.ts';
-import { type FeatureRows, l2NormalizedRows } from '../src/eval/knn.ts';
-import { rankDatabase } from '../src/eval/retrieval.ts';
-import { secondMoment } from '../src/eval/second-moment.ts';
+} from '../src/eval/copies/copies.ts';
+import { rankDatabase } from '../src/eval/retrieval/retrieval.ts';
+import { secondMoment } from '../src/rows/second-moment.ts';
 import {
   applyWhitening,
   learnWhitening,
   type Whitening,
   whiten,
   whiteningOf,
-} from '../src/eval/whitening.ts';
+} from '../src/rows/whitening.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
 import type { Fixture, Numbers } from './fixture.ts';
 

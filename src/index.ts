@@ -22,26 +22,11 @@ export {
   type ViewOp,
   viewSizes,
 } from './data/augment.ts';
-// Data sets, loops and run folders in Node
-export {
-  type BankInfo,
-  type BankRow,
-  type FeatureBank,
-  FeatureBankWriter,
-  networkFingerprint,
-  openFeatureBank,
-} from './data/feature-bank.ts';
-export { FeatureParquet, type ParquetRow } from './data/feature-parquet.ts';
+export { type FolderGroups, folderGroups, type Grouping, imageGroups } from './data/image-groups.ts';
 export type { LeftOut } from './data/left-out.ts';
-export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader.ts';
-export { type MaskedFolders, openMaskedImages } from './data/masked-images.ts';
-export {
-  inputView,
-  isSamePreprocessing,
-  type Preprocessing,
-  usualPreprocessing,
-} from './data/preprocessing.ts';
-export { findSequences, openSequences } from './data/sequences.ts';
+export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader-node.ts';
+export { type MaskedFolders, openMaskedImages } from './data/masked-images-node.ts';
+export { findSequences, openSequences } from './data/sequences-node.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 export { labeledPart, subsetOf } from './data/subset.ts';
 // Engines: the interface, and the one for Node
@@ -66,7 +51,7 @@ export {
   patchAt,
   patchColors,
   patchSimilarity,
-} from './eval/attend.ts';
+} from './eval/attention/attend.ts';
 export {
   classTokenMaps,
   enlargeMap,
@@ -76,7 +61,7 @@ export {
   type PatchGrid,
   type PatchView,
   patchView,
-} from './eval/attention-maps.ts';
+} from './eval/attention/attention-maps.ts';
 export {
   attentionMask,
   attentionMasks,
@@ -85,129 +70,8 @@ export {
   jaccardTable,
   type ObjectScores,
   objectScores,
-} from './eval/attention-masks.ts';
-export {
-  type BootstrapOptions,
-  bootstrap,
-  bootstrapMeans,
-  halfSampling,
-  type Interval,
-} from './eval/bootstrap.ts';
-export { chooseClusters } from './eval/choose-clusters.ts';
-export {
-  type ClassificationScores,
-  type Confusion,
-  confusionMatrix,
-  mostConfused,
-} from './eval/classification-scores.ts';
-export { type ClusterReport, type ClusterReportOptions, clusterReport } from './eval/cluster-report.ts';
-export { type ClusterScores, clusterScores } from './eval/cluster-scores.ts';
-export { type SecondLook, secondLook } from './eval/confirm-copy.ts';
-export { type Attack, attacked, attackedImages, copyAttacks, type Jpeg } from './eval/copy-attacks.ts';
-export { type CopyReport, type CopyReportOptions, copyReport, copySize } from './eval/copy-report.ts';
-export {
-  boundaryF,
-  type ObjectMeasures,
-  objectMeasures,
-  type SequenceStatistics,
-  sequenceStatistics,
-  type VideoScores,
-  videoScores,
-} from './eval/davis-measures.ts';
-export {
-  type DedupeCheck,
-  type DedupeImage,
-  type DedupeOptions,
-  type DedupeReport,
-  dedupeReport,
-} from './eval/dedupe-report.ts';
-export {
-  copyDescriptor,
-  type DescribedImages,
-  type DescribeOptions,
-  type Descriptor,
-  describeImages,
-  featureDescriptor,
-  multiScaleDescriptor,
-  type NumberedImage,
-  readImages,
-} from './eval/describe-images.ts';
-export { type Copy, type CopyGroup, type CopyGroupOptions, copyGroups } from './eval/duplicates.ts';
-export { type EmbeddedBatch, type EmbedOptions, embedImages } from './eval/embed-images.ts';
-export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './eval/eval-images.ts';
-export { type Extracted, type ExtractOptions, extractFeatures, type NetworkFeature } from './eval/extract.ts';
-export {
-  type FeatureMapOptions,
-  type FeatureMaps,
-  featureMaps,
-  type MapMethod,
-  type MappedNetwork,
-  mapAccuracy,
-  type PlaneMap,
-} from './eval/feature-map.ts';
-export { FineTuner } from './eval/fine-tune.ts';
-export type { FineTuned, FineTuneOptions, ImageSet } from './eval/fine-tune-options.ts';
-export { type FineTuneReport, type FineTuneReportOptions, fineTuneReport } from './eval/fine-tune-report.ts';
-export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './eval/frozen-backbone.ts';
-export { type FolderGroups, folderGroups, type Grouping, imageGroups } from './eval/image-groups.ts';
-export { type Clustering, kMeans } from './eval/kmeans.ts';
-export {
-  type FeatureRows,
-  type KnnResult,
-  knn,
-  l2NormalizedRows,
-  type Neighbors,
-  nearestNeighbors,
-} from './eval/knn.ts';
-export { type Accuracy, type KnnReport, type KnnReportOptions, knnReport } from './eval/knn-report.ts';
-export {
-  type FrameTokens,
-  type PropagatedFrame,
-  type PropagationOptions,
-  propagateLabels,
-} from './eval/label-propagation.ts';
-export {
-  type FolderRetrieval,
-  folderRetrieval,
-  type LabelRetrieval,
-  labelRetrieval,
-} from './eval/label-retrieval.ts';
-export type { LabeledFeatures } from './eval/labeled-features.ts';
-export {
-  type LandmarkReport,
-  type LandmarkReportOptions,
-  type LandmarkScores,
-  landmarkReport,
-} from './eval/landmark-report.ts';
-export { type LandmarkTruth, parseLandmarkTruth } from './eval/landmark-truth.ts';
-export { type LbfgsOptions, lbfgs, type Minimum } from './eval/lbfgs.ts';
-export { type LinearEpoch, type LinearOptions, linearEpochs, linearRate } from './eval/linear-evaluation.ts';
-export { linearFeature, type ProbeFeatureOptions, probeFeature, probeWidth } from './eval/linear-features.ts';
-export { type LinearHeadReport, linearHeadReport } from './eval/linear-head-report.ts';
-export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/linear-probe.ts';
-export {
-  type Accuracies,
-  type LinearReport,
-  type LinearReportOptions,
-  linearReport,
-} from './eval/linear-report.ts';
-export {
-  bestRate,
-  type LinearResult,
-  linearEvaluation,
-  type RateScores,
-  type SweepOptions,
-  sweepRates,
-} from './eval/linear-sweep.ts';
-export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/localization.ts';
-export { type LogisticFit, type LogisticOptions, LogisticRegression } from './eval/logistic.ts';
-export {
-  type Budget,
-  type LowShotOptions,
-  type LowShotReport,
-  type LowShotScore,
-  lowShotReport,
-} from './eval/low-shot.ts';
+} from './eval/attention/attention-masks.ts';
+export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './eval/attention/localization.ts';
 export {
   type ImageMaskScores,
   type MaskContender,
@@ -217,21 +81,135 @@ export {
   type MaskReportOptions,
   type MaskSummary,
   maskReport,
-} from './eval/mask-report.ts';
-export { type LabeledObjects, objectsOf } from './eval/object-labels.ts';
-export { fitPca, type Pca, projectPca } from './eval/pca.ts';
+} from './eval/attention/mask-report.ts';
+export {
+  type ClassificationScores,
+  type Confusion,
+  confusionMatrix,
+  mostConfused,
+} from './eval/classify/classification-scores.ts';
+export {
+  type FeatureRows,
+  type KnnResult,
+  knn,
+  l2NormalizedRows,
+  type Neighbors,
+  nearestNeighbors,
+} from './eval/classify/knn.ts';
+export {
+  type Accuracy,
+  type KnnReport,
+  type KnnReportOptions,
+  knnReport,
+} from './eval/classify/knn-report.ts';
+export {
+  type LinearEpoch,
+  type LinearOptions,
+  linearEpochs,
+  linearRate,
+} from './eval/classify/linear-evaluation.ts';
+export {
+  linearFeature,
+  type ProbeFeatureOptions,
+  probeFeature,
+  probeWidth,
+} from './eval/classify/linear-features.ts';
+export { type LinearHeadReport, linearHeadReport } from './eval/classify/linear-head-report.ts';
+export { LinearProbe, type LinearProbeOptions, type LinearWeights } from './eval/classify/linear-probe.ts';
+export {
+  type Accuracies,
+  type LinearReport,
+  type LinearReportOptions,
+  linearReport,
+} from './eval/classify/linear-report.ts';
+export {
+  bestRate,
+  type LinearResult,
+  linearEvaluation,
+  type RateScores,
+  type SweepOptions,
+  sweepRates,
+} from './eval/classify/linear-sweep.ts';
+export { type LogisticFit, type LogisticOptions, LogisticRegression } from './eval/classify/logistic.ts';
+export {
+  type Budget,
+  type LowShotOptions,
+  type LowShotReport,
+  type LowShotScore,
+  lowShotReport,
+} from './eval/classify/low-shot.ts';
+export { ridgeProbe } from './eval/classify/ridge-probe.ts';
+export { chooseClusters } from './eval/cluster/choose-clusters.ts';
+export {
+  type ClusterReport,
+  type ClusterReportOptions,
+  clusterReport,
+} from './eval/cluster/cluster-report.ts';
+export { type ClusterScores, clusterScores } from './eval/cluster/cluster-scores.ts';
+export { type Clustering, kMeans } from './eval/cluster/kmeans.ts';
+export { silhouette } from './eval/cluster/silhouette.ts';
+export { type SecondLook, secondLook } from './eval/copies/confirm-copy.ts';
+export { type Attack, attacked, attackedImages, copyAttacks, type Jpeg } from './eval/copies/copy-attacks.ts';
+export { type CopyReport, type CopyReportOptions, copyReport, copySize } from './eval/copies/copy-report.ts';
+export {
+  type DedupeCheck,
+  type DedupeImage,
+  type DedupeOptions,
+  type DedupeReport,
+  dedupeReport,
+} from './eval/copies/dedupe-report.ts';
+export { type Copy, type CopyGroup, type CopyGroupOptions, copyGroups } from './eval/copies/duplicates.ts';
+export { FineTuner } from './eval/finetune/fine-tune.ts';
+export type { FineTuned, FineTuneOptions, ImageSet } from './eval/finetune/fine-tune-options.ts';
+export {
+  type FineTuneReport,
+  type FineTuneReportOptions,
+  fineTuneReport,
+} from './eval/finetune/fine-tune-report.ts';
+export {
+  type FeatureMapOptions,
+  type FeatureMaps,
+  featureMaps,
+  type MapMethod,
+  type MappedNetwork,
+  mapAccuracy,
+  type PlaneMap,
+} from './eval/map/feature-map.ts';
+export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/map/tsne.ts';
+export {
+  type FolderRetrieval,
+  folderRetrieval,
+  type LabelRetrieval,
+  labelRetrieval,
+} from './eval/retrieval/label-retrieval.ts';
+export {
+  type LandmarkReport,
+  type LandmarkReportOptions,
+  type LandmarkScores,
+  landmarkReport,
+} from './eval/retrieval/landmark-report.ts';
+export { type LandmarkTruth, parseLandmarkTruth } from './eval/retrieval/landmark-truth.ts';
 export {
   type RetrievalReport,
   type RetrievalReportOptions,
   retrievalReport,
-} from './eval/retrieval-report.ts';
-export { ridgeProbe } from './eval/ridge-probe.ts';
-export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
-export { silhouette } from './eval/silhouette.ts';
-// Weights of other origin, and exports
-export { openSubject, type Subject, type SubjectOptions } from './eval/subject.ts';
-export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
-export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
+} from './eval/retrieval/retrieval-report.ts';
+export {
+  boundaryF,
+  type ObjectMeasures,
+  objectMeasures,
+  type SequenceStatistics,
+  sequenceStatistics,
+  type VideoScores,
+  videoScores,
+} from './eval/video/davis-measures.ts';
+export {
+  type FrameTokens,
+  type PropagatedFrame,
+  type PropagationOptions,
+  propagateLabels,
+} from './eval/video/label-propagation.ts';
+export { videoFrame, videoFrameSize, videoStatistics } from './eval/video/video-frames.ts';
 export {
   type MaskMaker,
   type ObjectScore,
@@ -240,8 +218,8 @@ export {
   segmentVideo,
   type VideoOptions,
   type VideoSequence,
-} from './eval/video-report.ts';
-export { type VideoSummary, videoSummary } from './eval/video-summary.ts';
+} from './eval/video/video-report.ts';
+export { type VideoSummary, videoSummary } from './eval/video/video-summary.ts';
 export {
   type ExportTarget,
   exportFiles,
@@ -252,6 +230,37 @@ export { type ClassifierHead, type OnnxModelOptions, onnxModel } from './export/
 export { toHalf, toQuantized } from './export/onnx-precision.ts';
 export { trainStepFiles } from './export/train-step.ts';
 export { updateProgram } from './export/update-program.ts';
+export {
+  copyDescriptor,
+  type DescribedImages,
+  type DescribeOptions,
+  type Descriptor,
+  describeImages,
+  featureDescriptor,
+  multiScaleDescriptor,
+  type NumberedImage,
+  readImages,
+} from './features/describe-images.ts';
+export { type EmbeddedBatch, type EmbedOptions, embedImages } from './features/embed-images.ts';
+export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './features/eval-images.ts';
+export {
+  type Extracted,
+  type ExtractOptions,
+  extractFeatures,
+  type NetworkFeature,
+} from './features/extract.ts';
+// Data sets, loops and run folders in Node
+export {
+  type BankInfo,
+  type BankRow,
+  type FeatureBank,
+  FeatureBankWriter,
+  networkFingerprint,
+  openFeatureBank,
+} from './features/feature-bank-node.ts';
+export { FeatureParquet, type ParquetRow } from './features/feature-parquet-node.ts';
+export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './features/frozen-backbone.ts';
+export { type FileSource, openFile } from './files/file-source-node.ts';
 export { type ByteSource, bytesSource } from './format/byte-source.ts';
 // File formats, from and to bytes
 export {
@@ -286,6 +295,13 @@ export {
   normalizationTable,
   normalize,
 } from './image/normalize.ts';
+export { type LabeledObjects, objectsOf } from './image/object-labels.ts';
+export {
+  inputView,
+  isSamePreprocessing,
+  type Preprocessing,
+  usualPreprocessing,
+} from './image/preprocessing.ts';
 export { centerCrop, resize, resizeShortSide } from './image/resize.ts';
 // Networks and the method
 export { type DinoConfig, dino } from './method/dino.ts';
@@ -298,14 +314,41 @@ export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
-export { type ComparedRun, renderComparison } from './report/comparison.ts';
-export { renderReport } from './report/html.ts';
-export { labelOverlay, labelPalette } from './report/label-colors.ts';
-export { type MapColoring, type MapPage, renderMapPage } from './report/map-page.ts';
-export type * from './report/model.ts';
-export { type AttentionMaps, attentionExample, picture } from './report/pictures.ts';
-export { encodeIndexedPng, encodePng } from './report/png.ts';
-export { chartSvg, scatterSvg } from './report/standalone-svg.ts';
+export { chartSvg, scatterSvg } from './report/charts/standalone-svg.ts';
+export { type MapColoring, type MapPage, renderMapPage } from './report/map/map-page.ts';
+export { type ComparedRun, renderComparison } from './report/page/comparison.ts';
+export { renderReport } from './report/page/html.ts';
+export type * from './report/page/model.ts';
+export { labelOverlay, labelPalette } from './report/pictures/label-colors.ts';
+export { type AttentionMaps, attentionExample, picture } from './report/pictures/pictures.ts';
+export { encodeIndexedPng, encodePng } from './report/pictures/png.ts';
+export {
+  type BootstrapOptions,
+  bootstrap,
+  bootstrapMeans,
+  halfSampling,
+  type Interval,
+} from './rows/bootstrap.ts';
+export type { LabeledFeatures } from './rows/labeled-features.ts';
+export { type LbfgsOptions, lbfgs, type Minimum } from './rows/lbfgs.ts';
+export { fitPca, type Pca, projectPca } from './rows/pca.ts';
+export { type FoundRow, type SearchBlock, searchBlocks } from './rows/search.ts';
+export type { RunLength } from './run/extend.ts';
+export type { Observation } from './run/monitor.ts';
+export { openInitial } from './run/open-initial-node.ts';
+// Weights of other origin, and exports
+export { openSubject, type Subject, type SubjectOptions } from './run/open-subject-node.ts';
+export { type Prepared, type PrepareOptions, prepare } from './run/prepare.ts';
+export { type LogLine, RunFolder } from './run/run-folder-node.ts';
+export {
+  newSession,
+  type RunRecord,
+  readRecord,
+  resumeSession,
+  runSession,
+  type Session,
+  type SessionEvent,
+} from './run/session.ts';
 export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {
@@ -323,24 +366,10 @@ export {
 export type { Diagnosis } from './train/diagnosis.ts';
 export { examine, examineFeatures, examineScores, type Vitals } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
-export type { RunLength } from './train/extend.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
-export type { Observation } from './train/monitor.ts';
-export { openInitial } from './train/open-initial.ts';
 export { type Pace, Plan } from './train/plan.ts';
-export { type Prepared, type PrepareOptions, prepare } from './train/prepare.ts';
 export { type Choice, chooseRecipe, type Recipe, type RunFacts } from './train/recipe.ts';
-export { type LogLine, RunFolder } from './train/run-folder-node.ts';
-export {
-  newSession,
-  type RunRecord,
-  readRecord,
-  resumeSession,
-  runSession,
-  type Session,
-  type SessionEvent,
-} from './train/session.ts';
 export {
   type CropSource,
   type StepResult,
@@ -349,7 +378,6 @@ export {
   type TrainerOptions,
 } from './train/trainer.ts';
 export { download } from './weights/download-node.ts';
-export { type FileSource, openFile } from './weights/file-source-node.ts';
 export { knownWeights } from './weights/known-weights.ts';
 export { findLinearHead, type LinearHead } from './weights/linear-head.ts';
 export { readOfficialCheckpoint, type TrainingCheckpoint } from './weights/official-checkpoint.ts';

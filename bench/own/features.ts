@@ -1,6 +1,6 @@
 /** Features of a batch of images that are tensors already, by ViT-S/16. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
 import { plainWeights, vitSmall } from './plain-weights.ts';
 import { serve } from './protocol.ts';
 import { groupedRows } from './rows.ts';

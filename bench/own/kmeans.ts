@@ -1,6 +1,6 @@
 /** Lloyd's iterations from given centers, a fixed number of them. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { kMeans } from '../../src/eval/kmeans.ts';
+import { kMeans } from '../../src/eval/cluster/kmeans.ts';
 import { serve } from './protocol.ts';
 import { groupedRows } from './rows.ts';
 

@@ -1,6 +1,6 @@
 /** Weighted 20-NN of random queries over a bank of random features. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { knn } from '../../src/eval/knn.ts';
+import { knn } from '../../src/eval/classify/knn.ts';
 import { Random } from '../../src/random/random.ts';
 import { serve } from './protocol.ts';
 

@@ -2,7 +2,6 @@
  * How near a step's matrix products come to the best rate of a matrix product: runs the step with ONNX Runtime's profiler on,
  * takes each node's shortest time, and divides the products' operations by their time.
  */
-
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

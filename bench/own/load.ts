@@ -1,6 +1,6 @@
 /** Every tensor of a file of torch.save as a float32 array by name. */
+import { openFile } from '../../src/files/file-source-node.ts';
 import { f32 } from '../../src/format/safetensors.ts';
-import { openFile } from '../../src/weights/file-source-node.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
 import { serve } from './protocol.ts';
 

@@ -1,6 +1,6 @@
 /** One fit of logistic regression. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { LogisticRegression } from '../../src/eval/logistic.ts';
+import { LogisticRegression } from '../../src/eval/classify/logistic.ts';
 import { serve } from './protocol.ts';
 import { groupedRows } from './rows.ts';
 

@@ -1,6 +1,6 @@
 /** t-SNE of grouped rows. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { tsne } from '../../src/eval/tsne.ts';
+import { tsne } from '../../src/eval/map/tsne.ts';
 import { serve } from './protocol.ts';
 import { groupedRows } from './rows.ts';
 

@@ -1,7 +1,7 @@
 /** Labels carried through a video: tokens of every frame by ViT-S/16, and their propagation. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
-import { type FrameTokens, propagateLabels } from '../../src/eval/label-propagation.ts';
+import { type FrameTokens, propagateLabels } from '../../src/eval/video/label-propagation.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
 import { plainWeights, vitSmall } from './plain-weights.ts';
 import { serve } from './protocol.ts';
 import { groupedRows } from './rows.ts';

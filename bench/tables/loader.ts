@@ -3,10 +3,9 @@
  * in both its ways, transforms on PIL images and on tensors. Normalizing counts on both sides, though ours is part of
  * the training program where networks are trained.
  */
-
 import { augment, type CropRecipe, dinoAugmentation, viewSizes } from '../../src/data/augment.ts';
-import { loadBatches } from '../../src/data/loader.ts';
-import { openReader } from '../../src/data/reader.ts';
+import { loadBatches } from '../../src/data/loader-node.ts';
+import { openReader } from '../../src/data/reader-node.ts';
 import { openSource, type Source } from '../../src/data/source.ts';
 import { imagenetStatistics, normalizationTable, normalize } from '../../src/image/normalize.ts';
 import { Random } from '../../src/random/random.ts';

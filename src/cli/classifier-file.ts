@@ -1,12 +1,12 @@
 /** The classifier that `dino eval linear` or `dino eval finetune` left in a run folder, for export. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { networkFingerprint } from '../data/feature-bank.ts';
-import { describeStatistics, describeView, isSamePreprocessing } from '../data/preprocessing.ts';
-import type { Weights } from '../eval/frozen-backbone.ts';
-import type { Subject } from '../eval/subject.ts';
 import type { ClassifierHead } from '../export/onnx-model.ts';
+import { networkFingerprint } from '../features/feature-bank-node.ts';
+import type { Weights } from '../features/frozen-backbone.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
+import { describeStatistics, describeView, isSamePreprocessing } from '../image/preprocessing.ts';
+import type { Subject } from '../run/open-subject-node.ts';
 import { OWN_FACTS, parseOwnFacts } from '../weights/own-facts.ts';
 
 export const classifierKinds = ['linear', 'finetune'] as const;

@@ -2,11 +2,11 @@
 import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import type { Preprocessing } from '../data/preprocessing.ts';
-import type { Subject } from '../eval/subject.ts';
 import type { CardLibrary } from '../export/export-files.ts';
+import type { Preprocessing } from '../image/preprocessing.ts';
 import { describeNetwork } from '../model/backbone.ts';
-import { stepsOf } from '../train/run-record.ts';
+import type { Subject } from '../run/open-subject-node.ts';
+import { stepsOf } from '../run/run-record.ts';
 import { modelCard } from '../weights/model-card.ts';
 import { scoreWords } from '../weights/score-words.ts';
 import type { ClassifierKind } from './classifier-file.ts';

@@ -1,13 +1,13 @@
 /** How an exported processor prepares images so that features are those of the evaluations here, and images to try a network on. */
 import { resolve } from 'node:path';
-import { type Preprocessing, resizedSide } from '../data/preprocessing.ts';
-import { openReader } from '../data/reader.ts';
+import { openReader } from '../data/reader-node.ts';
 import { openSource, type Source, scenesSource } from '../data/source.ts';
-import { evalImages } from '../eval/eval-images.ts';
-import type { Subject } from '../eval/subject.ts';
 import type { ProbeImages } from '../export/half-range.ts';
+import { evalImages } from '../features/eval-images.ts';
 import type { Image } from '../image/image.ts';
-import { openRecorded } from '../train/run-record.ts';
+import { type Preprocessing, resizedSide } from '../image/preprocessing.ts';
+import type { Subject } from '../run/open-subject-node.ts';
+import { openRecorded } from '../run/run-record.ts';
 import type { AskedPreprocessing } from '../weights/stated-preprocessing.ts';
 import type { Classifier } from './classifier-file.ts';
 

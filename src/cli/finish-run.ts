@@ -1,8 +1,8 @@
 /** What follows a training session: the report, a line that says what there is, and the exit code. */
 import type { Source } from '../data/source.ts';
-import type { RunFolder } from '../train/run-folder-node.ts';
+import type { RunFolder } from '../run/run-folder-node.ts';
+import { writeRunReport } from '../run/write-report-node.ts';
 import type { Outcome } from './show-session.ts';
-import { writeRunReport } from './write-report.ts';
 
 const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, stopped: 130 };
 

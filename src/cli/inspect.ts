@@ -5,13 +5,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { describeStatistics, describeView } from '../data/preprocessing.ts';
-import { isRunFolder, openSubject, usualSize } from '../eval/subject.ts';
+import { openFile } from '../files/file-source-node.ts';
+import { describeStatistics, describeView } from '../image/preprocessing.ts';
 import { describeNetwork } from '../model/backbone.ts';
+import { isRunFolder, openSubject, usualSize } from '../run/open-subject-node.ts';
+import { parseRecord, stepsOf } from '../run/run-record.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun } from '../train/checkpoint.ts';
-import { parseRecord, stepsOf } from '../train/run-record.ts';
-import { openFile } from '../weights/file-source-node.ts';
 import { findLinearHead } from '../weights/linear-head.ts';
 import { checkClaims } from '../weights/network-config.ts';
 import { openWeights } from '../weights/open-weights-node.ts';

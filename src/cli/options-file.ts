@@ -6,9 +6,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { parseRecord } from '../run/run-record.ts';
 import { architectures, explainIssue, fromFlag, withoutGiven } from '../train/config.ts';
 import { withoutForeign } from '../train/contradictions.ts';
-import { parseRecord } from '../train/run-record.ts';
 import { isList, unwrap } from './flag-types.ts';
 import { nearestName, UsageError } from './flags.ts';
 

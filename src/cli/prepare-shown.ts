@@ -1,9 +1,9 @@
 /** Prepares a run before the eyes of its user: what is being done, the recipe with its reasons, and what the run will take. */
+import { type Prepared, type PrepareOptions, prepare } from '../run/prepare.ts';
+import type { RunFolder } from '../run/run-folder-node.ts';
 import { toFlag } from '../train/config.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
-import { type Prepared, type PrepareOptions, prepare } from '../train/prepare.ts';
 import type { Recipe } from '../train/recipe.ts';
-import type { RunFolder } from '../train/run-folder-node.ts';
 import { duration, progressLine } from './progress.ts';
 
 /** @param folder of the run; it goes if nothing can be prepared */

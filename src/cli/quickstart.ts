@@ -6,12 +6,13 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { scenesSource } from '../data/source.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { FrozenBackbone } from '../eval/frozen-backbone.ts';
-import { type KnnReport, knnReport } from '../eval/knn-report.ts';
-import { openSubject } from '../eval/subject.ts';
+import { type KnnReport, knnReport } from '../eval/classify/knn-report.ts';
+import { FrozenBackbone } from '../features/frozen-backbone.ts';
+import { openSubject } from '../run/open-subject-node.ts';
+import { RunFolder } from '../run/run-folder-node.ts';
+import { newSession } from '../run/session.ts';
+import { writeRunReport } from '../run/write-report-node.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
-import { RunFolder } from '../train/run-folder-node.ts';
-import { newSession } from '../train/session.ts';
 import { examineKnn } from './evaluations/knn.ts';
 import { examples } from './examples.ts';
 import { parseFlags } from './flags.ts';
@@ -22,7 +23,6 @@ import { progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
 import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
-import { writeRunReport } from './write-report.ts';
 
 const fields = {
   minutes: z.number().gt(0).describe('minutes of training; 3 unless given'),

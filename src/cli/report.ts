@@ -2,14 +2,14 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { makeFolder } from '../data/make-folder-node.ts';
-import { type ComparedRun, renderComparison } from '../report/comparison.ts';
-import { RunFolder } from '../train/run-folder-node.ts';
+import { makeFolder } from '../files/make-folder-node.ts';
+import { type ComparedRun, renderComparison } from '../report/page/comparison.ts';
+import { writeFigures } from '../run/figures-node.ts';
+import { RunFolder } from '../run/run-folder-node.ts';
+import { writeRunReport } from '../run/write-report-node.ts';
 import { examples } from './examples.ts';
-import { writeFigures } from './figures.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
-import { writeRunReport } from './write-report.ts';
 
 const PAGE = 'comparison.html';
 const fields = {

@@ -3,17 +3,18 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { makeFolder } from '../data/make-folder-node.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { FrozenBackbone } from '../eval/frozen-backbone.ts';
-import { openSubject, type Subject } from '../eval/subject.ts';
-import { encodeSection } from '../report/stored-section.ts';
+import { FrozenBackbone } from '../features/frozen-backbone.ts';
+import { makeFolder } from '../files/make-folder-node.ts';
+import { encodeSection } from '../report/page/stored-section.ts';
+import { openSubject, type Subject } from '../run/open-subject-node.ts';
+import { RunFolder } from '../run/run-folder-node.ts';
+import { RunLog } from '../run/run-log.ts';
+import { stepsOf } from '../run/run-record.ts';
+import { writeEvaluationReport, writeRunReport } from '../run/write-report-node.ts';
 import { levelsField, levelsOf } from '../train/config.ts';
 import { type Diagnosis, diagnosisLine } from '../train/diagnosis.ts';
-import { RunFolder } from '../train/run-folder-node.ts';
-import { RunLog } from '../train/run-log.ts';
-import { stepsOf } from '../train/run-record.ts';
 import { columns } from './columns.ts';
 import { capitalized, type Evaluation, type EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
@@ -23,7 +24,6 @@ import { localWeights } from './local-weights.ts';
 import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
 import { progressLine } from './progress.ts';
 import { shellWords } from './shell-words.ts';
-import { writeEvaluationReport, writeRunReport } from './write-report.ts';
 
 const common = {
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),

@@ -1,7 +1,7 @@
 /** Shows a running session on a terminal, or as JSON lines. */
+import { overallRate } from '../run/run-log.ts';
+import { runSession, type Session, type SessionEvent } from '../run/session.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
-import { overallRate } from '../train/run-log.ts';
-import { runSession, type Session, type SessionEvent } from '../train/session.ts';
 import { whenOutputCloses } from './closed-output.ts';
 import { duration, progressLine } from './progress.ts';
 

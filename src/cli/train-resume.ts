@@ -1,10 +1,10 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
 import { ortNode } from '../engine/ort-node.ts';
+import { RunFolder } from '../run/run-folder-node.ts';
+import { openRecorded, readRecord, stepsOf } from '../run/run-record.ts';
+import { type ResumeChanges, resumeSession } from '../run/session.ts';
 import { givenSpans, toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
-import { RunFolder } from '../train/run-folder-node.ts';
-import { openRecorded, readRecord, stepsOf } from '../train/run-record.ts';
-import { type ResumeChanges, resumeSession } from '../train/session.ts';
 import { finishRun } from './finish-run.ts';
 import { UsageError } from './flags.ts';
 import { shellWords } from './shell-words.ts';

@@ -2,11 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ortNode } from '../engine/ort-node.ts';
+import { openInitial } from '../run/open-initial-node.ts';
+import { RunFolder } from '../run/run-folder-node.ts';
+import { newSession } from '../run/session.ts';
 import { levelsOf, type TrainOptions, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';
-import { openInitial } from '../train/open-initial.ts';
-import { RunFolder } from '../train/run-folder-node.ts';
-import { newSession } from '../train/session.ts';
 import { finishRun } from './finish-run.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch } from './help.ts';

@@ -1,6 +1,6 @@
 /**
  * The folders of an archive as unpacking would lay them: the last file of a name stands, links count. Walking it gives the same
- * images, in the same order, as walking the unpacked folder (`folder.ts`).
+ * images, in the same order, as walking the unpacked folder (`folder-node.ts`).
  */
 import { comparePaths, hasImageExtension, isHidden } from './image-paths.ts';
 import { AROUND, type LeftOut } from './left-out.ts';

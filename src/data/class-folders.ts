@@ -2,7 +2,6 @@
  * Classes told by folders: `dog/1.jpg` is a dog. A folder around everything (`photos/dog/1.jpg`) and folders that name the
  * parts of a data set (`train/dog/1.jpg`, `val/dog/2.jpg`) are looked through. Images beside the class folders have no class.
  */
-
 import { type ClassLabels, noLabels, UNLABELED } from './class-labels.ts';
 
 /** Names of the parts of a data set, which are not classes: `train`, `val2017`, `test_images`. */

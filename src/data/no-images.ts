@@ -2,7 +2,7 @@
 import { countUnread, IMAGE_FORMATS } from './image-paths.ts';
 import type { LeftOut } from './left-out.ts';
 import { explainLeftOut } from './left-out.ts';
-import { framesCommand, hasVideoExtension } from './video-file.ts';
+import { framesCommand, hasVideoExtension } from './video-file-node.ts';
 
 /**
  * @param what begins the sentence: `The folder photos`

@@ -7,20 +7,20 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Levels } from '../image/levels.ts';
 import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
-import { findCifar10, isCifar10File, openCifar10 } from './cifar10.ts';
+import { findCifar10, isCifar10File, openCifar10 } from './cifar10-node.ts';
 import { classesOf } from './class-folders.ts';
 import { labelIn } from './class-labels.ts';
-import { entryReason, type FolderListing, listFiles } from './folder.ts';
-import { findIdx, isIdxFile, openIdx } from './idx.ts';
+import { entryReason, type FolderListing, listFiles } from './folder-node.ts';
+import { findIdx, isIdxFile, openIdx } from './idx-node.ts';
 import { comparePaths, countUnread, hasImageExtension } from './image-paths.ts';
 import { explainLeftOut, type LeftOut } from './left-out.ts';
 import { CONVERT, namedKinds, refuseWithoutImages } from './no-images.ts';
-import { openTars, openZip } from './open-archive.ts';
-import { openParquet } from './open-parquet.ts';
+import { openTars, openZip } from './open-archive-node.ts';
+import { openParquet } from './open-parquet-node.ts';
 import { partOf } from './shards.ts';
 import type { SourceSpec } from './source-spec.ts';
 import { packTexts, textAt } from './text-table.ts';
-import { framesCommand, hasVideoExtension } from './video-file.ts';
+import { framesCommand, hasVideoExtension } from './video-file-node.ts';
 
 /** A data set: images by number, in an order that depends on their names only. */
 export interface Source {

@@ -4,7 +4,7 @@ import { DecodedCache } from './decoded-cache.ts';
 import { fillPlaces } from './fill.ts';
 import { SampleOrder } from './order.ts';
 import type { WorkerMessage, WorkerTask } from './pool-node.ts';
-import { openReader } from './reader.ts';
+import { openReader } from './reader-node.ts';
 import { awaitTurn, finishPiece, isStopped, takePiece } from './ring.ts';
 
 const { spec, loadSize, length, seed, recipe, imageBytes, ring, cache }: WorkerTask = workerData;

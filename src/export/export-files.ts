@@ -1,11 +1,11 @@
 /** What `dino export` writes, by target, as bytes: nothing here knows of files or flags. */
-import type { Preprocessing } from '../data/preprocessing.ts';
 import type { OnnxEngine } from '../engine/onnx-engine.ts';
-import type { Weights } from '../eval/frozen-backbone.ts';
+import type { Weights } from '../features/frozen-backbone.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
 import { serializeTorch } from '../format/torch-save.ts';
 import { input, ParameterSet } from '../graph/index.ts';
 import { encodeOnnx } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import type { Preprocessing } from '../image/preprocessing.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import {
   huggingFaceConfig,

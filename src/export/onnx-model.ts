@@ -2,8 +2,8 @@
  * A trained network as an ONNX model: input `pixel_values` [batch, channels, height, width], normalized as in training;
  * outputs named as Hugging Face names them, which transformers.js expects.
  */
-import type { Weights } from '../eval/frozen-backbone.ts';
-import type { ProbeFeatureOptions } from '../eval/linear-features.ts';
+import type { ProbeFeatureOptions } from '../eval/classify/linear-features.ts';
+import type { Weights } from '../features/frozen-backbone.ts';
 import { type BackboneConfig, featureDim } from '../model/backbone.ts';
 import { attentionHeads } from '../model/places.ts';
 import { onnxConvNet } from './onnx-convnet.ts';
@@ -84,7 +84,7 @@ export function onnxModel(
   return to.model;
 }
 
-/** What a linear classifier reads of a ViT, as `eval/linear-features.ts` puts it together. */
+/** What a linear classifier reads of a ViT, as `eval/classify/linear-features.ts` puts it together. */
 function probeFeature(
   layers: OnnxLayers,
   features: OnnxFeatures,

@@ -6,7 +6,6 @@
  * Python's None, bool, int, float, str, bytes, list and tuple, dict, set become null, boolean, number (bigint beyond 2^53),
  * number, string, Uint8Array, array, Map, Set.
  */
-
 import { integer, numberIn, unescapeUnicode, unquoted } from './pickle-literals.ts';
 import { acts, PickleGlobal, PickleObject, type PickleValue } from './pickle-values.ts';
 

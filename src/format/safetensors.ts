@@ -8,7 +8,6 @@
  * F16 and BF16 stay 16-bit words (`Uint16Array`); `f32` widens them. Multi-byte values are read in the machine's order,
  * which is little-endian on every platform that JavaScript runs on today.
  */
-
 import type { ByteSource } from './byte-source.ts';
 
 /** The array that holds a tensor of each dtype. */

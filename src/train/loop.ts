@@ -4,7 +4,7 @@
  */
 import { CropAssembler } from '../data/assemble.ts';
 import { viewSizes } from '../data/augment.ts';
-import { loadBatches } from '../data/loader.ts';
+import { loadBatches } from '../data/loader-node.ts';
 import type { Source } from '../data/source.ts';
 import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';

@@ -1,5 +1,5 @@
 /** What the recipes have in common: the shape of a ViT, and what depends on the machine. */
-import { LOOK_IMAGES, LOOKS, type LookPlan } from './look-plan.ts';
+import { LOOK_IMAGES, LOOKS, type LookPlan } from './evaluation-plan.ts';
 import type { Suggestions } from './recipe.ts';
 
 export const official = 'official default';

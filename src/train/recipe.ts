@@ -4,7 +4,7 @@
  */
 import { spanIsGiven, type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
 import { isForeign } from './contradictions.ts';
-import type { LookPlan } from './look-plan.ts';
+import type { LookPlan } from './evaluation-plan.ts';
 import { auto } from './recipe-auto.ts';
 import { paper } from './recipe-paper.ts';
 

@@ -18,8 +18,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { makeFolder } from '../data/make-folder-node.ts';
-import { hasCode, isAlive } from './system-node.ts';
+import { makeFolder } from '../files/make-folder-node.ts';
+import { hasCode, isAlive } from '../files/system-node.ts';
 
 export interface DownloadOptions {
   /** Bytes that are there and bytes in all, undefined where the server does not tell. */

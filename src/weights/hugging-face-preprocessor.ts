@@ -1,6 +1,6 @@
 /** `preprocessor_config.json` of Hugging Face's transformers: how images become the input of the weights beside it. */
 import { z } from 'zod';
-import type { Preprocessing } from '../data/preprocessing.ts';
+import type { Preprocessing } from '../image/preprocessing.ts';
 import { interpolationOf, refusals, type StatedPreprocessing } from './stated-preprocessing.ts';
 
 const number = z.number();

@@ -1,5 +1,5 @@
 /** The files beside `model.safetensors` in a Hugging Face folder: what makes transformers build the network and see images alike. */
-import { type Preprocessing, resizedSide } from '../data/preprocessing.ts';
+import { type Preprocessing, resizedSide } from '../image/preprocessing.ts';
 import type { ConvNetConfig } from '../model/convnet.ts';
 import type { VitConfig } from '../model/vit.ts';
 

@@ -1,5 +1,5 @@
 /** The README of an exported network: what it is, how it was made, what was measured, how to use it. */
-import { describeView, type Preprocessing } from '../data/preprocessing.ts';
+import { describeView, type Preprocessing } from '../image/preprocessing.ts';
 
 export interface CardFacts {
   /** Which library the folder is for. */

@@ -5,9 +5,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { type FileSource, openFile } from '../files/file-source-node.ts';
 import { bytesSource } from '../format/byte-source.ts';
-import { type FileSource, openFile } from './file-source-node.ts';
-import { foreignContent } from './foreign-content.ts';
+import { foreignContent } from '../format/foreign-content.ts';
 import { statedByPreprocessor } from './hugging-face-preprocessor.ts';
 import { type NetworkConfig, readNetworkConfig } from './network-config.ts';
 import { openShards, type StateDict } from './state-dict.ts';

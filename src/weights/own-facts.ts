@@ -3,7 +3,7 @@
  * stands in the metadata of safetensors and in an attribute of the dictionary of `torch.save`, which loads as any other.
  */
 import { z } from 'zod';
-import { type Preprocessing, preprocessingSchema } from '../data/preprocessing.ts';
+import { type Preprocessing, preprocessingSchema } from '../image/preprocessing.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 
 /** Name of the metadata entry, and of the attribute. */

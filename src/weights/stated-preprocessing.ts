@@ -3,7 +3,7 @@
  * (`hugging-face-preprocessor.ts`, `timm-preprocessing.ts`), and the official evaluation's way for what both leave open. What a
  * file says and cannot be done here is refused by name, unless a flag takes its place.
  */
-import { interpolations, type Preprocessing, usualPreprocessing } from '../data/preprocessing.ts';
+import { interpolations, type Preprocessing, usualPreprocessing } from '../image/preprocessing.ts';
 
 /** Parts of the preprocessing; undefined is left open. */
 type PreprocessingParts = { readonly [Part in keyof Preprocessing]?: Preprocessing[Part] | undefined };

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../data/fixtures.ts';
-import { elementNames } from '../report/html-checker.ts';
+import { elementNames } from '../report/page/html-checker.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { localWeights } from '../../src/cli/local-weights.ts';
-import { openSubject } from '../../src/eval/subject.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { knownWeights, officialNames } from '../../src/weights/known-weights.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { folderWith, huggingFaceTensors, shards, vitConfig } from '../weights/folders.ts';

@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { openFile } from '../../src/files/file-source-node.ts';
+import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { checkpointRun } from '../../src/train/checkpoint.ts';
-import { RunFolder } from '../../src/train/run-folder-node.ts';
-import { openFile } from '../../src/weights/file-source-node.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 
 const entry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));

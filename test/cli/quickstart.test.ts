@@ -3,13 +3,13 @@ import { expect, it } from 'vitest';
 import { SCENES, sceneOptions } from '../../src/cli/quickstart-scenes.ts';
 import { scenesSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { evalImages } from '../../src/eval/eval-images.ts';
-import { FrozenBackbone, untrainedWeights, weightsUnder } from '../../src/eval/frozen-backbone.ts';
-import { knnReport } from '../../src/eval/knn-report.ts';
+import { knnReport } from '../../src/eval/classify/knn-report.ts';
+import { evalImages } from '../../src/features/eval-images.ts';
+import { FrozenBackbone, untrainedWeights, weightsUnder } from '../../src/features/frozen-backbone.ts';
 import { renderScene } from '../../src/scenes/scene.ts';
 import { backboneOf } from '../../src/train/build.ts';
 import { evalSizeOf } from '../../src/train/config.ts';
-import { follow, startRun } from '../train/tiny-run.ts';
+import { follow, startRun } from '../run/tiny-run.ts';
 
 it('200 steps tell the scenes apart better than pixels and their components, and a head looks at the objects', async () => {
   const source = scenesSource({ count: 2000, seed: SCENES.train.seed, size: SCENES.size });

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { finalScores, spreadOf } from '../../src/train/final-scores.ts';
-import { RunFolder } from '../../src/train/run-folder-node.ts';
-import { readRecord } from '../../src/train/run-record.ts';
+import { finalScores, spreadOf } from '../../src/run/final-scores.ts';
+import { RunFolder } from '../../src/run/run-folder-node.ts';
+import { readRecord } from '../../src/run/run-record.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos } from './tiny-network.ts';

@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { openReader } from '../../src/data/reader.ts';
+import { openReader } from '../../src/data/reader-node.ts';
 import { openSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
-import { openSubject } from '../../src/eval/subject.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
 import { parseNpy } from '../../src/format/npy.ts';
 import type { Image } from '../../src/image/image.ts';
 import { centerCrop, resize, resizeShortSide } from '../../src/image/resize.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import {
   folderWith,

@@ -3,8 +3,8 @@ import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { fileBelow } from '../../src/data/folder.ts';
-import { openReader } from '../../src/data/reader.ts';
+import { fileBelow } from '../../src/data/folder-node.ts';
+import { openReader } from '../../src/data/reader-node.ts';
 import { explainOmissions, openSource, type Source } from '../../src/data/source.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles, zipArchive } from './fixtures.ts';
 

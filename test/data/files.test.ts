@@ -1,10 +1,10 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { imageFiles } from '../../src/data/image-files.ts';
-import { FolderError, makeFolder } from '../../src/data/make-folder-node.ts';
-import { checkMoveTarget, moveFiles } from '../../src/data/move-files.ts';
+import { imageFiles } from '../../src/data/image-files-node.ts';
 import { openSource, scenesSource } from '../../src/data/source.ts';
+import { FolderError, makeFolder } from '../../src/files/make-folder-node.ts';
+import { checkMoveTarget, moveFiles } from '../../src/files/move-files-node.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from './fixtures.ts';
 
 describe('the files of a source', () => {

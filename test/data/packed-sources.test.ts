@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { ColumnSource } from 'hyparquet-writer';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import { openReader } from '../../src/data/reader.ts';
+import { openReader } from '../../src/data/reader-node.ts';
 import { explainOmissions, openSource, type Source } from '../../src/data/source.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles, zipArchive } from './fixtures.ts';
 

@@ -2,7 +2,7 @@ import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { openReader } from '../../src/data/reader.ts';
+import { openReader } from '../../src/data/reader-node.ts';
 import { openSource, scenesSource } from '../../src/data/source.ts';
 import { renderScene } from '../../src/scenes/scene.ts';
 import {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { indexTar } from '../../src/data/tar.ts';
+import { indexTar } from '../../src/data/tar-node.ts';
 import { paxRecord, tarArchive, tarMember, temporaryFolder } from './fixtures.ts';
 
 function written(bytes: Uint8Array): string {

@@ -1,5 +1,5 @@
 /** Rows scattered around a few centers far apart, for tests of clustering. */
-import type { FeatureRows } from '../../src/eval/knn.ts';
+import type { FeatureRows } from '../../src/eval/classify/knn.ts';
 import { Random } from '../../src/random/random.ts';
 
 export interface Blobs {

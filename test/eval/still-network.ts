@@ -1,6 +1,6 @@
 /** A small ViT whose attention is known: queries and keys are nothing, so that every patch gets as much as every other. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone, untrainedWeights, type Weights } from '../../src/eval/frozen-backbone.ts';
+import { FrozenBackbone, untrainedWeights, type Weights } from '../../src/features/frozen-backbone.ts';
 import type { Image } from '../../src/image/image.ts';
 import { Random } from '../../src/random/random.ts';
 

@@ -1,9 +1,9 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone, untrainedWeights } from '../../src/eval/frozen-backbone.ts';
 import { onnxModel } from '../../src/export/onnx-model.ts';
 import { toHalf, toQuantized } from '../../src/export/onnx-precision.ts';
+import { FrozenBackbone, untrainedWeights } from '../../src/features/frozen-backbone.ts';
 import { encodeOnnx, type OnnxGraph } from '../../src/graph/targets/onnx-cpu/onnx-file.ts';
 import { type BackboneConfig, imageFeature } from '../../src/model/backbone.ts';
 import { attentionHeads } from '../../src/model/places.ts';

@@ -15,7 +15,7 @@ import { Plan } from '../../src/train/plan.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { dino } from '../cli/command.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
-import { follow, startRun, tinyConvnet, tinyVit } from '../train/tiny-run.ts';
+import { follow, startRun, tinyConvnet, tinyVit } from '../run/tiny-run.ts';
 
 const view = z.object({
   onnx: z.string(),

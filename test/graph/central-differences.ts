@@ -1,5 +1,4 @@
 /** Checks derivatives by central differences: the graph's own gradient against slopes of the graph's own loss. */
-
 import { expect } from 'vitest';
 import { evaluate } from '../../src/engine/arrays.ts';
 

@@ -3,8 +3,8 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { isSameShape } from '../../src/image/mask.ts';
 import { decodeMask } from '../../src/image/mask-node.ts';
-import { labelOverlay, labelPalette } from '../../src/report/label-colors.ts';
-import { encodeIndexedPng } from '../../src/report/png.ts';
+import { labelOverlay, labelPalette } from '../../src/report/pictures/label-colors.ts';
+import { encodeIndexedPng } from '../../src/report/pictures/png.ts';
 import { pngOf } from './png-of.ts';
 
 describe('reading masks', () => {

@@ -1,5 +1,4 @@
 /** Sinkhorn-Knopp centering against the official formula, step by step in float64, and what it is for. */
-
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/engine/arrays.ts';
 

@@ -1,10 +1,9 @@
 /** The convolutional net that pools its map by attention. */
-
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/engine/arrays.ts';
 
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone, untrainedWeights } from '../../src/eval/frozen-backbone.ts';
+import { FrozenBackbone, untrainedWeights } from '../../src/features/frozen-backbone.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import { attentionPool } from '../../src/model/attention-pool.ts';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { largestComponent } from '../../src/eval/localization.ts';
+import { largestComponent } from '../../src/eval/attention/localization.ts';
 import { renderScene, type Scene, sceneClasses, sceneLabel } from '../../src/scenes/scene.ts';
 import { shapeAreas } from '../../src/scenes/shapes.ts';
 

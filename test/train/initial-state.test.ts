@@ -3,16 +3,24 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone, untrainedWeights, weightsUnder } from '../../src/eval/frozen-backbone.ts';
-import { openSubject } from '../../src/eval/subject.ts';
+import { FrozenBackbone, untrainedWeights, weightsUnder } from '../../src/features/frozen-backbone.ts';
+import { openFile } from '../../src/files/file-source-node.ts';
 import { f32, parseSafetensors, serializeSafetensors } from '../../src/format/safetensors.ts';
 import { readTorchFile } from '../../src/format/torch-file.ts';
+import { openInitial } from '../../src/run/open-initial-node.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { backboneOf } from '../../src/train/build.ts';
 import { networkWeights } from '../../src/train/checkpoint.ts';
-import { openInitial } from '../../src/train/open-initial.ts';
-import { openFile } from '../../src/weights/file-source-node.ts';
 import { readOfficialCheckpoint } from '../../src/weights/official-checkpoint.ts';
-import { follow, resumeRun, startRun, stateOf, temporaryFolder, tinyConvnet, tinyVit } from './tiny-run.ts';
+import {
+  follow,
+  resumeRun,
+  startRun,
+  stateOf,
+  temporaryFolder,
+  tinyConvnet,
+  tinyVit,
+} from '../run/tiny-run.ts';
 
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../golden/checkpoints/${name}`, import.meta.url));

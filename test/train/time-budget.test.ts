@@ -1,12 +1,12 @@
 /** A budget in minutes: what of it goes to looks at the teacher, and how the pace follows the clock. */
 import { describe, expect, it } from 'vitest';
-import { writeRunReport } from '../../src/cli/write-report.ts';
-import { affordableSteps, LOOK_IMAGES, LOOKS, planLooks } from '../../src/train/look-plan.ts';
+import { readRecord, stepsOf } from '../../src/run/run-record.ts';
+import { writeRunReport } from '../../src/run/write-report-node.ts';
+import { affordableSteps, LOOK_IMAGES, LOOKS, planLooks } from '../../src/train/evaluation-plan.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
-import { readRecord, stepsOf } from '../../src/train/run-record.ts';
 import { TimeBudget } from '../../src/train/time-budget.ts';
-import { follow, killAfter, resumeRun, startRun, stateOf, tinyVit } from './tiny-run.ts';
+import { follow, killAfter, resumeRun, startRun, stateOf, tinyVit } from '../run/tiny-run.ts';
 
 const facts = { images: 5000, imageSide: 32, channels: 3, cores: 2, readMilliseconds: 1 } as const;
 const config = (steps: number) => chooseRecipe({ steps }, { ...facts, steps }).config;

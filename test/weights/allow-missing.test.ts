@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openSubject } from '../../src/eval/subject.ts';
 import { parseSafetensors, serializeSafetensors } from '../../src/format/safetensors.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { dino } from '../cli/command.ts';
 import { photos } from '../cli/tiny-network.ts';
 import { temporaryFolder } from '../data/fixtures.ts';

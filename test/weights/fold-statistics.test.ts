@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { statisticsFor } from '../../src/data/assemble.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
-import { openSubject } from '../../src/eval/subject.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
 import { normalizationTable, normalize } from '../../src/image/normalize.ts';
 import { Random } from '../../src/random/random.ts';
-import { openInitial } from '../../src/train/open-initial.ts';
+import { openInitial } from '../../src/run/open-initial-node.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { foldStatistics } from '../../src/weights/fold-statistics.ts';
 import { folderWith, halvesProcessor, huggingFaceTensors, vitConfig } from './folders.ts';
 

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone } from '../../src/eval/frozen-backbone.ts';
-import { openSubject } from '../../src/eval/subject.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { dino } from '../cli/command.ts';
 import { folderWith, huggingFaceTensors, officialTensors, timmConfig, vitConfig } from './folders.ts';
 

@@ -2,8 +2,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openSubject } from '../../src/eval/subject.ts';
 import { f32 } from '../../src/format/safetensors.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { dino } from '../cli/command.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import {

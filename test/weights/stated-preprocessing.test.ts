@@ -1,6 +1,6 @@
 /** What lies beside weights says how images become their input; the values are those of transformers and timm. */
 import { describe, expect, it } from 'vitest';
-import { resizedSide } from '../../src/data/preprocessing.ts';
+import { resizedSide } from '../../src/image/preprocessing.ts';
 import { statedByPreprocessor } from '../../src/weights/hugging-face-preprocessor.ts';
 import { completePreprocessing } from '../../src/weights/stated-preprocessing.ts';
 import { statedByTimm } from '../../src/weights/timm-preprocessing.ts';

@@ -1,14 +1,14 @@
 /** `dino eval cluster`: groups that k-means finds in the features, without labels, and how well they agree with classes. */
 import { z } from 'zod';
 import { labeledPart } from '../../data/subset.ts';
-import { type ClusterScoreName, clusterReport } from '../../eval/cluster-report.ts';
-import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
-import type { Block } from '../../report/blocks.ts';
+import { type ClusterScoreName, clusterReport } from '../../eval/cluster/cluster-report.ts';
+import { type ContenderName, contenderTitles } from '../../features/baselines.ts';
+import type { Block } from '../../report/page/blocks.ts';
+import { thumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
-import { thumbnails } from './thumbnails.ts';
 
 const contenders = Object.keys(contenderTitles) as ContenderName[];
 const scoreTitles: Readonly<Record<ClusterScoreName, string>> = {

@@ -1,17 +1,17 @@
 /** `dino eval copies`: do altered copies find their originals? On Copydays, or on copies of anyone's images made here. */
 import { z } from 'zod';
-import { openReader } from '../../data/reader.ts';
+import { openReader } from '../../data/reader-node.ts';
 import type { Source } from '../../data/source.ts';
-import { contenderTitles } from '../../eval/contenders.ts';
-import { type Attack, attacked, copyAttacks } from '../../eval/copy-attacks.ts';
-import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copy-report.ts';
+import { type Attack, attacked, copyAttacks } from '../../eval/copies/copy-attacks.ts';
+import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copies/copy-report.ts';
+import { contenderTitles } from '../../features/baselines.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
-import type { Block, Tile } from '../../report/blocks.ts';
-import type { Picture } from '../../report/model.ts';
+import type { Block, Tile } from '../../report/page/blocks.ts';
+import type { Picture } from '../../report/page/model.ts';
+import { thumbnail, thumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
-import { thumbnail, thumbnails } from './thumbnails.ts';
 
 const names = ['trained', 'untrained', 'pixels'] as const satisfies readonly CopyContender[];
 const COUNT = 100;

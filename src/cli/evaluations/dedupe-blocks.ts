@@ -1,9 +1,9 @@
 /** What the report shows of copies: those to look at first, and each kept image with its copies. */
 import type { Source } from '../../data/source.ts';
-import type { DedupeReport } from '../../eval/dedupe-report.ts';
-import type { Copy } from '../../eval/duplicates.ts';
-import type { Block, Tile } from '../../report/blocks.ts';
-import { thumbnails } from './thumbnails.ts';
+import type { DedupeReport } from '../../eval/copies/dedupe-report.ts';
+import type { Copy } from '../../eval/copies/duplicates.ts';
+import type { Block, Tile } from '../../report/page/blocks.ts';
+import { thumbnails } from '../../report/pictures/thumbnails.ts';
 
 const SHOWN_PAIRS = 12;
 const SHOWN_GROUPS = 40;

@@ -1,9 +1,9 @@
 /** `dino dedupe`: copies in a folder, which of them to keep, and a list of the others. It moves files only where it is asked to. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { imageFiles } from '../../data/image-files.ts';
-import { checkMoveTarget, moveFiles } from '../../data/move-files.ts';
-import { type DedupeReport, dedupeReport, LEAST_AGREEMENT } from '../../eval/dedupe-report.ts';
+import { imageFiles } from '../../data/image-files-node.ts';
+import { type DedupeReport, dedupeReport, LEAST_AGREEMENT } from '../../eval/copies/dedupe-report.ts';
+import { checkMoveTarget, moveFiles } from '../../files/move-files-node.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';

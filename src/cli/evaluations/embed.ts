@@ -2,10 +2,10 @@
 import { existsSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { FeatureBankWriter, networkFingerprint } from '../../data/feature-bank.ts';
-import { makeFolder } from '../../data/make-folder-node.ts';
-import { embedImages } from '../../eval/embed-images.ts';
-import { viewTitles } from '../../eval/views.ts';
+import { embedImages } from '../../features/embed-images.ts';
+import { FeatureBankWriter, networkFingerprint } from '../../features/feature-bank-node.ts';
+import { viewTitles } from '../../features/views.ts';
+import { makeFolder } from '../../files/make-folder-node.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';

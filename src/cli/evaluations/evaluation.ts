@@ -4,10 +4,10 @@
  */
 import { z } from 'zod';
 import type { Engine } from '../../engine/engine.ts';
-import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
-import type { Subject } from '../../eval/subject.ts';
-import { viewCounts } from '../../eval/views.ts';
-import type { EvaluationSection } from '../../report/blocks.ts';
+import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import { viewCounts } from '../../features/views.ts';
+import type { EvaluationSection } from '../../report/page/blocks.ts';
+import type { Subject } from '../../run/open-subject-node.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
 import type { CommandName } from '../examples.ts';
 

@@ -1,8 +1,8 @@
 /** `dino eval finetune`: transfer, the whole network learning to classify from trained and from untrained weights. */
 import { z } from 'zod';
-import { contenderTitles } from '../../eval/contenders.ts';
-import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/fine-tune-options.ts';
-import { fineTuneReport } from '../../eval/fine-tune-report.ts';
+import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/finetune/fine-tune-options.ts';
+import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
+import { contenderTitles } from '../../features/baselines.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { trainedOn } from '../classifier-file.ts';

@@ -1,5 +1,5 @@
 /** All evaluations, in the order in which reports show them. */
-import { attend } from './attend.ts';
+import { attend } from './attend/attend.ts';
 import { cluster } from './cluster.ts';
 import { copies } from './copies.ts';
 import { dedupe } from './dedupe.ts';
@@ -11,8 +11,8 @@ import { linear } from './linear.ts';
 import { logistic } from './logistic.ts';
 import { map } from './map.ts';
 import { masks } from './masks.ts';
-import { retrieval } from './retrieval.ts';
-import { search } from './search.ts';
+import { retrieval } from './retrieval/retrieval.ts';
+import { search } from './search/search.ts';
 import { video } from './video.ts';
 
 /** `dino eval <name> <run>` */

@@ -1,8 +1,8 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
-import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
-import { type KnnReport, knnReport } from '../../eval/knn-report.ts';
-import { viewTitles } from '../../eval/views.ts';
+import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
+import { type ContenderName, contenderTitles } from '../../features/baselines.ts';
+import { viewTitles } from '../../features/views.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
 import { examineScores } from '../../train/doctor.ts';
 import { UsageError } from '../flags.ts';

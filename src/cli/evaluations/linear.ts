@@ -1,13 +1,13 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
-import { networkFingerprint } from '../../data/feature-bank.ts';
-import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
-import { linearFeature } from '../../eval/linear-features.ts';
-import { linearHeadReport } from '../../eval/linear-head-report.ts';
-import { linearReport } from '../../eval/linear-report.ts';
+import { linearFeature } from '../../eval/classify/linear-features.ts';
+import { linearHeadReport } from '../../eval/classify/linear-head-report.ts';
+import { linearReport } from '../../eval/classify/linear-report.ts';
+import { contenderNames, contenderTitles } from '../../features/baselines.ts';
+import { networkFingerprint } from '../../features/feature-bank-node.ts';
+import { openFile } from '../../files/file-source-node.ts';
 import { serializeSafetensors } from '../../format/safetensors.ts';
 import type { BackboneConfig } from '../../model/backbone.ts';
-import { openFile } from '../../weights/file-source-node.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';

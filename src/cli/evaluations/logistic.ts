@@ -1,7 +1,7 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
-import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
-import { type Budget, budgetTitle, lowShotReport } from '../../eval/low-shot.ts';
+import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
+import { contenderNames, contenderTitles } from '../../features/baselines.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';

@@ -1,19 +1,19 @@
 /** `dino map`: a map of images by their features, to walk through in a browser. */
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { folderGroups } from '../../data/image-groups.ts';
 import {
   type FeatureMaps,
   featureMaps,
   MAP_NEIGHBORS,
   type MapMethod,
   type MappedNetwork,
-} from '../../eval/feature-map.ts';
-import { folderGroups } from '../../eval/image-groups.ts';
-import type { Block } from '../../report/blocks.ts';
-import { type MapColoring, renderMapPage } from '../../report/map-page.ts';
+} from '../../eval/map/feature-map.ts';
+import { type MapColoring, renderMapPage } from '../../report/map/map-page.ts';
+import type { Block } from '../../report/page/blocks.ts';
+import { makeAtlas, smallImages } from '../../report/pictures/atlas-node.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { makeAtlas, smallImages } from './atlas.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 

@@ -1,20 +1,20 @@
 /** `dino eval masks`: how well the attention of a ViT covers objects whose masks are given (section 4.2.2 of the paper). */
 import { z } from 'zod';
-import { openMaskedImages } from '../../data/masked-images.ts';
-import { attend } from '../../eval/attend.ts';
+import { openMaskedImages } from '../../data/masked-images-node.ts';
+import { attend } from '../../eval/attention/attend.ts';
 import {
   type MaskContender,
   maskContenderTitles,
   maskReport,
   objectsInView,
-} from '../../eval/mask-report.ts';
+} from '../../eval/attention/mask-report.ts';
 import { type Mask, maskUnion } from '../../image/mask.ts';
-import type { Tile } from '../../report/blocks.ts';
-import { headLabel, headNumber } from '../../report/head-label.ts';
-import { maskOverlay } from '../../report/tiles.ts';
+import type { Tile } from '../../report/page/blocks.ts';
+import { headLabel, headNumber } from '../../report/pictures/head-label.ts';
+import { smallPicture } from '../../report/pictures/thumbnails.ts';
+import { maskOverlay } from '../../report/pictures/tiles.ts';
 import { UsageError } from '../flags.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
-import { smallPicture } from './thumbnails.ts';
 
 const contenders = Object.keys(maskContenderTitles) as MaskContender[];
 const SHOWN = 6;

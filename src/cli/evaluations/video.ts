@@ -1,22 +1,22 @@
 /** `dino eval video`: DAVIS label propagation (official `eval_video_segmentation.py`) on anyone's frames, scored here. */
 import { rmSync } from 'node:fs';
 import { z } from 'zod';
-import { findSequences, openSequences } from '../../data/sequences.ts';
+import { findSequences, openSequences } from '../../data/sequences-node.ts';
 import type { SourceOptions } from '../../data/source.ts';
 import {
   type SegmentedFrame,
   type SequenceScores,
   segmentVideo,
   type VideoSequence,
-} from '../../eval/video-report.ts';
-import { type VideoSummary, videoSummary } from '../../eval/video-summary.ts';
+} from '../../eval/video/video-report.ts';
+import { type VideoSummary, videoSummary } from '../../eval/video/video-summary.ts';
 import { resizeMask } from '../../image/mask.ts';
-import type { Block, Tile, TileBlock } from '../../report/blocks.ts';
-import { labelOverlay, labelPalette } from '../../report/label-colors.ts';
-import { encodeIndexedPng, encodePng } from '../../report/png.ts';
+import type { Block, Tile, TileBlock } from '../../report/page/blocks.ts';
+import { labelOverlay, labelPalette } from '../../report/pictures/label-colors.ts';
+import { encodeIndexedPng, encodePng } from '../../report/pictures/png.ts';
+import { smallPicture, spread } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { defineEvaluation } from './evaluation.ts';
-import { smallPicture, spread } from './thumbnails.ts';
 
 const titles = {
   trained: 'trained network',

@@ -6,7 +6,6 @@
  * - factors known now move into the matrix product before or after them (`Gemm` multiplies by alpha for free);
  * - products of weight gradients take what they are added to as their addend.
  */
-
 import { geluOp, geluParts } from '../ops/activation.ts';
 import { add, addends, addOp, erfOp, factors, mul, mulOp, scale, scaleFactor } from '../ops/elementwise.ts';
 import { concat, concatOp, reshape, reshapeOp, slice } from '../ops/layout.ts';

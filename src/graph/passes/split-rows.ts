@@ -2,7 +2,6 @@
  * Splits a large result into ranges of rows, each computed by itself: then what it is added up from exists only one range at
  * a time. For the prototypes of a large head (65536 x 256) each term of the gradient is 67 MB; in sixteen ranges it is 4.
  */
-
 import { addOp } from '../ops/elementwise.ts';
 import { concat, slice } from '../ops/layout.ts';
 import { madeBy, type SliceRange, type Tensor } from '../tensor.ts';

@@ -1,0 +1,100 @@
+/** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
+import type { Source } from '../../data/source.ts';
+import {
+  type CompareOptions,
+  type ContenderName,
+  compareFeatures,
+  matchClasses,
+  requireLabels,
+} from '../../features/baselines.ts';
+import type { Extracted } from '../../features/extract.ts';
+import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
+import { knn } from './knn.ts';
+
+/** Percent correct by k. */
+export interface Accuracy {
+  readonly top1: Readonly<Record<string, number>>;
+  readonly top5: Readonly<Record<string, number>>;
+}
+
+export interface KnnReport extends Readonly<Record<ContenderName, Accuracy>> {
+  /** 95 % intervals of top-1 in percent, by k. */
+  readonly intervals: Readonly<Record<ContenderName, Readonly<Record<string, Interval>>>>;
+  readonly bankImages: number;
+  readonly testImages: number;
+  /** Images that could not be read. */
+  readonly skipped: Extracted['skipped'];
+  /** True where the bank was its own test set, each image without itself. */
+  readonly leaveOneOut: boolean;
+}
+
+export interface KnnReportOptions extends CompareOptions {
+  readonly train: Source;
+  /** Left out: each image of `train` is looked up among the others. */
+  readonly test?: Source;
+  readonly ks: readonly number[];
+  readonly temperature: number;
+}
+
+/** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
+export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
+  const { ks, temperature, engine, onProgress } = options;
+  const train = requireLabels(options.train, 'k-NN');
+  const test = options.test && requireLabels(options.test, 'k-NN', 1);
+  const most = train.length - (test === undefined ? 1 : 0);
+  if (ks.every((k) => k > most)) throw tooFew(train.length, ks);
+  const toBank = test === undefined ? undefined : matchClasses(train, test);
+  const { sets, contenders } = await compareFeatures(test === undefined ? [train] : [train, test], options);
+  const leaveOneOut = test === undefined;
+  const bankLabels = sets[0]!.labels;
+  const queryLabels = toBank === undefined ? bankLabels : sets[1]!.labels.map((label) => toBank[label] ?? -1);
+  const available = bankLabels.length - (leaveOneOut ? 1 : 0);
+  const usable = ks.filter((k) => k <= available);
+  if (usable.length === 0) throw tooFew(bankLabels.length, ks);
+  const scored: [ContenderName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
+  for (const { name, sets: rows } of contenders) {
+    onProgress?.(`neighbors, ${name}`, 0, queryLabels.length);
+    const [bank, queries = bank] = rows;
+    const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
+      ks: usable,
+      temperature,
+      classes: train.classes.length,
+      leaveOneOut,
+    });
+    const hits = results.map(({ predictions }) =>
+      predictions.map((label, i) => (label === queryLabels[i] ? 100 : 0)),
+    );
+    const intervals = shareIntervals(hits, 100);
+    const byK = <T>(values: readonly T[]): Record<string, T> =>
+      Object.fromEntries(values.map((value, i) => [usable[i], value]));
+    scored.push([
+      name,
+      {
+        accuracy: {
+          top1: byK(results.map(({ top1 }) => top1)),
+          top5: byK(results.map(({ top5 }) => top5)),
+        },
+        intervals: byK(intervals),
+      },
+    ]);
+  }
+  const all = new Map(scored);
+  const pick = <T>(
+    of: (result: { accuracy: Accuracy; intervals: Record<string, Interval> }) => T,
+  ): Record<ContenderName, T> =>
+    Object.fromEntries([...all].map(([name, result]) => [name, of(result)])) as Record<ContenderName, T>;
+  return {
+    ...pick(({ accuracy }) => accuracy),
+    intervals: pick(({ intervals }) => intervals),
+    skipped: sets.flatMap((set) => set.skipped),
+    bankImages: bankLabels.length,
+    testImages: queryLabels.length,
+    leaveOneOut,
+  };
+}
+
+function tooFew(bank: number, ks: readonly number[]): Error {
+  return new Error(
+    `the bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
+  );
+}

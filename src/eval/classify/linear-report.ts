@@ -1,0 +1,141 @@
+/**
+ * The linear evaluation of a trained network beside what it must beat, with bootstrap intervals: a linear classifier on frozen
+ * features (official `eval_linear.py`), each contender with the learning rate that suits it. The features are extracted
+ * once; with `augment` anew in each epoch from random crops, as the official script does it.
+ */
+import { type ContenderName, contenderNames, featureSets } from '../../features/baselines.ts';
+import { extractFeatures } from '../../features/extract.ts';
+import {
+  type LabeledImages,
+  type LabeledImagesOptions,
+  labeledImages,
+} from '../../features/labeled-images.ts';
+import { randomView } from '../../features/random-view.ts';
+import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
+import type { ClassificationScores } from './classification-scores.ts';
+import { augmentedLinearEvaluation } from './linear-augmented.ts';
+import { EPOCHS } from './linear-evaluation.ts';
+import { type LinearResult, linearEvaluation } from './linear-sweep.ts';
+
+export interface LinearReportOptions extends LabeledImagesOptions {
+  /** Learning rates to try, before they are multiplied by batch / 256. */
+  readonly rates?: readonly number[];
+  /** Default 100. */
+  readonly epochs?: number;
+  /** Default 128. */
+  readonly batchSize?: number;
+  /** Crop and mirror the training images anew in each epoch. */
+  readonly augment?: boolean;
+}
+
+/** Percent. */
+export interface Accuracies {
+  readonly top1: number;
+  /** Absent below five classes. */
+  readonly top5?: number;
+  readonly intervals: { readonly top1: Interval; readonly top5?: Interval };
+}
+
+export interface LinearReport {
+  /** Class names; the classifiers' rows and the labels count in them. */
+  readonly classes: readonly string[];
+  readonly scores: Readonly<Record<ContenderName, Accuracies>>;
+  /** Chosen rates, classifiers, confusions. */
+  readonly results: Readonly<Record<ContenderName, LinearResult>>;
+  readonly trainImages: number;
+  readonly testImages: number;
+  /** True where the test images were held back from the training set. */
+  readonly heldBack: boolean;
+  readonly skipped: LabeledImages['skipped'];
+}
+
+/**
+ * @param options `feature` is what the classifier gets of the network, usually `linearFeature(...)`
+ * @throws Error if there are fewer than two classes, a class of the test set is unknown, or a feature is not finite
+ */
+export async function linearReport(options: LinearReportOptions): Promise<LinearReport> {
+  const images = await labeledImages('a linear classifier', options);
+  const { classes, kinds } = images;
+  const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
+  const scores = contenderNames.map((name) => [name, accuracies(results[name].test)]);
+  return {
+    classes,
+    scores: Object.fromEntries(scores) as Record<ContenderName, Accuracies>,
+    results,
+    trainImages: kinds.trained.train.labels.length,
+    testImages: kinds.trained.test.labels.length,
+    heldBack: images.heldBack,
+    skipped: images.skipped,
+  };
+}
+
+/** Top-1 and top-5 of a classifier with bootstrap intervals over the test images. */
+export function accuracies({ top1, top5, ranks }: ClassificationScores): Accuracies {
+  const within = (places: number): Float64Array =>
+    Float64Array.from(ranks, (rank) => (rank < places ? 100 : 0));
+  const [first, five] = shareIntervals([within(1), within(5)], 100);
+  return {
+    top1,
+    ...(top5 === undefined ? {} : { top5 }),
+    intervals: { top1: first!, ...(top5 === undefined ? {} : { top5: five! }) },
+  };
+}
+
+/** What the options say of the training. */
+function training({ rates, batchSize, seed }: LinearReportOptions) {
+  return {
+    ...(rates === undefined ? {} : { rates }),
+    ...(batchSize === undefined ? {} : { batchSize }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+async function fast(
+  options: LinearReportOptions,
+  { classes, kinds }: LabeledImages,
+): Promise<Record<ContenderName, LinearResult>> {
+  const { engine, epochs = EPOCHS, onProgress } = options;
+  const results: [ContenderName, LinearResult][] = [];
+  for (const name of contenderNames) {
+    const { train, test } = kinds[name];
+    const result = await linearEvaluation(engine, train, test, {
+      ...training(options),
+      classes: classes.length,
+      epochs,
+      onEpoch: (done, total) => onProgress?.(`linear classifier, ${name}: epochs`, done, total),
+    });
+    results.push([name, result]);
+  }
+  return Object.fromEntries(results) as Record<ContenderName, LinearResult>;
+}
+
+function augmented(
+  options: LinearReportOptions,
+  { classes, train: source, kinds, trainIndices, pca }: LabeledImages,
+): Promise<Record<ContenderName, LinearResult>> {
+  const { engine, backbone, trained, untrained, feature, seed = 0, onProgress } = options;
+  const { epochs = EPOCHS } = options;
+  const weights = new Map([
+    ['trained', trained],
+    ['untrained', untrained],
+  ]);
+  return augmentedLinearEvaluation(engine, kinds, {
+    ...training(options),
+    classes: classes.length,
+    epochs,
+    augmented: async (epoch) => {
+      const watch = (done: number, total: number): void =>
+        onProgress?.(`epoch ${epoch + 1} of ${epochs}, images`, done, total);
+      const extracted = await extractFeatures(source, backbone, weights, watch, {
+        ...(feature === undefined ? {} : { feature }),
+        indices: trainIndices,
+        view: randomView({ size: backbone.size, interpolation: 'bilinear', seed, epoch }),
+      });
+      if (extracted.indices.length !== trainIndices.length)
+        throw new Error(
+          `${source.name}: an image that could be read at first cannot be read any more: leave the files alone while they are evaluated.`,
+        );
+      return featureSets(engine, extracted, feature?.dim ?? backbone.dim, pca);
+    },
+  });
+}

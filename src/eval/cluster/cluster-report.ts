@@ -1,0 +1,142 @@
+/** Clusters of features beside those of the contenders, and how well they agree with classes where there are any. */
+import type { Source } from '../../data/source.ts';
+import { type CompareOptions, type ContenderName, compareFeatures } from '../../features/baselines.ts';
+import type { Extracted } from '../../features/extract.ts';
+import { halfSampling, type Interval } from '../../rows/bootstrap.ts';
+import { type FeatureRows, l2NormalizedRows } from '../classify/knn.ts';
+import { chooseClusters } from './choose-clusters.ts';
+import { type ClusterScores, clusterScores } from './cluster-scores.ts';
+import { type Clustering, kMeans } from './kmeans.ts';
+
+export type ClusterScoreName = keyof ClusterScores;
+
+export interface ScoredClusters {
+  /** 0 to 1 (the Rand index: -1 to 1). */
+  readonly scores: ClusterScores;
+  /** 95 % intervals: over the images, for these clusters. */
+  readonly intervals: Readonly<Record<ClusterScoreName, Interval>>;
+}
+
+export interface ClusterReport {
+  readonly k: number;
+  /** Where k was chosen: the numbers that were tried and their silhouettes. */
+  readonly tried?: readonly { readonly k: number; readonly silhouette: number }[];
+  /** Images that could not be read. */
+  readonly skipped: Extracted['skipped'];
+  /** Of the trained network's features, L2-normalized. */
+  readonly clustering: Clustering;
+  /** Number of every row's image in the source. */
+  readonly indices: Int32Array;
+  /** Images of every cluster, nearest to its center first: rows. */
+  readonly members: readonly Int32Array[];
+  /** By contender; absent without classes. */
+  readonly scored?: Readonly<Record<ContenderName, ScoredClusters>>;
+  /** The most frequent class of every cluster and its share; absent without classes. */
+  readonly majorities?: readonly { readonly label: number; readonly share: number }[];
+}
+
+export interface ClusterReportOptions extends CompareOptions {
+  readonly source: Source;
+  /** How many clusters; as many as classes unless given, and without classes the best silhouette of some numbers. */
+  readonly k?: number;
+  readonly restarts?: number;
+  readonly seed?: number;
+}
+
+/** Numbers of clusters that are tried where nobody says. */
+const CANDIDATES = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30];
+const DRAWS = 200;
+
+/** @throws RangeError if there are fewer images than clusters */
+export async function clusterReport(options: ClusterReportOptions): Promise<ClusterReport> {
+  const { source, engine, onProgress, restarts = 3, seed = 0 } = options;
+  const { sets, contenders } = await compareFeatures([source], options);
+  const { labels, indices, skipped } = sets[0]!;
+  const classes = source.classes.length;
+  const rowsOf = (name: ContenderName): FeatureRows =>
+    l2NormalizedRows(contenders.find((contender) => contender.name === name)!.sets[0]!);
+  const trained = rowsOf('trained');
+  onProgress?.('k-means, trained', 0, labels.length);
+  const wanted = options.k ?? (classes >= 2 ? classes : undefined);
+  const chosen =
+    wanted === undefined
+      ? await chooseClusters(engine, trained, {
+          candidates: CANDIDATES.filter((k) => k < labels.length),
+          restarts,
+          seed,
+          onProgress: (done, total) => onProgress?.('numbers of groups tried', done, total),
+        })
+      : { clustering: await kMeans(engine, trained, { k: wanted, restarts, seed }), tried: undefined };
+  const { clustering, tried } = chosen;
+  const report = {
+    k: clustering.k,
+    ...(tried === undefined ? {} : { tried: tried.map(({ k, silhouette }) => ({ k, silhouette })) }),
+    skipped,
+    clustering,
+    indices,
+    members: nearestFirst(trained, clustering),
+  };
+  if (classes < 2) return report;
+  const scored: [ContenderName, ScoredClusters][] = [];
+  for (const { name } of contenders) {
+    onProgress?.(`k-means, ${name}`, 0, labels.length);
+    const { assignments } =
+      name === 'trained'
+        ? clustering
+        : await kMeans(engine, rowsOf(name), { k: clustering.k, restarts, seed });
+    scored.push([name, score(labels, assignments)]);
+  }
+  return {
+    ...report,
+    scored: Object.fromEntries(scored) as Record<ContenderName, ScoredClusters>,
+    majorities: report.members.map((rows) => majority(rows, labels)),
+  };
+}
+
+function score(labels: Int32Array, assignments: Int32Array): ScoredClusters {
+  const scores = clusterScores(labels, assignments);
+  const names = Object.keys(scores) as ClusterScoreName[];
+  const drawn = halfSampling(
+    labels.length,
+    names.map((name) => scores[name]),
+    (rows) => {
+      const of = (values: Int32Array) => Int32Array.from(rows, (row) => values[row]!);
+      const again = clusterScores(of(labels), of(assignments));
+      return names.map((name) => again[name]);
+    },
+    { draws: DRAWS },
+  );
+  // Laid around a score, an interval may reach beyond what the score can be.
+  const inRange = (value: number, name: ClusterScoreName): number =>
+    Math.min(1, Math.max(name === 'ari' ? -1 : 0, value));
+  const intervals = Object.fromEntries(
+    names.map((name, i) => {
+      const { low = Number.NaN, high = Number.NaN } = drawn[i] ?? {};
+      return [name, { low: inRange(low, name), high: inRange(high, name) }];
+    }),
+  );
+  return { scores, intervals: intervals as Record<ClusterScoreName, Interval> };
+}
+
+/** Rows of every cluster by distance to its center. */
+function nearestFirst({ values, dim }: FeatureRows, { assignments, centers, k }: Clustering): Int32Array[] {
+  const members = Array.from({ length: k }, (): { row: number; distance: number }[] => []);
+  assignments.forEach((cluster, row) => {
+    let distance = 0;
+    for (let d = 0; d < dim; d++) distance += (values[row * dim + d]! - centers[cluster * dim + d]!) ** 2;
+    members[cluster]?.push({ row, distance });
+  });
+  return members.map((list) =>
+    Int32Array.from(
+      list.sort((a, b) => a.distance - b.distance || a.row - b.row),
+      ({ row }) => row,
+    ),
+  );
+}
+
+function majority(rows: Int32Array, labels: Int32Array): { label: number; share: number } {
+  const counts = new Map<number, number>();
+  for (const row of rows) counts.set(labels[row]!, (counts.get(labels[row]!) ?? 0) + 1);
+  const [best = [-1, 0]] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  return { label: best[0], share: best[1] / Math.max(1, rows.length) };
+}

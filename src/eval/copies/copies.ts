@@ -1,0 +1,138 @@
+/**
+ * Copy detection as on Copydays (official `eval_copy_detection.py`, section 4.2.1 of the paper): images are described by CLS
+ * and pooled patch tokens, whitened with other images, and queries that were cropped, compressed or altered look for their
+ * originals among distractors. Average precision looks at the first 20 places only.
+ */
+import type { Engine, EngineOptions } from '../../engine/engine.ts';
+import { averagePrecision, meanDefined } from '../../rows/average-precision.ts';
+import { countFiniteRows } from '../../rows/finite-rows.ts';
+import { type FeatureRows, l2NormalizedRows, type Neighbors, nearestNeighbors } from '../classify/knn.ts';
+
+/** Under the generalized mean no value is smaller, so that all have a fourth root. */
+const GEM_FLOOR = 1e-6;
+
+/** Places that are looked at. */
+const PLACES = 20;
+
+/**
+ * `[CLS, GeM]`: the class token beside the generalized mean of the patch tokens with p = 4, `(mean of max(x, 1e-6)^4)^(1/4)`
+ * (`extract_features`).
+ *
+ * @param tokens last layer after its norm, class token first: [images, tokensPerImage, dim]
+ * @returns [images, 2 dim]
+ * @throws RangeError when an image has no patch token, or the tokens are no whole images
+ */
+export function clsGemDescriptors(tokens: Float32Array, tokensPerImage: number, dim: number): FeatureRows {
+  const images = tokens.length / (tokensPerImage * dim);
+  const patches = tokensPerImage - 1;
+  if (!Number.isInteger(images) || patches < 1) {
+    throw new RangeError(
+      `${tokens.length} numbers are no images of ${tokensPerImage} tokens of ${dim}: give a class token and at least one patch token an image`,
+    );
+  }
+  const values = new Float32Array(images * 2 * dim);
+  const sums = new Float64Array(dim);
+  for (let image = 0; image < images; image++) {
+    const cls = image * tokensPerImage * dim;
+    sums.fill(0);
+    for (let patch = 1; patch <= patches; patch++) {
+      const start = cls + patch * dim;
+      for (let d = 0; d < dim; d++) sums[d]! += Math.max(tokens[start + d]!, GEM_FLOOR) ** 4;
+    }
+    const at = image * 2 * dim;
+    values.set(tokens.subarray(cls, cls + dim), at);
+    for (let d = 0; d < dim; d++) values[at + dim + d] = Math.sqrt(Math.sqrt(sums[d]! / patches));
+  }
+  return { values, dim: 2 * dim };
+}
+
+/**
+ * The most similar database rows of every query by cosine, in order; all of them where the database is smaller.
+ *
+ * @param places how many; the official evaluation takes 20
+ * @throws RangeError on values that are not finite or rows of different widths
+ */
+export async function rankCopies(
+  engine: Engine,
+  database: FeatureRows,
+  queries: FeatureRows,
+  places = PLACES,
+  engineOptions: EngineOptions = {},
+): Promise<Neighbors> {
+  const rows = countFiniteRows(database, 'the database descriptors');
+  countFiniteRows(queries, 'the query descriptors');
+  return nearestNeighbors(engine, l2NormalizedRows(database), l2NormalizedRows(queries), {
+    k: Math.min(places, rows),
+    engineOptions,
+  });
+}
+
+/** A set of queries that were altered in one way. */
+export interface CopyBlock {
+  /** `strong`, `jpegqual/3`. */
+  readonly name: string;
+  /** File names of its queries, in order. */
+  readonly files: readonly string[];
+}
+
+/** Letters that a strongly altered image shares with the name of its original. */
+const PREFIX = 4;
+
+/**
+ * Which originals each query was made from, as Copydays names its files: the original of the same number, and in the block
+ * `strong` those whose names start with the same 4 letters.
+ *
+ * @param originals file names in the order in which they come first in the database
+ * @returns database rows of every query of the block; none where the name fits no original
+ */
+export function copydaysPositives({ name, files }: CopyBlock, originals: readonly string[]): number[][] {
+  if (name !== 'strong') return files.map((_, i) => (i < originals.length ? [i] : []));
+  return files.map((file) => {
+    const prefix = file.slice(0, PREFIX);
+    return originals.flatMap((original, row) => (original.startsWith(prefix) ? [row] : []));
+  });
+}
+
+/**
+ * Average precision of every query over the positives among its places (`score_ap_from_ranks_1`): 0 where none is found. A
+ * query without positives, at which the official code stops with an error, has NaN.
+ *
+ * @param positives database rows, for every query
+ * @returns [queries]
+ */
+export function copyAveragePrecision(
+  { queries, k, rows }: Neighbors,
+  positives: readonly (readonly number[])[],
+): Float64Array {
+  if (positives.length !== queries) {
+    throw new RangeError(
+      `${positives.length} lists of positives do not fit ${queries} queries: give one for each query`,
+    );
+  }
+  return Float64Array.from(positives, (wanted, query) => {
+    const places: number[] = [];
+    for (let place = 0; place < k; place++) if (wanted.includes(rows[query * k + place]!)) places.push(place);
+    return averagePrecision(places, wanted.length);
+  });
+}
+
+/** Mean average precision of consecutive blocks of queries; NaN for a block in which no query has positives. */
+export function meanByBlock(
+  averagePrecisions: Float64Array,
+  blocks: readonly { readonly name: string; readonly size: number }[],
+): Map<string, number> {
+  const total = blocks.reduce((sum, { size }) => sum + size, 0);
+  if (total !== averagePrecisions.length) {
+    throw new RangeError(
+      `blocks of ${total} queries do not fit ${averagePrecisions.length} average precisions: give the sizes of all blocks`,
+    );
+  }
+  let start = 0;
+  return new Map(
+    blocks.map(({ name, size }) => {
+      const mean = meanDefined(averagePrecisions.subarray(start, start + size));
+      start += size;
+      return [name, mean];
+    }),
+  );
+}

@@ -1,0 +1,244 @@
+/**
+ * Copy detection (official `eval_copy_detection.py`): altered images look for their originals among distractors. Images are
+ * squashed to squares larger than those of training, described by class token and generalized mean of the patch tokens, and
+ * whitened with what other images teach. On anyone's images the alterations are made here.
+ */
+import type { Source } from '../../data/source.ts';
+import type { CompareOptions, ContenderName } from '../../features/baselines.ts';
+import {
+  copyDescriptor,
+  type DescribedImages,
+  describeImages,
+  type NumberedImage,
+  readImages,
+  type SkippedImages,
+} from '../../features/describe-images.ts';
+import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
+import { resize } from '../../image/resize.ts';
+import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
+import type { FeatureRows, Neighbors } from '../classify/knn.ts';
+import { copyAveragePrecision, rankCopies } from './copies.ts';
+import { type Attack, attackedImages } from './copy-attacks.ts';
+import { attackBlocks, queryBlocks } from './copy-blocks.ts';
+
+export type CopyContender = Exclude<ContenderName, 'pca'>;
+
+export interface CopyScores {
+  /** Mean average precision over all queries, 0 to 1. */
+  readonly map: number;
+  /** Of each block. */
+  readonly blocks: Readonly<Record<string, number>>;
+  /** 95 % of `map`, drawn over the originals: copies of one image stand and fall together. */
+  readonly interval: Interval;
+  readonly blockIntervals: Readonly<Record<string, Interval>>;
+}
+
+/** A query of an original, and the place (from 1) at which the trained network finds it; undefined beyond the 20th. */
+export interface FoundCopy {
+  /** Number of the query; with attacks, original * attacks + attack. */
+  readonly query: number;
+  readonly block: string;
+  readonly place: number | undefined;
+}
+
+export interface CopyReport extends Readonly<Record<CopyContender, CopyScores>> {
+  readonly blocks: readonly { readonly name: string; readonly queries: number }[];
+  readonly originals: number;
+  readonly distractors: number;
+  readonly whitening?: { readonly images: number; readonly dim: number };
+  /** Of some originals all queries. */
+  readonly examples: readonly { readonly original: number; readonly copies: readonly FoundCopy[] }[];
+  readonly skipped: SkippedImages;
+}
+
+export interface CopyReportOptions extends CompareOptions {
+  readonly originals: Source;
+  /** Altered images in folders, or attacks to make them of some originals. */
+  readonly queries:
+    | Source
+    | { readonly attacks: readonly Attack[]; readonly images: readonly number[]; readonly seed: number };
+  readonly distractors?: Source | undefined;
+  /** Images to learn whitening from; none is whitened without. */
+  readonly whiten?: Source | undefined;
+  /** Side of the squares, pixels. */
+  readonly size: number;
+}
+
+const PLACES = 20;
+const EXAMPLES = 3;
+/** Tokens of a batch at most: attention takes memory by their square. */
+const TOKENS = 4096;
+
+/** The official 320 pixels for a network of 224, as much larger for others; whole patches. */
+export function copySize(size: number, patchSize = 1): number {
+  return Math.max(1, Math.round((size * 320) / 224 / patchSize)) * patchSize;
+}
+
+/** @throws Error if there is nothing to tell the originals from, or a block fits no originals */
+export async function copyReport(options: CopyReportOptions): Promise<CopyReport> {
+  const { originals, queries, distractors, engine, onProgress } = options;
+  const database = originals.length + (distractors?.length ?? 0);
+  if (database < 2) {
+    throw new Error(
+      `${originals.name} holds one image only, which every copy would find: give more originals or --distractors.`,
+    );
+  }
+  const asked = 'attacks' in queries ? attackBlocks(queries.attacks) : queryBlocks(queries, originals);
+  const skipped: SkippedImages = [];
+  const describe = describer(options);
+  const read = (source: Source) =>
+    readImages(source, { onSkip: (key, reason) => void skipped.push({ key, reason }) });
+  const first = await describe('originals', originals.length, read(originals));
+  const second = distractors && (await describe('distractors', distractors.length, read(distractors)));
+  const altered =
+    'attacks' in queries
+      ? await describe(
+          'copies',
+          queries.images.length * queries.attacks.length,
+          attackedImages(readImages(originals, { indices: queries.images }), queries.attacks, queries.seed),
+        )
+      : await describe('queries', queries.length, read(queries));
+  const learned =
+    options.whiten && (await describe('whitening', options.whiten.length, read(options.whiten)));
+  const rowOf = new Map(Array.from(first.indices, (index, row) => [index, row]));
+  const blockOf = altered.indices.map((index) => asked.blockOf(index));
+  const positives = Array.from(altered.indices, (index) =>
+    asked.positives(index).flatMap((original) => rowOf.get(original) ?? []),
+  );
+  const scored: [CopyContender, CopyScores][] = [];
+  let found: Neighbors | undefined;
+  const sets = second === undefined ? [first, altered] : [first, second, altered];
+  for (const { name, sets: rows } of await describedContenders(engine, sets, {
+    whitening: learned,
+    pca: false,
+  })) {
+    onProgress?.(`copies, ${name}`, 0, altered.indices.length);
+    const ranked = await rankCopies(engine, stacked(rows.slice(0, -1)), rows.at(-1)!, PLACES);
+    if (name === 'trained') found = ranked;
+    const precisions = copyAveragePrecision(ranked, positives);
+    scored.push([name as CopyContender, scoreBlocks(precisions, positives, blockOf, asked.names)]);
+  }
+  return {
+    ...(Object.fromEntries(scored) as Record<CopyContender, CopyScores>),
+    blocks: asked.names.map((name, block) => ({
+      name,
+      queries: blockOf.filter((each) => each === block).length,
+    })),
+    originals: first.indices.length,
+    distractors: second?.indices.length ?? 0,
+    ...(learned === undefined
+      ? {}
+      : { whitening: { images: learned.indices.length, dim: whiteningDim(learned) } }),
+    examples: examplesOf(found!, altered, positives, first, (row) => asked.names[blockOf[row]!] ?? ''),
+    skipped,
+  };
+}
+
+type Describe = (
+  what: string,
+  total: number,
+  images: AsyncIterable<NumberedImage>,
+) => Promise<DescribedImages>;
+
+function describer({ backbone, trained, untrained, size, onProgress }: CopyReportOptions): Describe {
+  const { config } = backbone;
+  const tokens = config.kind === 'vit' ? (size / config.patchSize) ** 2 : 1;
+  return (what, total, images) =>
+    describeImages(images, {
+      weights: new Map([
+        ['trained', trained],
+        ['untrained', untrained],
+      ]),
+      descriptor: copyDescriptor(backbone),
+      view: (image) => resize(image, size, size, 'bicubic'),
+      statistics: backbone.preprocessing.statistics,
+      batch: Math.min(32, Math.max(1, Math.floor(TOKENS / tokens))),
+      onProgress: (done) => onProgress?.(`descriptors of ${what}`, done, total),
+    });
+}
+
+/** Means over all queries and over each block, NaN where none has an original. */
+function scoreBlocks(
+  precisions: Float64Array,
+  positives: readonly (readonly number[])[],
+  blockOf: Int32Array,
+  names: readonly string[],
+): CopyScores {
+  const owners = new Map<number, { sums: Float64Array; counts: Float64Array }>();
+  for (const [row, precision] of precisions.entries()) {
+    const [owner] = positives[row] ?? [];
+    if (owner === undefined) continue;
+    const own = owners.get(owner) ?? {
+      sums: new Float64Array(names.length + 1),
+      counts: new Float64Array(names.length + 1),
+    };
+    owners.set(owner, own);
+    for (const column of [0, 1 + blockOf[row]!]) {
+      own.sums[column]! += precision;
+      own.counts[column]!++;
+    }
+  }
+  const all = [...owners.values()];
+  const means = (rows: ArrayLike<number>): number[] => {
+    const sums = new Float64Array(names.length + 1);
+    const counts = new Float64Array(names.length + 1);
+    for (let i = 0; i < rows.length; i++) {
+      const { sums: s, counts: c } = all[rows[i]!]!;
+      for (let column = 0; column < sums.length; column++) {
+        sums[column]! += s[column]!;
+        counts[column]! += c[column]!;
+      }
+    }
+    return Array.from(sums, (sum, column) => sum / counts[column]!);
+  };
+  const [map = Number.NaN, ...blocks] = means(all.map((_, i) => i));
+  const [interval, ...blockIntervals] = bootstrap(all.length, means);
+  const none = { low: Number.NaN, high: Number.NaN };
+  return {
+    map,
+    blocks: Object.fromEntries(names.map((name, i) => [name, blocks[i]!])),
+    interval: interval ?? none,
+    blockIntervals: Object.fromEntries(names.map((name, i) => [name, blockIntervals[i] ?? none])),
+  };
+}
+
+function examplesOf(
+  { k, rows }: Neighbors,
+  altered: DescribedImages,
+  positives: readonly (readonly number[])[],
+  originals: DescribedImages,
+  block: (row: number) => string,
+): CopyReport['examples'] {
+  const queries = new Map<number, FoundCopy[]>();
+  for (const [row, wanted] of positives.entries()) {
+    const [original] = wanted;
+    if (original === undefined) continue;
+    const place = rows.subarray(row * k, (row + 1) * k).findIndex((each) => wanted.includes(each));
+    const copy = {
+      query: altered.indices[row]!,
+      block: block(row),
+      place: place < 0 ? undefined : place + 1,
+    };
+    const list = queries.get(original);
+    if (list === undefined) queries.set(original, [copy]);
+    else list.push(copy);
+  }
+  const all = [...queries];
+  return Array.from({ length: Math.min(EXAMPLES, all.length) }, (_, i) => {
+    const [row, copies] = all[Math.floor((i * all.length) / Math.min(EXAMPLES, all.length))]!;
+    return { original: originals.indices[row]!, copies };
+  });
+}
+
+/** Rows of several sets below each other. */
+function stacked(sets: readonly FeatureRows[]): FeatureRows {
+  const [first] = sets;
+  if (first === undefined || sets.length === 1) return first ?? { values: new Float32Array(), dim: 1 };
+  const values = new Float32Array(sets.reduce((sum, set) => sum + set.values.length, 0));
+  let at = 0;
+  for (const set of sets) {
+    values.set(set.values, at);
+    at += set.values.length;
+  }
+  return { values, dim: first.dim };
+}

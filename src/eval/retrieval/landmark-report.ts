@@ -1,0 +1,209 @@
+/**
+ * Revisited Oxford and Paris (official `eval_image_retrieval.py`): the whole database ranked for each query, mean average
+ * precision at three levels of difficulty. Images keep their aspect ratio and are described one by one, as there. The query
+ * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
+ */
+import type { Source } from '../../data/source.ts';
+import type { CompareOptions, ContenderName } from '../../features/baselines.ts';
+import {
+  type DescribedImages,
+  describeImages,
+  featureDescriptor,
+  multiScaleDescriptor,
+  readImages,
+} from '../../features/describe-images.ts';
+import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
+import type { Extracted } from '../../features/extract.ts';
+import { roundHalfEven } from '../../image/crop-box.ts';
+import type { Box, Image } from '../../image/image.ts';
+import { resizedCrop, resizeShortSide, thumbnail } from '../../image/resize.ts';
+import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
+import { findImages, type LandmarkTruth } from './landmark-truth.ts';
+import { type RetrievalLevel, rankDatabase, retrievalScores, truthAtLevel } from './retrieval.ts';
+import type { RetrievalExample } from './retrieval-report.ts';
+
+export interface LandmarkScores {
+  /** 0 to 1, over the queries that have positives at this level; NaN where none has. */
+  readonly map: number;
+  /** By k. */
+  readonly meanPrecisionAt: Readonly<Record<string, number>>;
+  /** 95 %, of `map`, over the queries. */
+  readonly interval: Interval;
+}
+
+export type LandmarkLevels = Readonly<Record<RetrievalLevel, LandmarkScores>>;
+
+export interface LandmarkReport extends Readonly<Record<ContenderName, LandmarkLevels>> {
+  readonly queries: number;
+  readonly database: number;
+  /** Images to whiten with that could not be read. */
+  readonly skipped: Extracted['skipped'];
+  readonly whitening?: { readonly images: number; readonly dim: number };
+  /** Of the trained network, medium; junk is left out of what was found. */
+  readonly examples: readonly RetrievalExample[];
+}
+
+export interface LandmarkReportOptions extends CompareOptions {
+  readonly database: Source;
+  readonly queries: Source;
+  readonly truth: LandmarkTruth;
+  /** Cut out the boxes of the queries. */
+  readonly cropQueries?: boolean;
+  /** The longer side of an image, pixels; the network's own size unless given (official: 224; 512 for Paris). */
+  readonly size?: number;
+  readonly multiScale?: boolean;
+  readonly whiten?: Source | undefined;
+}
+
+const levels = ['easy', 'medium', 'hard'] as const;
+const KAPPAS = [1, 5, 10];
+/** Pixels that a convolutional network gets at least. */
+const LEAST_SIDE = 16;
+const EXAMPLES = 10;
+const SHOWN = 8;
+
+/** @throws Error if an image of the ground truth is missing or cannot be read, or a box is needed and missing */
+export async function landmarkReport(options: LandmarkReportOptions): Promise<LandmarkReport> {
+  const { truth, backbone, engine, onProgress, cropQueries = false, size = backbone.size } = options;
+  const database = findImages(options.database, truth.imlist);
+  const queries = findImages(options.queries, truth.qimlist);
+  const boxless = truth.gnd.findIndex(({ bbx }) => bbx === undefined);
+  if (cropQueries && boxless >= 0)
+    throw new Error(`The query ${truth.qimlist[boxless]} has no box (bbx): leave --crop_queries out.`);
+  const weights = new Map([
+    ['trained', options.trained],
+    ['untrained', options.untrained],
+  ]);
+  const skipped: { key: string; reason: string }[] = [];
+  const boxes = truth.gnd.values(); // of the queries, in the order in which they are read
+  const describe = (
+    source: Source,
+    indices: readonly number[] | undefined,
+    view: (image: Image) => Image,
+  ): Promise<DescribedImages> =>
+    describeImages(
+      readImages(source, {
+        ...(indices === undefined
+          ? { onSkip: (key: string, reason: string) => void skipped.push({ key, reason }) }
+          : { indices, onSkip: refuse(source) }),
+      }),
+      {
+        weights,
+        descriptor:
+          options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
+        view: (image) => atLeast(view(image), least),
+        statistics: backbone.preprocessing.statistics,
+        batch: 1,
+        onProgress: (done) =>
+          onProgress?.(`features of ${source.name}`, done, indices?.length ?? source.length),
+      },
+    );
+  const patch = backbone.config.kind === 'vit' ? backbone.config.patchSize : LEAST_SIDE;
+  const least = options.multiScale === true ? 2 * patch : patch;
+  const whole = (image: Image): Image => thumbnail(image, size);
+  const sets = [
+    await describe(options.database, database, whole),
+    await describe(options.queries, queries, (image) => {
+      const box = boxes.next().value?.bbx;
+      return box === undefined || !cropQueries ? whole(image) : queryBox(image, box, size);
+    }),
+  ];
+  const whitening =
+    options.whiten === undefined ? undefined : await describe(options.whiten, undefined, whole);
+  const contenders = await describedContenders(engine, sets, { whitening });
+  const scored: [ContenderName, LandmarkLevels][] = [];
+  let examples: RetrievalExample[] = [];
+  for (const { name, sets: rows } of contenders) {
+    const ranking = await rankDatabase(engine, rows[0]!, rows[1]!);
+    const results = levels.map((level) =>
+      retrievalScores(
+        ranking.ranks,
+        truth.gnd.map((each) => truthAtLevel(each, level)),
+        KAPPAS,
+      ),
+    );
+    const intervals = bootstrapMeans(results.map(({ averagePrecision }) => averagePrecision));
+    scored.push([
+      name,
+      Object.fromEntries(
+        levels.map((level, i) => [
+          level,
+          {
+            map: results[i]!.map,
+            meanPrecisionAt: Object.fromEntries(KAPPAS.map((k, at) => [k, results[i]!.meanPrecisionAt[at]!])),
+            interval: intervals[i]!,
+          },
+        ]),
+      ) as LandmarkLevels,
+    ]);
+    if (name !== 'trained') continue;
+    examples = evenly(queries.length).map((query) => {
+      const { easy, hard, junk } = truth.gnd[query]!;
+      const [right, passed] = [new Set([...easy, ...hard]), new Set(junk)];
+      const at = query * ranking.database;
+      const ranks = ranking.ranks.subarray(at, at + ranking.database).filter((row) => !passed.has(row));
+      return {
+        query: queries[query]!,
+        averagePrecision: results[1]!.averagePrecision[query]!,
+        found: Array.from(ranks.subarray(0, SHOWN), (row) => ({
+          image: database[row]!,
+          similarity: ranking.similarities[at + row]!,
+          right: right.has(row),
+        })),
+      };
+    });
+  }
+  return {
+    ...(Object.fromEntries(scored) as Record<ContenderName, LandmarkLevels>),
+    queries: queries.length,
+    database: database.length,
+    skipped,
+    ...(whitening === undefined
+      ? {}
+      : { whitening: { images: whitening.indices.length, dim: whiteningDim(whitening) } }),
+    examples,
+  };
+}
+
+/**
+ * The box of a query, shrunk by what its whole image would be shrunk by (as the benchmark's own code does it); edges are
+ * rounded to whole pixels as PIL's crop does, and kept inside the image.
+ *
+ * @param box left, top, right, lower edge
+ * @param size the longer side of the whole image, pixels
+ */
+export function queryBox(image: Image, box: readonly number[], size: number): Image {
+  const [left = 0, top = 0, right = 0, bottom = 0] = box.map(roundHalfEven);
+  const inside: Box = {
+    left: Math.max(0, left),
+    top: Math.max(0, top),
+    width: Math.min(image.width, right) - Math.max(0, left),
+    height: Math.min(image.height, bottom) - Math.max(0, top),
+  };
+  if (inside.width < 1 || inside.height < 1)
+    throw new Error(
+      `the box ${box.join(', ')} holds no pixel of an image of ${image.width} x ${image.height}: give left, top, right and lower edge`,
+    );
+  const part = resizedCrop(image, inside, inside.height, inside.width, 'bilinear');
+  const share = Math.max(part.width, part.height) / Math.max(image.width, image.height);
+  return thumbnail(part, Math.max(1, Math.round(size * share)));
+}
+
+/** A sliver of an image is enlarged until it has a patch. */
+function atLeast(image: Image, side: number): Image {
+  return Math.min(image.width, image.height) >= side ? image : resizeShortSide(image, side, 'bicubic');
+}
+
+/** A ranking without one of its images would be scored wrongly. */
+function refuse(source: Source): (key: string, reason: string) => void {
+  return (key, reason) => {
+    throw new Error(
+      `${key} of ${source.name} cannot be read, and the ground truth needs all images (${reason})`,
+    );
+  };
+}
+
+function evenly(count: number): number[] {
+  const shown = Math.min(EXAMPLES, count);
+  return Array.from({ length: shown }, (_, i) => Math.floor((i * count) / shown));
+}

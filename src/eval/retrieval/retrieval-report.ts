@@ -1,0 +1,189 @@
+/** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
+import { type Grouping, imageGroups } from '../../data/image-groups.ts';
+import type { Source } from '../../data/source.ts';
+import type { CompareOptions, ContenderName } from '../../features/baselines.ts';
+import {
+  type DescribedImages,
+  describeImages,
+  featureDescriptor,
+  multiScaleDescriptor,
+  readImages,
+  type SkippedImages,
+} from '../../features/describe-images.ts';
+import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
+import { inputView } from '../../image/preprocessing.ts';
+import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
+import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from '../classify/knn.ts';
+import {
+  type FolderRetrieval,
+  folderRetrieval,
+  type LabelRetrieval,
+  labelRetrieval,
+} from './label-retrieval.ts';
+
+export interface Retrieved {
+  /** Mean average precision, 0 to 1. */
+  readonly map: number;
+  /** Share of queries with an image of their group among the k nearest, by k. */
+  readonly recallAt: Readonly<Record<string, number>>;
+  /** Mean number of images of the group among the 4 nearest, itself included; only where each image asks the others. */
+  readonly nsScore?: number;
+  /** 95 % intervals: `map`, `recall@k` and `nsScore`. */
+  readonly intervals: Readonly<Record<string, Interval>>;
+}
+
+/** A query and what was found for it: image numbers of the sources. */
+export interface RetrievalExample {
+  readonly query: number;
+  readonly averagePrecision: number;
+  readonly found: readonly { readonly image: number; readonly similarity: number; readonly right: boolean }[];
+}
+
+export interface RetrievalReport extends Readonly<Record<ContenderName, Retrieved>> {
+  readonly queries: number;
+  readonly database: number;
+  /** Queries that have an image of their group to find; the others count nowhere. */
+  readonly queriesWithPositives: number;
+  readonly whitening?: { readonly images: number; readonly dim: number };
+  /** Of the trained network: queries spread evenly over all. */
+  readonly examples: readonly RetrievalExample[];
+  readonly skipped: SkippedImages;
+}
+
+export interface RetrievalReportOptions extends CompareOptions {
+  readonly images: Source;
+  /** The queries; left out: each image is looked up among the others. */
+  readonly test?: Source | undefined;
+  readonly grouping: Grouping;
+  readonly ks?: readonly number[];
+  /** Side of the square views, pixels; the network's own unless given. */
+  readonly size?: number;
+  /** Features of scales 1, 1/sqrt 2 and 1/2 together. */
+  readonly multiScale?: boolean;
+  /** Images to learn whitening from. */
+  readonly whiten?: Source | undefined;
+}
+
+const EXAMPLES = 10;
+const SHOWN = 8;
+
+/** @throws Error if it is not known which images belong together, or no image has another to find */
+export async function retrievalReport(options: RetrievalReportOptions): Promise<RetrievalReport> {
+  const { images, test, grouping, backbone, engine, onProgress, ks = [1, 5, 10] } = options;
+  const sources = test === undefined ? [images] : [images, test];
+  const groups = imageGroups(sources, grouping);
+  requirePositives(sources, groups);
+  const skipped: SkippedImages = [];
+  const { size = backbone.size } = options;
+  const weights = new Map([
+    ['trained', options.trained],
+    ['untrained', options.untrained],
+  ]);
+  const describe = (source: Source): Promise<DescribedImages> =>
+    describeImages(readImages(source, { onSkip: (key, reason) => void skipped.push({ key, reason }) }), {
+      weights,
+      descriptor: options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
+      view: (image) => inputView(image, { ...backbone.preprocessing, size }),
+      statistics: backbone.preprocessing.statistics,
+      ...(options.multiScale === true ? { batch: 1 } : {}),
+      onProgress: (done) => onProgress?.(`features of ${source.name}`, done, source.length),
+    });
+  const sets: DescribedImages[] = [];
+  for (const source of sources) sets.push(await describe(source));
+  const whitening = options.whiten === undefined ? undefined : await describe(options.whiten);
+  const labels = sets.map(({ indices }, i) => indices.map((index) => groups[i]![index]!));
+  const contenders = await describedContenders(engine, sets, { whitening });
+  const scored: [ContenderName, Retrieved][] = [];
+  let ofTrained: LabelRetrieval | undefined;
+  for (const { name, sets: rows } of contenders) {
+    onProgress?.(`retrieval, ${name}`, 0, labels.at(-1)!.length);
+    const result: LabelRetrieval | FolderRetrieval =
+      test === undefined
+        ? await folderRetrieval(engine, rows[0]!, labels[0]!, { ks })
+        : await labelRetrieval(engine, rows[0]!, labels[0]!, rows[1]!, labels[1]!, { ks });
+    if (name === 'trained') ofTrained = result;
+    scored.push([name, summary(result)]);
+  }
+  const precisions = ofTrained!.averagePrecision;
+  return {
+    ...(Object.fromEntries(scored) as Record<ContenderName, Retrieved>),
+    queries: precisions.length,
+    database: labels[0]!.length - (test === undefined ? 1 : 0),
+    queriesWithPositives: ofTrained!.queriesWithPositives,
+    ...(whitening === undefined
+      ? {}
+      : { whitening: { images: whitening.indices.length, dim: whiteningDim(whitening) } }),
+    examples: await examples(options, sets, labels, contenders[0]!.sets, precisions),
+    skipped,
+  };
+}
+
+function summary(result: LabelRetrieval | FolderRetrieval): Retrieved {
+  const { map, recallAt, averagePrecision, firstPlace } = result;
+  const hits = recallAt.map(({ k }) =>
+    firstPlace.map((place) => (Number.isFinite(place) ? Number(place < k) : Number.NaN)),
+  );
+  const near = 'nearCounts' in result ? [result.nearCounts] : [];
+  const names = ['map', ...recallAt.map(({ k }) => `recall@${k}`), ...near.map(() => 'nsScore')];
+  const intervals = [
+    ...bootstrapMeans([averagePrecision]),
+    ...shareIntervals(hits, 1),
+    ...bootstrapMeans(near),
+  ];
+  return {
+    map,
+    recallAt: Object.fromEntries(recallAt.map(({ k, recall }) => [k, recall])),
+    ...('nsScore' in result ? { nsScore: result.nsScore } : {}),
+    intervals: Object.fromEntries(names.map((name, i) => [name, intervals[i]!])),
+  };
+}
+
+/** Without this a folder with one image a class would score NaN. */
+function requirePositives(sources: readonly Source[], groups: readonly Int32Array[]): void {
+  const counts = new Map<number, number>();
+  for (const group of groups[0]!) counts.set(group, (counts.get(group) ?? 0) + 1);
+  const own = groups.length === 1 ? 1 : 0;
+  if (groups.at(-1)!.some((group) => (counts.get(group) ?? 0) > own)) return;
+  throw new Error(
+    own === 1
+      ? `No image of ${sources[0]!.name} has another one of its group: retrieval needs at least two images of one.`
+      : `No image of ${sources[1]!.name} has one of its group in ${sources[0]!.name}: give queries of things that are there.`,
+  );
+}
+
+async function examples(
+  { engine, test }: RetrievalReportOptions,
+  sets: readonly DescribedImages[],
+  labels: readonly Int32Array[],
+  features: readonly FeatureRows[],
+  precisions: Float64Array,
+): Promise<RetrievalExample[]> {
+  const asked = Array.from(precisions.keys()).filter((row) => !Number.isNaN(precisions[row]!));
+  const rows = Array.from(
+    { length: Math.min(EXAMPLES, asked.length) },
+    (_, i) => asked[Math.floor((i * asked.length) / Math.min(EXAMPLES, asked.length))]!,
+  );
+  const [bank, queries = bank] = features.map(l2NormalizedRows);
+  const { dim } = queries!;
+  const values = new Float32Array(rows.length * dim);
+  for (const [i, row] of rows.entries())
+    values.set(queries!.values.subarray(row * dim, (row + 1) * dim), i * dim);
+  const size = bank!.values.length / dim;
+  const k = Math.min(SHOWN + 1, size);
+  const near = await nearestNeighbors(engine, bank!, { values, dim }, { k });
+  const queryLabels = labels.at(-1)!;
+  return rows.map((row, i) => {
+    const places = Array.from({ length: k }, (_, place) => i * k + place)
+      .filter((at) => test !== undefined || near.rows[at] !== row)
+      .slice(0, SHOWN);
+    return {
+      query: sets.at(-1)!.indices[row]!,
+      averagePrecision: precisions[row]!,
+      found: places.map((at) => ({
+        image: sets[0]!.indices[near.rows[at]!]!,
+        similarity: near.similarities[at]!,
+        right: labels[0]![near.rows[at]!] === queryLabels[row],
+      })),
+    };
+  });
+}

@@ -1,0 +1,274 @@
+/**
+ * A backbone to look through, not to train: features and attention maps of images under given weights. Programs take the
+ * weights as inputs, so the teacher of a running training is read in place, and many sets of weights share one program.
+ */
+import { evaluate } from '../engine/arrays.ts';
+import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
+import { input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
+import { type Preprocessing, usualPreprocessing } from '../image/preprocessing.ts';
+import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
+import { attentionHeads, patchSide, placeOutputs, placesAlong } from '../model/places.ts';
+import { vit } from '../model/vit.ts';
+import { Random } from '../random/random.ts';
+import { availableMemory, ImageMemoryError } from './memory-limit.ts';
+import { peakBytes } from './program-memory.ts';
+
+/** Weights and running statistics by name (`blocks.0.attn.qkv.weight`). */
+export type Weights = ReadonlyMap<string, Float32Array>;
+
+/** The entries under a prefix, without it: the backbone's part of a network. */
+export function weightsUnder(weights: Weights, prefix: string): Map<string, Float32Array> {
+  return new Map(
+    [...weights].flatMap(([name, values]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), values]] : [],
+    ),
+  );
+}
+
+/** The weights a seed names: the network before its first step. */
+export function untrainedWeights(backbone: BackboneConfig, size: number, seed: number): Weights {
+  const set = new ParameterSet();
+  imageFeature(set.scope, input('images', [1, backbone.channels, size, size]), backbone, 'eval');
+  const infos = [...set.parameters.values(), ...set.buffers.values()];
+  return new Map(
+    infos.map(({ name, shape, init }) => [name, init(new Random(seed, `init:backbone.${name}`), shape)]),
+  );
+}
+
+/** Images of one size, as a network takes them. */
+export interface PixelBatch {
+  /** Normalized, [images, C, height, width]. */
+  readonly pixels: Float32Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Programs that are kept: each holds buffers of its own, and a folder may hold images of many sizes. */
+const PROGRAMS = 12;
+/** The share of the memory that is free which programs may take, all together. */
+const MEMORY_SHARE = 0.5;
+
+/** What ONNX Runtime's arena takes for each byte of results, measured with ViTs (2.2) and the hybrid (1.6 to 2). */
+const ARENA = 2.2;
+
+/** A program, and the bytes that it is expected to hold. */
+interface KeptProgram {
+  readonly program: Promise<Program>;
+  readonly bytes: number;
+}
+
+/** Images as a program takes them. */
+export interface BatchShape {
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+type Trace<Name extends string> = (scope: Scope, images: Tensor) => Readonly<Record<Name, Tensor>>;
+
+export class FrozenBackbone {
+  readonly config: BackboneConfig;
+  /** Side of the input, pixels. */
+  readonly size: number;
+  /** How an image becomes the input. */
+  readonly preprocessing: Preprocessing;
+  /** Width of a feature. */
+  readonly dim: number;
+  /** The one used last comes last. */
+  readonly #programs = new Map<string, KeptProgram>();
+  readonly #engine: Engine;
+  readonly #options: EngineOptions;
+
+  /** @param input side of the input in pixels, or how an image becomes it; the official way unless given */
+  constructor(
+    config: BackboneConfig,
+    input: number | Preprocessing,
+    engine: Engine,
+    options: EngineOptions = {},
+  ) {
+    this.config = config;
+    this.preprocessing =
+      typeof input === 'number' ? usualPreprocessing(input, config.channels === 1 ? 1 : 3) : input;
+    this.size = this.preprocessing.size;
+    this.dim = featureDim(config);
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /**
+   * @param pixels normalized images, [images, C, size, size]
+   * @returns [images, D], not normalized
+   */
+  async features(weights: Weights, pixels: Float32Array): Promise<Float32Array> {
+    const square = { pixels, height: this.size, width: this.size };
+    const { features } = await this.compute('features', weights, square, (scope, images) => ({
+      features: imageFeature(scope, images, this.config, 'eval'),
+    }));
+    return features;
+  }
+
+  /** Heads of the attention; 0 for a network without. */
+  get heads(): number {
+    return attentionHeads(this.config);
+  }
+
+  /** Side of a patch, or of a place of the largest map that is pooled, in pixels. */
+  get patch(): number {
+    return patchSide(this.config);
+  }
+
+  /** Side of the attention map in patches; 0 for a network without attention. */
+  get attentionSide(): number {
+    return this.heads === 0 ? 0 : placesAlong(this.config, this.size);
+  }
+
+  /**
+   * Where each head of the last layer looks: the class token's of a ViT, those that pool a convolutional net's maps.
+   *
+   * @param images normalized, [images, C, size, size], or of another size that holds whole patches
+   * @returns [images, heads, patches], the patches row by row; what a row lacks to 1 is the class token's own
+   */
+  async attention(weights: Weights, images: Float32Array | PixelBatch): Promise<Float32Array> {
+    this.requireAttention('attention maps');
+    const batch =
+      images instanceof Float32Array ? { pixels: images, height: this.size, width: this.size } : images;
+    const { maps } = await this.compute('attention', weights, batch, (scope, x) => ({
+      maps: placeOutputs(scope, x, this.config).attention,
+    }));
+    return maps;
+  }
+
+  /**
+   * Normed outputs of the last blocks, the class token first (official `get_intermediate_layers`).
+   *
+   * @param count how many blocks; the last one's come last
+   * @returns [images, 1 + patches, D] each
+   */
+  async tokens(weights: Weights, batch: PixelBatch, count = 1): Promise<Float32Array[]> {
+    const config = this.requireVit('patch tokens');
+    const blocks = await this.compute(`tokens of ${count}`, weights, batch, (scope, x) =>
+      Object.fromEntries(vit(scope, x, config).lastBlocks(count).entries()),
+    );
+    return Array.from({ length: count }, (_, i) => blocks[i] ?? new Float32Array());
+  }
+
+  /**
+   * What the network knows of each place of an image: patch tokens of a ViT's last block, normed, or its pooled maps.
+   *
+   * @param batch whole patches
+   * @returns [images, places, D]
+   */
+  async placeTokens(weights: Weights, batch: PixelBatch): Promise<Float32Array> {
+    this.requireAttention('tokens of patches');
+    const { tokens } = await this.compute('places', weights, batch, (scope, x) => ({
+      tokens: placeOutputs(scope, x, this.config).tokens,
+    }));
+    return tokens;
+  }
+
+  /**
+   * Anything the network gives: `trace` builds it from symbolic images, as a method's objective does.
+   *
+   *     await backbone.compute('probe', weights, batch, (scope, images) => ({
+   *       features: probeFeature(vit(scope, images, config).lastBlocks(4), { lastBlocks: 4, meanPatchToken: false }),
+   *     }));
+   *
+   * @param key names what `trace` builds: the program is built once for each key and size
+   * @throws Error naming the weight that is missing
+   * @throws ImageMemoryError when the program needs more memory than there is
+   */
+  async compute<Name extends string>(
+    key: string,
+    weights: Weights,
+    { pixels, height, width }: PixelBatch,
+    trace: Trace<Name>,
+  ): Promise<Record<Name, Float32Array>> {
+    const count = pixels.length / (this.config.channels * height * width);
+    const program = await this.#program(key, { count, height, width }, trace);
+    const inputs: Record<string, Float32Array> = { images: pixels };
+    for (const name of program.inputs.keys()) {
+      if (name === 'images') continue;
+      const values = weights.get(name);
+      if (values === undefined) throw new Error(`the weights lack "${name}"`);
+      inputs[name] = values;
+    }
+    return evaluate<Name>(program, inputs);
+  }
+
+  /** @throws ImageMemoryError when a program for such images needs more memory than there is; nothing is built */
+  requireMemory(shape: BatchShape, trace: Trace<string>): void {
+    this.#checkedBytes(shape, this.#traced(shape, trace));
+  }
+
+  /** @throws Error for a network without attention, saying `what` it has none of */
+  requireAttention(what: string): void {
+    if (this.heads > 0) return;
+    throw new Error(
+      `a convolutional network that is pooled by its mean has no ${what}; train with --arch hybrid or vit to get them`,
+    );
+  }
+
+  /** @throws Error for a convolutional network, saying `what` it has none of */
+  requireVit(what: string): BackboneConfig & { readonly kind: 'vit' } {
+    if (this.config.kind === 'vit') return this.config;
+    throw new Error(`a convolutional network has no ${what}; train with --arch vit to get them`);
+  }
+
+  /** Programs are static: one for each number of images and size, in practice a batch and a smaller last one. */
+  async #program(key: string, shape: BatchShape, trace: Trace<string>): Promise<Program> {
+    const name = `${key} ${shape.count} x ${shape.height} x ${shape.width}`;
+    const kept = this.#programs.get(name);
+    if (kept !== undefined) {
+      this.#programs.delete(name);
+      this.#programs.set(name, kept);
+      return kept.program;
+    }
+    const results = this.#traced(shape, trace);
+    const bytes = this.#checkedBytes(shape, results);
+    await this.#makeRoom(bytes);
+    const program = this.#engine.load(results, this.#options);
+    this.#programs.set(name, { program, bytes });
+    return program;
+  }
+
+  #traced<Name extends string>({ count, height, width }: BatchShape, trace: Trace<Name>) {
+    return trace(new ParameterSet().scope, input('images', [count, this.config.channels, height, width]));
+  }
+
+  /** What a program will hold, where that is no more than may be used. */
+  #checkedBytes({ count, height, width }: BatchShape, results: Readonly<Record<string, Tensor>>): number {
+    const bytes = ARENA * peakBytes(results);
+    const limit = this.#memoryLimit();
+    if (bytes <= limit) return bytes;
+    const what = `of ${height} x ${width} pixels for the network`;
+    throw new ImageMemoryError(
+      count === 1 ? `An image ${what}` : `A batch of ${count} images ${what}`,
+      bytes,
+      limit,
+    );
+  }
+
+  /** What is held is free again when it is disposed of. */
+  #memoryLimit(): number {
+    return MEMORY_SHARE * (availableMemory() + this.#heldBytes());
+  }
+
+  #heldBytes(): number {
+    return [...this.#programs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Disposes of the programs that were used longest ago, as many as have to go. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const limit = this.#memoryLimit();
+    for (const [name, { program }] of [...this.#programs]) {
+      if (this.#programs.size < PROGRAMS && this.#heldBytes() + bytes <= limit) return;
+      this.#programs.delete(name);
+      await (await program).dispose();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const { program } of this.#programs.values()) await (await program).dispose();
+    this.#programs.clear();
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Training and test images of an evaluation with labels, as features of all contenders. Where there is no test set, a share of
+ * each class is held back for it. The principal components then know the held-back pixels, though not their labels.
+ */
+import type { Source } from '../data/source.ts';
+import { chosenRows, type LabeledFeatures, splitByClass } from '../rows/labeled-features.ts';
+import {
+  type CompareOptions,
+  type Comparison,
+  type ContenderName,
+  compareFeatures,
+  matchClasses,
+  requireLabels,
+} from './baselines.ts';
+
+export interface LabeledImagesOptions extends CompareOptions {
+  readonly train: Source;
+  /** Left out: a fifth of each class of `train` is held back. */
+  readonly test?: Source;
+  /** Names what is held back. Default 0. */
+  readonly seed?: number;
+}
+
+export interface LabeledImages {
+  /** Class names of the training set; labels count in them. */
+  readonly classes: readonly string[];
+  /** The training images that have a class. */
+  readonly train: Source;
+  readonly kinds: Readonly<
+    Record<ContenderName, { readonly train: LabeledFeatures; readonly test: LabeledFeatures }>
+  >;
+  /** Their numbers in `train`, without those that were held back. */
+  readonly trainIndices: Int32Array;
+  /** True where the test images were held back from the training set. */
+  readonly heldBack: boolean;
+  readonly skipped: Comparison['sets'][number]['skipped'];
+  readonly pca: Comparison['pca'];
+}
+
+/** Of each class, where no test set is given. */
+export const HELD_BACK = 0.2;
+
+/**
+ * @param evaluation what needs the labels, for the error
+ * @throws Error if a source has fewer than two classes, or a class of the test set is unknown to the training set
+ */
+export async function labeledImages(
+  evaluation: string,
+  options: LabeledImagesOptions,
+): Promise<LabeledImages> {
+  const { seed = 0 } = options;
+  const train = requireLabels(options.train, evaluation);
+  const test = options.test && requireLabels(options.test, evaluation, 1);
+  const sources = test === undefined ? [train] : [train, test];
+  const known = test === undefined ? undefined : matchClasses(train, test);
+  const { sets, contenders, pca } = await compareFeatures(sources, options);
+  const [{ labels, indices }, tested] = [sets[0]!, sets[1]];
+  const split = tested === undefined ? splitByClass(labels, HELD_BACK, seed) : undefined;
+  const kinds = contenders.map(({ name, sets: [features, testFeatures] }) => {
+    const all: LabeledFeatures = { features: features!, labels };
+    if (split !== undefined)
+      return [name, { train: chosenRows(all, split.fit), test: chosenRows(all, split.held) }] as const;
+    const testLabels = tested!.labels.map((label) => known?.[label] ?? -1);
+    return [name, { train: all, test: { features: testFeatures!, labels: testLabels } }] as const;
+  });
+  return {
+    classes: train.classes,
+    train,
+    kinds: Object.fromEntries(kinds) as LabeledImages['kinds'],
+    trainIndices: split === undefined ? indices : Int32Array.from(split.fit, (row) => indices[row]!),
+    heldBack: split !== undefined,
+    skipped: sets.flatMap(({ skipped }) => skipped),
+    pca,
+  };
+}

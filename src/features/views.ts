@@ -1,0 +1,61 @@
+/**
+ * Several views of one image, of which the features are averaged: the image with its mirror image, or ten crops (Krizhevsky
+ * et al. 2012: the center and the four corners, each with its mirror image). It asks nothing of the training and gives more
+ * reliable neighbors for two or ten times the work. It is no official protocol: results name it, and one view is the default.
+ */
+import { l2NormalizedRows } from '../eval/classify/knn.ts';
+import { flip } from '../image/flip.ts';
+import type { Image } from '../image/image.ts';
+import { inputView, type Preprocessing, resizedSide } from '../image/preprocessing.ts';
+import { resize, resizedCrop, resizeShortSide } from '../image/resize.ts';
+
+export const viewCounts = [1, 2, 10] as const;
+export type ViewCount = (typeof viewCounts)[number];
+
+/** What a protocol line says of it; empty for one view. */
+export const viewTitles: Readonly<Record<ViewCount, string>> = {
+  1: '',
+  2: ', mean of the image and its mirror image',
+  10: ', mean of ten crops',
+};
+
+/** @returns `count` images of [size, size]; the first is the view that evaluations have */
+export function viewsOf(image: Image, preprocessing: Preprocessing, count: ViewCount): Image[] {
+  const { size, interpolation } = preprocessing;
+  const center = inputView(image, preprocessing);
+  if (count === 1) return [center];
+  if (count === 2) return [center, flip(center)];
+  const side = Math.max(resizedSide(preprocessing), resizedSide({ ...preprocessing, zoom: 8 / 7 }));
+  const resized =
+    preprocessing.resize === 'short'
+      ? resizeShortSide(image, side, interpolation)
+      : resize(image, side, side, interpolation);
+  const corners = [0, resized.height - size].flatMap((top) =>
+    [0, resized.width - size].map((left) =>
+      resizedCrop(resized, { top, left, height: size, width: size }, size, size, interpolation),
+    ),
+  );
+  return [center, ...corners].flatMap((view) => [view, flip(view)]);
+}
+
+/**
+ * The mean of the views' features, each divided by its L2 norm; of one view the feature as it is.
+ *
+ * @param views normalized pixels of each view, [images, C, size, size]
+ * @returns [images, D]
+ */
+export async function meanFeatures(
+  features: (pixels: Float32Array) => Promise<Float32Array>,
+  dim: number,
+  views: readonly Float32Array[],
+): Promise<Float32Array> {
+  const [first = new Float32Array(), ...others] = views;
+  if (others.length === 0) return features(first);
+  let sum: Float32Array | undefined;
+  for (const pixels of views) {
+    const { values } = l2NormalizedRows({ values: await features(pixels), dim });
+    if (sum === undefined) sum = values;
+    else for (let i = 0; i < sum.length; i++) sum[i]! += values[i]!;
+  }
+  return (sum ?? first).map((value) => value / views.length);
+}

@@ -1,0 +1,133 @@
+/**
+ * Several runs beside each other on one page: their scores in a table, their curves laid over each other, and the choices in
+ * which they differ. A pure function of the runs' reports; it needs no other file and has no script.
+ */
+import { type LineChart, lineChart } from '../charts/chart.ts';
+import { otherCharts, runCharts } from './curves.ts';
+import { html, type Markup } from './markup.ts';
+import type { Report } from './model.ts';
+import { stillPage } from './page-frame.ts';
+import { scoreGroups, scoreTable } from './score-table.ts';
+import { breakable, scrolling } from './scrolling.ts';
+import { section } from './section.ts';
+
+export interface ComparedRun {
+  /** What the page calls it; each name once. */
+  readonly name: string;
+  /** Address of its own report, relative to the page. */
+  readonly address: string;
+  readonly report: Report;
+}
+
+const pageStyle = `
+.scores tbody + tbody th.of { padding-top: 1.4rem; }
+.scores th.of { font-weight: 640; }
+.scores tbody th:not(.of) { font-weight: 450; color: var(--soft); }
+.runs { margin-top: 1.2rem; display: grid; gap: 0.3rem; }
+.runs a { color: inherit; overflow-wrap: anywhere; }
+.runs .legend { display: block; margin: 0; font-size: 1rem; }
+`;
+
+/** The whole document, to be written as UTF-8. */
+export function renderComparison(runs: readonly ComparedRun[]): string {
+  const names = runs.map(({ name }) => name);
+  const reports = runs.map(({ report }) => report);
+  const title = `Runs compared: ${names.join(', ')}`;
+  const scores = scoreGroups(reports);
+  const charts = overlaid(runs, ({ curves }) => (curves === undefined ? [] : runCharts(curves)));
+  const others = overlaid(runs, ({ curves }) => (curves === undefined ? [] : otherCharts(curves)));
+  return stillPage({
+    title,
+    style: pageStyle,
+    body: html`<header><p class="eyebrow">dino-ts comparison</p><h1>Runs compared</h1><ul class="legend runs">${runs.map(
+      ({ name, address, report }, i) =>
+        html`<li class="s${i % 5}"><a href="${address}">${breakable(name)}</a> ${report.title}</li>`,
+    )}</ul></header>
+<main>
+${
+  scores.length > 0 &&
+  section(
+    'Scores',
+    'What was measured of each run. A score means something only above the untrained network and the pixels, and a difference only beyond the intervals.',
+    scoreTable(scores, names),
+  )
+}${
+  charts.length + others.length > 0 &&
+  section(
+    'The runs',
+    'The same measurement of all runs in one chart. Point at a chart to read the values.',
+    html`${charts.length > 0 && html`<div class="charts">${charts.map(lineChart)}</div>`}${
+      others.length > 0 &&
+      html`<details><summary>Schedules and other measurements</summary><div class="charts">${others.map(lineChart)}</div></details>`
+    }`,
+  )
+}${differences(runs)}</main>
+<footer>dino-ts</footer>`,
+  });
+}
+
+/** Charts of one title as one chart, a line for each run in the color that it has in all charts. */
+function overlaid(
+  runs: readonly ComparedRun[],
+  chartsOf: (report: Report) => readonly LineChart[],
+): LineChart[] {
+  const all = runs.flatMap(({ name, report }, color) =>
+    chartsOf(report).map((chart) => ({ name, color, chart })),
+  );
+  const titles = [...new Set(all.map(({ chart }) => chart.title))];
+  return titles.flatMap((title) => {
+    const parts = all.filter(({ chart }) => chart.title === title);
+    const [first] = parts;
+    if (first === undefined) return [];
+    const references = (first.chart.references ?? []).filter((reference) =>
+      parts.every(({ chart }) =>
+        chart.references?.some(({ name, value }) => name === reference.name && value === reference.value),
+      ),
+    );
+    return [
+      {
+        ...first.chart,
+        references,
+        series: parts.flatMap(({ name, color, chart }) =>
+          chart.series.map((each) => ({ ...each, name, color })),
+        ),
+      },
+    ];
+  });
+}
+
+/** What a reader asks before he believes a difference: the facts, the choices that are not the same, what the doctor said. */
+function differences(runs: readonly ComparedRun[]): Markup | undefined {
+  const valuesOf = (
+    pick: (report: Report) => readonly { readonly name: string; readonly value: string }[],
+  ) => {
+    const lists = runs.map(({ report }) => pick(report));
+    const names = [...new Set(lists.flatMap((list) => list.map(({ name }) => name)))];
+    return names.map((name) => ({
+      name,
+      cells: lists.map((list) => list.find((each) => each.name === name)?.value ?? 'not set'),
+    }));
+  };
+  const facts = valuesOf(({ facts: list = [] }) => list);
+  const choices = valuesOf(({ recipe = [] }) => recipe).filter(({ cells }) => new Set(cells).size > 1);
+  const findings = {
+    name: 'Diagnosis',
+    cells: runs.map(({ report }) => {
+      const said =
+        report.findings?.filter(({ severity }) => severity !== 'ok').map(({ title }) => title) ?? [];
+      return said.length === 0 ? 'nothing was found' : said.join('; ');
+    }),
+  };
+  const rows = [...facts, ...(runs.some(({ report }) => report.findings) ? [findings] : []), ...choices];
+  if (rows.length === 0) return undefined;
+  const head = runs.map(({ name }) => html`<th scope="col">${name}</th>`);
+  const table = html`<table class="grid-table"><thead><tr><th scope="col">What</th>${head}</tr></thead><tbody>${rows.map(
+    ({ name, cells }) =>
+      html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${breakable(cell)}</td>`)}</tr>`,
+  )}</tbody></table>`;
+  return section(
+    'What differs',
+    `The facts of each run${choices.length > 0 ? ', and the choices in which they differ. All others are the same' : '. Their choices are the same'}.`,
+    scrolling('Facts and choices of the runs', 6 * (runs.length + 1), table),
+  );
+}

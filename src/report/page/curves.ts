@@ -1,0 +1,97 @@
+/** The run over time: loss, the two quantities that tell collapse (paper, section 5.3 and figure 7), accuracy, schedules. */
+import { type LineChart, lineChart } from '../charts/chart.ts';
+import { html, type Markup } from './markup.ts';
+import type { Curve, Curves } from './model.ts';
+import { section } from './section.ts';
+
+/** The charts that are read first. */
+export function runCharts(curves: Curves): LineChart[] {
+  const uniform =
+    curves.outDim === undefined ? [] : [{ name: `ln ${curves.outDim} =`, value: Math.log(curves.outDim) }];
+  const charts: LineChart[] = [];
+  const add = (curve: Curve | undefined, name: string, chart: Omit<LineChart, 'xName' | 'series'>) => {
+    if (curve === undefined) return;
+    const series = [{ name, x: curve.steps, y: curve.values }];
+    charts.push({ ...chart, xName: 'step', series });
+  };
+  add(curves.loss, 'loss', {
+    title: 'Loss',
+    caption:
+      'It begins near ln K, which guessing gives, and should leave it. To stay there is uniform collapse.',
+    references: uniform,
+  });
+  add(curves.knn && percent(curves.knn), 'k-NN top-1', {
+    title: 'k-NN accuracy, %',
+    caption: `On images of the training set, at every look. It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,
+    references: [{ name: 'raw pixels', value: 100 * (curves.knnPixels ?? Number.NaN) }],
+    unit: '\u202f%',
+    fromZero: true,
+  });
+  add(curves.linear && percent(curves.linear), 'linear top-1', {
+    title: 'Linear accuracy, %',
+    caption:
+      'A linear classifier on the features, quickly fitted. It should rise; its own level says little.',
+    unit: '\u202f%',
+    fromZero: true,
+  });
+  add(curves.cluster, 'NMI', {
+    title: 'Clusters and classes (NMI)',
+    caption: 'How well groups that k-means finds agree with the classes: 0 not at all, 1 entirely.',
+    fromZero: true,
+  });
+  add(curves.teacherEntropy, 'entropy', {
+    title: 'Entropy of the teacher',
+    caption:
+      'Healthy between the ends: at 0 every image gives the same single output, at ln K all outputs at once.',
+    references: uniform,
+    fromZero: true,
+  });
+  add(curves.divergence, 'KL', {
+    title: 'KL (teacher ‖ student)',
+    caption: 'How far the student is from its teacher. It falls to 0 in either kind of collapse.',
+    fromZero: true,
+  });
+  return charts;
+}
+
+/** What one rarely looks for, and when: a caption for those whose names do not say it. */
+const captions: Readonly<Record<string, string>> = {
+  'train lr': 'Rises during warm-up, then falls along a cosine.',
+  'train wd': 'Rises or stays; it keeps the weights small toward the end.',
+  'teacher momentum': 'How much of itself the teacher keeps at each step; it rises to 1.',
+  'gradient norm':
+    'Single peaks do no harm. A rise that does not end comes before NaN: lower the learning rate.',
+  'feature cosine':
+    'Mean similarity of features of different images. Near 1 all images look the same to the network.',
+  'feature rank': 'How many directions the features use. Near 1 there is nothing left to tell images by.',
+  'images per second': 'Of ten steps each. Should be level: dips come from the disk or from other programs.',
+};
+
+/** Schedules and other measurements. */
+export function otherCharts(curves: Curves): LineChart[] {
+  return (curves.others ?? []).map(({ name, steps, values }) => ({
+    title: name,
+    ...(captions[name] === undefined ? {} : { caption: captions[name] }),
+    xName: 'step',
+    series: [{ name, x: steps, y: values }],
+  }));
+}
+
+/** Left out when no curve was recorded. */
+export function curvesSection(curves: Curves): Markup | undefined {
+  const charts = runCharts(curves).map(lineChart);
+  const others = otherCharts(curves).map(lineChart);
+  if (charts.length + others.length === 0) return undefined;
+  return section(
+    'The run',
+    'Each point is the mean of ten steps; accuracies are measured at the looks. Point at a chart to read it.',
+    html`${charts.length > 0 && html`<div class="charts">${charts}</div>`}${
+      others.length > 0 &&
+      html`<details><summary>Schedules and other measurements</summary><div class="charts">${others}</div></details>`
+    }`,
+  );
+}
+
+function percent({ steps, values }: Curve): Curve {
+  return { steps, values: Array.from(values, (share) => 100 * share) };
+}

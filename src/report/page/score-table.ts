@@ -1,0 +1,116 @@
+/** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
+import { percentLabel, valueLabel } from '../charts/scale.ts';
+import type { ScoreBlock } from './blocks.ts';
+import { html, type Markup } from './markup.ts';
+import type { Curve, KnnAccuracy, Report } from './model.ts';
+import { scrolling } from './scrolling.ts';
+
+/** Rows that were measured together, a cell for each run. */
+export interface ScoreGroup {
+  readonly title: string;
+  /** Whether all runs that have these scores were measured in the same way, as far as the protocols tell. */
+  readonly alike: boolean;
+  readonly rows: readonly { readonly name: string; readonly cells: readonly (string | undefined)[] }[];
+}
+
+/** One run's part of a group. */
+interface Measured {
+  readonly title: string;
+  readonly protocol: string;
+  readonly rows: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** In the order in which they appear, first those of the first report. Groups and rows are matched by their titles. */
+export function scoreGroups(reports: readonly Report[]): ScoreGroup[] {
+  const measured = reports.map(measuredIn);
+  const titles = [...new Set(measured.flatMap((groups) => groups.map(({ title }) => title)))];
+  return titles.map((title) => {
+    const each = measured.map((groups) => groups.find((group) => group.title === title));
+    const names = [...new Set(each.flatMap((group) => group?.rows.map(({ name }) => name) ?? []))];
+    return {
+      title,
+      alike: new Set(each.flatMap((group) => group?.protocol ?? [])).size < 2,
+      rows: names.map((name) => ({
+        name,
+        cells: each.map((group) => group?.rows.find((row) => row.name === name)?.value),
+      })),
+    };
+  });
+}
+
+function measuredIn({ accuracy, curves, evaluations = [] }: Report): Measured[] {
+  const groups: Measured[] = [];
+  if (accuracy !== undefined) groups.push(knnGroup(accuracy));
+  const last = lastValues([
+    ['k-NN top-1', curves?.knn, percentLabel],
+    ['linear top-1', curves?.linear, percentLabel],
+    ['clusters and classes (NMI)', curves?.cluster, valueLabel],
+  ]);
+  if (last.length > 0) groups.push({ title: 'At the end of training', protocol: '', rows: last });
+  for (const { title, intro, blocks } of evaluations) {
+    for (const block of blocks) {
+      if (block.kind === 'scores')
+        groups.push({
+          title: `${title}: ${block.title ?? 'score'}`,
+          protocol: intro,
+          rows: block.rows.map((row) => ({ name: row.name, value: scoreLabel(row, block) })),
+        });
+    }
+  }
+  return groups;
+}
+
+function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy): Measured {
+  const named = [
+    ['trained network', shares.trained],
+    ['same network, untrained', shares.untrained],
+    ['raw pixels', shares.rawPixels],
+    ['PCA of pixels', shares.pixelPca],
+  ] as const;
+  return {
+    title: `k-NN accuracy, ${neighbors} neighbors`,
+    protocol: `${bankImages} ${testImages}`,
+    rows: named.flatMap(([name, share]) =>
+      share === undefined ? [] : [{ name, value: percentLabel(share) }],
+    ),
+  };
+}
+
+type NamedCurve = readonly [name: string, curve: Curve | undefined, label: (value: number) => string];
+
+function lastValues(curves: readonly NamedCurve[]): Measured['rows'] {
+  return curves.flatMap(([name, curve, label]) => {
+    const value = Array.from(curve?.values ?? []).findLast(Number.isFinite);
+    return value === undefined ? [] : [{ name, value: label(value) }];
+  });
+}
+
+function scoreLabel(
+  { value, low, high }: ScoreBlock['rows'][number],
+  { unit = '', digits }: ScoreBlock,
+): string {
+  const places = digits ?? (unit === '' ? 3 : 1);
+  if (!Number.isFinite(value)) return 'none';
+  const interval =
+    low === undefined || high === undefined ? '' : ` (${low.toFixed(places)} to ${high.toFixed(places)})`;
+  return `${value.toFixed(places)}${unit}${interval}`;
+}
+
+/** @param names of the runs, in the order of the reports */
+export function scoreTable(groups: readonly ScoreGroup[], names: readonly string[]): Markup {
+  const columns = names.length + 1;
+  const bodies = groups.map(({ title, alike, rows }) => {
+    const note =
+      !alike && html`<span class="count">not measured alike: see the protocols in the reports</span>`;
+    const lines = rows.map(
+      ({ name, cells }) =>
+        html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell ?? 'not measured'}</td>`)}</tr>`,
+    );
+    return html`<tbody><tr><th class="of" scope="rowgroup" colspan="${columns}">${title}${note}</th></tr>${lines}</tbody>`;
+  });
+  return scrolling(
+    'Scores of the runs',
+    6 * columns,
+    html`<table class="grid-table scores"><thead><tr><th scope="col">Score</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>${bodies}</table>`,
+  );
+}

@@ -1,0 +1,33 @@
+/** An evaluation's section as JSON text and back, so that a report can be assembled later; pictures become base64. */
+import { z } from 'zod';
+import { base64, fromBase64 } from '../pictures/base64.ts';
+import type { EvaluationSection } from './blocks.ts';
+
+const BYTES = 'base64:';
+
+const sectionSchema = z.object({
+  title: z.string(),
+  intro: z.string(),
+  blocks: z.array(z.looseObject({ kind: z.string() })),
+});
+
+export function encodeSection(section: EvaluationSection): string {
+  return JSON.stringify(section, (_, value: unknown) => {
+    if (value instanceof Uint8Array) return BYTES + base64(value);
+    if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array);
+    return typeof value === 'number' && !Number.isFinite(value) ? null : value;
+  });
+}
+
+/** @throws Error naming the file if the text is no section */
+export function decodeSection(text: string, file: string): EvaluationSection {
+  try {
+    const value: unknown = JSON.parse(text, (_, part: unknown) => {
+      if (part === null) return Number.NaN;
+      return typeof part === 'string' && part.startsWith(BYTES) ? fromBase64(part.slice(BYTES.length)) : part;
+    });
+    return sectionSchema.parse(value) as unknown as EvaluationSection;
+  } catch {
+    throw new Error(`${file} is damaged: run the evaluation again.`);
+  }
+}

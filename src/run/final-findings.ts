@@ -1,0 +1,39 @@
+/** What the doctor says when a run has come to its end. */
+import type { TrainConfig } from '../train/config.ts';
+import type { Diagnosis } from '../train/diagnosis.ts';
+import { examineScores } from '../train/doctor.ts';
+import { enoughSteps, examinePlan, LENGTH } from '../train/examine-plan.ts';
+import type { RunLog } from './run-log.ts';
+
+export interface EndOfRun {
+  readonly config: TrainConfig;
+  readonly log: RunLog;
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  /** The step before the first one of this run, and what was looked at then: "the untrained network". */
+  readonly firstStep: number;
+  readonly start: string;
+  /** How many images were asked at each look. */
+  readonly images: number;
+}
+
+export function finalFindings(end: EndOfRun): Diagnosis[] {
+  return [lengthInTheEnd(end), worth(end)].filter((finding) => finding !== undefined);
+}
+
+/** A budget in minutes may have held another number of steps than was said of its plan. */
+function lengthInTheEnd({ config, log, step, stepsPerEpoch }: EndOfRun): Diagnosis | undefined {
+  if (config.minutes === undefined || log.lastOn(LENGTH) === undefined) return undefined;
+  const [finding] = examinePlan({ config, steps: step, stepsPerEpoch }).filter(
+    ({ topic }) => topic === LENGTH,
+  );
+  return finding ?? enoughSteps(step);
+}
+
+/** Was training worth something? Asked where there are labels. */
+function worth({ log, step, firstStep, start, images }: EndOfRun): Diagnosis | undefined {
+  const trained = log.score('knn', step);
+  if (trained === undefined || step === firstStep) return undefined;
+  const others = { [start]: log.score('knn', firstStep), 'raw pixels': log.knnOfPixels() };
+  return examineScores({ what: '20-NN among training images', images, trained, others });
+}

@@ -1,0 +1,216 @@
+/** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { statisticsFor } from '../data/assemble.ts';
+import { openFile } from '../files/file-source-node.ts';
+import { f32, parseSafetensors } from '../format/safetensors.ts';
+import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
+import type { BackboneConfig } from '../model/backbone.ts';
+import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
+import { fromFlag, type TrainConfig, type TrainOptions, trainOptionsSchema } from '../train/config.ts';
+import { isForeign } from '../train/contradictions.ts';
+import type { InitialState } from '../train/initial-state.ts';
+import { foldStatistics } from '../weights/fold-statistics.ts';
+import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
+import { PUBLISHED_WIDTHS } from '../weights/vit-weights.ts';
+import { openSubject } from './open-subject-node.ts';
+import { RunFolder } from './run-folder-node.ts';
+import { parseRecord, readRecord } from './run-record.ts';
+
+/**
+ * @param options what was given besides: `heads`, where weights do not tell, and the budget
+ * @throws Error if there is nothing, it is damaged, or it holds no network that can be trained here
+ */
+export function openInitial(path: string, options: TrainOptions): InitialState {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined)
+    throw new Error(
+      `There is nothing at ${path}: give a run folder, an official checkpoint.pth, a file of weights or the name of published ones.`,
+    );
+  if (status.isDirectory() && existsSync(join(path, 'checkpoint.safetensors'))) {
+    const folder = RunFolder.open(path);
+    const file = 'checkpoint.safetensors';
+    return fromCheckpoint(path, folder.read(file), folder.file(file), readRecord(folder).config);
+  }
+  if (status.isFile() && !path.endsWith('.json')) {
+    const source = openFile(path);
+    try {
+      const { run } = checkpointRun(source) ?? {};
+      if (run !== undefined)
+        return fromCheckpoint(path, source.read(0, source.size), path, parseRecord(run, path).config);
+      const full = isTorchFile(source) ? readOfficialCheckpoint(readTorchFile(source)) : undefined;
+      if (full !== undefined) return fromOfficial(path, full, options);
+    } finally {
+      source.close();
+    }
+  }
+  return fromBackbone(path, options);
+}
+
+const NETWORK_OPTIONS = [
+  ...['arch', 'patchSize', 'dim', 'depth', 'stem', 'heads', 'widths', 'blocks', 'stemStride', 'channels'],
+  ...['outDim', 'headHiddenDim', 'headBottleneckDim', 'headLayers', 'normLastLayer', 'useBnInHead'],
+] as const;
+
+/** @param name as it was given @param file where the checkpoint is, for errors */
+function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: TrainConfig): InitialState {
+  const networks = {
+    student: networkWeights(bytes, file, 'student'),
+    teacher: networkWeights(bytes, file, 'teacher'),
+  };
+  const { tensors, metadata } = parseSafetensors(bytes, file);
+  const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
+  const moments = new Map(
+    Object.entries(steps ?? {}).map(([parameter, count]) => {
+      const slots = new Map<string, Float32Array>();
+      for (const [key, tensor] of tensors) {
+        const [, slot, of] = /^optimizer\.([^.]+)\.(.+)$/.exec(key) ?? [];
+        if (slot !== undefined && of === parameter) slots.set(slot, f32(tensor));
+      }
+      return [parameter, { slots, steps: Number(count) }] as const;
+    }),
+  );
+  const center = tensors.get('method.center');
+  const known: Record<string, unknown> = config;
+  return {
+    name,
+    architecture: Object.fromEntries(
+      NETWORK_OPTIONS.filter((key) => !isForeign(key, config.arch)).map((key) => [key, known[key]]),
+    ),
+    defaults: {
+      globalCropsSize: config.globalCropsSize,
+      ...(config.evalSize === undefined ? {} : { evalSize: config.evalSize }),
+    },
+    ...networks,
+    moments,
+    center: center === undefined ? undefined : f32(center),
+    epoch: undefined,
+  };
+}
+
+function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOptions): InitialState {
+  const shape = (key: string): readonly number[] => full.shapes.get(key) ?? [];
+  const layers = [...full.shapes].filter(
+    ([key, { length }]) => key.startsWith('head.mlp') && key.endsWith('weight') && length === 2,
+  ).length;
+  const [dim = 0, channels = 3, patchSize = 1] = shape('backbone.patch_embed.proj.weight');
+  const [outDim = 1, headBottleneckDim = 1] = shape('head.last_layer.weight_v');
+  const [headHiddenDim = 1] = layers > 1 ? shape('head.mlp.0.weight') : [1];
+  const side = Math.round(Math.sqrt((shape('backbone.pos_embed')[1] ?? 1) - 1)) * patchSize;
+  const anew = given.steps !== undefined || given.minutes !== undefined;
+  return {
+    name,
+    architecture: {
+      ...vitOptions(name, {
+        dim,
+        patchSize,
+        channels,
+        depth: [...full.shapes.keys()].filter((key) => /^backbone\.blocks\.\d+\.norm1\.weight$/.test(key))
+          .length,
+        heads: given.heads ?? headsOf(name, dim),
+        hidden: shape('backbone.blocks.0.mlp.fc1.weight')[0] ?? 4 * dim,
+      }),
+      outDim,
+      headHiddenDim,
+      headBottleneckDim,
+      headLayers: layers,
+      normLastLayer: full.normLastLayer,
+      useBnInHead: [...full.shapes.keys()].some((key) => /^head\.mlp\.\d+\.running_mean$/.test(key)),
+    },
+    defaults: { globalCropsSize: side, ...(anew ? {} : officialOptions(full.args)) },
+    student: full.student,
+    teacher: full.teacher,
+    moments: full.moments,
+    center: full.center,
+    epoch: anew ? undefined : full.epoch,
+  };
+}
+
+/** Settings that a run is gone on with, by the names they have in `args`. */
+const CONTINUED = [
+  ...[
+    'epochs',
+    'batchSizePerGpu',
+    'optimizer',
+    'lr',
+    'minLr',
+    'warmupEpochs',
+    'weightDecay',
+    'weightDecayEnd',
+  ],
+  ...['clipGrad', 'momentumTeacher', 'teacherTemp', 'warmupTeacherTemp', 'warmupTeacherTempEpochs'],
+  ...['freezeLastLayer', 'dropPathRate', 'globalCropsScale', 'localCropsScale', 'localCropsNumber'],
+];
+
+/** Those of the settings that make sense here. */
+function officialOptions(args: TrainingCheckpoint['args']): TrainOptions {
+  const entries = [...args].flatMap(([name, value]) => {
+    const key = fromFlag(name);
+    const parsed = CONTINUED.includes(key) ? trainOptionsSchema.safeParse({ [key]: value }) : undefined;
+    return parsed?.success ? Object.entries(parsed.data) : [];
+  });
+  return Object.fromEntries(entries);
+}
+
+function fromBackbone(path: string, given: TrainOptions): InitialState {
+  const { backbone, trained, channels, preprocessing } = openSubject(
+    path,
+    given.heads === undefined ? {} : { heads: given.heads },
+  );
+  const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(channels));
+  const weights = new Map([...folded].map(([name, values]) => [`backbone.${name}`, values]));
+  return {
+    name: path,
+    architecture: networkOptions(path, backbone),
+    defaults: {},
+    student: weights,
+    teacher: weights,
+    moments: new Map(),
+    center: undefined,
+    epoch: undefined,
+  };
+}
+
+/** Epsilon of the layer norms in training, and the largest for which it makes no difference that matters. */
+const [TRAINED_EPS, LARGEST_EPS] = [1e-6, 1e-5];
+
+function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
+  if (backbone.kind === 'convnet') {
+    const { widths, blocks, stemStride, heads, stem = 'conv' } = backbone;
+    if (stemStride !== 2 && stemStride !== 4 && stemStride !== 8)
+      throw new Error(`${name} has a stem of stride ${stemStride}: only 2, 4 and 8 can be trained.`);
+    const shape: TrainOptions = { widths: [...widths], blocks: [...blocks], stemStride };
+    return heads === undefined ? { ...shape, arch: 'convnet' } : { ...shape, arch: 'hybrid', heads, stem };
+  }
+  if (backbone.layerScale === true || backbone.swiglu === true || (backbone.registers ?? 0) > 0)
+    throw new Error(
+      `${name} is a DINOv2 network, whose layer scale and registers cannot be trained here yet.`,
+    );
+  const { dim, depth, heads, patchSize, channels, mlpRatio, stem = 'patch', eps = TRAINED_EPS } = backbone;
+  if (eps > LARGEST_EPS)
+    throw new Error(
+      `${name} has layer norms with an epsilon of ${eps}: only those of ${TRAINED_EPS} or nearly can be trained.`,
+    );
+  return { ...vitOptions(name, { dim, depth, heads, patchSize, channels, hidden: dim * mlpRatio }), stem };
+}
+
+function vitOptions(
+  name: string,
+  vit: Readonly<Record<'dim' | 'depth' | 'heads' | 'patchSize' | 'channels' | 'hidden', number>>,
+): TrainOptions {
+  const { dim, depth, heads, patchSize, channels, hidden } = vit;
+  if (hidden !== 4 * dim)
+    throw new Error(
+      `${name} has MLPs of ${hidden} for a width of ${dim}: only four times the width can be trained.`,
+    );
+  if (channels !== 1 && channels !== 3)
+    throw new Error(`${name} takes ${channels} channels: only gray and RGB images can be read.`);
+  return { arch: 'vit', stem: 'patch', dim, depth, heads, patchSize, channels };
+}
+
+function headsOf(name: string, dim: number): number {
+  if (PUBLISHED_WIDTHS.includes(dim)) return dim / 64;
+  throw new Error(
+    `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
+  );
+}

@@ -1,0 +1,152 @@
+/**
+ * What `config.json` of a run folder holds: enough to repeat a run, to go on with it, and to notice that the images have
+ * changed in between.
+ */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { openSource, type Source, scenesSource } from '../data/source.ts';
+import { explainIssue, levelsOf, type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import type { Choice } from '../train/recipe.ts';
+import type { RunFolder } from './run-folder-node.ts';
+
+const FORMAT = 'dino-ts run 1';
+
+const scenesSchema = z.object({ count: z.number(), seed: z.number(), size: z.number() });
+
+const recordSchema = z.object({
+  format: z.literal(FORMAT),
+  source: z.object({
+    /** As it was given. */
+    path: z.string(),
+    /** Where that path starts from: the working directory of the command. */
+    directory: z.string().optional(),
+    images: z.number(),
+    classes: z.array(z.string()),
+    /** See `fingerprint`. */
+    fingerprint: z.string(),
+    /** Generated scenes are made again, there is nothing to open. */
+    scenes: scenesSchema.optional(),
+  }),
+  config: trainConfigSchema,
+  choices: z.array(z.object({ name: z.string(), value: z.string(), reason: z.string() })),
+  /** Of the schedule, see `plan.ts`. */
+  steps: z.number().int().min(1),
+  stepsPerEpoch: z.number().int().min(1),
+  /** How a budget in minutes was kept. */
+  paces: z.array(z.object({ step: z.number(), position: z.number(), steps: z.number() })).default([]),
+  /** What the run began with, if not with nothing. */
+  init: z.object({ path: z.string(), fromStep: z.number(), taken: z.string() }).optional(),
+  command: z.string(),
+  /** Commands that gave the run another length. */
+  resumed: z.array(z.string()).default([]),
+  created: z.string(),
+});
+export type RunRecord = z.infer<typeof recordSchema>;
+
+/** Steps of the whole run, after all changes of pace. */
+export function stepsOf({ steps, paces }: Pick<RunRecord, 'steps' | 'paces'>): number {
+  return paces.at(-1)?.steps ?? steps;
+}
+
+export interface RecordFacts {
+  readonly source: Source;
+  readonly config: TrainConfig;
+  readonly choices: readonly Choice[];
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  readonly init?: { readonly path: string; readonly fromStep: number; readonly taken: string };
+  readonly command: string;
+}
+
+export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord {
+  const { spec } = source;
+  return {
+    format: FORMAT,
+    source: {
+      path: source.name,
+      directory: process.cwd(),
+      images: source.length,
+      classes: [...source.classes],
+      fingerprint: fingerprint(source),
+      ...(spec.kind === 'scenes' ? { scenes: { count: spec.count, seed: spec.seed, size: spec.size } } : {}),
+    },
+    ...rest,
+    choices: [...choices],
+    paces: [],
+    resumed: [],
+    created: new Date().toISOString(),
+  };
+}
+
+/** Reads a run's record. @throws Error if the file is damaged or of another version */
+export function readRecord(folder: RunFolder): RunRecord {
+  return parseRecord(folder.readText('config.json'), folder.file('config.json'));
+}
+
+/** @param file where the text stands, for errors @throws Error if it is no record of a run of this version */
+export function parseRecord(text: string, file: string): RunRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error(`${file} is not valid JSON: restore it, or start a new run.`);
+  }
+  const result = recordSchema.safeParse(value);
+  if (result.success) return result.data;
+  if (typeof value !== 'object' || value === null || !('format' in value) || value.format !== FORMAT)
+    throw new Error(
+      `${file} is not a run record of this version: give a run folder of this version, a Hugging Face folder with its model.safetensors, or a file of weights.`,
+    );
+  throw new Error(
+    `${file} is damaged (${explainIssue(result.error, () => undefined).slice(2)}): restore it, or start a new run.`,
+  );
+}
+
+/**
+ * Opens the images a run was started with, or the ones at another path. A relative path is looked for from here, and then
+ * from where the run was started.
+ *
+ * @throws Error if there is nothing there
+ */
+export function openRecorded({ source, config }: RunRecord, path?: string): Source {
+  if (path === undefined && source.scenes !== undefined) {
+    return scenesSource({ ...source.scenes, channels: config.channels });
+  }
+  const here = path ?? source.path;
+  const there = resolve(source.directory ?? '.', here);
+  const moved = path === undefined && !existsSync(here) && existsSync(there);
+  return openSource(moved ? there : here, { channels: config.channels, levels: levelsOf(config.levels) });
+}
+
+/** @throws Error if these are not the images the run was started with, as far as their number and names tell */
+export function checkSameImages({ source: recorded }: RunRecord, source: Source): void {
+  if (source.length !== recorded.images) {
+    throw new Error(
+      `${source.name} has ${source.length} images, the run was started with ${recorded.images} (${recorded.path}): resume with the same data.`,
+    );
+  }
+  if (fingerprint(source) !== recorded.fingerprint) {
+    throw new Error(
+      `${source.name} has as many images as the run was started with (${recorded.path}), but other ones: resume with the same data.`,
+    );
+  }
+}
+
+/**
+ * A hash (32-bit FNV-1a) of the images' paths inside the source, so that a folder may be moved, or packed into a tar, but
+ * not be exchanged. What the files hold is not looked at.
+ */
+export function fingerprint(source: Source): string {
+  const { spec } = source;
+  let hash = 0x811c9dc5;
+  const add = (text: string): void => {
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    hash = Math.imul(hash ^ 0xffff, 0x01000193); // the end of a text: "ab", "c" is not "a", "bc"
+  };
+  if (spec.kind === 'scenes') add(`scenes ${spec.seed} ${spec.size}`);
+  if (spec.kind === 'idx') add(`idx ${spec.height} ${spec.width}`);
+  for (const name of source.classes) add(name);
+  for (let i = 0; i < source.length; i++) add(source.key(i));
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
