@@ -1,13 +1,9 @@
 /** Fixture knn: neighbors, votes, ranking and accuracies of the weighted k-NN. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
-import {
-  knn as classify,
-  knnVotes,
-  l2NormalizedRows,
-  nearestNeighbors,
-  rankClasses,
-} from '../src/eval/classify/knn.ts';
+import { knn as classify, knnVotes, rankClasses } from '../src/eval/classify/knn.ts';
+import { l2NormalizedRows } from '../src/rows/feature-rows.ts';
+import { nearestNeighbors } from '../src/rows/nearest-neighbors.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 

@@ -1,7 +1,6 @@
 /** Fixtures retrieval and multiscale: rankings, average precision, precision at k; features over scales. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
-import type { FeatureRows } from '../src/eval/classify/knn.ts';
 import {
   type QueryTruth,
   type RetrievalLevel,
@@ -10,6 +9,7 @@ import {
   truthAtLevel,
 } from '../src/eval/retrieval/retrieval.ts';
 import { combineScales, type ImageBatch, multiScale } from '../src/features/multi-scale.ts';
+import type { FeatureRows } from '../src/rows/feature-rows.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 

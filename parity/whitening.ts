@@ -1,7 +1,6 @@
 /** Fixtures pca and copies: whitening, descriptors, copy detection. Signs of components are free: products are compared. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
-import { type FeatureRows, l2NormalizedRows } from '../src/eval/classify/knn.ts';
 import {
   clsGemDescriptors,
   copyAveragePrecision,
@@ -10,6 +9,7 @@ import {
   rankCopies,
 } from '../src/eval/copies/copies.ts';
 import { rankDatabase } from '../src/eval/retrieval/retrieval.ts';
+import { type FeatureRows, l2NormalizedRows } from '../src/rows/feature-rows.ts';
 import { secondMoment } from '../src/rows/second-moment.ts';
 import {
   applyWhitening,

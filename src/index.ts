@@ -88,14 +88,7 @@ export {
   confusionMatrix,
   mostConfused,
 } from './eval/classify/classification-scores.ts';
-export {
-  type FeatureRows,
-  type KnnResult,
-  knn,
-  l2NormalizedRows,
-  type Neighbors,
-  nearestNeighbors,
-} from './eval/classify/knn.ts';
+export { type KnnResult, knn } from './eval/classify/knn.ts';
 export {
   type Accuracy,
   type KnnReport,
@@ -329,8 +322,10 @@ export {
   halfSampling,
   type Interval,
 } from './rows/bootstrap.ts';
+export { type FeatureRows, l2NormalizedRows } from './rows/feature-rows.ts';
 export type { LabeledFeatures } from './rows/labeled-features.ts';
 export { type LbfgsOptions, lbfgs, type Minimum } from './rows/lbfgs.ts';
+export { type Neighbors, nearestNeighbors } from './rows/nearest-neighbors.ts';
 export { fitPca, type Pca, projectPca } from './rows/pca.ts';
 export { type FoundRow, type SearchBlock, searchBlocks } from './rows/search.ts';
 export type { RunLength } from './run/extend.ts';

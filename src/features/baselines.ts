@@ -5,7 +5,7 @@
 import type { Source } from '../data/source.ts';
 import { labeledPart } from '../data/subset.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { FeatureRows } from '../eval/classify/knn.ts';
+import type { FeatureRows } from '../rows/feature-rows.ts';
 import { fitPca, type Pca, projectPca } from '../rows/pca.ts';
 import { type Extracted, extractFeatures, type NetworkFeature } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';

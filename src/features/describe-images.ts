@@ -6,12 +6,11 @@
 import { statisticsFor } from '../data/assemble.ts';
 import { openReader } from '../data/reader-node.ts';
 import type { Source } from '../data/source.ts';
-import type { FeatureRows } from '../eval/classify/knn.ts';
 import { clsGemDescriptors } from '../eval/copies/copies.ts';
 import type { Image } from '../image/image.ts';
 import { type ChannelStatistics, normalizationTable, normalize } from '../image/normalize.ts';
 import { imageFeature } from '../model/backbone.ts';
-import { joinRows } from '../rows/join-rows.ts';
+import { type FeatureRows, joinRows } from '../rows/feature-rows.ts';
 import type { FrozenBackbone, PixelBatch, Weights } from './frozen-backbone.ts';
 import { checkMemory } from './memory-limit.ts';
 import { multiScale, RETRIEVAL_SCALES } from './multi-scale.ts';

@@ -1,6 +1,6 @@
 /** What descriptors are compared with: the untrained network's, raw pixels and their principal components; whitened if asked. */
 import type { Engine } from '../engine/engine.ts';
-import type { FeatureRows } from '../eval/classify/knn.ts';
+import type { FeatureRows } from '../rows/feature-rows.ts';
 import { fitPca, projectPca } from '../rows/pca.ts';
 import { learnWhitening, whiten } from '../rows/whitening.ts';
 import type { Contender } from './baselines.ts';

@@ -1,7 +1,7 @@
 /** The features of a source, batch by batch: for files and searches that hold more than the memory does. */
 import type { Source } from '../data/source.ts';
-import { type FeatureRows, l2NormalizedRows } from '../eval/classify/knn.ts';
 import type { Image } from '../image/image.ts';
+import { type FeatureRows, l2NormalizedRows } from '../rows/feature-rows.ts';
 import { evalImages } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { meanFeatures, type ViewCount, viewsOf } from './views.ts';

@@ -18,10 +18,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { FeatureRows } from '../eval/classify/knn.ts';
 import { makeFolder } from '../files/make-folder-node.ts';
 import { npyHeader, parseNpyHeader } from '../format/npy.ts';
 import { preprocessingSchema } from '../image/preprocessing.ts';
+import type { FeatureRows } from '../rows/feature-rows.ts';
 import { FeatureParquet } from './feature-parquet-node.ts';
 
 const infoSchema = z.object({

@@ -3,11 +3,11 @@
  * et al. 2012: the center and the four corners, each with its mirror image). It asks nothing of the training and gives more
  * reliable neighbors for two or ten times the work. It is no official protocol: results name it, and one view is the default.
  */
-import { l2NormalizedRows } from '../eval/classify/knn.ts';
 import { flip } from '../image/flip.ts';
 import type { Image } from '../image/image.ts';
 import { inputView, type Preprocessing, resizedSide } from '../image/preprocessing.ts';
 import { resize, resizedCrop, resizeShortSide } from '../image/resize.ts';
+import { l2NormalizedRows } from '../rows/feature-rows.ts';
 
 export const viewCounts = [1, 2, 10] as const;
 export type ViewCount = (typeof viewCounts)[number];

@@ -1,9 +1,7 @@
-/** Cosine similarities of queries with a whole database, one query after another, in an engine, with bounded memory. */
-import { runOnArrays } from '../engine/arrays.ts';
+/** Cosine similarities of queries with a whole database, one query after another, with bounded memory. */
 import type { Engine, EngineOptions } from '../engine/engine.ts';
-import { type FeatureRows, l2NormalizedRows } from '../eval/classify/knn.ts';
-import { gemm, input } from '../graph/index.ts';
-import { countFiniteRows } from './finite-rows.ts';
+import { CosineProduct } from './cosine-product.ts';
+import { countFiniteRows, type FeatureRows, l2NormalizedRows, requireSameWidth } from './feature-rows.ts';
 import { rowBlocks } from './row-blocks.ts';
 
 const QUERY_BLOCK = 256;
@@ -27,26 +25,24 @@ export async function cosineRows(
   const columns = countFiniteRows(database, 'the database features');
   const count = countFiniteRows(queries, 'the query features');
   const { dim } = queries;
-  if (database.dim !== dim) {
-    throw new RangeError(
-      `the queries have ${dim} numbers a row and the database has ${database.dim}: take both from the same network`,
-    );
-  }
+  requireSameWidth(queries, database, 'database');
   const height = Math.min(QUERY_BLOCK, count, Math.max(1, Math.floor(HELD / columns)));
-  const width = Math.min(DATABASE_BLOCK, columns);
-  const blocks = rowBlocks(l2NormalizedRows(database), width);
-  const product = gemm(input('queries', [height, dim]), input('database', [width, dim]), { transB: true });
-  const program = await engine.load({ product }, engineOptions);
-  const piece = new Float32Array(height * width);
+  const { values } = l2NormalizedRows(database);
+  const product = new CosineProduct(engine, {
+    ...{ height, dim, engineOptions },
+    trace: (cosines) => ({ cosines }),
+    allocate: (_, width) => ({ cosines: new Float32Array(height * width) }),
+  });
   const held = new Float32Array(height * columns);
   for (const asked of rowBlocks(l2NormalizedRows(queries), height)) {
-    for (const block of blocks) {
-      await runOnArrays(program, { queries: asked.values, database: block.values }, { product: piece });
+    for (let start = 0; start < columns; start += DATABASE_BLOCK) {
+      const width = Math.min(DATABASE_BLOCK, columns - start);
+      const { cosines } = await product.of(asked.values, values.subarray(start * dim, (start + width) * dim));
       for (let i = 0; i < asked.count; i++)
-        held.set(piece.subarray(i * width, i * width + block.count), i * columns + block.start);
+        held.set(cosines.subarray(i * width, (i + 1) * width), i * columns + start);
     }
     for (let i = 0; i < asked.count; i++)
       visit(held.subarray(i * columns, (i + 1) * columns), asked.start + i);
   }
-  await program.dispose();
+  await product.dispose();
 }

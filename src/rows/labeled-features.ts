@@ -1,6 +1,6 @@
 /** Features with the class of each row: the sets that a classifier is trained and tested on, checked and divided. */
-import type { FeatureRows } from '../eval/classify/knn.ts';
 import { Random } from '../random/random.ts';
+import type { FeatureRows } from './feature-rows.ts';
 
 export interface LabeledFeatures {
   readonly features: FeatureRows;

@@ -6,9 +6,9 @@
 import { Matrix } from 'ml-matrix';
 import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { FeatureRows } from '../eval/classify/knn.ts';
 import { gemm, input } from '../graph/index.ts';
 import { Random } from '../random/random.ts';
+import type { FeatureRows } from './feature-rows.ts';
 import { columnMeans, projectRows, secondMoment } from './second-moment.ts';
 import { type Spectrum, symmetricSpectrum } from './spectrum.ts';
 

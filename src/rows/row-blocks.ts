@@ -1,5 +1,5 @@
 /** Many rows as blocks of one size, so that one program serves them all. */
-import type { FeatureRows } from '../eval/classify/knn.ts';
+import type { FeatureRows } from './feature-rows.ts';
 
 export interface RowBlock {
   /** The row it starts with. */

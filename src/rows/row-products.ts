@@ -9,7 +9,6 @@
 import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
 import type { Values } from '../engine/values.ts';
-import type { FeatureRows } from '../eval/classify/knn.ts';
 import {
   add,
   cast,
@@ -25,6 +24,7 @@ import {
   type Tensor,
   topK,
 } from '../graph/index.ts';
+import type { FeatureRows } from './feature-rows.ts';
 import { type RowBlock, rowBlocks } from './row-blocks.ts';
 import { squaredDistance } from './squared-distance.ts';
 

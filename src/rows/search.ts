@@ -1,7 +1,7 @@
 /** Exact search by cosine in banks of any size: block by block, the best of each merged. */
 import type { Engine, EngineOptions } from '../engine/engine.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from '../eval/classify/knn.ts';
-import { countFiniteRows } from './finite-rows.ts';
+import { countFiniteRows, type FeatureRows, l2NormalizedRows, requireSameWidth } from './feature-rows.ts';
+import { NeighborSearch } from './nearest-neighbors.ts';
 
 export interface FoundRow {
   /** Row of the bank. */
@@ -35,31 +35,28 @@ export async function searchBlocks(
   k: number,
   engineOptions: EngineOptions = {},
 ): Promise<FoundRow[][]> {
-  const asked = countFiniteRows(queries, 'the features of the queries');
-  const normalized = l2NormalizedRows(queries);
-  let best: FoundRow[][] = Array.from({ length: asked }, () => []);
+  countFiniteRows(queries, 'the features of the queries');
+  const search = new NeighborSearch(engine, l2NormalizedRows(queries), { k, engineOptions });
+  // Copies of the rows that are among the best, so that a block need not stay in memory.
+  let kept = new Map<number, Float32Array>();
   let searched = 0;
   for await (const { start, rows } of blocks) {
     const count = countFiniteRows(rows, `the bank's features from row ${start} on`);
-    const near = await nearestNeighbors(engine, l2NormalizedRows(rows), normalized, {
-      k: Math.min(k, count),
-      engineOptions,
-    });
-    best = best.map((before, query) => {
-      const found = Array.from({ length: near.k }, (_, i) => {
-        const at = query * near.k + i;
-        const row = near.rows[at]!;
-        return {
-          row: start + row,
-          similarity: near.similarities[at]!,
-          // A copy, so that the block need not stay in memory.
-          feature: rows.values.slice(row * rows.dim, (row + 1) * rows.dim),
-        };
-      });
-      return [...before, ...found].sort((a, b) => b.similarity - a.similarity || a.row - b.row).slice(0, k);
-    });
+    requireSameWidth(queries, rows, 'bank');
+    await search.add(l2NormalizedRows(rows), start);
+    const feature = (row: number): Float32Array =>
+      kept.get(row) ?? rows.values.slice((row - start) * rows.dim, (row - start + 1) * rows.dim);
+    kept = new Map(Array.from(new Set(search.found().rows), (row) => [row, feature(row)]));
     searched += count;
   }
+  await search.dispose();
   if (searched === 0) throw new RangeError('the bank is empty: give one that holds images');
-  return best;
+  const found = search.found();
+  return Array.from({ length: found.queries }, (_, query) =>
+    Array.from(found.rows.subarray(query * found.k, (query + 1) * found.k), (row, i) => ({
+      row,
+      similarity: found.similarities[query * found.k + i]!,
+      feature: kept.get(row)!,
+    })),
+  );
 }

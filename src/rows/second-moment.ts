@@ -1,8 +1,8 @@
 /** Column means, second moments and projections of many rows: the products run in an engine, block by block. */
 import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
-import type { FeatureRows } from '../eval/classify/knn.ts';
 import { add, gemm, input, sub } from '../graph/index.ts';
+import type { FeatureRows } from './feature-rows.ts';
 import { rowBlocks } from './row-blocks.ts';
 
 const BLOCK = 8192;

@@ -4,8 +4,7 @@
  * anywhere; inner products of whitened rows do not depend on them.
  */
 import type { Engine, EngineOptions } from '../engine/engine.ts';
-import type { FeatureRows } from '../eval/classify/knn.ts';
-import { countFiniteRows } from './finite-rows.ts';
+import { countFiniteRows, type FeatureRows } from './feature-rows.ts';
 import { columnMeans, projectRows, secondMoment } from './second-moment.ts';
 import { symmetricSpectrum } from './spectrum.ts';
 

@@ -6,7 +6,7 @@
 import { statisticsFor } from '../data/assemble.ts';
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
-import { type FeatureRows, knn, l2NormalizedRows } from '../eval/classify/knn.ts';
+import { knn } from '../eval/classify/knn.ts';
 import { ridgeProbe } from '../eval/classify/ridge-probe.ts';
 import { clusterScores } from '../eval/cluster/cluster-scores.ts';
 import { kMeans } from '../eval/cluster/kmeans.ts';
@@ -18,7 +18,7 @@ import { normalizationTable, normalize } from '../image/normalize.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { placesAlong } from '../model/places.ts';
 import { Random } from '../random/random.ts';
-import { joinRows } from '../rows/join-rows.ts';
+import { type FeatureRows, joinRows, l2NormalizedRows } from '../rows/feature-rows.ts';
 import { backboneOf } from '../train/build.ts';
 import { evalSizeOf, evalsOf, type OnlineEval, type TrainConfig } from '../train/config.ts';
 import { type FeatureSpread, featureSpread } from '../train/doctor.ts';

@@ -3,7 +3,7 @@
  * paper (without centering the teacher's entropy goes to 0, without sharpening to ln K; the divergence goes to 0 in both),
  * features that are all alike, and scores that training did not raise.
  */
-import { l2NormalizedRows } from '../eval/classify/knn.ts';
+import { l2NormalizedRows } from '../rows/feature-rows.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
 export interface Vitals {

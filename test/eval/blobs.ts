@@ -1,6 +1,6 @@
 /** Rows scattered around a few centers far apart, for tests of clustering. */
-import type { FeatureRows } from '../../src/eval/classify/knn.ts';
 import { Random } from '../../src/random/random.ts';
+import type { FeatureRows } from '../../src/rows/feature-rows.ts';
 
 export interface Blobs {
   readonly rows: FeatureRows;

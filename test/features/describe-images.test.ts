@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scenesSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import type { FeatureRows } from '../../src/eval/classify/knn.ts';
 import {
   copyDescriptor,
   describeImages,
@@ -13,6 +12,7 @@ import { evalView } from '../../src/features/eval-images.ts';
 import { extractFeatures } from '../../src/features/extract.ts';
 import { FrozenBackbone, untrainedWeights } from '../../src/features/frozen-backbone.ts';
 import { centerCrop, resize } from '../../src/image/resize.ts';
+import type { FeatureRows } from '../../src/rows/feature-rows.ts';
 
 const vit = {
   kind: 'vit',

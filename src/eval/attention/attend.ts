@@ -7,8 +7,8 @@ import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts'
 import type { Scope, Tensor } from '../../graph/index.ts';
 import type { Image } from '../../image/image.ts';
 import { placeOutputs } from '../../model/places.ts';
+import { l2NormalizedRows } from '../../rows/feature-rows.ts';
 import { fitPca, projectPca } from '../../rows/pca.ts';
-import { l2NormalizedRows } from '../classify/knn.ts';
 import { enlargeMask, meanHead, type PatchView, patchView, viewShape } from './attention-maps.ts';
 import { attentionMask, attentionMasks, MASK_SHARE } from './attention-masks.ts';
 import { largestComponent } from './localization.ts';

@@ -5,8 +5,8 @@
  */
 import type { Engine } from '../../engine/engine.ts';
 import { Random } from '../../random/random.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { checkSets, chosenRows, type LabeledFeatures, splitByClass } from '../../rows/labeled-features.ts';
-import type { FeatureRows } from './knn.ts';
 import { BATCH_SIZE, linearRate } from './linear-evaluation.ts';
 import { LinearProbe } from './linear-probe.ts';
 import { bestRate, type LinearResult, SWEPT_RATES, type SweepOptions, tested } from './linear-sweep.ts';

@@ -24,9 +24,9 @@ import {
   type Tensor,
 } from '../../graph/index.ts';
 import { Random } from '../../random/random.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { type ClassificationScores, ScoreSheet } from './classification-scores.ts';
-import type { FeatureRows } from './knn.ts';
 
 export interface LinearWeights {
   /** [classes, dim] */

@@ -5,9 +5,9 @@
  */
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import type { Engine } from '../../engine/engine.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { checkLabeled, type LabeledFeatures } from '../../rows/labeled-features.ts';
 import { columnMeans, secondMoment } from '../../rows/second-moment.ts';
-import type { FeatureRows } from './knn.ts';
 
 /** Added to the covariance, as a share of its mean variance. */
 const RIDGE = 0.01;

@@ -1,8 +1,7 @@
 /** How many clusters there are, when nobody says: the number whose k-means clustering has the largest silhouette. */
 import type { Engine } from '../../engine/engine.ts';
 import { Random } from '../../random/random.ts';
-import { countFiniteRows } from '../../rows/finite-rows.ts';
-import type { FeatureRows } from '../classify/knn.ts';
+import { countFiniteRows, type FeatureRows } from '../../rows/feature-rows.ts';
 import { type Clustering, type KMeansOptions, kMeans } from './kmeans.ts';
 import { silhouette } from './silhouette.ts';
 

@@ -2,8 +2,8 @@
  * Means of the rows of every cluster, kept up to date from one assignment to the next: late iterations of k-means move few
  * rows. Sums are float64.
  */
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { squaredDistance } from '../../rows/squared-distance.ts';
-import type { FeatureRows } from '../classify/knn.ts';
 
 export class ClusterMeans {
   readonly #rows: FeatureRows;

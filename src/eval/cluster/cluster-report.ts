@@ -3,7 +3,7 @@ import type { Source } from '../../data/source.ts';
 import { type CompareOptions, type ContenderName, compareFeatures } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
 import { halfSampling, type Interval } from '../../rows/bootstrap.ts';
-import { type FeatureRows, l2NormalizedRows } from '../classify/knn.ts';
+import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
 import { chooseClusters } from './choose-clusters.ts';
 import { type ClusterScores, clusterScores } from './cluster-scores.ts';
 import { type Clustering, kMeans } from './kmeans.ts';

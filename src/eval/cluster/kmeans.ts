@@ -5,10 +5,9 @@
  */
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import { Random } from '../../random/random.ts';
-import { countFiniteRows, countRows } from '../../rows/finite-rows.ts';
+import { countFiniteRows, countRows, type FeatureRows } from '../../rows/feature-rows.ts';
 import { RowProducts } from '../../rows/row-products.ts';
 import { squaredDistance } from '../../rows/squared-distance.ts';
-import type { FeatureRows } from '../classify/knn.ts';
 import { ClusterMeans } from './cluster-means.ts';
 import { kMeansPlusPlus } from './kmeans-plus-plus.ts';
 import { nearestCenters } from './nearest-centers.ts';

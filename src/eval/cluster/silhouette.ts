@@ -20,11 +20,10 @@ import {
   transpose,
   where,
 } from '../../graph/index.ts';
-import { countFiniteRows } from '../../rows/finite-rows.ts';
+import { countFiniteRows, type FeatureRows } from '../../rows/feature-rows.ts';
 import { rowBlocks } from '../../rows/row-blocks.ts';
 import { productError } from '../../rows/row-products.ts';
 import { columnMeans } from '../../rows/second-moment.ts';
-import type { FeatureRows } from '../classify/knn.ts';
 
 const QUERY_BLOCK = 512;
 const ROW_BLOCK = 2048;

@@ -5,8 +5,8 @@
  */
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import { averagePrecision, meanDefined } from '../../rows/average-precision.ts';
-import { countFiniteRows } from '../../rows/finite-rows.ts';
-import { type FeatureRows, l2NormalizedRows, type Neighbors, nearestNeighbors } from '../classify/knn.ts';
+import { countFiniteRows, type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import { type Neighbors, nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 
 /** Under the generalized mean no value is smaller, so that all have a fourth root. */
 const GEM_FLOOR = 1e-6;

@@ -6,8 +6,8 @@
 import type { Engine } from '../../engine/engine.ts';
 import { flip } from '../../image/flip.ts';
 import type { Image } from '../../image/image.ts';
-import { joinRows } from '../../rows/join-rows.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from '../classify/knn.ts';
+import { type FeatureRows, joinRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import { nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 import { thumbnailRow } from './image-planes.ts';
 
 /** Neighbors of each image, of each kind. */

@@ -16,7 +16,8 @@ import {
 import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
 import { resize } from '../../image/resize.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
-import type { FeatureRows, Neighbors } from '../classify/knn.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
+import type { Neighbors } from '../../rows/nearest-neighbors.ts';
 import { copyAveragePrecision, rankCopies } from './copies.ts';
 import { type Attack, attackedImages } from './copy-attacks.ts';
 import { attackBlocks, queryBlocks } from './copy-blocks.ts';

@@ -13,7 +13,7 @@ import { checkMemory } from '../../features/memory-limit.ts';
 import { cropAway } from '../../image/attacks.ts';
 import type { Image } from '../../image/image.ts';
 import { Random } from '../../random/random.ts';
-import type { FeatureRows } from '../classify/knn.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { type SecondLook, secondLook } from './confirm-copy.ts';
 import type { Jpeg } from './copy-attacks.ts';
 import { copyCandidates, type RowPair } from './copy-candidates.ts';

@@ -8,8 +8,8 @@ import { type Extracted, extractFeatures } from '../../features/extract.ts';
 import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
 import { Random } from '../../random/random.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
+import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
 import { fitPca, projectPca } from '../../rows/pca.ts';
-import { type FeatureRows, l2NormalizedRows } from '../classify/knn.ts';
 import { chooseClusters } from '../cluster/choose-clusters.ts';
 import { tsne } from './tsne.ts';
 

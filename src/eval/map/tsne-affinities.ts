@@ -3,9 +3,9 @@
  * the wanted perplexity (van der Maaten 2014, section 4.1), made symmetric. Exact neighbors, distances in float64.
  */
 import type { Engine } from '../../engine/engine.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { RowProducts } from '../../rows/row-products.ts';
 import { squaredDistance } from '../../rows/squared-distance.ts';
-import type { FeatureRows } from '../classify/knn.ts';
 
 /** A symmetric sparse matrix, row by row, that sums to 1. */
 export interface Affinities {

@@ -5,9 +5,8 @@
  */
 import type { Engine } from '../../engine/engine.ts';
 import { Random } from '../../random/random.ts';
-import { countFiniteRows } from '../../rows/finite-rows.ts';
+import { countFiniteRows, type FeatureRows } from '../../rows/feature-rows.ts';
 import { fitPca, projectPca } from '../../rows/pca.ts';
-import type { FeatureRows } from '../classify/knn.ts';
 import { Quadtree } from './quadtree.ts';
 import { type Affinities, calibrate, nearestRows, symmetrize } from './tsne-affinities.ts';
 

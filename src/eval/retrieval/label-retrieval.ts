@@ -6,8 +6,8 @@
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import { averagePrecision, meanDefined } from '../../rows/average-precision.ts';
 import { cosineRows } from '../../rows/cosine-rows.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { rankAmongAll } from '../../rows/rank-among-all.ts';
-import type { FeatureRows } from '../classify/knn.ts';
 
 /** Images of an object in UKBench, and the places that its score looks at. */
 const NS_PLACES = 4;

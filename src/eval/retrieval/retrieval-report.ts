@@ -13,7 +13,8 @@ import {
 import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
 import { inputView } from '../../image/preprocessing.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
-import { type FeatureRows, l2NormalizedRows, nearestNeighbors } from '../classify/knn.ts';
+import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import { nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 import {
   type FolderRetrieval,
   folderRetrieval,

@@ -7,7 +7,7 @@
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import { averagePrecision, meanDefined } from '../../rows/average-precision.ts';
 import { cosineRows } from '../../rows/cosine-rows.ts';
-import type { FeatureRows } from '../classify/knn.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 
 /** Ground truth of one query: database indices. */
 export interface LeveledTruth {

@@ -7,7 +7,7 @@
  */
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import type { Mask } from '../../image/mask.ts';
-import { l2NormalizedRows } from '../classify/knn.ts';
+import { l2NormalizedRows } from '../../rows/feature-rows.ts';
 import type { SparseAffinity } from './nearest-patches.ts';
 import { PatchAffinity, type SourceFrame } from './patch-affinity.ts';
 import type { FrameGrid } from './patch-blocks.ts';

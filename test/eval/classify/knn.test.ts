@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../../src/engine/ort-node.ts';
-import { knn, nearestNeighbors } from '../../../src/eval/classify/knn.ts';
+import { knn } from '../../../src/eval/classify/knn.ts';
+import { nearestNeighbors } from '../../../src/rows/nearest-neighbors.ts';
 
 const rows = (...values: number[]) => ({ values: Float32Array.from(values), dim: 2 });
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../../src/engine/ort-node.ts';
-import type { FeatureRows } from '../../../src/eval/classify/knn.ts';
 import { chooseClusters } from '../../../src/eval/cluster/choose-clusters.ts';
 import { clusterScores } from '../../../src/eval/cluster/cluster-scores.ts';
 import { kMeans } from '../../../src/eval/cluster/kmeans.ts';
 import { kMeansPlusPlus } from '../../../src/eval/cluster/kmeans-plus-plus.ts';
 import { nearestCenters } from '../../../src/eval/cluster/nearest-centers.ts';
 import { Random } from '../../../src/random/random.ts';
+import type { FeatureRows } from '../../../src/rows/feature-rows.ts';
 import { RowProducts } from '../../../src/rows/row-products.ts';
 import { blobs } from '../blobs.ts';
 

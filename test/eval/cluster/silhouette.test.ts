@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../../src/engine/ort-node.ts';
-import type { FeatureRows } from '../../../src/eval/classify/knn.ts';
 import { silhouette, silhouetteValues } from '../../../src/eval/cluster/silhouette.ts';
+import type { FeatureRows } from '../../../src/rows/feature-rows.ts';
 import { blobs } from '../blobs.ts';
 
 /** Rousseeuw's definition, pair by pair. */

@@ -2,13 +2,13 @@
 import { basename } from 'node:path';
 import type { Source } from '../../../data/source.ts';
 import type { Engine } from '../../../engine/engine.ts';
-import { l2NormalizedRows, nearestNeighbors } from '../../../eval/classify/knn.ts';
 import type { Image } from '../../../image/image.ts';
 import { renderSearchPage } from '../../../report/map/search-page.ts';
 import type { Tile } from '../../../report/page/blocks.ts';
 import { makeAtlas, smallImages } from '../../../report/pictures/atlas-node.ts';
 import { thumbnails } from '../../../report/pictures/thumbnails.ts';
-import { joinRows } from '../../../rows/join-rows.ts';
+import { joinRows, l2NormalizedRows } from '../../../rows/feature-rows.ts';
+import { nearestNeighbors } from '../../../rows/nearest-neighbors.ts';
 import type { FoundRow } from '../../../rows/search.ts';
 
 /** Where the images of found rows can be read. */

@@ -24,7 +24,7 @@ import {
 } from '../../../image/preprocessing.ts';
 import type { TileBlock } from '../../../report/page/blocks.ts';
 import { thumbnail } from '../../../report/pictures/thumbnails.ts';
-import { joinRows } from '../../../rows/join-rows.ts';
+import { joinRows } from '../../../rows/feature-rows.ts';
 import { type FoundRow, type SearchBlock, searchBlocks } from '../../../rows/search.ts';
 import type { Subject } from '../../../run/open-subject-node.ts';
 import { UsageError } from '../../flags.ts';
