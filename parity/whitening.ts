@@ -2,13 +2,13 @@
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
 import {
-  clsGemDescriptors,
   copyAveragePrecision,
   copydaysPositives,
   meanByBlock,
   rankCopies,
 } from '../src/eval/copies/copies.ts';
 import { rankDatabase } from '../src/eval/retrieval/retrieval.ts';
+import { clsGemDescriptors } from '../src/features/cls-gem.ts';
 import { type FeatureRows, l2NormalizedRows } from '../src/rows/feature-rows.ts';
 import { secondMoment } from '../src/rows/second-moment.ts';
 import {

@@ -25,10 +25,12 @@ export {
 export { type FolderGroups, folderGroups, type Grouping, imageGroups } from './data/image-groups.ts';
 export type { LeftOut } from './data/left-out.ts';
 export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader-node.ts';
+export type { MaskedImage, MaskedImages } from './data/masked-images.ts';
 export { type MaskedFolders, openMaskedImages } from './data/masked-images-node.ts';
 export { findSequences, openSequences } from './data/sequences-node.ts';
 export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
 export { labeledPart, subsetOf } from './data/subset.ts';
+export type { VideoSequence } from './data/video-sequence.ts';
 // Engines: the interface, and the one for Node
 export { evaluate, runOnArrays } from './engine/arrays.ts';
 export {
@@ -75,8 +77,6 @@ export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './ev
 export {
   type ImageMaskScores,
   type MaskContender,
-  type MaskedImage,
-  type MaskedImages,
   type MaskReport,
   type MaskReportOptions,
   type MaskSummary,
@@ -210,7 +210,6 @@ export {
   type SequenceScores,
   segmentVideo,
   type VideoOptions,
-  type VideoSequence,
 } from './eval/video/video-report.ts';
 export { type VideoSummary, videoSummary } from './eval/video/video-summary.ts';
 export {

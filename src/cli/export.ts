@@ -2,11 +2,11 @@
 import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { statisticsFor } from '../data/assemble.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { type ExportedFiles, exportFiles, exportTargets, HALF_MODEL } from '../export/export-files.ts';
 import { trainStepFiles } from '../export/train-step.ts';
 import { FolderError, makeFolder } from '../files/make-folder-node.ts';
+import { statisticsFor } from '../image/normalize.ts';
 import { openSubject } from '../run/open-subject-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
 import { readRecord } from '../run/run-record.ts';

@@ -1,12 +1,5 @@
 /** From a batch of 8-bit crops, image by image, to the tensors of a program: normalized, channels first, view by view. */
-import { type ChannelStatistics, imagenetStatistics, normalizationTable } from '../image/normalize.ts';
-
-/** Mean and standard deviation of ImageNet's luma, for gray images. */
-export const grayStatistics: ChannelStatistics = { mean: [0.449], std: [0.226] };
-
-export function statisticsFor(channels: 1 | 3): ChannelStatistics {
-  return channels === 3 ? imagenetStatistics : grayStatistics;
-}
+import { normalizationTable, statisticsFor } from '../image/normalize.ts';
 
 export interface CropLayout {
   readonly channels: 1 | 3;

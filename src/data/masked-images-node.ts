@@ -4,13 +4,13 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MaskedImages } from '../eval/attention/mask-report.ts';
 import { decode } from '../image/decode-node.ts';
 import type { Image } from '../image/image.ts';
 import type { Levels } from '../image/levels.ts';
 import { isSameShape } from '../image/mask.ts';
 import { decodeMask } from '../image/mask-node.ts';
 import { fileBelow, listImages, requireFolder } from './folder-node.ts';
+import type { MaskedImages } from './masked-images.ts';
 import type { SourceOptions } from './source.ts';
 
 /** `a/dog1.jpg` becomes `a/dog1`. */

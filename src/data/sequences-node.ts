@@ -4,13 +4,13 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { VideoSequence } from '../eval/video/video-report.ts';
 import { decode, imageSize } from '../image/decode-node.ts';
 import { decodeMask } from '../image/mask-node.ts';
 import { requireFolder } from './folder-node.ts';
 import { comparePaths, hasImageExtension } from './image-paths.ts';
 import { filesByName, type NamedFile, requireSameShape } from './masked-images-node.ts';
 import type { SourceOptions } from './source.ts';
+import type { VideoSequence } from './video-sequence.ts';
 
 /**
  * One clip, or all clips that two folders have in common.

@@ -3,14 +3,13 @@
  * the plain feature. Retrieval looks at images of their own aspect ratio and at several scales, copy detection at squashed
  * squares and at patch tokens, and altered images come from no file at all.
  */
-import { statisticsFor } from '../data/assemble.ts';
 import { openReader } from '../data/reader-node.ts';
 import type { Source } from '../data/source.ts';
-import { clsGemDescriptors } from '../eval/copies/copies.ts';
 import type { Image } from '../image/image.ts';
-import { type ChannelStatistics, normalizationTable, normalize } from '../image/normalize.ts';
+import { type ChannelStatistics, normalizationTable, normalize, statisticsFor } from '../image/normalize.ts';
 import { imageFeature } from '../model/backbone.ts';
 import { type FeatureRows, joinRows } from '../rows/feature-rows.ts';
+import { clsGemDescriptors } from './cls-gem.ts';
 import type { FrozenBackbone, PixelBatch, Weights } from './frozen-backbone.ts';
 import { checkMemory } from './memory-limit.ts';
 import { multiScale, RETRIEVAL_SCALES } from './multi-scale.ts';

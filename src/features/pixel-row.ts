@@ -1,7 +1,6 @@
 /** The pixels of an image as a feature: what networks are compared with. */
-import { statisticsFor } from '../data/assemble.ts';
 import type { Image } from '../image/image.ts';
-import { normalizationTable, normalize } from '../image/normalize.ts';
+import { normalizationTable, normalize, statisticsFor } from '../image/normalize.ts';
 import { resize } from '../image/resize.ts';
 
 /** Larger images are shrunk to this side: more pixels do not help a comparison, and do not fit. */

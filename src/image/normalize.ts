@@ -16,6 +16,13 @@ export const imagenetStatistics: ChannelStatistics = {
   std: [0.229, 0.224, 0.225],
 };
 
+/** Mean and standard deviation of ImageNet's luma, for gray images. */
+export const grayStatistics: ChannelStatistics = { mean: [0.449], std: [0.226] };
+
+export function statisticsFor(channels: 1 | 3): ChannelStatistics {
+  return channels === 3 ? imagenetStatistics : grayStatistics;
+}
+
 /** The normalized value of every level, `[channels, 256]`. */
 export function normalizationTable({ mean, std }: ChannelStatistics): Float32Array {
   const table = new Float32Array(mean.length * 256);

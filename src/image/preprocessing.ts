@@ -6,8 +6,8 @@
  * that have the input's size already are taken as they are: cutting the border off a 32-pixel image would lose a quarter of it.
  */
 import { z } from 'zod';
-import { statisticsFor } from '../data/assemble.ts';
 import type { Image } from './image.ts';
+import { statisticsFor } from './normalize.ts';
 import type { Interpolation } from './resample.ts';
 import { centerCrop, resize, resizedCenter } from './resize.ts';
 

@@ -3,7 +3,6 @@
  * evaluations), how alike the features are, and attention maps of a few images. Runs of all seeds look at the same images, so that
  * their scores can be compared; they are read once and kept as 8-bit pixels.
  */
-import { statisticsFor } from '../data/assemble.ts';
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { knn } from '../eval/classify/knn.ts';
@@ -14,7 +13,7 @@ import { evalImages } from '../features/eval-images.ts';
 import { FrozenBackbone, type Weights, weightsUnder } from '../features/frozen-backbone.ts';
 import { PIXEL_SIDE, pixelRow } from '../features/pixel-row.ts';
 import type { Image } from '../image/image.ts';
-import { normalizationTable, normalize } from '../image/normalize.ts';
+import { normalizationTable, normalize, statisticsFor } from '../image/normalize.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { placesAlong } from '../model/places.ts';
 import { Random } from '../random/random.ts';

@@ -1,10 +1,10 @@
 /** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { statisticsFor } from '../data/assemble.ts';
 import { openFile } from '../files/file-source-node.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
+import { statisticsFor } from '../image/normalize.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
 import { fromFlag, type TrainConfig, type TrainOptions, trainOptionsSchema } from '../train/config.ts';

@@ -15,14 +15,13 @@ import {
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readClassifier } from '../../src/cli/classifier-file.ts';
-import { statisticsFor } from '../../src/data/assemble.ts';
 import { openReader } from '../../src/data/reader-node.ts';
 import { openSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { evalView } from '../../src/features/eval-images.ts';
 import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
 import type { Image } from '../../src/image/image.ts';
-import { normalizationTable, normalize } from '../../src/image/normalize.ts';
+import { normalizationTable, normalize, statisticsFor } from '../../src/image/normalize.ts';
 import { inputView, usualPreprocessing } from '../../src/image/preprocessing.ts';
 import { centerCrop } from '../../src/image/resize.ts';
 import { Random } from '../../src/random/random.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { statisticsFor } from '../../src/data/assemble.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
-import { normalizationTable, normalize } from '../../src/image/normalize.ts';
+import { normalizationTable, normalize, statisticsFor } from '../../src/image/normalize.ts';
 import { Random } from '../../src/random/random.ts';
 import { openInitial } from '../../src/run/open-initial-node.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';

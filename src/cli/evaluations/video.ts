@@ -3,12 +3,8 @@ import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { findSequences, openSequences } from '../../data/sequences-node.ts';
 import type { SourceOptions } from '../../data/source.ts';
-import {
-  type SegmentedFrame,
-  type SequenceScores,
-  segmentVideo,
-  type VideoSequence,
-} from '../../eval/video/video-report.ts';
+import type { VideoSequence } from '../../data/video-sequence.ts';
+import { type SegmentedFrame, type SequenceScores, segmentVideo } from '../../eval/video/video-report.ts';
 import { type VideoSummary, videoSummary } from '../../eval/video/video-summary.ts';
 import { resizeMask } from '../../image/mask.ts';
 import type { Block, Tile, TileBlock } from '../../report/page/blocks.ts';

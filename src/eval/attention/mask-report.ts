@@ -5,8 +5,8 @@
  *
  * Beside the network stand what it must beat: itself untrained, a centered box of half the area, and the whole image.
  */
+import type { MaskedImages } from '../../data/masked-images.ts';
 import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
-import type { Image } from '../../image/image.ts';
 import type { Mask } from '../../image/mask.ts';
 import { objectsOf, onlyLabel } from '../../image/object-labels.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
@@ -33,20 +33,6 @@ export interface ImageMaskScores {
   readonly meanHead: readonly number[];
   /** Whether the box around the mean head's mask matches an object's. */
   readonly isLocalized: boolean;
-}
-
-export interface MaskedImage {
-  readonly name: string;
-  readonly image: Image;
-  /** Labels, of the image's shape; see `objectsOf`. */
-  readonly mask: Mask;
-}
-
-/** Images with masks, by number. */
-export interface MaskedImages {
-  readonly length: number;
-  /** @returns undefined for an image that is to be left out */
-  read(index: number): Promise<MaskedImage | undefined>;
 }
 
 export interface MaskSummary {

@@ -6,6 +6,7 @@
  * Frames stream: features of the last frames only are held, whatever the length. Labels keep their numbers; 255 is nobody's
  * where there are others, and counts as background. Objects that the first mask does not show cannot be followed.
  */
+import type { VideoSequence } from '../../data/video-sequence.ts';
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
 import type { Image } from '../../image/image.ts';
@@ -14,20 +15,6 @@ import { objectsOf, renumbered, withLabels } from '../../image/object-labels.ts'
 import { objectMeasures, type SequenceStatistics, sequenceStatistics } from './davis-measures.ts';
 import { type FrameTokens, propagateLabels } from './label-propagation.ts';
 import { videoFrame, videoStatisticsFor } from './video-frames.ts';
-
-/** One video with the mask of its first frame at least. */
-export interface VideoSequence {
-  readonly name: string;
-  /** How many frames. */
-  readonly length: number;
-  frameName(frame: number): string;
-  /** What errors call the frame's mask; undefined where it has none. */
-  maskFile(frame: number): string | undefined;
-  /** @returns the frame, RGB, and what errors call it */
-  read(frame: number): Promise<{ readonly file: string; readonly image: Image }>;
-  /** @returns undefined where the frame has no mask */
-  readMask(frame: number): Promise<Mask | undefined>;
-}
 
 export interface VideoOptions {
   /** How many frames before the current one are sources, besides the first; official `--n_last_frames`, 7. */

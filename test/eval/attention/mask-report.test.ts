@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type MaskedImage, maskReport } from '../../../src/eval/attention/mask-report.ts';
+import type { MaskedImage } from '../../../src/data/masked-images.ts';
+import { maskReport } from '../../../src/eval/attention/mask-report.ts';
 import { noiseImage, stillNetwork } from '../still-network.ts';
 
 const { backbone, weights } = stillNetwork();

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../../src/engine/ort-node.ts';
 import {
-  clsGemDescriptors,
   copyAveragePrecision,
   copydaysPositives,
   meanByBlock,
   rankCopies,
 } from '../../../src/eval/copies/copies.ts';
+import { clsGemDescriptors } from '../../../src/features/cls-gem.ts';
 
 describe('copy descriptors', () => {
   it('are the class token and the generalized mean of the patches, negative ones as nearly 0', () => {

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { VideoSequence } from '../../../src/data/video-sequence.ts';
 import { ortNode } from '../../../src/engine/ort-node.ts';
-import {
-  type SegmentedFrame,
-  segmentVideo,
-  type VideoSequence,
-} from '../../../src/eval/video/video-report.ts';
+import { type SegmentedFrame, segmentVideo } from '../../../src/eval/video/video-report.ts';
 import { videoSummary } from '../../../src/eval/video/video-summary.ts';
 import type { Image } from '../../../src/image/image.ts';
 import type { Mask } from '../../../src/image/mask.ts';
