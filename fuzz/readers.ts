@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openSource } from '../src/data/open-source-node.ts';
 import { openReader } from '../src/data/reader-node.ts';
-import { openSource } from '../src/data/source.ts';
 import { bytesSource } from '../src/format/byte-source.ts';
 import { parseNpy, serializeNpy } from '../src/format/npy.ts';
 import { f32, parseSafetensors } from '../src/format/safetensors.ts';

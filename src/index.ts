@@ -22,13 +22,16 @@ export {
   type ViewOp,
   viewSizes,
 } from './data/augment.ts';
+export type { Batch, LoadOptions, SkippedFile } from './data/batch.ts';
 export { type FolderGroups, folderGroups, type Grouping, imageGroups } from './data/image-groups.ts';
 export type { LeftOut } from './data/left-out.ts';
-export { type Batch, type LoadOptions, loadBatches, type SkippedFile } from './data/loader-node.ts';
+export { loadBatches } from './data/loader-node.ts';
 export type { MaskedImage, MaskedImages } from './data/masked-images.ts';
 export { type MaskedFolders, openMaskedImages } from './data/masked-images-node.ts';
+export { openSource } from './data/open-source-node.ts';
+export { scenesSource } from './data/scenes-source.ts';
 export { findSequences, openSequences } from './data/sequences-node.ts';
-export { openSource, type Source, type SourceOptions, scenesSource } from './data/source.ts';
+export type { Source, SourceOptions } from './data/source.ts';
 export { labeledPart, subsetOf } from './data/subset.ts';
 export type { VideoSequence } from './data/video-sequence.ts';
 // Engines: the interface, and the one for Node

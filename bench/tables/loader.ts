@@ -5,8 +5,8 @@
  */
 import { augment, type CropRecipe, dinoAugmentation, viewSizes } from '../../src/data/augment.ts';
 import { loadBatches } from '../../src/data/loader-node.ts';
-import { openReader } from '../../src/data/reader-node.ts';
-import { openSource, type Source } from '../../src/data/source.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
+import type { Source } from '../../src/data/source.ts';
 import { imagenetStatistics, normalizationTable, normalize } from '../../src/image/normalize.ts';
 import { Random } from '../../src/random/random.ts';
 import type { BenchContext } from '../context.ts';
@@ -26,7 +26,7 @@ const recipes = {
 
 /** One pass over the chosen images; nothing is kept from one image to the next. */
 function makePass(source: Source, chosen: readonly number[], recipe: CropRecipe): () => Promise<void> {
-  const reader = openReader(source.spec);
+  const reader = source.open();
   const views = viewSizes(recipe);
   const numbers = views.reduce((sum, size) => sum + size * size * recipe.channels, 0);
   const pixels = new Uint8Array(numbers);

@@ -1,7 +1,8 @@
 /** How an exported processor prepares images so that features are those of the evaluations here, and images to try a network on. */
 import { resolve } from 'node:path';
-import { openReader } from '../data/reader-node.ts';
-import { openSource, type Source, scenesSource } from '../data/source.ts';
+import { openSource } from '../data/open-source-node.ts';
+import { scenesSource } from '../data/scenes-source.ts';
+import type { Source } from '../data/source.ts';
 import type { ProbeImages } from '../export/half-range.ts';
 import { evalImages } from '../features/eval-images.ts';
 import type { Image } from '../image/image.ts';
@@ -69,9 +70,10 @@ function ifThere(open: () => Source | undefined): Source | undefined {
 }
 
 /** Images spread over a source; those that cannot be read are left out. */
-async function someImages({ spec, length }: Source): Promise<Image[]> {
+async function someImages(source: Source): Promise<Image[]> {
+  const { length } = source;
   const count = Math.min(SAMPLE, length);
-  const reader = openReader(spec);
+  const reader = source.open();
   const images: Image[] = [];
   try {
     for (let i = 0; i < count; i++) {

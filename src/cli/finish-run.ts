@@ -1,7 +1,7 @@
 /** What follows a training session: the report, a line that says what there is, and the exit code. */
 import type { Source } from '../data/source.ts';
 import type { RunFolder } from '../run/run-folder-node.ts';
-import { writeRunReport } from '../run/write-report-node.ts';
+import { reportShown } from './report-shown.ts';
 import type { Outcome } from './show-session.ts';
 
 const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, stopped: 130 };
@@ -9,7 +9,7 @@ const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, s
 /** @returns the exit code */
 export async function finishRun(folder: RunFolder, outcome: Outcome, source: Source): Promise<number> {
   if (outcome !== 'stopped' && folder.has('checkpoint.safetensors')) {
-    await writeRunReport(folder, { source });
+    await reportShown(folder, { source });
     const best = folder.has('best.safetensors') ? ', best.safetensors' : '';
     if (folder.has('skipped.txt')) {
       const count = folder.readText('skipped.txt').trimEnd().split('\n').length;

@@ -1,5 +1,7 @@
 /** Opens images for a command, and says what beside them is left out and which of them have no class. */
-import { explainOmissions, openSource, type Source, type SourceOptions } from '../data/source.ts';
+import { explainOmissions } from '../data/omissions.ts';
+import { openSource } from '../data/open-source-node.ts';
+import type { Source, SourceOptions } from '../data/source.ts';
 
 /** @throws Error if there are none at the path */
 export function openImages(path: string, options: SourceOptions, warn: (text: string) => void): Source {

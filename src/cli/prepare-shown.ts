@@ -1,10 +1,11 @@
 /** Prepares a run before the eyes of its user: what is being done, the recipe with its reasons, and what the run will take. */
+import { duration } from '../run/duration.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../run/prepare.ts';
 import type { RunFolder } from '../run/run-folder-node.ts';
 import { toFlag } from '../train/config.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
 import type { Recipe } from '../train/recipe.ts';
-import { duration, progressLine } from './progress.ts';
+import { progressLine } from './progress.ts';
 
 /** @param folder of the run; it goes if nothing can be prepared */
 export async function prepareShown(options: PrepareOptions, folder?: RunFolder): Promise<Prepared> {

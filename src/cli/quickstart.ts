@@ -4,14 +4,14 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { scenesSource } from '../data/source.ts';
+import { scenesSource } from '../data/scenes-source.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import { type KnnReport, knnReport } from '../eval/classify/knn-report.ts';
 import { FrozenBackbone } from '../features/frozen-backbone.ts';
+import { nodeMachine } from '../run/machine-node.ts';
 import { openSubject } from '../run/open-subject-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
 import { newSession } from '../run/session.ts';
-import { writeRunReport } from '../run/write-report-node.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
 import { examineKnn } from './evaluations/knn.ts';
 import { examples } from './examples.ts';
@@ -21,6 +21,7 @@ import { openImages } from './open-images.ts';
 import { prepareShown } from './prepare-shown.ts';
 import { progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
+import { reportShown } from './report-shown.ts';
 import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
 
@@ -66,14 +67,11 @@ export async function quickstart(args: readonly string[]): Promise<number> {
     minutes,
     ...(threads === undefined ? {} : { threads }),
   };
-  const prepared = await prepareShown(
-    { source, options, engine: ortNode, cores: availableParallelism() },
-    folder,
-  );
+  const prepared = await prepareShown({ source, options, ...nodeMachine }, folder);
   const session = await newSession(prepared, {
     source,
     folder,
-    engine: ortNode,
+    ...nodeMachine,
     command: `npm run quickstart${args.length > 0 ? ` -- ${shellWords(args)}` : ''}`,
   });
   const outcome = await showSession(session, { json: false });
@@ -89,7 +87,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
     );
     if (finding?.severity === 'warning') console.error(diagnosisLine(finding));
   }
-  await writeRunReport(folder, {
+  await reportShown(folder, {
     source,
     title: path === undefined ? 'DINO on generated scenes' : `DINO on ${path}`,
     ...(knn === undefined ? {} : { knn, scenesSeed: SCENES.test.seed }),

@@ -6,10 +6,10 @@ import { makeFolder } from '../files/make-folder-node.ts';
 import { type ComparedRun, renderComparison } from '../report/page/comparison.ts';
 import { writeFigures } from '../run/figures-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
-import { writeRunReport } from '../run/write-report-node.ts';
 import { examples } from './examples.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
+import { reportShown } from './report-shown.ts';
 
 const PAGE = 'comparison.html';
 const fields = {
@@ -56,7 +56,7 @@ export async function report(args: readonly string[]): Promise<number> {
   const page = resolve(output ?? PAGE);
   const runs: ComparedRun[] = [];
   for (const [i, folder] of folders.entries()) {
-    const shown = await writeRunReport(folder);
+    const shown = await reportShown(folder);
     const file = folder.file('report.html');
     console.log(`Wrote ${file}.`);
     if (switches.has('figures')) {

@@ -12,7 +12,7 @@ import { openSubject, type Subject } from '../run/open-subject-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
 import { RunLog } from '../run/run-log.ts';
 import { stepsOf } from '../run/run-record.ts';
-import { writeEvaluationReport, writeRunReport } from '../run/write-report-node.ts';
+import { writeEvaluationReport } from '../run/write-report-node.ts';
 import { levelsField, levelsOf } from '../train/config.ts';
 import { type Diagnosis, diagnosisLine } from '../train/diagnosis.ts';
 import { columns } from './columns.ts';
@@ -23,6 +23,7 @@ import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
 import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
 import { progressLine } from './progress.ts';
+import { reportShown } from './report-shown.ts';
 import { shellWords } from './shell-words.ts';
 
 const common = {
@@ -124,7 +125,7 @@ export async function runEvaluation(
     folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
     if (!switches.has('noReport')) {
       if (subject.record === undefined || output !== undefined) writeEvaluationReport(folder, subject.name);
-      else await writeRunReport(folder);
+      else await reportShown(folder);
       console.error(`The report shows it: ${folder.file('report.html')}`);
     }
   }

@@ -1,9 +1,10 @@
 /** Shows a running session on a terminal, or as JSON lines. */
+import { duration } from '../run/duration.ts';
 import { overallRate } from '../run/run-log.ts';
 import { runSession, type Session, type SessionEvent } from '../run/session.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
 import { whenOutputCloses } from './closed-output.ts';
-import { duration, progressLine } from './progress.ts';
+import { progressLine } from './progress.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

@@ -1,5 +1,5 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
-import { ortNode } from '../engine/ort-node.ts';
+import { nodeMachine } from '../run/machine-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
 import { openRecorded, readRecord, stepsOf } from '../run/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../run/session.ts';
@@ -27,7 +27,7 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   const changes = { ...changesOf(options, run), command: `npx dino train ${shellWords(args)}` };
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
-  const session = await resumeSession(folder, openRecorded(record, dataPath), ortNode, changes);
+  const session = await resumeSession(folder, openRecorded(record, dataPath), nodeMachine, changes);
   const { fromStep, plan, source, trainer } = session;
   try {
     // A run may have been stopped during its last look.

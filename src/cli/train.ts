@@ -1,7 +1,6 @@
 /** `dino train`: parses, prepares, runs. */
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { ortNode } from '../engine/ort-node.ts';
+import { nodeMachine } from '../run/machine-node.ts';
 import { openInitial } from '../run/open-initial-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
 import { newSession } from '../run/session.ts';
@@ -89,8 +88,7 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
     {
       source,
       options,
-      engine: ortNode,
-      cores: availableParallelism(),
+      ...nodeMachine,
       initial,
       dryRun: folder === undefined,
     },
@@ -100,7 +98,7 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
     if (prepared.begun !== undefined) console.error(prepared.begun.taken);
     if (folder === undefined) return 0;
     const command = `npx dino train ${shellWords(args)}`;
-    const session = await newSession(prepared, { source, folder, engine: ortNode, command });
+    const session = await newSession(prepared, { source, folder, ...nodeMachine, command });
     return await finishRun(folder, await showSession(session, { json }), source);
   } finally {
     await prepared.trainer.dispose();

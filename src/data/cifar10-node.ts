@@ -6,7 +6,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { luma } from '../image/color.ts';
 import type { Image } from '../image/image.ts';
-import type { Source } from './source.ts';
+import type { StoredList } from './source.ts';
 
 const PIXELS = 32 * 32;
 /** Bytes of a record. */
@@ -26,7 +26,7 @@ export function isCifar10File(name: string): boolean {
 }
 
 /** @throws if a file is no whole number of records */
-export function openCifar10(name: string, files: readonly string[], channels: 1 | 3): Source {
+export function openCifar10(name: string, files: readonly string[], channels: 1 | 3): StoredList {
   const counts = files.map((file) => {
     const { size } = statSync(file);
     if (size === 0 || size % CIFAR10_RECORD !== 0) {

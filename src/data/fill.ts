@@ -7,7 +7,7 @@ import { Random } from '../random/random.ts';
 import { augment, type CropRecipe } from './augment.ts';
 import type { DecodedCache } from './decoded-cache.ts';
 import type { SampleOrder } from './order.ts';
-import type { ImageReader } from './reader-node.ts';
+import type { ImageReader } from './source.ts';
 
 /** Written as the sample where no replacement was found. */
 export const NO_SAMPLE = 0xffffffff;

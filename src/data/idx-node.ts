@@ -7,7 +7,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Image } from '../image/image.ts';
-import type { Source } from './source.ts';
+import type { StoredList } from './source.ts';
 
 /** Bytes before the first pixel. */
 export const IDX_IMAGE_HEADER = 16;
@@ -78,7 +78,7 @@ function readLabels(file: string, count: number): Uint8Array | undefined {
 }
 
 /** @throws if the file is cut off, no IDX file of images, or does not fit its labels */
-export function openIdx(name: string, file: string, channels: 1 | 3): Source {
+export function openIdx(name: string, file: string, channels: 1 | 3): StoredList {
   let header: Uint8Array;
   let unpacked: Uint8Array | undefined;
   let fileSize: number;

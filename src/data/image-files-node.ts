@@ -12,8 +12,8 @@ export interface ImageFiles {
 }
 
 export function imageFiles({ spec, length }: Source): ImageFiles {
-  if (spec.kind === 'archive') return { bytes: (index) => spec.sizes[index] ?? 0, linked: new Set() };
-  if (spec.kind !== 'folder') return { bytes: () => 0, linked: new Set() };
+  if (spec?.kind === 'archive') return { bytes: (index) => spec.sizes[index] ?? 0, linked: new Set() };
+  if (spec?.kind !== 'folder') return { bytes: () => 0, linked: new Set() };
   const sizes = new Float64Array(length);
   const linked = new Set<number>();
   const byFile = new Map<string, number>();

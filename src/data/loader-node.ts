@@ -5,62 +5,22 @@
  * run was resumed at change no bit of it. The workers share memory with the caller and need no word from it to go on:
  * they stay `prefetch` batches ahead even while the caller's thread is blocked.
  */
-import { type CropRecipe, viewSizes } from './augment.ts';
+import { viewSizes } from './augment.ts';
+import type { Batch, LoadOptions, SkippedFile } from './batch.ts';
 import { allocateCache, DecodedCache } from './decoded-cache.ts';
 import { type FillerParts, fillPlaces, NO_SAMPLE, searchLength } from './fill.ts';
 import { SampleOrder } from './order.ts';
 import { WorkerPool } from './pool-node.ts';
-import { type ImageReader, openReader } from './reader-node.ts';
 import { allocateRing, isFilled, isFree, type Ring, releaseSlot, slotOf } from './ring.ts';
-import type { Source } from './source.ts';
-
-export interface LoadOptions {
-  readonly recipe: CropRecipe;
-  /** Images in a batch. */
-  readonly batchSize: number;
-  readonly seed: number;
-  /** First step, counted from the start of the run; 0 when left out. */
-  readonly fromStep?: number;
-  /** The step to end before. */
-  readonly toStep: number;
-  /** Threads; 0 prepares batches in the caller's thread when they are asked for. Default 2. */
-  readonly workers?: number;
-  /** Batches prepared ahead, besides the one in the caller's hands. Default 3. */
-  readonly prefetch?: number;
-  /** Short side to which larger images are shrunk when they are read, pixels; 0, the default, reads them whole. */
-  readonly loadSize?: number;
-  /** Memory for decoded images, in bytes; default 256 MiB. */
-  readonly cacheBytes?: number;
-}
-
-/** A file that could not be decoded. */
-export interface SkippedFile {
-  readonly key: string;
-  readonly reason: string;
-}
-
-export interface Batch {
-  readonly step: number;
-  readonly epoch: number;
-  /** The images the crops were cut from. */
-  readonly samples: Uint32Array;
-  /**
-   * Crops as 8-bit pixels, in shared memory: image after image, each with all its views one after the other, each view
-   * `[size, size, channels]`. Valid until `release`.
-   */
-  readonly crops: Uint8Array;
-  /** Files met here for the first time that could not be decoded; others took their places. */
-  readonly skipped: readonly SkippedFile[];
-  /** Gives the memory back, to be filled again. Call it when the crops have been used. */
-  release(): void;
-}
+import type { ImageReader, Source } from './source.ts';
 
 const DEFAULT_CACHE = 256 * 2 ** 20;
 /** Images that a worker takes at once: enough to decode some ahead, few enough that all workers end together. */
 const LARGEST_PIECE = 16;
 
 /**
- * Loads the batches of steps `fromStep` to `toStep - 1`, in order. Ending the loop early ends the threads.
+ * Loads the batches of steps `fromStep` to `toStep - 1`, in order. Ending the loop early ends the threads. A source that threads
+ * cannot open for themselves is read in the caller's thread.
  *
  * @example
  * for await (const batch of loadBatches(source, { recipe, batchSize: 64, seed: 0, toStep: 1000 })) {
@@ -87,7 +47,8 @@ export function loadBatches(source: Source, options: LoadOptions): AsyncGenerato
   const pieceSize = Math.min(LARGEST_PIECE, Math.ceil(batchSize / Math.max(1, 2 * workers)));
   const ring = allocateRing({ fromStep, toStep, batchSize, pieceSize, imageBytes, slots: prefetch + 1 });
   // Raw records are read faster than they could be looked up.
-  const raw = source.spec.kind === 'cifar10' || source.spec.kind === 'idx';
+  const { spec } = source;
+  const raw = spec?.kind === 'cifar10' || spec?.kind === 'idx';
   const cache = allocateCache(
     source.length,
     raw ? 0 : (options.cacheBytes ?? DEFAULT_CACHE),
@@ -95,11 +56,11 @@ export function loadBatches(source: Source, options: LoadOptions): AsyncGenerato
   );
   const bad = new BadFiles(source, order);
   const onBad = (index: number, reason: string): void => bad.explain(index, reason);
-  if (workers === 0) {
+  if (workers === 0 || spec === undefined) {
     const parts = { cache: new DecodedCache(cache), order, recipe, imageBytes, onBad };
-    return loadHere(openReader(source.spec, loadSize), ring, parts, bad);
+    return loadHere(source.open(loadSize), ring, parts, bad);
   }
-  const task = { spec: source.spec, loadSize, length: source.length, seed, recipe, imageBytes, ring, cache };
+  const task = { spec, loadSize, length: source.length, seed, recipe, imageBytes, ring, cache };
   return loadInWorkers(ring, () => new WorkerPool(workers, task, onBad), order, bad);
 }
 

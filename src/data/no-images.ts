@@ -2,7 +2,7 @@
 import { countUnread, IMAGE_FORMATS } from './image-paths.ts';
 import type { LeftOut } from './left-out.ts';
 import { explainLeftOut } from './left-out.ts';
-import { framesCommand, hasVideoExtension } from './video-file-node.ts';
+import { framesCommand, hasVideoExtension } from './video-names.ts';
 
 /**
  * @param what begins the sentence: `The folder photos`

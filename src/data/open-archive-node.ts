@@ -9,7 +9,7 @@ import { labelIn } from './class-labels.ts';
 import { nameText } from './file-name.ts';
 import { countUnread } from './image-paths.ts';
 import { refuseWithoutImages } from './no-images.ts';
-import type { Source, SourceOptions } from './source.ts';
+import type { SourceOptions, StoredList } from './source.ts';
 import { indexTar } from './tar-node.ts';
 import { packTexts, textAt } from './text-table.ts';
 import { readWebDataset, type WebDataset } from './webdataset.ts';
@@ -38,7 +38,7 @@ interface Entry {
  * @param files one tar, or several that are one data set
  * @throws Error if one is damaged, or none holds an image
  */
-export function openTars(name: string, files: readonly string[], options: SourceOptions): Source {
+export function openTars(name: string, files: readonly string[], options: SourceOptions): StoredList {
   const listings = files.map((file) =>
     listArchive(
       indexTar(file).map(({ path, offset, size, link }) => ({
@@ -52,7 +52,7 @@ export function openTars(name: string, files: readonly string[], options: Source
 }
 
 /** @throws Error if the archive is damaged, its entries are encrypted or compressed in an unusual way, or it holds no image */
-export function openZip(file: string, options: SourceOptions): Source {
+export function openZip(file: string, options: SourceOptions): StoredList {
   const source = openFile(file);
   try {
     const members = readZipDirectory(source).flatMap((record): ArchiveMember<Place>[] => {
@@ -91,7 +91,7 @@ function archiveSource(
   files: readonly string[],
   listings: readonly ArchiveListing<Place>[],
   { channels = 3, levels }: SourceOptions,
-): Source {
+): StoredList {
   const all = (of: 'images' | 'others'): Entry[] =>
     listings.flatMap((listing, file) => {
       const prefix = files.length === 1 ? '' : `${basename(files[file]!).replace(/\.tar$/i, '')}/`;

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { openFile } from '../files/file-source-node.ts';
 import { type ClassValue, labelIn, labelsOf, noLabels } from './class-labels.ts';
 import { ParquetColumn, readParquetMetadata } from './parquet-column-node.ts';
-import type { Source, SourceOptions } from './source.ts';
+import type { SourceOptions, StoredList } from './source.ts';
 import { packTexts, textAt } from './text-table.ts';
 
 const IMAGES = ['image', 'img', 'picture', 'photo', 'jpg', 'jpeg', 'png', 'webp'];
@@ -27,7 +27,7 @@ interface Columns {
  * @param files one, or several that are one data set
  * @throws Error if one is damaged, or has no column of images
  */
-export function openParquet(name: string, files: readonly string[], options: SourceOptions): Source {
+export function openParquet(name: string, files: readonly string[], options: SourceOptions): StoredList {
   const { channels = 3, levels } = options;
   const counts: number[] = [];
   const values: ClassValue[] = [];

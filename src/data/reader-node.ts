@@ -2,37 +2,24 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFile } from '../files/file-source-node.ts';
-import { luma } from '../image/color.ts';
 import { decode } from '../image/decode-node.ts';
-import type { Image } from '../image/image.ts';
-import { renderScene } from '../scenes/scene.ts';
 import { unpacked } from './archive-bytes-node.ts';
 import { CIFAR10_RECORD, cifar10Image } from './cifar10-node.ts';
 import { fileBelow } from './folder-node.ts';
 import { IDX_IMAGE_HEADER, idxImage } from './idx-node.ts';
 import { ParquetColumn, readParquetMetadata } from './parquet-column-node.ts';
+import { scenesReader } from './scenes-source.ts';
+import type { ImageReader } from './source.ts';
 import type {
   ArchiveSpec,
   Cifar10Spec,
   FolderSpec,
   IdxSpec,
   ParquetSpec,
-  ScenesSpec,
   SourceSpec,
   SubsetSpec,
 } from './source-spec.ts';
 import { bytesAt, textAt } from './text-table.ts';
-
-export interface ImageReader {
-  /**
-   * Image number `index`, decoded to the source's channels.
-   *
-   * @throws (rejects) if the file cannot be read or decoded
-   */
-  read(index: number): Promise<Image>;
-  /** Closes the files. */
-  close(): void;
-}
 
 /**
  * Opens the files a source needs. Folders are opened file by file as they are read.
@@ -168,21 +155,6 @@ function idxReader(spec: IdxSpec): ImageReader {
     close: () => {
       if (descriptor !== undefined) closeSync(descriptor);
     },
-  };
-}
-
-function scenesReader(spec: ScenesSpec): ImageReader {
-  return {
-    async read(index) {
-      const { image } = renderScene(spec.seed, index, spec.size);
-      if (spec.channels === 3) return image;
-      const data = new Uint8Array(spec.size * spec.size);
-      for (let i = 0; i < data.length; i++) {
-        data[i] = luma(image.data[3 * i]!, image.data[3 * i + 1]!, image.data[3 * i + 2]!);
-      }
-      return { width: spec.size, height: spec.size, channels: 1, data };
-    },
-    close() {},
   };
 }
 

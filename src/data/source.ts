@@ -1,29 +1,11 @@
-/**
- * Data sets. `openSource` looks at a path and says what is there: a folder of images, a tar or zip of one, tars of a WebDataset,
- * Parquet files of Hugging Face, CIFAR-10 in its binary version or the IDX files of the MNIST family; `scenesSource` makes one
- * that is rendered. Opening reads names, headers and labels only; the images are read by workers, which get the source's `spec`.
- */
-import { readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+/** What a data set is to everything that takes one. Whoever opens it says how its images are read; in Node, `open-source-node.ts`. */
+import type { Image } from '../image/image.ts';
 import type { Levels } from '../image/levels.ts';
-import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
-import { findCifar10, isCifar10File, openCifar10 } from './cifar10-node.ts';
-import { classesOf } from './class-folders.ts';
-import { labelIn } from './class-labels.ts';
-import { entryReason, type FolderListing, listFiles } from './folder-node.ts';
-import { findIdx, isIdxFile, openIdx } from './idx-node.ts';
-import { comparePaths, countUnread, hasImageExtension } from './image-paths.ts';
-import { explainLeftOut, type LeftOut } from './left-out.ts';
-import { CONVERT, namedKinds, refuseWithoutImages } from './no-images.ts';
-import { openTars, openZip } from './open-archive-node.ts';
-import { openParquet } from './open-parquet-node.ts';
-import { partOf } from './shards.ts';
+import type { LeftOut } from './left-out.ts';
 import type { SourceSpec } from './source-spec.ts';
-import { packTexts, textAt } from './text-table.ts';
-import { framesCommand, hasVideoExtension } from './video-file-node.ts';
 
-/** A data set: images by number, in an order that depends on their names only. */
-export interface Source {
+/** What is known of a data set before an image is read: images by number, in an order that depends on their names only. */
+export interface ImageList {
   /** The path as it was given. */
   readonly name: string;
   /** How many images. */
@@ -44,8 +26,35 @@ export interface Source {
   readonly leftOut?: readonly LeftOut[];
   /** Files beside these that belong to another part of the data set. */
   readonly otherParts?: readonly string[];
-  /** What a thread needs to read the images; see `openReader`. */
+}
+
+/** A data set whose images can be read. */
+export interface Source extends ImageList {
+  /**
+   * Opens the images for reading in this thread.
+   *
+   * @param loadSize image files with a larger short side are shrunk to it, in pixels; 0, the default, never
+   */
+  open(loadSize?: number): ImageReader;
+  /** How worker threads open them for themselves; left out where they cannot. */
+  readonly spec?: SourceSpec;
+}
+
+/** A list with the place where its images lie, which any thread can open. */
+export interface StoredList extends ImageList {
   readonly spec: SourceSpec;
+}
+
+/** Reads images of a data set by number. */
+export interface ImageReader {
+  /**
+   * Image number `index`, decoded to the source's channels.
+   *
+   * @throws (rejects) if the file cannot be read or decoded
+   */
+  read(index: number): Promise<Image>;
+  /** Closes the files. */
+  close(): void;
 }
 
 export interface SourceOptions {
@@ -53,158 +62,4 @@ export interface SourceOptions {
   readonly channels?: 1 | 3;
   /** Black and white of samples that are not bytes (16 bits, floating point); what each file says unless given. */
   readonly levels?: Levels | undefined;
-}
-
-/**
- * Opens the data set at a path.
- *
- * @throws if the path is missing, holds no images, is damaged or of an unknown format
- */
-export function openSource(path: string, options: SourceOptions = {}): Source {
-  const status = readable(path, () => statSync(path, { throwIfNoEntry: false }));
-  if (status === undefined) {
-    throw new Error(`There is nothing at ${path}: give the path of a folder of images or of an archive.`);
-  }
-  return status.isDirectory() ? openDirectory(path, options) : openFile(path, options);
-}
-
-/** @throws Error in words where the system does not let the path be looked at */
-function readable<Result>(path: string, look: () => Result): Result {
-  try {
-    return look();
-  } catch (error) {
-    throw new Error(
-      `${path} cannot be opened (${entryReason(error)}): give another path, or change its permissions.`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-/**
- * Sentences on what a source leaves out: formats that are not read, entries that cannot be read, other parts of the set, images
- * without a class.
- */
-export function explainOmissions({
-  name,
-  unread,
-  leftOut = [],
-  otherParts = [],
-  classNote,
-}: Source): string[] {
-  const sentences = [explainLeftOut(name, leftOut)];
-  if (unread !== undefined && unread.size > 0)
-    sentences.push(
-      `${name} also has images in formats that are not read (${namedKinds(unread)}): ${CONVERT}.`,
-    );
-  if (otherParts.length > 0)
-    sentences.push(`${name}: the training part is taken; ${otherParts.join(', ')} can be opened by itself.`);
-  if (classNote !== undefined) sentences.push(`${name}: ${classNote}.`);
-  return sentences.filter((sentence) => sentence !== undefined);
-}
-
-/** `count` rendered scenes of `size` x `size` pixels (src/scenes), a pure function of the seed. */
-export function scenesSource(options: {
-  readonly count: number;
-  readonly seed?: number;
-  readonly size?: number;
-  readonly channels?: 1 | 3;
-}): Source {
-  const { count, seed = 0, size = 64, channels = 3 } = options;
-  if (!Number.isInteger(count) || count < 1) {
-    throw new Error(`${count} scenes were asked for: give a whole number, 1 or more.`);
-  }
-  if (!Number.isInteger(size) || size < 8) {
-    throw new Error(`Scenes of ${size} pixels were asked for: give a whole number of pixels, 8 or more.`);
-  }
-  return {
-    name: 'scenes',
-    length: count,
-    channels,
-    classes: sceneClasses,
-    label: (index) => sceneLabel(seed, index),
-    key: (index) => `scene-${index}`,
-    spec: { kind: 'scenes', channels, seed, count, size },
-  };
-}
-
-function openDirectory(path: string, options: SourceOptions): Source {
-  const names = readable(path, () => readdirSync(path)).sort(comparePaths);
-  const cifar = findCifar10(names);
-  if (cifar.length > 0) {
-    return openCifar10(
-      path,
-      cifar.map((name) => join(path, name)),
-      options.channels ?? 3,
-    );
-  }
-  const idx = findIdx(names);
-  if (idx !== undefined) return openIdx(path, join(path, idx), options.channels ?? 1);
-  const listing = listFiles(path);
-  return listing.images.length > 0 ? openFolder(path, listing, options) : openShards(path, listing, options);
-}
-
-function openFolder(
-  root: string,
-  { images, others, leftOut }: FolderListing,
-  options: SourceOptions,
-): Source {
-  const { channels = 3, levels } = options;
-  const { classes, labels, note } = classesOf(images.map(({ path }) => path));
-  const table = packTexts(images.map(({ bytes }) => bytes));
-  return {
-    name: root,
-    length: images.length,
-    channels,
-    classes,
-    label: labelIn(labels),
-    classNote: note,
-    key: (index) => textAt(table, index),
-    unread: countUnread(others),
-    leftOut,
-    spec: { kind: 'folder', channels, levels, root, paths: table },
-  };
-}
-
-/** A folder without images: tars of a WebDataset, or Parquet files. @throws Error if it has neither */
-function openShards(root: string, { others, leftOut }: FolderListing, options: SourceOptions): Source {
-  for (const [ending, open] of [
-    ['.tar', openTars],
-    ['.parquet', openParquet],
-  ] as const) {
-    const shards = others.filter((path) => path.toLowerCase().endsWith(ending)).sort(comparePaths);
-    if (shards.length === 0) continue;
-    const { taken, left } = partOf(shards);
-    const source = open(
-      root,
-      taken.map((path) => join(root, path)),
-      options,
-    );
-    return { ...source, leftOut: [...leftOut, ...(source.leftOut ?? [])], otherParts: left };
-  }
-  return refuseWithoutImages(`The folder ${root}`, others, leftOut);
-}
-
-function openFile(path: string, options: SourceOptions): Source {
-  const name = basename(path).toLowerCase();
-  if (name.endsWith('.tar')) return openTars(path, [path], options);
-  if (name.endsWith('.zip')) return openZip(path, options);
-  if (name.endsWith('.parquet')) return openParquet(path, [path], options);
-  if (isIdxFile(path)) return openIdx(path, path, options.channels ?? 1);
-  if (isCifar10File(name)) return openCifar10(path, [path], options.channels ?? 3);
-  if (hasImageExtension(name)) {
-    throw new Error(`${path} is a single image: give the folder that holds the images.`);
-  }
-  if (hasVideoExtension(name)) {
-    throw new Error(
-      `${path} is a video: make images of its frames first, such as by ${framesCommand(path)}, and give their folder.`,
-    );
-  }
-  if (/\.(tgz|gz|bz2|xz|zst|7z|rar)$/.test(name)) {
-    throw new Error(`${path} is compressed: unpack it and give the folder or the plain .tar.`);
-  }
-  throw new Error(
-    `${path} is of an unknown format: give a folder of images, a .tar, .zip or .parquet, CIFAR-10 .bin files or IDX (ubyte) files.`,
-  );
 }

@@ -12,7 +12,13 @@ export function subsetOf(source: Source, indices: Uint32Array): Source {
     length: indices.length,
     label: (index) => source.label(at(index)),
     key: (index) => source.key(at(index)),
-    spec: { kind: 'subset', channels: source.channels, of: source.spec, indices: shared },
+    open: (loadSize) => {
+      const reader = source.open(loadSize);
+      return { read: (index) => reader.read(at(index)), close: () => reader.close() };
+    },
+    ...(source.spec === undefined
+      ? {}
+      : { spec: { kind: 'subset', channels: source.channels, of: source.spec, indices: shared } }),
   };
 }
 

@@ -4,30 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-
-const EXTENSIONS = new Set([
-  '.mp4',
-  '.m4v',
-  '.mov',
-  '.avi',
-  '.mkv',
-  '.webm',
-  '.mpg',
-  '.mpeg',
-  '.wmv',
-  '.ogv',
-]);
-
-/** Whether the file name ends as a video's does. */
-export function hasVideoExtension(path: string): boolean {
-  return EXTENSIONS.has(extname(path).toLowerCase());
-}
-
-/** What makes a folder of images of a video's frames, two a second. */
-export function framesCommand(video: string): string {
-  return `"mkdir frames && ffmpeg -i '${video}' -vf fps=2 frames/%05d.jpg"`;
-}
+import { join } from 'node:path';
 
 export function hasFfmpeg(): boolean {
   return spawnSync('ffmpeg', ['-version'], { stdio: 'ignore' }).status === 0;

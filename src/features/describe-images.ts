@@ -1,9 +1,3 @@
-/**
- * Descriptors of images in any view, under several sets of weights at once: what `extractFeatures` is for the usual view and
- * the plain feature. Retrieval looks at images of their own aspect ratio and at several scales, copy detection at squashed
- * squares and at patch tokens, and altered images come from no file at all.
- */
-import { openReader } from '../data/reader-node.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { type ChannelStatistics, normalizationTable, normalize, statisticsFor } from '../image/normalize.ts';
@@ -60,7 +54,7 @@ export async function* readImages(
     onSkip,
   }: { readonly indices?: Iterable<number>; readonly onSkip?: (key: string, reason: string) => void } = {},
 ): AsyncGenerator<NumberedImage> {
-  const reader = openReader(source.spec);
+  const reader = source.open();
   try {
     for (const index of indices ?? Array.from({ length: source.length }, (_, i) => i)) {
       let image: Image;

@@ -1,5 +1,3 @@
-/** Images as evaluations see them: the whole image, without random changes, as the weights want it (`image/preprocessing.ts`). */
-import { openReader } from '../data/reader-node.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
@@ -40,7 +38,7 @@ export async function* evalImages(
 ): AsyncGenerator<EvalBatch> {
   const { indices, view = (image) => inputView(image, preprocessing), onSkip } = options;
   const table = normalizationTable(preprocessing.statistics);
-  const reader = openReader(source.spec);
+  const reader = source.open();
   const wanted = Array.from(indices ?? { length: source.length }, (index, i) => index ?? i);
   const load = (start: number) =>
     Promise.all(

@@ -3,9 +3,7 @@
  * measured (the micro-batch, and how many steps a budget in minutes is).
  */
 import { stepsPerEpoch } from '../data/order.ts';
-import { openReader } from '../data/reader-node.ts';
 import type { Source } from '../data/source.ts';
-import type { Engine } from '../engine/engine.ts';
 import { availableMemory } from '../features/memory-limit.ts';
 import type { Method } from '../method/method.ts';
 import { methodOf } from '../train/build.ts';
@@ -21,11 +19,12 @@ import {
   isBackboneAlone,
   withInitialState,
 } from '../train/initial-state.ts';
-import { trainLoop } from '../train/loop.ts';
+import { type LoopOptions, trainLoop } from '../train/loop.ts';
 import { fastestTrainer, microBatchCandidates, millisecondsPerImage } from '../train/micro-batch.ts';
 import { Plan } from '../train/plan.ts';
 import { type Choice, chooseRecipe, type Recipe, type RunFacts } from '../train/recipe.ts';
 import type { Trainer } from '../train/trainer.ts';
+import type { Machine } from './machine.ts';
 
 export interface Prepared {
   readonly config: TrainConfig;
@@ -51,10 +50,9 @@ export interface Begun {
   readonly taken: string;
 }
 
-export interface PrepareOptions {
+export interface PrepareOptions extends Machine {
   readonly source: Source;
   readonly options: TrainOptions;
-  readonly engine: Engine;
   readonly cores: number;
   /** What the run begins with, if not with nothing. */
   readonly initial?: InitialState | undefined;
@@ -91,7 +89,7 @@ export async function lookAt(
   source: Source,
   cores: number,
 ): Promise<{ readonly facts: RunFacts; readonly seen: ImageFacts }> {
-  const reader = openReader(source.spec);
+  const reader = source.open();
   const sides: number[] = [];
   const odd: { key: string; levels: number }[] = [];
   let reason = '';
@@ -141,6 +139,7 @@ export async function prepare({
   options: given,
   engine,
   cores,
+  loadBatches,
   initial,
   dryRun = false,
   onProgress,
@@ -183,7 +182,11 @@ export async function prepare({
   if (dryRun) stepMilliseconds = await estimateStep(trainer, new Plan(first.config, steps, perEpoch));
   if (minutes !== undefined) {
     const budget = minutes * 60_000;
-    stepMilliseconds ??= await measureStep(trainer, source, first.config, perEpoch, budget);
+    stepMilliseconds ??= await measureStep(
+      { trainer, source, loadBatches, config: first.config },
+      perEpoch,
+      budget,
+    );
     const left = budget - (performance.now() - started);
     looks = planLooks(left, lookMilliseconds(first.config, stepMilliseconds), facts.readMilliseconds);
     steps = affordableSteps(left, stepMilliseconds, looks, options.evalEvery);
@@ -251,16 +254,15 @@ const SHARE = 0.02;
  * @returns median milliseconds
  */
 async function measureStep(
-  trainer: Trainer,
-  source: Source,
-  config: TrainConfig,
+  parts: Omit<LoopOptions, 'plan'>,
   perEpoch: number,
   budget: number,
 ): Promise<number> {
   const times: number[] = [];
-  const plan = new Plan(config, 64, perEpoch);
+  const { trainer } = parts;
+  const plan = new Plan(parts.config, 64, perEpoch);
   const started = performance.now();
-  for await (const event of trainLoop({ trainer, source, config, plan })) {
+  for await (const event of trainLoop({ ...parts, plan })) {
     if (event.type === 'step') times.push(event.milliseconds);
     if (event.type === 'failed')
       throw new Error(

@@ -1,6 +1,7 @@
 /** The parts of a run's report that show images: attention, neighbors, and how well attention covers known objects. */
-import { type Source, scenesSource } from '../data/source.ts';
-import { ortNode } from '../engine/ort-node.ts';
+import { scenesSource } from '../data/scenes-source.ts';
+import type { Source } from '../data/source.ts';
+import type { Engine } from '../engine/engine.ts';
 import { attentionMasks, bestHeadJaccard, MASK_SHARE } from '../eval/attention/attention-masks.ts';
 import { headsByCenter } from '../eval/attention/central-heads.ts';
 import { evalImages } from '../features/eval-images.ts';
@@ -27,22 +28,28 @@ const MASKED_SCENES = 200;
 /** Heads that are shown of a network with many; the others can be unfolded. */
 const HEADS = 6;
 
+export interface PictureOptions {
+  readonly engine: Engine;
+  /** Scenes with object masks: the seed that made them. */
+  readonly scenesSeed: number | undefined;
+  readonly onProgress?: Watch['onProgress'];
+}
+
 /** What is shown on images: attention, neighbors, and, where the objects are known, how well attention covers them. */
 export async function pictureSections(
   folder: RunFolder,
   { config }: RunRecord,
   source: Source,
-  scenesSeed: number | undefined,
-  onProgress?: Watch['onProgress'],
+  { engine, scenesSeed, onProgress }: PictureOptions,
 ): Promise<Pick<Report, 'attention' | 'neighbors' | 'objectMasks'>> {
-  const monitor = await Monitor.create(source, config, ortNode, { onProgress });
+  const monitor = await Monitor.create(source, config, engine, { onProgress });
   const trained = weightsUnder(
     networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher'),
     'backbone.',
   );
   const untrained = untrainedWeights(backboneOf(config), evalSizeOf(config), config.seed);
   const attention = await attentionSection(folder, monitor, source);
-  const neighbors = await neighborSection(monitor, source, trained, untrained);
+  const neighbors = await neighborSection(engine, monitor, source, trained, untrained);
   const masks =
     scenesSeed === undefined ? undefined : await objectMasks(monitor, trained, untrained, scenesSeed);
   await monitor.dispose();
@@ -120,6 +127,7 @@ function spread<T>(items: readonly T[], count: number): T[] {
 }
 
 async function neighborSection(
+  engine: Engine,
   monitor: Monitor,
   source: Source,
   trained: Weights,
@@ -144,8 +152,8 @@ async function neighborSection(
     ...(similarity === undefined ? {} : { similarity }),
   });
   const [after, before] = [
-    await nearestNeighbors(ortNode, now.bank, now.queries, { k }),
-    await nearestNeighbors(ortNode, then.bank, then.queries, { k }),
+    await nearestNeighbors(engine, now.bank, now.queries, { k }),
+    await nearestNeighbors(engine, then.bank, then.queries, { k }),
   ];
   const row = (found: typeof after, query: number) =>
     Promise.all(

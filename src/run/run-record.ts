@@ -5,7 +5,9 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { openSource, type Source, scenesSource } from '../data/source.ts';
+import { openSource } from '../data/open-source-node.ts';
+import { scenesSource } from '../data/scenes-source.ts';
+import type { Source } from '../data/source.ts';
 import { explainIssue, levelsOf, type TrainConfig, trainConfigSchema } from '../train/config.ts';
 import type { Choice } from '../train/recipe.ts';
 import type { RunFolder } from './run-folder-node.ts';
@@ -69,7 +71,7 @@ export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord
       images: source.length,
       classes: [...source.classes],
       fingerprint: fingerprint(source),
-      ...(spec.kind === 'scenes' ? { scenes: { count: spec.count, seed: spec.seed, size: spec.size } } : {}),
+      ...(spec?.kind === 'scenes' ? { scenes: { count: spec.count, seed: spec.seed, size: spec.size } } : {}),
     },
     ...rest,
     choices: [...choices],
@@ -144,8 +146,8 @@ export function fingerprint(source: Source): string {
     for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     hash = Math.imul(hash ^ 0xffff, 0x01000193); // the end of a text: "ab", "c" is not "a", "bc"
   };
-  if (spec.kind === 'scenes') add(`scenes ${spec.seed} ${spec.size}`);
-  if (spec.kind === 'idx') add(`idx ${spec.height} ${spec.width}`);
+  if (spec?.kind === 'scenes') add(`scenes ${spec.seed} ${spec.size}`);
+  if (spec?.kind === 'idx') add(`idx ${spec.height} ${spec.width}`);
   for (const name of source.classes) add(name);
   for (let i = 0; i < source.length; i++) add(source.key(i));
   return (hash >>> 0).toString(16).padStart(8, '0');

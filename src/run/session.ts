@@ -3,7 +3,6 @@
  * events and checkpoints into the run folder, and can go on where a run was stopped. Still an iterator of plain events.
  */
 import type { Source } from '../data/source.ts';
-import type { Engine } from '../engine/engine.ts';
 import { methodOf } from '../train/build.ts';
 import { encodeCheckpoint, restoreCheckpoint } from '../train/checkpoint.ts';
 import { evalsOf, type OnlineEval, type TrainConfig } from '../train/config.ts';
@@ -16,6 +15,7 @@ import { TimeBudget } from '../train/time-budget.ts';
 import { Trainer } from '../train/trainer.ts';
 import { extendRecord, type RunLength } from './extend.ts';
 import { finalFindings } from './final-findings.ts';
+import type { Machine } from './machine.ts';
 import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
@@ -42,10 +42,9 @@ export type SessionEvent =
 /** By what the best checkpoint of a run is chosen; the rank of the features is for images without labels. */
 export type Measure = OnlineEval | 'rank';
 
-export interface Session {
+export interface Session extends Machine {
   readonly folder: RunFolder;
   readonly source: Source;
-  readonly engine: Engine;
   readonly record: RunRecord;
   readonly plan: Plan;
   readonly trainer: Trainer;
@@ -62,10 +61,19 @@ const SAVE_AFTER = 100_000;
 const LAST = 'checkpoint.safetensors';
 const BEST = 'best.safetensors';
 
+/** What a new run is made of, besides what was prepared. */
+export interface NewSession extends Machine {
+  readonly source: Source;
+  /** Empty. */
+  readonly folder: RunFolder;
+  /** What started it, for the record. */
+  readonly command: string;
+}
+
 /** A new run in an empty folder. */
 export async function newSession(
   prepared: Prepared,
-  { source, folder, engine, command }: { source: Source; folder: RunFolder; engine: Engine; command: string },
+  { source, folder, engine, loadBatches, command }: NewSession,
 ): Promise<Session> {
   const { config, choices, plan, trainer, begun } = prepared;
   const { steps, stepsPerEpoch } = plan;
@@ -91,6 +99,7 @@ export async function newSession(
     folder,
     source,
     engine,
+    loadBatches,
     record,
     plan,
     trainer,
@@ -124,7 +133,7 @@ export interface ResumeChanges {
 export async function resumeSession(
   folder: RunFolder,
   source: Source,
-  engine: Engine,
+  { engine, loadBatches }: Machine,
   { length, command, machine = {} }: ResumeChanges = {},
 ): Promise<Session> {
   folder.removeLeftovers();
@@ -161,7 +170,7 @@ export async function resumeSession(
     );
   log.rewind(fromStep, header?.openLine);
   if (length !== undefined || Object.keys(machine).length > 0) writeRecord(folder, record);
-  return { folder, source, engine, record, plan, trainer, log, fromStep, elapsed };
+  return { folder, source, engine, loadBatches, record, plan, trainer, log, fromStep, elapsed };
 }
 
 /**
@@ -176,7 +185,7 @@ export async function* runSession(
   signal?: AbortSignal,
   onProgress?: Watch['onProgress'],
 ): AsyncGenerator<SessionEvent, void, undefined> {
-  const { folder, source, engine, trainer, plan, record, fromStep, log } = session;
+  const { folder, source, engine, loadBatches, trainer, plan, record, fromStep, log } = session;
   const { config } = record;
   const started = performance.now();
   const elapsed = (): number => session.elapsed + performance.now() - started;
@@ -268,6 +277,7 @@ export async function* runSession(
       source,
       config,
       plan,
+      loadBatches,
       fromStep,
       lastVerdict: log.lastVerdict(),
       recent: log.recent,

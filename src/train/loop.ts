@@ -4,7 +4,7 @@
  */
 import { CropAssembler } from '../data/assemble.ts';
 import { viewSizes } from '../data/augment.ts';
-import { loadBatches } from '../data/loader-node.ts';
+import type { BatchLoader } from '../data/batch.ts';
 import type { Source } from '../data/source.ts';
 import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
@@ -50,6 +50,8 @@ export interface LoopOptions {
   readonly source: Source;
   readonly config: TrainConfig;
   readonly plan: Plan;
+  /** Makes the batches; in Node `loadBatches`. */
+  readonly loadBatches: BatchLoader;
   /** Steps that are done already. */
   readonly fromStep?: number;
   /** Title of the doctor's verdict on the steps that are done; it is told again only when it changes. */
@@ -64,7 +66,7 @@ export const EXAMINATION = 50;
 
 /** Trains from `fromStep` to the end of the plan. */
 export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEvent, void, undefined> {
-  const { trainer, source, config, plan, fromStep = 0, signal } = options;
+  const { trainer, source, config, plan, loadBatches, fromStep = 0, signal } = options;
   const recipe = cropRecipeOf(config);
   const assembler = new CropAssembler({ channels: config.channels, viewSizes: viewSizes(recipe) });
   const firstViews = firstViewOf(trainer);

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openSource } from '../../src/data/source.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { queryBlocks } from '../../src/eval/copies/copy-blocks.ts';
 import { copySize } from '../../src/eval/copies/copy-report.ts';
 import { temporaryFolder, writeFiles } from '../data/fixtures.ts';

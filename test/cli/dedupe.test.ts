@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { scenesSource } from '../../src/data/source.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dedupeReport } from '../../src/eval/copies/dedupe-report.ts';
 import { FrozenBackbone, untrainedWeights } from '../../src/features/frozen-backbone.ts';

@@ -7,7 +7,7 @@ import { recipeDefault } from '../../src/cli/recipe-defaults.ts';
 import { trainGroups, trainSchema } from '../../src/train/config.ts';
 import { dino } from './command.ts';
 
-const evaluationNames = evaluations.map(({ name }) => name);
+const evaluationNames: readonly string[] = evaluations.map(({ name }) => name);
 
 /** The words that call a command. */
 const wordsOf = (name: CommandName): string[] => (evaluationNames.includes(name) ? ['eval', name] : [name]);

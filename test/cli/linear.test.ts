@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openSource } from '../../src/data/source.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { linearReport } from '../../src/eval/classify/linear-report.ts';
 import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';

@@ -15,8 +15,8 @@ import {
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readClassifier } from '../../src/cli/classifier-file.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
-import { openSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { evalView } from '../../src/features/eval-images.ts';
 import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';

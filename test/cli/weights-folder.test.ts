@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
-import { openSource } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
 import { parseNpy } from '../../src/format/npy.ts';

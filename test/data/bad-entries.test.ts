@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { fileBelow } from '../../src/data/folder-node.ts';
+import { explainOmissions } from '../../src/data/omissions.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
-import { explainOmissions, openSource, type Source } from '../../src/data/source.ts';
+import type { Source } from '../../src/data/source.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles, zipArchive } from './fixtures.ts';
 
 const keys = (source: Source): string[] => Array.from({ length: source.length }, (_, i) => source.key(i));

@@ -2,7 +2,8 @@ import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { imageFiles } from '../../src/data/image-files-node.ts';
-import { openSource, scenesSource } from '../../src/data/source.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
 import { FolderError, makeFolder } from '../../src/files/make-folder-node.ts';
 import { checkMoveTarget, moveFiles } from '../../src/files/move-files-node.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from './fixtures.ts';

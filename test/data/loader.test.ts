@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { augment, type CropRecipe, dinoAugmentation } from '../../src/data/augment.ts';
+import type { Batch, LoadOptions } from '../../src/data/batch.ts';
 import { allocateCache } from '../../src/data/decoded-cache.ts';
-import { type Batch, type LoadOptions, loadBatches } from '../../src/data/loader-node.ts';
+import { loadBatches } from '../../src/data/loader-node.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { SampleOrder } from '../../src/data/order.ts';
 import { WorkerPool } from '../../src/data/pool-node.ts';
-import { openReader } from '../../src/data/reader-node.ts';
 import { allocateRing, isFilled, releaseSlot } from '../../src/data/ring.ts';
-import { openSource, type Source, scenesSource } from '../../src/data/source.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
+import type { Source } from '../../src/data/source.ts';
 import { Random } from '../../src/random/random.ts';
 import { idxFile, png, tarArchive, tarMember, temporaryFolder, writeFiles } from './fixtures.ts';
 
@@ -60,7 +62,7 @@ describe('loadBatches', () => {
     const source = await imageFolder(11);
     const batches = await collect(source, { batchSize: 4, toStep: 3, workers: 1 });
     const order = new SampleOrder(11, 4, 5);
-    const reader = openReader(source.spec);
+    const reader = source.open();
     expect(batches.map(({ step, epoch }) => [step, epoch])).toEqual([
       [0, 0],
       [1, 0],

@@ -4,8 +4,10 @@ import { gzipSync } from 'node:zlib';
 import type { ColumnSource } from 'hyparquet-writer';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
+import { explainOmissions } from '../../src/data/omissions.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
-import { explainOmissions, openSource, type Source } from '../../src/data/source.ts';
+import type { Source } from '../../src/data/source.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles, zipArchive } from './fixtures.ts';
 
 const keys = (source: Source): string[] => Array.from({ length: source.length }, (_, i) => source.key(i));
@@ -13,7 +15,7 @@ const labels = (source: Source) => Array.from({ length: source.length }, (_, i) 
 
 /** The number that `png` was given, of each image, read in an order of no pattern. */
 async function numbersIn(source: Source): Promise<number[]> {
-  const reader = openReader(source.spec);
+  const reader = source.open();
   const numbers: number[] = [];
   for (let step = 0; step < source.length; step++) {
     const index = (step * 5 + 3) % source.length;
@@ -216,7 +218,7 @@ describe('Parquet files', () => {
       ['apple', 'pear'],
       [1, 0, 1],
     ]);
-    const reader = openReader(source.spec);
+    const reader = source.open();
     expect((await reader.read(2)).data[0]).toBe(74);
     await expect(reader.read(1)).rejects.toThrow(/a\.parquet, row 1 holds no image/);
   });

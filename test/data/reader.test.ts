@@ -2,8 +2,9 @@ import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
-import { openSource, scenesSource } from '../../src/data/source.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
 import { renderScene } from '../../src/scenes/scene.ts';
 import {
   cifarRecords,

@@ -2,7 +2,9 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { openSource, type Source, scenesSource } from '../../src/data/source.ts';
+import { openSource } from '../../src/data/open-source-node.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
+import type { Source } from '../../src/data/source.ts';
 import { sceneClasses, sceneLabel } from '../../src/scenes/scene.ts';
 import { cifarRecords, idxFile, tarArchive, tarMember, temporaryFolder, writeFiles } from './fixtures.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scenesSource } from '../../src/data/source.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import {
   copyDescriptor,

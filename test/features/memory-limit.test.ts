@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scenesSource } from '../../src/data/source.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dedupeReport } from '../../src/eval/copies/dedupe-report.ts';
 import { extractFeatures } from '../../src/features/extract.ts';

@@ -20,7 +20,7 @@ import {
 const options = { ...tinyVit, microBatch: 4 };
 
 async function extend(session: Session, length: RunLength): Promise<Session> {
-  return resumeSession(RunFolder.open(session.folder.path), session.source, session.engine, { length });
+  return resumeSession(RunFolder.open(session.folder.path), session.source, session, { length });
 }
 
 describe('a run that is resumed with more steps', () => {
@@ -116,7 +116,7 @@ describe('the steps of a budget in minutes', () => {
     await follow(session);
     const folder = RunFolder.open(session.folder.path);
     const changes = { length: { steps: 5 }, command: 'npx dino train --resume it --steps 5' };
-    const longer = await resumeSession(folder, session.source, session.engine, changes);
+    const longer = await resumeSession(folder, session.source, session, changes);
     await follow(longer);
     await longer.trainer.dispose();
     const { command, resumed } = readRecord(folder);
@@ -130,7 +130,7 @@ describe('the steps of a budget in minutes', () => {
     const session = await startRun({ ...tinyVit, steps: 6 });
     await follow(session, 3);
     const folder = RunFolder.open(session.folder.path);
-    const resumed = await resumeSession(folder, session.source, session.engine, {
+    const resumed = await resumeSession(folder, session.source, session, {
       machine: { threads: 2, numWorkers: 1 },
     });
     await follow(resumed);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Source, scenesSource } from '../../src/data/source.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
+import type { Source } from '../../src/data/source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { Monitor } from '../../src/run/monitor.ts';
 import { dino } from '../cli/command.ts';

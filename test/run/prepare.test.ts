@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { Random } from '../../src/random/random.ts';
+import { nodeMachine } from '../../src/run/machine-node.ts';
 import { prepare } from '../../src/run/prepare.ts';
 import { methodOf } from '../../src/train/build.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
@@ -59,7 +60,7 @@ async function firstHalf(options: TrainOptions, microBatch: number) {
 }
 
 async function prepared(options: TrainOptions) {
-  const result = await prepare({ source: tinyScenes(), options, engine: ortNode, cores: 1 });
+  const result = await prepare({ source: tinyScenes(), options, ...nodeMachine, cores: 1 });
   onTestFinished(() => result.trainer.dispose());
   return result;
 }

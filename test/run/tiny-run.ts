@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type Source, scenesSource } from '../../src/data/source.ts';
+import { loadBatches } from '../../src/data/loader-node.ts';
+import { scenesSource } from '../../src/data/scenes-source.ts';
+import type { Source } from '../../src/data/source.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
@@ -84,15 +86,15 @@ export interface RunOptions {
 export async function startRun(options: TrainOptions, parts: RunOptions = {}): Promise<Session> {
   const { source = tinyScenes(), engine = ortNode } = parts;
   const folder = parts.folder ?? RunFolder.create(join(temporaryFolder(), 'run'));
-  const prepared = await prepare({ source, options, engine, cores: 1, initial: parts.initial });
+  const prepared = await prepare({ source, options, engine, loadBatches, cores: 1, initial: parts.initial });
   onTestFinished(() => prepared.trainer.dispose());
-  return newSession(prepared, { source, folder, engine, command: 'a test' });
+  return newSession(prepared, { source, folder, engine, loadBatches, command: 'a test' });
 }
 
 /** The same run as another process would go on with it. */
 export async function resumeRun(session: Session, parts: RunOptions = {}): Promise<Session> {
   const { source = session.source, engine = session.engine } = parts;
-  const resumed = await resumeSession(RunFolder.open(session.folder.path), source, engine);
+  const resumed = await resumeSession(RunFolder.open(session.folder.path), source, { engine, loadBatches });
   onTestFinished(() => resumed.trainer.dispose());
   return resumed;
 }

@@ -1,5 +1,6 @@
 /** A budget in minutes: what of it goes to looks at the teacher, and how the pace follows the clock. */
 import { describe, expect, it } from 'vitest';
+import { ortNode } from '../../src/engine/ort-node.ts';
 import { readRecord, stepsOf } from '../../src/run/run-record.ts';
 import { writeRunReport } from '../../src/run/write-report-node.ts';
 import { affordableSteps, LOOK_IMAGES, LOOKS, planLooks } from '../../src/train/evaluation-plan.ts';
@@ -157,7 +158,7 @@ describe('a run with a budget in minutes', () => {
     expect(resumed.plan.steps).toBe(30);
     await follow(resumed);
     expect(stepsOf(readRecord(resumed.folder))).toBe(30);
-    const { facts } = await writeRunReport(resumed.folder, { source: resumed.source });
+    const { facts } = await writeRunReport(resumed.folder, { engine: ortNode, source: resumed.source });
     const batch = resumed.record.config.batchSizePerGpu;
     expect(facts).toContainEqual({ name: 'Steps', value: `30 of ${batch} images` }); // those that were done, not those first planned
 

@@ -1,6 +1,5 @@
 /** `dino eval copies`: do altered copies find their originals? On Copydays, or on copies of anyone's images made here. */
 import { z } from 'zod';
-import { openReader } from '../../data/reader-node.ts';
 import type { Source } from '../../data/source.ts';
 import { type Attack, attacked, copyAttacks } from '../../eval/copies/copy-attacks.ts';
 import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copies/copy-report.ts';
@@ -200,7 +199,7 @@ async function attackedPictures(
   index: number,
   { attacks, seed }: { readonly attacks: readonly Attack[]; readonly seed: number },
 ): Promise<Picture[]> {
-  const reader = openReader(originals.spec);
+  const reader = originals.open();
   try {
     const image = await reader.read(index);
     const pictures: Picture[] = [];

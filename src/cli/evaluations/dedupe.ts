@@ -44,7 +44,7 @@ export const dedupe = defineEvaluation({
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino dedupe ${usage}`);
     const source = openImages(path, subject.imageOptions, warn);
-    const root = source.spec.kind === 'folder' ? source.spec.root : undefined;
+    const root = source.spec?.kind === 'folder' ? source.spec.root : undefined;
     if (move !== undefined) {
       if (root === undefined)
         throw new UsageError(

@@ -4,12 +4,12 @@
  */
 import { z } from 'zod';
 import type { Engine } from '../../engine/engine.ts';
+import type { EvaluationName } from '../../eval/names.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { viewCounts } from '../../features/views.ts';
 import type { EvaluationSection } from '../../report/page/blocks.ts';
 import type { Subject } from '../../run/open-subject-node.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
-import type { CommandName } from '../examples.ts';
 
 export interface EvaluationContext {
   readonly subject: Subject;
@@ -50,7 +50,7 @@ export interface EvaluationResult {
 
 export interface Evaluation {
   /** Its examples for the help are in `examples.ts`. */
-  readonly name: CommandName;
+  readonly name: EvaluationName;
   /** One line for the help. */
   readonly summary: string;
   /** What follows the name: `<run> --train <source> --test <source>`. */

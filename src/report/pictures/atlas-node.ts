@@ -1,6 +1,5 @@
 /** Small square pictures of many images in one picture, for pages that show all of them. */
 import sharp from 'sharp';
-import { openReader } from '../../data/reader-node.ts';
 import type { Source } from '../../data/source.ts';
 import type { Image } from '../../image/image.ts';
 import { resizedCenter } from '../../image/resize.ts';
@@ -63,7 +62,7 @@ export async function* smallImages(
   indices: ArrayLike<number>,
   side: number,
 ): AsyncGenerator<Image | undefined> {
-  const reader = openReader(source.spec, 2 * side);
+  const reader = source.open(2 * side);
   try {
     for (let i = 0; i < indices.length; i++)
       yield indices[i]! < 0 ? undefined : await reader.read(indices[i]!).catch(() => undefined);

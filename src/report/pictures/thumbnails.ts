@@ -1,5 +1,4 @@
 /** Small pictures of images of a source, for reports. */
-import { openReader } from '../../data/reader-node.ts';
 import type { Source } from '../../data/source.ts';
 import type { Image } from '../../image/image.ts';
 import { resizedCenter, resizeShortSide } from '../../image/resize.ts';
@@ -23,7 +22,7 @@ export function smallPicture(image: Image, side = 128): Promise<Picture> {
 
 /** Thumbnails of some images, in order; large files are shrunk while they are decoded, which is several times faster. */
 export async function thumbnails(source: Source, indices: Iterable<number>, side = SIDE): Promise<Picture[]> {
-  const reader = openReader(source.spec, 2 * side);
+  const reader = source.open(2 * side);
   try {
     const pictures: Picture[] = [];
     for (const index of indices) pictures.push(await thumbnail(await reader.read(index), side));

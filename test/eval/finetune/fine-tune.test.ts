@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scenesSource } from '../../../src/data/source.ts';
+import { scenesSource } from '../../../src/data/scenes-source.ts';
 import { evaluate } from '../../../src/engine/arrays.ts';
 
 import { hostFloats } from '../../../src/engine/host-buffer.ts';

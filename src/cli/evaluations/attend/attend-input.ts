@@ -3,9 +3,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { hasImageExtension } from '../../../data/image-paths.ts';
 import { withoutExtension } from '../../../data/masked-images-node.ts';
-import { openReader } from '../../../data/reader-node.ts';
 import type { Source, SourceOptions } from '../../../data/source.ts';
-import { extractFrames, hasVideoExtension } from '../../../data/video-file-node.ts';
+import { extractFrames } from '../../../data/video-file-node.ts';
+import { hasVideoExtension } from '../../../data/video-names.ts';
 import { decode } from '../../../image/decode-node.ts';
 import type { Image } from '../../../image/image.ts';
 import { openImages } from '../../open-images.ts';
@@ -96,7 +96,7 @@ function openOne(path: string, options: SourceOptions, warn: (text: string) => v
 }
 
 function imagesOf(source: Source, isVideo: boolean, onClose: () => void): AttendInput {
-  const reader = openReader(source.spec);
+  const reader = source.open();
   const short = Array.from({ length: source.length }, (_, i) => withoutExtension(source.key(i)));
   const counts = new Map<string, number>();
   for (const name of short) counts.set(name, (counts.get(name) ?? 0) + 1);

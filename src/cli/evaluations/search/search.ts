@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { openSource } from '../../../data/source.ts';
+import { openSource } from '../../../data/open-source-node.ts';
 import { embedImages } from '../../../features/embed-images.ts';
 import {
   type BankInfo,

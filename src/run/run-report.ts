@@ -1,0 +1,108 @@
+/** What the page of a run shows, from its record and its log: facts, curves, findings. */
+import { describeNetwork } from '../model/backbone.ts';
+import type { Curve, Curves, Finding, Report } from '../report/page/model.ts';
+import { backboneOf } from '../train/build.ts';
+import { toFlag } from '../train/config.ts';
+import { standing } from '../train/diagnosis.ts';
+import { duration } from './duration.ts';
+import type { LogLine } from './run-folder-node.ts';
+import { overallRate, PIXELS_KEY } from './run-log.ts';
+import { type RunRecord, stepsOf } from './run-record.ts';
+
+/** Everything but the pictures and what evaluations found. */
+export function runReport(record: RunRecord, log: readonly LogLine[]): Omit<Report, 'title'> {
+  return {
+    facts: facts(record, log),
+    recipe: record.choices.map(({ name, value, reason }) => ({ name: `--${toFlag(name)}`, value, reason })),
+    commands: [record.command, ...record.resumed],
+    curves: curves(log, record),
+    findings: findings(log),
+  };
+}
+
+function facts(record: RunRecord, log: readonly LogLine[]): { name: string; value: string }[] {
+  const { config, source } = record;
+  const steps = stepsOf(record);
+  const rate = overallRate(log, config.batchSizePerGpu);
+  return [
+    {
+      name: 'Images',
+      value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${source.classes.length} classes` : ''}`,
+    },
+    { name: 'Network', value: describeNetwork(backboneOf(config)) },
+    {
+      name: 'Crops',
+      value: `2 of ${config.globalCropsSize} px, ${config.localCropsNumber} of ${config.localCropsSize} px`,
+    },
+    { name: 'Steps', value: `${steps} of ${config.batchSizePerGpu} images` },
+    {
+      name: 'Speed',
+      value: Number.isNaN(rate)
+        ? 'no step was done'
+        : `${rate.toFixed(0)} images a second over all steps, ${duration((steps * config.batchSizePerGpu) / rate)} of training`,
+    },
+  ];
+}
+
+function curve(log: readonly LogLine[], key: string, factor = 1): Curve | undefined {
+  const points = log.flatMap((line) =>
+    typeof line[key] === 'number' ? [[Number(line.step), Number(line[key]) * factor] as const] : [],
+  );
+  return points.length === 0
+    ? undefined
+    : { steps: points.map(([step]) => step), values: points.map(([, value]) => value) };
+}
+
+function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
+  const named = (
+    [
+      'train_lr',
+      'train_wd',
+      'teacher_momentum',
+      'gradient_norm',
+      'feature_cosine',
+      'feature_rank',
+      'images_per_second',
+    ] as const
+  ).flatMap((key) => {
+    const found = curve(log, key);
+    return found === undefined ? [] : [{ name: key.replaceAll('_', ' '), ...found }];
+  });
+  const [loss, teacherEntropy, divergence, knn, linear, cluster] = [
+    curve(log, 'train_loss'),
+    curve(log, 'teacher_entropy'),
+    curve(log, 'kl'),
+    curve(log, 'knn_top1', 0.01),
+    curve(log, 'linear_top1', 0.01),
+    curve(log, 'cluster_nmi'),
+  ];
+  const pixels = curve(log, PIXELS_KEY, 0.01);
+  return {
+    outDim: config.outDim,
+    ...(loss === undefined ? {} : { loss }),
+    ...(teacherEntropy === undefined ? {} : { teacherEntropy }),
+    ...(divergence === undefined ? {} : { divergence }),
+    ...(knn === undefined ? {} : { knn }),
+    ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
+    ...(linear === undefined ? {} : { linear }),
+    ...(cluster === undefined ? {} : { cluster }),
+    others: named,
+  };
+}
+
+function findings(log: readonly LogLine[]): Finding[] {
+  const found = log.flatMap((line): (Finding & { readonly topic: string })[] => {
+    const { step, severity, topic, title, detail, advice } = line;
+    if (severity !== 'ok' && severity !== 'info' && severity !== 'warning' && severity !== 'error') return [];
+    return [
+      {
+        severity,
+        topic: String(topic ?? title),
+        title: Number(step) > 0 ? `Step ${step}: ${title}` : String(title),
+        detail: String(detail),
+        ...(advice === undefined ? {} : { advice: String(advice) }),
+      },
+    ];
+  });
+  return standing(found).map(({ topic: _, ...finding }) => finding);
+}
