@@ -311,9 +311,9 @@ export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/sche
 export { Random } from './random/random.ts';
 export { chartSvg, scatterSvg } from './report/charts/standalone-svg.ts';
 export { type MapColoring, type MapPage, renderMapPage } from './report/map/map-page.ts';
+export type * from './report/model.ts';
 export { type ComparedRun, renderComparison } from './report/page/comparison.ts';
 export { renderReport } from './report/page/html.ts';
-export type * from './report/page/model.ts';
 export { labelOverlay, labelPalette } from './report/pictures/label-colors.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures/pictures.ts';
 export { encodeIndexedPng, encodePng } from './report/pictures/png.ts';
@@ -366,7 +366,8 @@ export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export { type Pace, Plan } from './train/plan.ts';
-export { type Choice, chooseRecipe, type Recipe, type RunFacts } from './train/recipe.ts';
+export { type Choice, chooseRecipe, type Recipe } from './train/recipe.ts';
+export type { RunFacts } from './train/recipe-parts.ts';
 export {
   type CropSource,
   type StepResult,

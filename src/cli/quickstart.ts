@@ -71,6 +71,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   const session = await newSession(prepared, {
     source,
     folder,
+    directory: process.cwd(),
     ...nodeMachine,
     command: `npm run quickstart${args.length > 0 ? ` -- ${shellWords(args)}` : ''}`,
   });

@@ -1,6 +1,6 @@
 /** Writes the report of a run before the eyes of its user. */
 import { ortNode } from '../engine/ort-node.ts';
-import type { Report } from '../report/page/model.ts';
+import type { Report } from '../report/model.ts';
 import type { ReportExtras } from '../run/report-extras.ts';
 import type { RunFolder } from '../run/run-folder-node.ts';
 import { writeRunReport } from '../run/write-report-node.ts';

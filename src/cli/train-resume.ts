@@ -1,7 +1,8 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
 import { nodeMachine } from '../run/machine-node.ts';
+import { openRecorded } from '../run/open-recorded-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
-import { openRecorded, readRecord, stepsOf } from '../run/run-record.ts';
+import { readRecord, stepsOf } from '../run/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../run/session.ts';
 import { givenSpans, toFlag, trainOptionsSchema } from '../train/config.ts';
 import { checkOptions } from '../train/contradictions.ts';

@@ -98,7 +98,13 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
     if (prepared.begun !== undefined) console.error(prepared.begun.taken);
     if (folder === undefined) return 0;
     const command = `npx dino train ${shellWords(args)}`;
-    const session = await newSession(prepared, { source, folder, ...nodeMachine, command });
+    const session = await newSession(prepared, {
+      source,
+      directory: process.cwd(),
+      folder,
+      ...nodeMachine,
+      command,
+    });
     return await finishRun(folder, await showSession(session, { json }), source);
   } finally {
     await prepared.trainer.dispose();

@@ -1,3 +1,8 @@
+/**
+ * Descriptors of images in any view, under several sets of weights at once: what `extractFeatures` is for the usual view and
+ * the plain feature. Retrieval looks at images of their own aspect ratio and at several scales, copy detection at squashed
+ * squares and at patch tokens, and altered images come from no file at all.
+ */
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { type ChannelStatistics, normalizationTable, normalize, statisticsFor } from '../image/normalize.ts';

@@ -1,3 +1,4 @@
+/** Images as evaluations see them: the whole image, without random changes, as the weights want it (`image/preprocessing.ts`). */
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';

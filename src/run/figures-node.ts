@@ -1,10 +1,11 @@
 /** The figures of a report as files: SVG of charts, scatters, bars and matrices, PNG of pictures side by side, and a list of their captions. */
 import sharp from 'sharp';
+import type { Block, TileBlock } from '../report/blocks.ts';
 import { matrixSvg, scoresSvg } from '../report/charts/block-svg.ts';
 import { chartSvg, scatterSvg } from '../report/charts/standalone-svg.ts';
-import type { Block, TileBlock } from '../report/page/blocks.ts';
+import type { AttentionExample, NeighborQuery, Report } from '../report/model.ts';
 import { otherCharts, runCharts } from '../report/page/curves.ts';
-import type { AttentionExample, NeighborQuery, Picture, Report } from '../report/page/model.ts';
+import type { Picture } from '../report/picture.ts';
 import type { RunFolder } from './run-folder-node.ts';
 
 interface Figure {

@@ -22,7 +22,8 @@ import {
 import { type LoopOptions, trainLoop } from '../train/loop.ts';
 import { fastestTrainer, microBatchCandidates, millisecondsPerImage } from '../train/micro-batch.ts';
 import { Plan } from '../train/plan.ts';
-import { type Choice, chooseRecipe, type Recipe, type RunFacts } from '../train/recipe.ts';
+import { type Choice, chooseRecipe, type Recipe } from '../train/recipe.ts';
+import type { RunFacts } from '../train/recipe-parts.ts';
 import type { Trainer } from '../train/trainer.ts';
 import type { Machine } from './machine.ts';
 

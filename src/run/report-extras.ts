@@ -1,7 +1,7 @@
 /** What a report shows of a run that its folder does not tell: kept beside it, so that a report that is written later shows it too. */
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
-import type { Report } from '../report/page/model.ts';
+import type { Report } from '../report/model.ts';
 import type { RunFolder } from './run-folder-node.ts';
 
 const accuracySchema = z.object({ top1: z.record(z.string(), z.number()) });

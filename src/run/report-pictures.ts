@@ -9,7 +9,7 @@ import { untrainedWeights, type Weights, weightsUnder } from '../features/frozen
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import type { Image } from '../image/image.ts';
 import { resize } from '../image/resize.ts';
-import type { AttentionSection, NeighborSection, ObjectMasks, Report } from '../report/page/model.ts';
+import type { AttentionSection, NeighborSection, ObjectMasks, Report } from '../report/model.ts';
 import { attentionExample, picture } from '../report/pictures/pictures.ts';
 import { l2NormalizedRows } from '../rows/feature-rows.ts';
 import { nearestNeighbors } from '../rows/nearest-neighbors.ts';

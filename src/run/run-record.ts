@@ -2,13 +2,9 @@
  * What `config.json` of a run folder holds: enough to repeat a run, to go on with it, and to notice that the images have
  * changed in between.
  */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { z } from 'zod';
-import { openSource } from '../data/open-source-node.ts';
-import { scenesSource } from '../data/scenes-source.ts';
 import type { Source } from '../data/source.ts';
-import { explainIssue, levelsOf, type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import { explainIssue, type TrainConfig, trainConfigSchema } from '../train/config.ts';
 import type { Choice } from '../train/recipe.ts';
 import type { RunFolder } from './run-folder-node.ts';
 
@@ -53,6 +49,8 @@ export function stepsOf({ steps, paces }: Pick<RunRecord, 'steps' | 'paces'>): n
 
 export interface RecordFacts {
   readonly source: Source;
+  /** Where a relative path of the source starts from. */
+  readonly directory?: string | undefined;
   readonly config: TrainConfig;
   readonly choices: readonly Choice[];
   readonly steps: number;
@@ -61,13 +59,13 @@ export interface RecordFacts {
   readonly command: string;
 }
 
-export function makeRecord({ source, choices, ...rest }: RecordFacts): RunRecord {
+export function makeRecord({ source, directory, choices, ...rest }: RecordFacts): RunRecord {
   const { spec } = source;
   return {
     format: FORMAT,
     source: {
       path: source.name,
-      directory: process.cwd(),
+      ...(directory === undefined ? {} : { directory }),
       images: source.length,
       classes: [...source.classes],
       fingerprint: fingerprint(source),
@@ -103,22 +101,6 @@ export function parseRecord(text: string, file: string): RunRecord {
   throw new Error(
     `${file} is damaged (${explainIssue(result.error, () => undefined).slice(2)}): restore it, or start a new run.`,
   );
-}
-
-/**
- * Opens the images a run was started with, or the ones at another path. A relative path is looked for from here, and then
- * from where the run was started.
- *
- * @throws Error if there is nothing there
- */
-export function openRecorded({ source, config }: RunRecord, path?: string): Source {
-  if (path === undefined && source.scenes !== undefined) {
-    return scenesSource({ ...source.scenes, channels: config.channels });
-  }
-  const here = path ?? source.path;
-  const there = resolve(source.directory ?? '.', here);
-  const moved = path === undefined && !existsSync(here) && existsSync(there);
-  return openSource(moved ? there : here, { channels: config.channels, levels: levelsOf(config.levels) });
 }
 
 /** @throws Error if these are not the images the run was started with, as far as their number and names tell */

@@ -1,6 +1,6 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
 import { describeNetwork } from '../model/backbone.ts';
-import type { Curve, Curves, Finding, Report } from '../report/page/model.ts';
+import type { Curve, Curves, Finding, Report } from '../report/model.ts';
 import { backboneOf } from '../train/build.ts';
 import { toFlag } from '../train/config.ts';
 import { standing } from '../train/diagnosis.ts';

@@ -64,6 +64,8 @@ const BEST = 'best.safetensors';
 /** What a new run is made of, besides what was prepared. */
 export interface NewSession extends Machine {
   readonly source: Source;
+  /** Where a relative path of the source starts from. */
+  readonly directory?: string;
   /** Empty. */
   readonly folder: RunFolder;
   /** What started it, for the record. */
@@ -73,13 +75,13 @@ export interface NewSession extends Machine {
 /** A new run in an empty folder. */
 export async function newSession(
   prepared: Prepared,
-  { source, folder, engine, loadBatches, command }: NewSession,
+  { source, directory, folder, engine, loadBatches, command }: NewSession,
 ): Promise<Session> {
   const { config, choices, plan, trainer, begun } = prepared;
   const { steps, stepsPerEpoch } = plan;
   const init =
     begun === undefined ? {} : { init: { path: begun.name, fromStep: begun.fromStep, taken: begun.taken } };
-  const record = makeRecord({ source, config, choices, steps, stepsPerEpoch, command, ...init });
+  const record = makeRecord({ source, directory, config, choices, steps, stepsPerEpoch, command, ...init });
   writeRecord(folder, record);
   const log = new RunLog(folder, config.batchSizePerGpu, plan);
   for (const { key, reason } of source.leftOut ?? []) log.skipped(key, reason);

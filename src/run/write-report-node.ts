@@ -2,15 +2,16 @@
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { evaluationNames } from '../eval/names.ts';
-import type { EvaluationSection } from '../report/page/blocks.ts';
+import type { EvaluationSection } from '../report/blocks.ts';
+import type { Report } from '../report/model.ts';
 import { renderReport } from '../report/page/html.ts';
-import type { Report } from '../report/page/model.ts';
 import { decodeSection } from '../report/page/stored-section.ts';
 import type { Watch } from './monitor.ts';
+import { openRecorded } from './open-recorded-node.ts';
 import { accuracyOf, keptExtras, type ReportExtras } from './report-extras.ts';
 import { pictureSections } from './report-pictures.ts';
 import type { RunFolder } from './run-folder-node.ts';
-import { checkSameImages, openRecorded, type RunRecord, readRecord } from './run-record.ts';
+import { checkSameImages, type RunRecord, readRecord } from './run-record.ts';
 import { runReport } from './run-report.ts';
 
 export interface ReportOptions extends ReportExtras {

@@ -4,8 +4,7 @@
  */
 import { fittingHeads } from '../model/convnet.ts';
 import { type Architecture, isConvolutional, type TrainOptions } from './config.ts';
-import type { RunFacts, Suggestions } from './recipe.ts';
-import { machine, official, vitShape } from './recipe-parts.ts';
+import { machine, official, type RunFacts, type Suggestions, vitShape } from './recipe-parts.ts';
 
 /** Half an hour is what the results in docs/results.md are for. */
 const MINUTES = 30;

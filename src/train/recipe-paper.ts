@@ -1,7 +1,6 @@
 /** The paper's recipe: the defaults of main_dino.py, ViT-S/16 unless another architecture is asked for. */
 import type { TrainOptions } from './config.ts';
-import type { RunFacts, Suggestions } from './recipe.ts';
-import { machine, official, vitShape } from './recipe-parts.ts';
+import { machine, official, type RunFacts, type Suggestions, vitShape } from './recipe-parts.ts';
 
 export function paper(options: TrainOptions, { channels, cores, steps, looks }: RunFacts): Suggestions {
   return {

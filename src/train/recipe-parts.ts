@@ -1,6 +1,28 @@
-/** What the recipes have in common: the shape of a ViT, and what depends on the machine. */
+/** What the recipes have in common: what they look at and what they give, the shape of a ViT, and what depends on the machine. */
 import { LOOK_IMAGES, LOOKS, type LookPlan } from './evaluation-plan.ts';
-import type { Suggestions } from './recipe.ts';
+
+/** What a recipe looks at. */
+export interface RunFacts {
+  /** Images in the source. */
+  readonly images: number;
+  /** Median short side of the images, pixels. */
+  readonly imageSide: number;
+  readonly channels: 1 | 3;
+  /** Cores of the machine. */
+  readonly cores: number;
+  /** What a run that does not begin from nothing begins with. */
+  readonly begins?: 'checkpoint' | 'backbone' | undefined;
+  /** Steps of the run, as far as they are known; undefined while a budget in minutes is still to be measured. */
+  readonly steps?: number;
+  /** Milliseconds to read one of them. */
+  readonly readMilliseconds: number;
+  /** How a budget in minutes is shared between steps and looks at the teacher. */
+  readonly looks?: LookPlan | undefined;
+}
+
+type Value = string | number | boolean | readonly number[];
+/** Values by option, each with its reason. */
+export type Suggestions = Readonly<Record<string, readonly [value: Value, reason: string]>>;
 
 export const official = 'official default';
 

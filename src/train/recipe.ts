@@ -4,28 +4,9 @@
  */
 import { spanIsGiven, type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
 import { isForeign } from './contradictions.ts';
-import type { LookPlan } from './evaluation-plan.ts';
 import { auto } from './recipe-auto.ts';
 import { paper } from './recipe-paper.ts';
-
-/** What a recipe looks at. */
-export interface RunFacts {
-  /** Images in the source. */
-  readonly images: number;
-  /** Median short side of the images, pixels. */
-  readonly imageSide: number;
-  readonly channels: 1 | 3;
-  /** Cores of the machine. */
-  readonly cores: number;
-  /** What a run that does not begin from nothing begins with. */
-  readonly begins?: 'checkpoint' | 'backbone' | undefined;
-  /** Steps of the run, as far as they are known; undefined while a budget in minutes is still to be measured. */
-  readonly steps?: number;
-  /** Milliseconds to read one of them. */
-  readonly readMilliseconds: number;
-  /** How a budget in minutes is shared between steps and looks at the teacher. */
-  readonly looks?: LookPlan | undefined;
-}
+import type { RunFacts } from './recipe-parts.ts';
 
 /** A value that the recipe chose, and why. */
 export interface Choice {
@@ -39,10 +20,6 @@ export interface Recipe {
   /** Every value that the user did not give, with its reason. */
   readonly choices: readonly Choice[];
 }
-
-export type Value = string | number | boolean | readonly number[];
-/** Values by option, each with its reason. */
-export type Suggestions = Readonly<Record<string, readonly [value: Value, reason: string]>>;
 
 /**
  * Fills in what the options leave open.

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openRecorded } from '../../src/run/open-recorded-node.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
-import { openRecorded, readRecord } from '../../src/run/run-record.ts';
+import { readRecord } from '../../src/run/run-record.ts';
 import { photos, trainedOn } from '../cli/tiny-network.ts';
 
 describe('the images of a run', () => {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { backboneOf } from '../../src/train/build.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
-import { chooseRecipe, type RunFacts } from '../../src/train/recipe.ts';
+import { chooseRecipe } from '../../src/train/recipe.ts';
+import type { RunFacts } from '../../src/train/recipe-parts.ts';
 
 const photos: RunFacts = {
   images: 5000,

@@ -1,7 +1,7 @@
 /** How evaluations of classifiers show what they found: bars of accuracies, what was taken for what, the classifier's files. */
 import { type Confusion, mostConfused } from '../../eval/classify/classification-scores.ts';
 import type { Accuracies } from '../../eval/classify/linear-report.ts';
-import type { Block } from '../../report/page/blocks.ts';
+import type { Block } from '../../report/blocks.ts';
 
 /** More classes than this make a matrix that nobody can read; the pairs remain. */
 const MATRIX_CLASSES = 40;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { labeledPart } from '../../data/subset.ts';
 import { type ClusterScoreName, clusterReport } from '../../eval/cluster/cluster-report.ts';
 import { type ContenderName, contenderTitles } from '../../features/baselines.ts';
-import type { Block } from '../../report/page/blocks.ts';
+import type { Block } from '../../report/blocks.ts';
 import { thumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';

@@ -5,8 +5,8 @@ import { type Attack, attacked, copyAttacks } from '../../eval/copies/copy-attac
 import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copies/copy-report.ts';
 import { contenderTitles } from '../../features/baselines.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
-import type { Block, Tile } from '../../report/page/blocks.ts';
-import type { Picture } from '../../report/page/model.ts';
+import type { Block, Tile } from '../../report/blocks.ts';
+import type { Picture } from '../../report/picture.ts';
 import { thumbnail, thumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';

@@ -2,7 +2,7 @@
 import type { Source } from '../../data/source.ts';
 import type { DedupeReport } from '../../eval/copies/dedupe-report.ts';
 import type { Copy } from '../../eval/copies/duplicates.ts';
-import type { Block, Tile } from '../../report/page/blocks.ts';
+import type { Block, Tile } from '../../report/blocks.ts';
 import { thumbnails } from '../../report/pictures/thumbnails.ts';
 
 const SHOWN_PAIRS = 12;

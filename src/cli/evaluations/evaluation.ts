@@ -7,7 +7,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { EvaluationName } from '../../eval/names.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { viewCounts } from '../../features/views.ts';
-import type { EvaluationSection } from '../../report/page/blocks.ts';
+import type { EvaluationSection } from '../../report/blocks.ts';
 import type { Subject } from '../../run/open-subject-node.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
 

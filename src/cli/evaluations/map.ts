@@ -9,8 +9,8 @@ import {
   type MapMethod,
   type MappedNetwork,
 } from '../../eval/map/feature-map.ts';
+import type { Block } from '../../report/blocks.ts';
 import { type MapColoring, renderMapPage } from '../../report/map/map-page.ts';
-import type { Block } from '../../report/page/blocks.ts';
 import { makeAtlas, smallImages } from '../../report/pictures/atlas-node.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';

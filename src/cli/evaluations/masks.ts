@@ -9,7 +9,7 @@ import {
   objectsInView,
 } from '../../eval/attention/mask-report.ts';
 import { type Mask, maskUnion } from '../../image/mask.ts';
-import type { Tile } from '../../report/page/blocks.ts';
+import type { Tile } from '../../report/blocks.ts';
 import { headLabel, headNumber } from '../../report/pictures/head-label.ts';
 import { smallPicture } from '../../report/pictures/thumbnails.ts';
 import { maskOverlay } from '../../report/pictures/tiles.ts';

@@ -7,7 +7,7 @@ import type { VideoSequence } from '../../data/video-sequence.ts';
 import { type SegmentedFrame, type SequenceScores, segmentVideo } from '../../eval/video/video-report.ts';
 import { type VideoSummary, videoSummary } from '../../eval/video/video-summary.ts';
 import { resizeMask } from '../../image/mask.ts';
-import type { Block, Tile, TileBlock } from '../../report/page/blocks.ts';
+import type { Block, Tile, TileBlock } from '../../report/blocks.ts';
 import { labelOverlay, labelPalette } from '../../report/pictures/label-colors.ts';
 import { encodeIndexedPng, encodePng } from '../../report/pictures/png.ts';
 import { smallPicture, spread } from '../../report/pictures/thumbnails.ts';

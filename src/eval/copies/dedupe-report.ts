@@ -3,7 +3,6 @@
  * (`confirm-copy.ts`); files of the same pixels need neither. How sure that is, is measured on the folder itself: on pairs of
  * different images, which may not count, and on copies that were made for it, which should.
  */
-import { createHash } from 'node:crypto';
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { readImages, type SkippedImages } from '../../features/describe-images.ts';
@@ -169,20 +168,20 @@ async function readAll(
   );
   const values = new Float32Array(source.length * backbone.dim);
   const images: Seen[] = [];
-  const seen = new Map<number, Seen>();
+  const seen = new Map<number, Omit<Seen, 'hash'> & { readonly hash: Promise<string> }>();
   const batches = embedImages(source, backbone, weights, {
     normalize: true,
     onSkip: (key, reason) => void skipped.push({ key, reason }),
     onImage: (image, index) => {
       const { width, height } = image;
-      const hash = createHash('sha256').update(`${width} ${height} `).update(image.data).digest('base64');
-      seen.set(index, { index, width, height, hash, look: imageLook(image) });
+      seen.set(index, { index, width, height, hash: pixelHash(image), look: imageLook(image) });
     },
   });
   for await (const { indices, rows } of batches) {
     values.set(rows.values, images.length * rows.dim);
     for (const index of indices) {
-      images.push(seen.get(index)!);
+      const image = seen.get(index)!;
+      images.push({ ...image, hash: await image.hash });
       seen.delete(index);
     }
     onProgress?.(`features of ${source.name}`, images.length, source.length);
@@ -191,6 +190,12 @@ async function readAll(
     images,
     features: { values: values.subarray(0, images.length * backbone.dim), dim: backbone.dim },
   };
+}
+
+/** Equal for the same pixels only: SHA-256. */
+async function pixelHash({ width, height, data }: Image): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', Uint8Array.from(data));
+  return `${width} ${height} ${new Uint8Array(digest).join()}`;
 }
 
 /** Pairs of images at random that surely differ: nobody proposed them, and no confirmed pairs connect them. */

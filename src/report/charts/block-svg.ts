@@ -1,6 +1,6 @@
 /** Bars of scores and matrices of counts as SVG files; the page draws both in HTML, which a file cannot hold. */
-import { isKnown, type MatrixBlock, type ScoreBlock } from '../page/blocks.ts';
-import { html } from '../page/markup.ts';
+import { isKnown, type MatrixBlock, type ScoreBlock } from '../blocks.ts';
+import { html } from '../markup.ts';
 import { standaloneSvg } from './standalone-svg.ts';
 
 const BAR = { row: 34, left: 8, right: 412, height: 10 };

@@ -2,7 +2,7 @@
  * Line charts as inline SVG with an HTML legend: axes with round ticks, horizontal reference lines with their names, and
  * values on hover, without scripts. Colors come from the page's style sheet, so that they follow light and dark.
  */
-import { html, type Insert, type Markup } from '../page/markup.ts';
+import { html, type Insert, type Markup } from '../markup.ts';
 import { logScale, niceScale, type Scale, tickLabel, valueLabel } from './scale.ts';
 import { isDrawable, nearestIndex, noise, type Points, runningMean, sortedPoints, thin } from './series.ts';
 

@@ -2,9 +2,10 @@
  * Charts and scatters of the report as SVG files: title, caption and legend are part of the drawing, and colors stand in it as
  * plain rules, since a file has no page to take them from and many programs that read SVG know no CSS variables.
  */
-import { drawBlock, type ScatterBlock } from '../page/blocks.ts';
-import { html, Markup } from '../page/markup.ts';
+import type { ScatterBlock } from '../blocks.ts';
+import { html, Markup } from '../markup.ts';
 import { type LineChart, lineChart } from './chart.ts';
+import { scatterFigure } from './scatter.ts';
 
 const seriesColors = ['#4b3fae', '#d2552e', '#16877a', '#a8791a', '#b03a7c'];
 const groupColors = [
@@ -36,7 +37,7 @@ export function chartSvg(chart: LineChart): string {
 /** @param block a scatter */
 export function scatterSvg(block: ScatterBlock): string {
   const legend = block.groups.map((name, i) => ({ name, className: `g${i % 10}` }));
-  return standaloneSvg(drawBlock(block), block.title ?? '', block.caption, legend);
+  return standaloneSvg(scatterFigure(block), block.title ?? '', block.caption, legend);
 }
 
 /**

@@ -3,9 +3,9 @@
  * folder or cluster whose groups can be switched on and off, and several maps of the same images to switch between. A pure
  * function of its data; the script of the page is in `map-script.ts`, and may load nothing either.
  */
-import { html } from '../page/markup.ts';
-import type { Picture } from '../page/model.ts';
+import { html } from '../markup.ts';
 import { interactivePage } from '../page/page-frame.ts';
+import type { Picture } from '../picture.ts';
 import { base64 } from '../pictures/base64.ts';
 import { mapScript } from './map-script.ts';
 

@@ -2,9 +2,9 @@
  * What a search found as a page to go on in: one image, the images most similar to it, and a click on any of them shows the ones
  * most similar to that. One HTML file that opens without a network; a pure function of its data.
  */
-import { html } from '../page/markup.ts';
-import type { Picture } from '../page/model.ts';
+import { html } from '../markup.ts';
 import { interactivePage } from '../page/page-frame.ts';
+import type { Picture } from '../picture.ts';
 import { base64 } from '../pictures/base64.ts';
 import { searchScript } from './search-script.ts';
 

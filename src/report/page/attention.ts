@@ -1,8 +1,8 @@
 /** Where the network looks: a table for each image, heads down and moments of the run across (paper, figures 1 and 3). */
 import { countLabel, percentLabel } from '../charts/scale.ts';
+import { html, type Markup } from '../markup.ts';
+import type { AttentionExample, AttentionHead, AttentionSection } from '../model.ts';
 import { heatColors } from '../pictures/colormap.ts';
-import { html, type Markup } from './markup.ts';
-import type { AttentionExample, AttentionHead, AttentionSection } from './model.ts';
 import { scrolling } from './scrolling.ts';
 import { image, section } from './section.ts';
 

@@ -3,9 +3,9 @@
  * which they differ. A pure function of the runs' reports; it needs no other file and has no script.
  */
 import { type LineChart, lineChart } from '../charts/chart.ts';
+import { html, type Markup } from '../markup.ts';
+import type { Report } from '../model.ts';
 import { otherCharts, runCharts } from './curves.ts';
-import { html, type Markup } from './markup.ts';
-import type { Report } from './model.ts';
 import { stillPage } from './page-frame.ts';
 import { scoreGroups, scoreTable } from './score-table.ts';
 import { breakable, scrolling } from './scrolling.ts';

@@ -1,7 +1,7 @@
 /** The run over time: loss, the two quantities that tell collapse (paper, section 5.3 and figure 7), accuracy, schedules. */
 import { type LineChart, lineChart } from '../charts/chart.ts';
-import { html, type Markup } from './markup.ts';
-import type { Curve, Curves } from './model.ts';
+import { html, type Markup } from '../markup.ts';
+import type { Curve, Curves } from '../model.ts';
 import { section } from './section.ts';
 
 /** The charts that are read first. */

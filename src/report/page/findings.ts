@@ -1,6 +1,6 @@
 /** What the doctor found: each finding with its severity in words, not only in color. */
-import { html, type Markup } from './markup.ts';
-import type { Finding } from './model.ts';
+import { html, type Markup } from '../markup.ts';
+import type { Finding } from '../model.ts';
 import { section } from './section.ts';
 
 const words: Record<Finding['severity'], string> = {

@@ -2,12 +2,12 @@
  * The report as one HTML file that needs nothing else: styles and images are inside, there are no scripts, and a content
  * security policy forbids every request. It is a pure function of its data, the same in Node and in a browser.
  */
+import { html } from '../markup.ts';
+import type { Report } from '../model.ts';
 import { attentionSection } from './attention.ts';
-import { evaluationSection } from './blocks.ts';
 import { curvesSection } from './curves.ts';
+import { evaluationSection } from './draw-blocks.ts';
 import { findingsSection } from './findings.ts';
-import { html } from './markup.ts';
-import type { Report } from './model.ts';
 import { neighborSection } from './neighbors.ts';
 import { objectMaskSection } from './object-masks.ts';
 import { accuracySection, footer, header, recipeSection } from './overview.ts';

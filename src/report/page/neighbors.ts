@@ -1,6 +1,6 @@
 /** Nearest neighbors by cosine of features: what the network takes to be alike, trained beside untrained. */
-import { html, type Markup } from './markup.ts';
-import type { NeighborImage, NeighborQuery, NeighborSection } from './model.ts';
+import { html, type Markup } from '../markup.ts';
+import type { NeighborImage, NeighborQuery, NeighborSection } from '../model.ts';
 import { breakable } from './scrolling.ts';
 import { image, section } from './section.ts';
 

@@ -1,6 +1,6 @@
 /** How well thresholded attention covers true object masks (paper, section 4.2.2 and figure 4): Jaccard index for each class. */
-import { html, type Markup } from './markup.ts';
-import type { ObjectMasks } from './model.ts';
+import { html, type Markup } from '../markup.ts';
+import type { ObjectMasks } from '../model.ts';
 import { section } from './section.ts';
 
 export function objectMaskSection({ classes }: ObjectMasks): Markup | undefined {

@@ -1,7 +1,7 @@
 /** The head of the report (what was run), the accuracies a reader looks for first, the recipe, and the footer. */
 import { countLabel, percentLabel } from '../charts/scale.ts';
-import { html, type Markup } from './markup.ts';
-import type { Fact, KnnAccuracy, RecipeChoice, Report } from './model.ts';
+import { html, type Markup } from '../markup.ts';
+import type { Fact, KnnAccuracy, RecipeChoice, Report } from '../model.ts';
 import { section } from './section.ts';
 
 export function header({ title, finishedAt, facts = [] }: Report): Markup {

@@ -2,7 +2,7 @@
  * The frame of every page: a single HTML file with its style and pictures inside, and a content security policy that forbids
  * every request. Reports have no script; pages that one can do something in carry their data and their script as well.
  */
-import { html, Markup } from './markup.ts';
+import { html, Markup } from '../markup.ts';
 import { style } from './style.ts';
 
 export interface PageParts {

@@ -1,8 +1,8 @@
 /** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
+import type { ScoreBlock } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';
-import type { ScoreBlock } from './blocks.ts';
-import { html, type Markup } from './markup.ts';
-import type { Curve, KnnAccuracy, Report } from './model.ts';
+import { html, type Markup } from '../markup.ts';
+import type { Curve, KnnAccuracy, Report } from '../model.ts';
 import { scrolling } from './scrolling.ts';
 
 /** Rows that were measured together, a cell for each run. */

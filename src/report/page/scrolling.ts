@@ -1,5 +1,5 @@
 /** Tables and names on narrow screens: what is too wide scrolls and says so, and names break at their joints only. */
-import { html, type Insert, Markup } from './markup.ts';
+import { html, type Insert, Markup } from '../markup.ts';
 
 /** Widths in rem (16 pixels) that a phone shows, and that the page shows at most. */
 const PHONE = 21;

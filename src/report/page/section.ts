@@ -1,7 +1,7 @@
 /** The frame every section of the report stands in, and how pictures are embedded in it. */
+import { html, type Insert, type Markup } from '../markup.ts';
+import type { Picture } from '../picture.ts';
 import { base64 } from '../pictures/base64.ts';
-import { html, type Insert, type Markup } from './markup.ts';
-import type { Picture } from './model.ts';
 
 /** A titled section; `intro` says what it shows and what to look for. */
 export function section(title: string, intro: Insert, body: Insert): Markup {

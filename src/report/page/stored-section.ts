@@ -1,7 +1,7 @@
 /** An evaluation's section as JSON text and back, so that a report can be assembled later; pictures become base64. */
 import { z } from 'zod';
+import type { EvaluationSection } from '../blocks.ts';
 import { base64, fromBase64 } from '../pictures/base64.ts';
-import type { EvaluationSection } from './blocks.ts';
 
 const BYTES = 'base64:';
 

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import type { Source } from '../../data/source.ts';
 import type { Image } from '../../image/image.ts';
 import { resizedCenter } from '../../image/resize.ts';
-import type { Picture } from '../page/model.ts';
+import type { Picture } from '../picture.ts';
 
 export interface Atlas {
   readonly picture: Picture;

@@ -3,7 +3,8 @@
  * a report that is asynchronous, so it happens here, before the page is rendered.
  */
 import type { Image } from '../../image/image.ts';
-import type { AttentionExample, AttentionHead, Picture } from '../page/model.ts';
+import type { AttentionExample, AttentionHead } from '../model.ts';
+import type { Picture } from '../picture.ts';
 import { headLabel } from './head-label.ts';
 import { encodePng } from './png.ts';
 import { brightestValue, heatTile, maskOverlay } from './tiles.ts';

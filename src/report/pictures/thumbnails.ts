@@ -2,7 +2,7 @@
 import type { Source } from '../../data/source.ts';
 import type { Image } from '../../image/image.ts';
 import { resizedCenter, resizeShortSide } from '../../image/resize.ts';
-import type { Picture } from '../page/model.ts';
+import type { Picture } from '../picture.ts';
 import { picture } from './pictures.ts';
 
 /** Side in pixels. */

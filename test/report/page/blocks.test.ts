@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type EvaluationSection, evaluationSection } from '../../../src/report/page/blocks.ts';
+import type { EvaluationSection } from '../../../src/report/blocks.ts';
+import { evaluationSection } from '../../../src/report/page/draw-blocks.ts';
 import { decodeSection, encodeSection } from '../../../src/report/page/stored-section.ts';
 import { elementNames } from './html-checker.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Report } from '../../../src/report/model.ts';
 import { renderComparison } from '../../../src/report/page/comparison.ts';
-import type { Report } from '../../../src/report/page/model.ts';
 import { scoreGroups } from '../../../src/report/page/score-table.ts';
 import { elementNames } from './html-checker.ts';
 import { sampleReport } from './sample.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { html } from '../../../src/report/markup.ts';
+import type { Report } from '../../../src/report/model.ts';
 import { renderReport } from '../../../src/report/page/html.ts';
-import { html } from '../../../src/report/page/markup.ts';
-import type { Report } from '../../../src/report/page/model.ts';
 import { elementNames } from './html-checker.ts';
 import { sampleReport } from './sample.ts';
 

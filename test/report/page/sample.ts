@@ -1,5 +1,6 @@
 /** A report with every section, small. Its names can be replaced by hostile ones. */
-import type { NeighborImage, Picture, Report } from '../../../src/report/page/model.ts';
+import type { NeighborImage, Report } from '../../../src/report/model.ts';
+import type { Picture } from '../../../src/report/picture.ts';
 
 const picture: Picture = { mime: 'image/png', bytes: new Uint8Array([137, 80, 78, 71]), width: 2, height: 1 };
 

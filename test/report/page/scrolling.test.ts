@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluationSection } from '../../../src/report/page/blocks.ts';
+import { evaluationSection } from '../../../src/report/page/draw-blocks.ts';
 import { breakable, scrolling } from '../../../src/report/page/scrolling.ts';
 import { style } from '../../../src/report/page/style.ts';
 

@@ -9,7 +9,7 @@ import { hasFfmpeg, joinFrames } from '../../../data/video-file-node.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../../eval/attention/attend.ts';
 import { makeFolder } from '../../../files/make-folder-node.ts';
 import type { Image } from '../../../image/image.ts';
-import type { TileBlock } from '../../../report/page/blocks.ts';
+import type { TileBlock } from '../../../report/blocks.ts';
 import { headLabel } from '../../../report/pictures/head-label.ts';
 import { picture } from '../../../report/pictures/pictures.ts';
 import { encodePng } from '../../../report/pictures/png.ts';

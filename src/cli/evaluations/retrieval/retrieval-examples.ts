@@ -1,7 +1,7 @@
 /** What both kinds of retrieval say and show: how features were taken, and queries with their nearest images. */
 import type { Source } from '../../../data/source.ts';
 import type { RetrievalExample, RetrievalReport } from '../../../eval/retrieval/retrieval-report.ts';
-import type { Block } from '../../../report/page/blocks.ts';
+import type { Block } from '../../../report/blocks.ts';
 import { thumbnails } from '../../../report/pictures/thumbnails.ts';
 
 /** Sizes, scales and whitening, for the line of the protocol. */

@@ -22,7 +22,7 @@ import {
   isSamePreprocessing,
   usualPreprocessing,
 } from '../../../image/preprocessing.ts';
-import type { TileBlock } from '../../../report/page/blocks.ts';
+import type { TileBlock } from '../../../report/blocks.ts';
 import { thumbnail } from '../../../report/pictures/thumbnails.ts';
 import { joinRows } from '../../../rows/feature-rows.ts';
 import { type FoundRow, type SearchBlock, searchBlocks } from '../../../rows/search.ts';

@@ -3,6 +3,7 @@
  * left out when its data are absent; what needs labels is never made up where there are none.
  */
 import type { EvaluationSection } from './blocks.ts';
+import type { Picture } from './picture.ts';
 
 export interface Report {
   readonly title: string;
@@ -79,14 +80,6 @@ export interface Curves {
 
 export interface NamedCurve extends Curve {
   readonly name: string;
-}
-
-/** An encoded image. Small ones do: the page holds them all. */
-export interface Picture {
-  readonly mime: 'image/png' | 'image/jpeg' | 'image/webp';
-  readonly bytes: Uint8Array;
-  readonly width: number;
-  readonly height: number;
 }
 
 export interface AttentionSection {

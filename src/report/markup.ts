@@ -46,3 +46,8 @@ function escapeText(text: string): string {
     .replace(/[&<>"']/g, (character) => entities[character] ?? '')
     .replace(/[^\P{Cc}\t\n\r]|\p{Cs}/gu, '\ufffd');
 }
+
+/** The title of a part of a section, and what to look for in it. */
+export function heading(title: string | undefined, caption?: string): Markup {
+  return html`${title !== undefined && html`<h3>${title}</h3>`}${caption !== undefined && html`<p class="hint">${caption}</p>`}`;
+}
