@@ -254,7 +254,8 @@ export {
   openFeatureBank,
 } from './features/feature-bank-node.ts';
 export { FeatureParquet, type ParquetRow } from './features/feature-parquet-node.ts';
-export { FrozenBackbone, untrainedWeights, type Weights, weightsUnder } from './features/frozen-backbone.ts';
+export { FrozenBackbone } from './features/frozen-backbone.ts';
+export { untrainedWeights, type Weights, weightsUnder } from './features/network-weights.ts';
 export { type FileSource, openFile } from './files/file-source-node.ts';
 export { type ByteSource, bytesSource } from './format/byte-source.ts';
 // File formats, from and to bytes

@@ -1,5 +1,5 @@
 /** A ViT-S/16 whose weights both sides make alike, so that what they compute can be compared. */
-import { untrainedWeights, type Weights } from '../../src/features/frozen-backbone.ts';
+import { untrainedWeights, type Weights } from '../../src/features/network-weights.ts';
 import type { BackboneConfig } from '../../src/model/backbone.ts';
 import { groupedRows } from './rows.ts';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { ClassifierHead } from '../export/onnx-model.ts';
 import { networkFingerprint } from '../features/feature-bank-node.ts';
-import type { Weights } from '../features/frozen-backbone.ts';
+import type { Weights } from '../features/network-weights.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import { describeStatistics, describeView, isSamePreprocessing } from '../image/preprocessing.ts';
 import type { Subject } from '../run/open-subject-node.ts';

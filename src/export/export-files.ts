@@ -1,6 +1,6 @@
 /** What `dino export` writes, by target, as bytes: nothing here knows of files or flags. */
 import type { OnnxEngine } from '../engine/onnx-engine.ts';
-import type { Weights } from '../features/frozen-backbone.ts';
+import type { Weights } from '../features/network-weights.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
 import { serializeTorch } from '../format/torch-save.ts';
 import { input, ParameterSet } from '../graph/index.ts';

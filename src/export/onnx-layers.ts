@@ -1,5 +1,5 @@
 /** Layers of exported models, on batches first: [B, N, D] tokens or [B, C, H, W] maps. */
-import type { Weights } from '../features/frozen-backbone.ts';
+import type { Weights } from '../features/network-weights.ts';
 import type { OnnxWriter } from './onnx-writer.ts';
 
 /** Where layers take their weights from: our names, which are the official ones. */

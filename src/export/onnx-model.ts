@@ -3,7 +3,7 @@
  * outputs named as Hugging Face names them, which transformers.js expects.
  */
 import type { ProbeFeatureOptions } from '../eval/classify/linear-features.ts';
-import type { Weights } from '../features/frozen-backbone.ts';
+import type { Weights } from '../features/network-weights.ts';
 import { type BackboneConfig, featureDim } from '../model/backbone.ts';
 import { attentionHeads } from '../model/places.ts';
 import { onnxConvNet } from './onnx-convnet.ts';

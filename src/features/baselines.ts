@@ -8,7 +8,8 @@ import type { Engine } from '../engine/engine.ts';
 import type { FeatureRows } from '../rows/feature-rows.ts';
 import { fitPca, type Pca, projectPca } from '../rows/pca.ts';
 import { type Extracted, extractFeatures, type NetworkFeature } from './extract.ts';
-import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
+import type { FrozenBackbone } from './frozen-backbone.ts';
+import type { Weights } from './network-weights.ts';
 import { type ViewCount, viewsOf } from './views.ts';
 
 export type ContenderName = 'trained' | 'untrained' | 'pixels' | 'pca';

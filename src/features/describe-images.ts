@@ -9,9 +9,10 @@ import { type ChannelStatistics, normalizationTable, normalize, statisticsFor } 
 import { imageFeature } from '../model/backbone.ts';
 import { type FeatureRows, joinRows } from '../rows/feature-rows.ts';
 import { clsGemDescriptors } from './cls-gem.ts';
-import type { FrozenBackbone, PixelBatch, Weights } from './frozen-backbone.ts';
+import type { FrozenBackbone, PixelBatch } from './frozen-backbone.ts';
 import { checkMemory } from './memory-limit.ts';
 import { multiScale, RETRIEVAL_SCALES } from './multi-scale.ts';
+import type { Weights } from './network-weights.ts';
 import { pixelRow } from './pixel-row.ts';
 
 /** An image, and the number it has where it comes from. */

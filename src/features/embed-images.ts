@@ -3,7 +3,8 @@ import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { type FeatureRows, l2NormalizedRows } from '../rows/feature-rows.ts';
 import { evalImages } from './eval-images.ts';
-import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
+import type { FrozenBackbone } from './frozen-backbone.ts';
+import type { Weights } from './network-weights.ts';
 import { meanFeatures, type ViewCount, viewsOf } from './views.ts';
 
 export interface EmbeddedBatch {

@@ -3,8 +3,9 @@ import type { Source } from '../data/source.ts';
 import type { Scope, Tensor } from '../graph/index.ts';
 import type { Image } from '../image/image.ts';
 import { evalImages } from './eval-images.ts';
-import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
+import type { FrozenBackbone } from './frozen-backbone.ts';
 import { checkMemory } from './memory-limit.ts';
+import type { Weights } from './network-weights.ts';
 import { PIXEL_SIDE, pixelRow } from './pixel-row.ts';
 import { meanFeatures } from './views.ts';
 

@@ -4,62 +4,18 @@
  */
 import { evaluate } from '../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
-import { input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
+import { hoistSlices, input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
 import { type Preprocessing, usualPreprocessing } from '../image/preprocessing.ts';
 import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
 import { attentionHeads, patchSide, placeOutputs, placesAlong } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
-import { Random } from '../random/random.ts';
-import { availableMemory, ImageMemoryError } from './memory-limit.ts';
-import { peakBytes } from './program-memory.ts';
-
-/** Weights and running statistics by name (`blocks.0.attn.qkv.weight`). */
-export type Weights = ReadonlyMap<string, Float32Array>;
-
-/** The entries under a prefix, without it: the backbone's part of a network. */
-export function weightsUnder(weights: Weights, prefix: string): Map<string, Float32Array> {
-  return new Map(
-    [...weights].flatMap(([name, values]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), values]] : [],
-    ),
-  );
-}
-
-/** The weights a seed names: the network before its first step. */
-export function untrainedWeights(backbone: BackboneConfig, size: number, seed: number): Weights {
-  const set = new ParameterSet();
-  imageFeature(set.scope, input('images', [1, backbone.channels, size, size]), backbone, 'eval');
-  const infos = [...set.parameters.values(), ...set.buffers.values()];
-  return new Map(
-    infos.map(({ name, shape, init }) => [name, init(new Random(seed, `init:backbone.${name}`), shape)]),
-  );
-}
+import { type BatchShape, KeptPrograms } from './kept-programs.ts';
+import type { Weights } from './network-weights.ts';
 
 /** Images of one size, as a network takes them. */
 export interface PixelBatch {
   /** Normalized, [images, C, height, width]. */
   readonly pixels: Float32Array;
-  readonly height: number;
-  readonly width: number;
-}
-
-/** Programs that are kept: each holds buffers of its own, and a folder may hold images of many sizes. */
-const PROGRAMS = 12;
-/** The share of the memory that is free which programs may take, all together. */
-const MEMORY_SHARE = 0.5;
-
-/** What ONNX Runtime's arena takes for each byte of results, measured with ViTs (2.2) and the hybrid (1.6 to 2). */
-const ARENA = 2.2;
-
-/** A program, and the bytes that it is expected to hold. */
-interface KeptProgram {
-  readonly program: Promise<Program>;
-  readonly bytes: number;
-}
-
-/** Images as a program takes them. */
-export interface BatchShape {
-  readonly count: number;
   readonly height: number;
   readonly width: number;
 }
@@ -74,10 +30,7 @@ export class FrozenBackbone {
   readonly preprocessing: Preprocessing;
   /** Width of a feature. */
   readonly dim: number;
-  /** The one used last comes last. */
-  readonly #programs = new Map<string, KeptProgram>();
-  readonly #engine: Engine;
-  readonly #options: EngineOptions;
+  readonly #programs: KeptPrograms;
 
   /** @param input side of the input in pixels, or how an image becomes it; the official way unless given */
   constructor(
@@ -91,8 +44,7 @@ export class FrozenBackbone {
       typeof input === 'number' ? usualPreprocessing(input, config.channels === 1 ? 1 : 3) : input;
     this.size = this.preprocessing.size;
     this.dim = featureDim(config);
-    this.#engine = engine;
-    this.#options = options;
+    this.#programs = new KeptPrograms(engine, options);
   }
 
   /**
@@ -197,7 +149,7 @@ export class FrozenBackbone {
 
   /** @throws ImageMemoryError when a program for such images needs more memory than there is; nothing is built */
   requireMemory(shape: BatchShape, trace: Trace<string>): void {
-    this.#checkedBytes(shape, this.#traced(shape, trace));
+    this.#programs.requireMemory(this.#traced(shape, trace), shape);
   }
 
   /** @throws Error for a network without attention, saying `what` it has none of */
@@ -215,60 +167,20 @@ export class FrozenBackbone {
   }
 
   /** Programs are static: one for each number of images and size, in practice a batch and a smaller last one. */
-  async #program(key: string, shape: BatchShape, trace: Trace<string>): Promise<Program> {
+  #program(key: string, shape: BatchShape, trace: Trace<string>): Promise<Program> {
     const name = `${key} ${shape.count} x ${shape.height} x ${shape.width}`;
-    const kept = this.#programs.get(name);
-    if (kept !== undefined) {
-      this.#programs.delete(name);
-      this.#programs.set(name, kept);
-      return kept.program;
-    }
-    const results = this.#traced(shape, trace);
-    const bytes = this.#checkedBytes(shape, results);
-    await this.#makeRoom(bytes);
-    const program = this.#engine.load(results, this.#options);
-    this.#programs.set(name, { program, bytes });
-    return program;
+    return this.#programs.get(name, shape, () => this.#traced(shape, trace));
   }
 
-  #traced<Name extends string>({ count, height, width }: BatchShape, trace: Trace<Name>) {
-    return trace(new ParameterSet().scope, input('images', [count, this.config.channels, height, width]));
-  }
-
-  /** What a program will hold, where that is no more than may be used. */
-  #checkedBytes({ count, height, width }: BatchShape, results: Readonly<Record<string, Tensor>>): number {
-    const bytes = ARENA * peakBytes(results);
-    const limit = this.#memoryLimit();
-    if (bytes <= limit) return bytes;
-    const what = `of ${height} x ${width} pixels for the network`;
-    throw new ImageMemoryError(
-      count === 1 ? `An image ${what}` : `A batch of ${count} images ${what}`,
-      bytes,
-      limit,
-    );
-  }
-
-  /** What is held is free again when it is disposed of. */
-  #memoryLimit(): number {
-    return MEMORY_SHARE * (availableMemory() + this.#heldBytes());
-  }
-
-  #heldBytes(): number {
-    return [...this.#programs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
-  /** Disposes of the programs that were used longest ago, as many as have to go. */
-  async #makeRoom(bytes: number): Promise<void> {
-    const limit = this.#memoryLimit();
-    for (const [name, { program }] of [...this.#programs]) {
-      if (this.#programs.size < PROGRAMS && this.#heldBytes() + bytes <= limit) return;
-      this.#programs.delete(name);
-      await (await program).dispose();
-    }
+  /** What is asked for, and no more of it: where only class tokens are read, the last block computes only those. */
+  #traced({ count, height, width }: BatchShape, trace: Trace<string>): Readonly<Record<string, Tensor>> {
+    const images = input('images', [count, this.config.channels, height, width]);
+    const results = trace(new ParameterSet().scope, images);
+    const hoisted = hoistSlices(Object.values(results));
+    return Object.fromEntries(Object.keys(results).map((name, i) => [name, hoisted[i]!]));
   }
 
   async dispose(): Promise<void> {
-    for (const { program } of this.#programs.values()) await (await program).dispose();
-    this.#programs.clear();
+    await this.#programs.dispose();
   }
 }

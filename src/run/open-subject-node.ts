@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { SourceOptions } from '../data/source.ts';
 import { networkFingerprint } from '../features/feature-bank-node.ts';
-import { untrainedWeights, type Weights, weightsUnder } from '../features/frozen-backbone.ts';
+import { untrainedWeights, type Weights, weightsUnder } from '../features/network-weights.ts';
 import { openFile } from '../files/file-source-node.ts';
 import type { Levels } from '../image/levels.ts';
 import type { Preprocessing } from '../image/preprocessing.ts';

@@ -5,7 +5,7 @@ import type { Engine } from '../engine/engine.ts';
 import { attentionMasks, bestHeadJaccard, MASK_SHARE } from '../eval/attention/attention-masks.ts';
 import { headsByCenter } from '../eval/attention/central-heads.ts';
 import { evalImages } from '../features/eval-images.ts';
-import { untrainedWeights, type Weights, weightsUnder } from '../features/frozen-backbone.ts';
+import { untrainedWeights, type Weights, weightsUnder } from '../features/network-weights.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import type { Image } from '../image/image.ts';
 import { resize } from '../image/resize.ts';

@@ -1,6 +1,7 @@
 /** A small ViT whose attention is known: queries and keys are nothing, so that every patch gets as much as every other. */
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone, untrainedWeights, type Weights } from '../../src/features/frozen-backbone.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
+import { untrainedWeights, type Weights } from '../../src/features/network-weights.ts';
 import type { Image } from '../../src/image/image.ts';
 import { Random } from '../../src/random/random.ts';
 

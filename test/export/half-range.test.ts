@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { largestValue } from '../../src/export/half-range.ts';
 import { onnxModel } from '../../src/export/onnx-model.ts';
-import { untrainedWeights } from '../../src/features/frozen-backbone.ts';
+import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { f32, type StoredTensor } from '../../src/format/safetensors.ts';
 import { dino } from '../cli/command.ts';
 import { temporaryFolder } from '../data/fixtures.ts';

@@ -10,7 +10,8 @@ import {
 } from '../../src/features/describe-images.ts';
 import { evalView } from '../../src/features/eval-images.ts';
 import { extractFeatures } from '../../src/features/extract.ts';
-import { FrozenBackbone, untrainedWeights } from '../../src/features/frozen-backbone.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
+import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { centerCrop, resize } from '../../src/image/resize.ts';
 import type { FeatureRows } from '../../src/rows/feature-rows.ts';
 

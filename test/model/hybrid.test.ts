@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/engine/arrays.ts';
 
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { FrozenBackbone, untrainedWeights } from '../../src/features/frozen-backbone.ts';
+import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
+import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import { attentionPool } from '../../src/model/attention-pool.ts';
 import {

@@ -3,7 +3,8 @@
  * and what is known of each patch, in one pass. `patchColors` and `patchSimilarity` make pictures of the tokens.
  */
 import type { Engine } from '../../engine/engine.ts';
-import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
+import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import type { Weights } from '../../features/network-weights.ts';
 import type { Scope, Tensor } from '../../graph/index.ts';
 import type { Image } from '../../image/image.ts';
 import { placeOutputs } from '../../model/places.ts';

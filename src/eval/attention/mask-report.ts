@@ -6,7 +6,8 @@
  * Beside the network stand what it must beat: itself untrained, a centered box of half the area, and the whole image.
  */
 import type { MaskedImages } from '../../data/masked-images.ts';
-import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
+import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import type { Weights } from '../../features/network-weights.ts';
 import type { Mask } from '../../image/mask.ts';
 import { objectsOf, onlyLabel } from '../../image/object-labels.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';

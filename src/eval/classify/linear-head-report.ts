@@ -2,7 +2,8 @@
 import type { Source } from '../../data/source.ts';
 import { labeledPart } from '../../data/subset.ts';
 import { extractFeatures, type NetworkFeature } from '../../features/extract.ts';
-import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
+import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import type { Weights } from '../../features/network-weights.ts';
 import type { LinearHead } from '../../weights/linear-head.ts';
 import { type ClassificationScores, confusionMatrix, ScoreSheet } from './classification-scores.ts';
 import { type Accuracies, accuracies } from './linear-report.ts';

@@ -4,8 +4,8 @@
  */
 import type { Source } from '../../data/source.ts';
 import { matchClasses, requireLabels } from '../../features/baselines.ts';
-import type { Weights } from '../../features/frozen-backbone.ts';
 import { HELD_BACK } from '../../features/labeled-images.ts';
+import type { Weights } from '../../features/network-weights.ts';
 import { splitByClass } from '../../rows/labeled-features.ts';
 import { confusionMatrix } from '../classify/classification-scores.ts';
 import { type Accuracies, accuracies } from '../classify/linear-report.ts';

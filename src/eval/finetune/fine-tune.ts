@@ -6,7 +6,7 @@
  * Batch norm normalizes by the batch and moves its running statistics, as in training; tests use those.
  */
 import { evalImages } from '../../features/eval-images.ts';
-import type { Weights } from '../../features/frozen-backbone.ts';
+import type { Weights } from '../../features/network-weights.ts';
 import { randomView } from '../../features/random-view.ts';
 import { sizeOf } from '../../graph/index.ts';
 import { classifier, classLogits } from '../../method/classifier.ts';

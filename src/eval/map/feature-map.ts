@@ -5,7 +5,8 @@
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { type Extracted, extractFeatures } from '../../features/extract.ts';
-import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
+import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import type { Weights } from '../../features/network-weights.ts';
 import { Random } from '../../random/random.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';

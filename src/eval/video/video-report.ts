@@ -8,7 +8,8 @@
  */
 import type { VideoSequence } from '../../data/video-sequence.ts';
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
-import type { FrozenBackbone, Weights } from '../../features/frozen-backbone.ts';
+import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import type { Weights } from '../../features/network-weights.ts';
 import type { Image } from '../../image/image.ts';
 import type { Mask } from '../../image/mask.ts';
 import { objectsOf, renumbered, withLabels } from '../../image/object-labels.ts';

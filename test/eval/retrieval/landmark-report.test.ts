@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { scenesSource } from '../../../src/data/scenes-source.ts';
 import { ortNode } from '../../../src/engine/ort-node.ts';
 import { landmarkReport, queryBox } from '../../../src/eval/retrieval/landmark-report.ts';
-import { FrozenBackbone, untrainedWeights } from '../../../src/features/frozen-backbone.ts';
+import { FrozenBackbone } from '../../../src/features/frozen-backbone.ts';
+import { untrainedWeights } from '../../../src/features/network-weights.ts';
 import type { Image } from '../../../src/image/image.ts';
 
 const config = {
