@@ -335,7 +335,7 @@ export type { RunLength } from './run/extend.ts';
 export type { Observation } from './run/monitor.ts';
 export { openInitial } from './run/open-initial-node.ts';
 // Weights of other origin, and exports
-export { openSubject, type Subject, type SubjectOptions } from './run/open-subject-node.ts';
+export { openSubject } from './run/open-subject-node.ts';
 export { type Prepared, type PrepareOptions, prepare } from './run/prepare.ts';
 export { type LogLine, RunFolder } from './run/run-folder-node.ts';
 export {
@@ -347,6 +347,7 @@ export {
   type Session,
   type SessionEvent,
 } from './run/session.ts';
+export type { Subject, SubjectOptions } from './run/subject.ts';
 export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {

@@ -6,7 +6,7 @@ import { networkFingerprint } from '../features/feature-bank-node.ts';
 import type { Weights } from '../features/network-weights.ts';
 import { f32, parseSafetensors } from '../format/safetensors.ts';
 import { describeStatistics, describeView, isSamePreprocessing } from '../image/preprocessing.ts';
-import type { Subject } from '../run/open-subject-node.ts';
+import type { Subject } from '../run/subject.ts';
 import { OWN_FACTS, parseOwnFacts } from '../weights/own-facts.ts';
 
 export const classifierKinds = ['linear', 'finetune'] as const;

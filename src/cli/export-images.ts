@@ -8,7 +8,7 @@ import { evalImages } from '../features/eval-images.ts';
 import type { Image } from '../image/image.ts';
 import { type Preprocessing, resizedSide } from '../image/preprocessing.ts';
 import { openRecorded } from '../run/open-recorded-node.ts';
-import type { Subject } from '../run/open-subject-node.ts';
+import type { Subject } from '../run/subject.ts';
 import type { AskedPreprocessing } from '../weights/stated-preprocessing.ts';
 import type { Classifier } from './classifier-file.ts';
 

@@ -1,7 +1,7 @@
 /** Flags that take the place of the preprocessing that belongs to weights, and what protocol lines say of it. */
 import { z } from 'zod';
 import { describeStatistics, describeView, interpolations, resizeKinds } from '../image/preprocessing.ts';
-import type { Subject } from '../run/open-subject-node.ts';
+import type { Subject } from '../run/subject.ts';
 import type { AskedPreprocessing } from '../weights/stated-preprocessing.ts';
 
 const perChannel = (number: z.ZodNumber) => z.array(number).min(1).max(3);

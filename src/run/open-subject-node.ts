@@ -1,64 +1,19 @@
-/** What an evaluation is of: a trained network, and the same network before its first step beside it. */
-import { createHash } from 'node:crypto';
+/** Opens what is to be evaluated: a run folder, a checkpoint of one, or weights from elsewhere. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import type { SourceOptions } from '../data/source.ts';
-import { networkFingerprint } from '../features/feature-bank-node.ts';
+import { dirname, join } from 'node:path';
 import { untrainedWeights, type Weights, weightsUnder } from '../features/network-weights.ts';
 import { openFile } from '../files/file-source-node.ts';
-import type { Levels } from '../image/levels.ts';
-import type { Preprocessing } from '../image/preprocessing.ts';
-import type { BackboneConfig } from '../model/backbone.ts';
 import { attentionHeads } from '../model/places.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf, levelsOf, type TrainConfig } from '../train/config.ts';
-import { checkClaims } from '../weights/network-config.ts';
-import { openWeights, weightsFileOf } from '../weights/open-weights-node.ts';
-import { type AskedPreprocessing, completePreprocessing } from '../weights/stated-preprocessing.ts';
-import { checkComplete, findVit, requireHeads, shapeOf } from '../weights/vit-weights.ts';
+import { weightsFileOf } from '../weights/open-weights-node.ts';
+import { completePreprocessing } from '../weights/stated-preprocessing.ts';
+import { checkSize } from './input-size.ts';
 import { RunFolder } from './run-folder-node.ts';
-import { parseRecord, type RunRecord, readRecord } from './run-record.ts';
-
-export interface Subject {
-  /** The path as it was given. */
-  readonly name: string;
-  /** Where results are kept: the run folder, or `<name>-<hash>-eval` of the working directory for weights of other origin. */
-  readonly folder: RunFolder;
-  /** How it was trained here; undefined for weights of other origin. */
-  readonly record: RunRecord | undefined;
-  readonly backbone: BackboneConfig;
-  /** Side of the input, pixels. */
-  readonly size: number;
-  /** How images become the input. */
-  readonly preprocessing: Preprocessing;
-  /** Where that stands: the file that says it, or "the run"; undefined where nothing says it. */
-  readonly preprocessingOrigin: string | undefined;
-  readonly channels: 1 | 3;
-  /** How images are decoded for it. */
-  readonly imageOptions: SourceOptions;
-  /** The teacher's backbone. */
-  readonly trained: Weights;
-  /** Tensors that the file lacks and that were allowed to be missing: they keep the values of a fresh network. */
-  readonly allowed: readonly string[];
-  /** What the run's seed started from; for weights of other origin a network of the same shape and seed 0. */
-  readonly untrained: Weights;
-}
-
-export interface SubjectOptions {
-  /** The latest checkpoint of a run, or the one with the best score. Default `last`. */
-  readonly checkpoint?: 'last' | 'best';
-  /** Which network of an official full checkpoint. Default `teacher`. */
-  readonly checkpointKey?: string;
-  /** Attention heads, where weights do not tell. */
-  readonly heads?: number;
-  /** Tensors that may be missing; they keep their initial values. */
-  readonly allowMissing?: readonly string[];
-  /** What takes the place of the preprocessing that belongs to the weights. */
-  readonly preprocessing?: AskedPreprocessing;
-  /** Black and white of samples that are not bytes; those of the run unless given. */
-  readonly levels?: Levels | undefined;
-}
+import { parseRecord, readRecord } from './run-record.ts';
+import type { Subject, SubjectOptions } from './subject.ts';
+import { resultsOf, subjectOfWeights } from './weights-subject-node.ts';
 
 /**
  * Opens a network: a run folder or a checkpoint of one, or weights from elsewhere with what lies beside them (`openWeights`).
@@ -78,7 +33,7 @@ export function openSubject(path: string, options: SubjectOptions = {}): Subject
       `${path} is no run folder, which alone has a best checkpoint: leave --checkpoint best out.`,
     );
   const own = isFolder ? undefined : fromCheckpoint(path, options);
-  return own ?? fromWeights(path, options);
+  return own ?? subjectOfWeights(path, options);
 }
 
 /** Whether a folder is to be read as a run, whole or not, and not as one of weights. */
@@ -125,7 +80,7 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
     const here = trainedHere(config, weightsUnder(network, 'backbone.'), options);
     return {
       name: path,
-      folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path, here.backbone, here.trained),
+      folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path, options, here.backbone, here.trained),
       record: ofRun ? record : undefined,
       ...here,
     };
@@ -174,89 +129,4 @@ function trainedHere(
     allowed: [],
     untrained: untrainedWeights(backbone, size, seed),
   };
-}
-
-/** @param origin what says the size @throws Error if part of an image of this size would not be seen */
-function checkSize(backbone: BackboneConfig, size: number, origin: string): void {
-  if (backbone.kind !== 'vit' || size % backbone.patchSize === 0) return;
-  const { patchSize } = backbone;
-  const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
-  throw new Error(
-    `${origin} wants images of ${size} x ${size} pixels, which are not made of whole patches of ${patchSize}: give --eval_size ${near}.`,
-  );
-}
-
-/**
- * Where results are kept of weights that are in no run folder: `<name>-<their hash>-eval` in the working directory, so that
- * networks of one name do not mix.
- */
-function resultsOf(path: string, backbone: BackboneConfig, trained: Weights): RunFolder {
-  const name = basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '');
-  const hash = createHash('sha256').update(networkFingerprint(trained)).update(JSON.stringify(backbone));
-  return RunFolder.at(`${name}-${hash.digest('hex').slice(0, 6)}-eval`);
-}
-
-function fromWeights(path: string, options: SubjectOptions): Subject {
-  const { checkpointKey, heads: given, allowMissing = [] } = options;
-  const opened = openWeights(path);
-  const { file, dict } = opened;
-  try {
-    const config = opened.config();
-    const heads = given ?? config?.heads;
-    const found = findVit(dict, {
-      name: file,
-      ...(checkpointKey === undefined ? {} : { checkpointKey }),
-      ...(heads === undefined ? {} : { heads }),
-      ...(config === undefined ? {} : { qkvBias: config.qkvBias }),
-    });
-    checkComplete(found, file, allowMissing);
-    if (config !== undefined) checkClaims(config, shapeOf(found.config), file);
-    const eps = config?.eps ?? dict.facts.eps;
-    const backbone: BackboneConfig = {
-      kind: 'vit',
-      ...requireHeads(found.config, file),
-      ...(eps === undefined ? {} : { eps }),
-    };
-    const { imageSize, channels } = found.config;
-    if (channels !== 1 && channels !== 3)
-      throw new Error(
-        `${file}: the network takes ${channels} channels: only gray and RGB images can be read.`,
-      );
-    const stated = opened.preprocessing();
-    const preprocessing = completePreprocessing(
-      usualSize(imageSize),
-      channels,
-      stated,
-      options.preprocessing,
-    );
-    const { size } = preprocessing;
-    checkSize(
-      backbone,
-      size,
-      options.preprocessing?.evalSize === undefined ? (stated?.origin ?? file) : '--eval_size',
-    );
-    const untrained = untrainedWeights(backbone, imageSize, 0);
-    const trained = new Map([...untrained, ...found.weights()]);
-    return {
-      name: path,
-      folder: resultsOf(path, backbone, trained),
-      record: undefined,
-      backbone,
-      size,
-      preprocessing,
-      preprocessingOrigin: stated?.origin,
-      channels,
-      imageOptions: { channels, levels: options.levels },
-      trained,
-      allowed: found.missing,
-      untrained,
-    };
-  } finally {
-    opened.close();
-  }
-}
-
-/** Side of images where nothing says another: DINOv2's positions are for 518 pixels, and its evaluations use 224. */
-export function usualSize(imageSize: number): number {
-  return imageSize === 518 ? 224 : imageSize;
 }

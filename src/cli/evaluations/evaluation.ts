@@ -8,7 +8,7 @@ import type { EvaluationName } from '../../eval/names.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { viewCounts } from '../../features/views.ts';
 import type { EvaluationSection } from '../../report/blocks.ts';
-import type { Subject } from '../../run/open-subject-node.ts';
+import type { Subject } from '../../run/subject.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
 
 export interface EvaluationContext {

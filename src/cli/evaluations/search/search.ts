@@ -26,7 +26,7 @@ import type { TileBlock } from '../../../report/blocks.ts';
 import { thumbnail } from '../../../report/pictures/thumbnails.ts';
 import { joinRows } from '../../../rows/feature-rows.ts';
 import { type FoundRow, type SearchBlock, searchBlocks } from '../../../rows/search.ts';
-import type { Subject } from '../../../run/open-subject-node.ts';
+import type { Subject } from '../../../run/subject.ts';
 import { UsageError } from '../../flags.ts';
 import { openImages } from '../../open-images.ts';
 import { capitalized, defineEvaluation, type EvaluationContext, viewsField } from '../evaluation.ts';

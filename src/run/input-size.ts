@@ -1,0 +1,17 @@
+/** The side at which images are shown to a network, in pixels. */
+import type { BackboneConfig } from '../model/backbone.ts';
+
+/** Side of images where nothing says another: DINOv2's positions are for 518 pixels, and its evaluations use 224. */
+export function usualSize(imageSize: number): number {
+  return imageSize === 518 ? 224 : imageSize;
+}
+
+/** @param origin what says the size @throws Error if part of an image of this size would not be seen */
+export function checkSize(backbone: BackboneConfig, size: number, origin: string): void {
+  if (backbone.kind !== 'vit' || size % backbone.patchSize === 0) return;
+  const { patchSize } = backbone;
+  const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
+  throw new Error(
+    `${origin} wants images of ${size} x ${size} pixels, which are not made of whole patches of ${patchSize}: give --eval_size ${near}.`,
+  );
+}

@@ -1,0 +1,89 @@
+/** Weights from elsewhere as a subject: what they are, how images become their input, and where results are kept. */
+import { createHash } from 'node:crypto';
+import { basename, join } from 'node:path';
+import { networkFingerprint } from '../features/feature-bank-node.ts';
+import { untrainedWeights, type Weights } from '../features/network-weights.ts';
+import type { BackboneConfig } from '../model/backbone.ts';
+import { checkClaims } from '../weights/network-config.ts';
+import { openWeights } from '../weights/open-weights-node.ts';
+import { completePreprocessing } from '../weights/stated-preprocessing.ts';
+import { checkComplete, findVit, requireHeads, shapeOf } from '../weights/vit-weights.ts';
+import { checkSize, usualSize } from './input-size.ts';
+import { RunFolder } from './run-folder-node.ts';
+import type { Subject, SubjectOptions } from './subject.ts';
+
+/** Weights from elsewhere, with what lies beside them (`openWeights`). */
+export function subjectOfWeights(path: string, options: SubjectOptions): Subject {
+  const { checkpointKey, heads: given, allowMissing = [] } = options;
+  const opened = openWeights(path);
+  const { file, dict } = opened;
+  try {
+    const config = opened.config();
+    const heads = given ?? config?.heads;
+    const found = findVit(dict, {
+      name: file,
+      ...(checkpointKey === undefined ? {} : { checkpointKey }),
+      ...(heads === undefined ? {} : { heads }),
+      ...(config === undefined ? {} : { qkvBias: config.qkvBias }),
+    });
+    checkComplete(found, file, allowMissing);
+    if (config !== undefined) checkClaims(config, shapeOf(found.config), file);
+    const eps = config?.eps ?? dict.facts.eps;
+    const backbone: BackboneConfig = {
+      kind: 'vit',
+      ...requireHeads(found.config, file),
+      ...(eps === undefined ? {} : { eps }),
+    };
+    const { imageSize, channels } = found.config;
+    if (channels !== 1 && channels !== 3)
+      throw new Error(
+        `${file}: the network takes ${channels} channels: only gray and RGB images can be read.`,
+      );
+    const stated = opened.preprocessing();
+    const preprocessing = completePreprocessing(
+      usualSize(imageSize),
+      channels,
+      stated,
+      options.preprocessing,
+    );
+    const { size } = preprocessing;
+    checkSize(
+      backbone,
+      size,
+      options.preprocessing?.evalSize === undefined ? (stated?.origin ?? file) : '--eval_size',
+    );
+    const untrained = untrainedWeights(backbone, imageSize, 0);
+    const trained = new Map([...untrained, ...found.weights()]);
+    return {
+      name: path,
+      folder: resultsOf(path, options, backbone, trained),
+      record: undefined,
+      backbone,
+      size,
+      preprocessing,
+      preprocessingOrigin: stated?.origin,
+      channels,
+      imageOptions: { channels, levels: options.levels },
+      trained,
+      allowed: found.missing,
+      untrained,
+    };
+  } finally {
+    opened.close();
+  }
+}
+
+/**
+ * Where results are kept of weights that are in no run folder: `<name>-<their hash>-eval`, so that
+ * networks of one name do not mix.
+ */
+export function resultsOf(
+  path: string,
+  { results = '.' }: SubjectOptions,
+  backbone: BackboneConfig,
+  trained: Weights,
+): RunFolder {
+  const name = basename(path).replace(/\.(pth|pt|bin|safetensors)$/, '');
+  const hash = createHash('sha256').update(networkFingerprint(trained)).update(JSON.stringify(backbone));
+  return RunFolder.at(join(results, `${name}-${hash.digest('hex').slice(0, 6)}-eval`));
+}
