@@ -1,7 +1,7 @@
 /** Chooses the command, and turns errors into one line and an exit code. One file a command stands beside this one. */
 import { ZodError } from 'zod';
-import { explainIssue } from '../train/config.ts';
 import { OptionError } from '../train/contradictions.ts';
+import { explainIssue } from '../train/option-problems.ts';
 import { suggestCommand } from './command-hint.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';

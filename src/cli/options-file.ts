@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { parseRecord } from '../run/run-record.ts';
-import { architectures, explainIssue, fromFlag, withoutGiven } from '../train/config.ts';
+import { architectures } from '../train/config.ts';
 import { withoutForeign } from '../train/contradictions.ts';
+import { fromFlag } from '../train/option-names.ts';
+import { explainIssue } from '../train/option-problems.ts';
+import { withoutGiven } from '../train/option-spans.ts';
 import { isList, unwrap } from './flag-types.ts';
 import { nearestName, UsageError } from './flags.ts';
 

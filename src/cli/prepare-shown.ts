@@ -2,8 +2,8 @@
 import { duration } from '../run/duration.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../run/prepare.ts';
 import type { RunFolder } from '../run/run-folder-node.ts';
-import { toFlag } from '../train/config.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
+import { toFlag } from '../train/option-names.ts';
 import type { Recipe } from '../train/recipe.ts';
 import { progressLine } from './progress.ts';
 

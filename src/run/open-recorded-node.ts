@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { openSource } from '../data/open-source-node.ts';
 import { scenesSource } from '../data/scenes-source.ts';
 import type { Source } from '../data/source.ts';
-import { levelsOf } from '../train/config.ts';
+import { levelsOf } from '../train/levels-field.ts';
 import type { RunRecord } from './run-record.ts';
 
 /**

@@ -11,7 +11,13 @@ import type { TrainConfig, TrainOptions } from '../train/config.ts';
 import { checkArchitecture, checkBatch, checkOptions, OptionError } from '../train/contradictions.ts';
 import type { Diagnosis } from '../train/diagnosis.ts';
 import { affordableSteps, type LookPlan, lookMilliseconds, planLooks } from '../train/evaluation-plan.ts';
-import { examineImages, examinePlan, FEW_LEVELS, type ImageFacts, levelsOf } from '../train/examine-plan.ts';
+import {
+  distinctLevels,
+  examineImages,
+  examinePlan,
+  FEW_LEVELS,
+  type ImageFacts,
+} from '../train/examine-plan.ts';
 import {
   applyInitialState,
   explainTaken,
@@ -101,7 +107,7 @@ export async function lookAt(
         const index = Math.floor((i * source.length) / Math.min(PROBES, source.length));
         const { width, height, channels, data } = await reader.read(index);
         sides.push(Math.min(width, height));
-        const levels = levelsOf(data, channels);
+        const levels = distinctLevels(data, channels);
         if (levels <= FEW_LEVELS) odd.push({ key: source.key(index), levels });
       } catch (error) {
         // The loader reports unreadable files; here they only do not count.

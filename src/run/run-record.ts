@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
-import { explainIssue, type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import { type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import { explainIssue } from '../train/option-problems.ts';
 import type { Choice } from '../train/recipe.ts';
 import type { RunFolder } from './run-folder-node.ts';
 

@@ -2,8 +2,8 @@
 import { describeNetwork } from '../model/backbone.ts';
 import type { Curve, Curves, Finding, Report } from '../report/model.ts';
 import { backboneOf } from '../train/build.ts';
-import { toFlag } from '../train/config.ts';
 import { standing } from '../train/diagnosis.ts';
+import { toFlag } from '../train/option-names.ts';
 import { duration } from './duration.ts';
 import type { LogLine } from './run-folder-node.ts';
 import { overallRate, PIXELS_KEY } from './run-log.ts';

@@ -4,7 +4,7 @@
  * (`--local_crops_number` is `localCropsNumber`); what is left out is chosen by the recipe (`recipe.ts`).
  */
 import { z } from 'zod';
-import type { Levels } from '../image/levels.ts';
+import { levelsField } from './levels-field.ts';
 
 const count = (text: string) => z.number().int().min(1).describe(text);
 const countOrZero = (text: string) => z.number().int().min(0).describe(text);
@@ -16,24 +16,6 @@ const range = (text: string) =>
     .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
     .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
     .describe(text);
-
-const LEVELS = 'must be two numbers, black and then white, or the word image';
-
-/** Black and white of samples that are not bytes, as flags and records have them; see `src/image/levels.ts`. */
-export const levelsField = z
-  .array(z.union([z.number(), z.literal('image')], LEVELS))
-  .refine((given) => levelsOf(given) !== undefined, { message: LEVELS })
-  .describe(
-    'black and white of images with more than 8 bits a sample, signed or floating-point ones: two numbers (0 4095), or image for the extremes of each image; what the file says unless given',
-  );
-
-/** The levels that a field holds; undefined for what means none. */
-export function levelsOf(given: readonly (number | 'image')[] | undefined): Levels | undefined {
-  const [low, high, ...more] = given ?? [];
-  if (low === 'image' && high === undefined) return 'image';
-  const arePair = typeof low === 'number' && typeof high === 'number' && low < high && more.length === 0;
-  return arePair ? [low, high] : undefined;
-}
 
 export const architectures = ['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small', 'vit_base'] as const;
 export type Architecture = (typeof architectures)[number];
@@ -233,82 +215,4 @@ export function evalsOf({ evals = ['knn'], bestBy }: Pick<TrainConfig, 'evals' |
   readonly bestBy: OnlineEval;
 } {
   return { evals, bestBy: bestBy ?? evals[0] ?? 'knn' };
-}
-
-/** Ways to say one thing, of which one is enough. */
-const spans = [
-  ['epochs', 'steps', 'minutes'],
-  ['warmupEpochs', 'warmupSteps'],
-  ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
-  ['freezeLastLayer', 'freezeLastLayerSteps'],
-] as const satisfies readonly (readonly (keyof TrainOptions)[])[];
-
-/** The options among those given that say the same thing as another one, by groups. */
-export function givenSpans(given: Readonly<Record<string, unknown>>): string[][] {
-  return spans.map((span) => span.filter((name) => given[name] !== undefined));
-}
-
-/** Options without those that say the same thing as one that is given, in other words or in the same. */
-export function withoutGiven<T>(
-  options: Readonly<Record<string, T>>,
-  given: Readonly<Record<string, unknown>>,
-): Record<string, T> {
-  return Object.fromEntries(
-    Object.entries(options).filter(([name]) => given[name] === undefined && !spanIsGiven(name, given)),
-  );
-}
-
-/** Whether something is given that says what this option says. */
-export function spanIsGiven(name: string, given: Readonly<Record<string, unknown>>): boolean {
-  return spans.some(
-    (span) => span.some((each) => each === name) && span.some((each) => given[each] !== undefined),
-  );
-}
-
-/** One sentence for a failed check: the option, the value and what was expected. */
-export function explainIssue(error: z.ZodError, value: (path: string) => unknown): string {
-  const [issue] = error.issues;
-  if (issue === undefined) return 'the options do not fit';
-  const name = issue.path.filter((part) => typeof part !== 'number').join('.');
-  const given = value(name);
-  return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${problemOf(issue)}`;
-}
-
-/** What is wrong with a value, in words. */
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') {
-    const wanted = kinds[issue.expected];
-    return wanted === undefined ? issue.message : `must be ${wanted}`;
-  }
-  if (issue.code === 'too_small' || issue.code === 'too_big') {
-    const [low, limit] =
-      issue.code === 'too_small' ? [true, Number(issue.minimum)] : [false, Number(issue.maximum)];
-    if (issue.origin === 'array')
-      return `must be ${issue.inclusive === true ? limit : `more than ${limit}`} ${limit === 1 ? 'value' : 'values'}, with a space between`;
-    if (issue.inclusive === true) return `must be ${limit} or ${low ? 'more' : 'less'}`;
-    return `must be ${low ? 'more' : 'less'} than ${limit}`;
-  }
-  if (issue.code === 'invalid_value') {
-    const [last, ...others] = issue.values.map(String).reverse();
-    return `must be ${[others.reverse().join(', '), last].filter((words) => words !== '').join(' or ')}`;
-  }
-  return issue.message;
-}
-
-/** What the checks call a kind of value, in words. */
-const kinds: Readonly<Partial<Record<string, string>>> = {
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  string: 'a text',
-};
-
-/** localCropsNumber -> local_crops_number */
-export function toFlag(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-/** local_crops_number or local-crops-number -> localCropsNumber */
-export function fromFlag(flag: string): string {
-  return flag.replace(/[-_]+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

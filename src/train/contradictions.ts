@@ -2,12 +2,12 @@
 import {
   type Architecture,
   evalsOf,
-  givenSpans,
   isConvolutional,
   type TrainConfig,
   type TrainOptions,
-  toFlag,
 } from './config.ts';
+import { toFlag } from './option-names.ts';
+import { givenSpans } from './option-spans.ts';
 
 /** A mistake in what was asked for, not in data or machine. */
 export class OptionError extends Error {

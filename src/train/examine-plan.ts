@@ -24,7 +24,7 @@ export interface ImageFacts {
 export const FEW_LEVELS = 8;
 
 /** How many different values an image has in the channel that has most, 1 to 256; an image of one color has 1. */
-export function levelsOf(data: Uint8Array, channels: number): number {
+export function distinctLevels(data: Uint8Array, channels: number): number {
   let most = 0;
   for (let channel = 0; channel < channels; channel++) {
     const seen = new Uint8Array(256);

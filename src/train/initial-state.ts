@@ -4,8 +4,10 @@
  */
 import { sizeOf } from '../graph/index.ts';
 import { resizeMatrix } from '../model/position.ts';
-import { spanIsGiven, type TrainOptions, toFlag } from './config.ts';
+import type { TrainOptions } from './config.ts';
 import { OptionError } from './contradictions.ts';
+import { toFlag } from './option-names.ts';
+import { spanIsGiven } from './option-spans.ts';
 import { parametersOf, type TrainState } from './state.ts';
 
 type Arrays = ReadonlyMap<string, Float32Array>;

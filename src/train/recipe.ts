@@ -2,8 +2,9 @@
  * Recipes: the values a user does not give. `paper` is the official `main_dino.py`. `auto` fits them to the images and the
  * budget, and says why in a line each; the reasons rest on the measurements in docs/recipes.md.
  */
-import { spanIsGiven, type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
+import { type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
 import { isForeign } from './contradictions.ts';
+import { spanIsGiven } from './option-spans.ts';
 import { auto } from './recipe-auto.ts';
 import { paper } from './recipe-paper.ts';
 import type { RunFacts } from './recipe-parts.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random/random.ts';
 import { trainConfigSchema } from '../../src/train/config.ts';
-import { examineImages, examinePlan, levelsOf } from '../../src/train/examine-plan.ts';
+import { distinctLevels, examineImages, examinePlan } from '../../src/train/examine-plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 
 const facts = { images: 5000, imageSide: 64, channels: 3, cores: 2, readMilliseconds: 1 } as const;
@@ -50,15 +50,15 @@ describe('images that show nothing', () => {
   };
 
   it('are known by how many values their richest channel has', () => {
-    expect(levelsOf(new Uint8Array(300).fill(7), 3)).toBe(1);
+    expect(distinctLevels(new Uint8Array(300).fill(7), 3)).toBe(1);
     // A plain red square is of one color, though its bytes have three values.
     expect(
-      levelsOf(
+      distinctLevels(
         Uint8Array.from({ length: 300 }, (_, i) => [255, 10, 0][i % 3]!),
         3,
       ),
     ).toBe(1);
-    expect(levelsOf(noise(5), 1)).toBe(5);
+    expect(distinctLevels(noise(5), 1)).toBe(5);
   });
 
   it('are named where they are most of those looked at', () => {
