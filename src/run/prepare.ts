@@ -11,13 +11,7 @@ import type { TrainConfig, TrainOptions } from '../train/config.ts';
 import { checkArchitecture, checkBatch, checkOptions, OptionError } from '../train/contradictions.ts';
 import type { Diagnosis } from '../train/diagnosis.ts';
 import { affordableSteps, type LookPlan, lookMilliseconds, planLooks } from '../train/evaluation-plan.ts';
-import {
-  distinctLevels,
-  examineImages,
-  examinePlan,
-  FEW_LEVELS,
-  type ImageFacts,
-} from '../train/examine-plan.ts';
+import { examineImages, examinePlan } from '../train/examine-plan.ts';
 import {
   applyInitialState,
   explainTaken,
@@ -25,13 +19,14 @@ import {
   isBackboneAlone,
   withInitialState,
 } from '../train/initial-state.ts';
-import { type LoopOptions, trainLoop } from '../train/loop.ts';
-import { fastestTrainer, microBatchCandidates, millisecondsPerImage } from '../train/micro-batch.ts';
+import { fastestTrainer, microBatchCandidates } from '../train/micro-batch.ts';
 import { Plan } from '../train/plan.ts';
 import { type Choice, chooseRecipe, type Recipe } from '../train/recipe.ts';
 import type { RunFacts } from '../train/recipe-parts.ts';
 import type { Trainer } from '../train/trainer.ts';
 import type { Machine } from './machine.ts';
+import { sourceFacts } from './source-facts.ts';
+import { estimateStep, measureStep } from './step-time.ts';
 
 export interface Prepared {
   readonly config: TrainConfig;
@@ -71,9 +66,6 @@ export interface PrepareOptions extends Machine {
   readonly onRecipe?: ((recipe: Recipe) => void) | undefined;
 }
 
-/** Number of images that are looked at for their size. */
-const PROBES = 24;
-
 /** Arrays as large as the crops that a step holds at once, at the very least: values and gradients of a network's first layers. */
 const HELD_CROPS = 4;
 
@@ -89,51 +81,6 @@ function checkCrops(config: TrainConfig, { views }: Method, images: number): voi
   throw new OptionError(
     `Crops of ${config.globalCropsSize} pixels for ${images} images at once need more than ${(bytes / 2 ** 30).toFixed(0)} GiB of memory, and ${(available / 2 ** 30).toFixed(0)} are free: give a smaller --global_crops_size or --batch_size_per_gpu.`,
   );
-}
-
-/** Looks at a few images of a source. */
-export async function lookAt(
-  source: Source,
-  cores: number,
-): Promise<{ readonly facts: RunFacts; readonly seen: ImageFacts }> {
-  const reader = source.open();
-  const sides: number[] = [];
-  const odd: { key: string; levels: number }[] = [];
-  let reason = '';
-  const started = performance.now();
-  try {
-    for (let i = 0; i < Math.min(PROBES, source.length); i++) {
-      try {
-        const index = Math.floor((i * source.length) / Math.min(PROBES, source.length));
-        const { width, height, channels, data } = await reader.read(index);
-        sides.push(Math.min(width, height));
-        const levels = distinctLevels(data, channels);
-        if (levels <= FEW_LEVELS) odd.push({ key: source.key(index), levels });
-      } catch (error) {
-        // The loader reports unreadable files; here they only do not count.
-        reason ||= error instanceof Error ? error.message : String(error);
-      }
-    }
-  } finally {
-    reader.close();
-  }
-  if (sides.length === 0) {
-    throw new Error(
-      `${source.name}: none of the ${Math.min(PROBES, source.length)} images looked at can be read; the first: ${reason}`,
-    );
-  }
-  sides.sort((a, b) => a - b);
-  const plain = odd.filter(({ levels }) => levels === 1).length;
-  return {
-    facts: {
-      images: source.length,
-      imageSide: sides[sides.length >> 1] ?? 0,
-      channels: source.channels,
-      cores,
-      readMilliseconds: (performance.now() - started) / sides.length,
-    },
-    seen: { seen: sides.length, plain, coarse: odd.length - plain, example: odd[0]?.key },
-  };
 }
 
 /**
@@ -154,7 +101,7 @@ export async function prepare({
 }: PrepareOptions): Promise<Prepared> {
   const started = performance.now();
   const options = initial === undefined ? given : withInitialState(given, initial);
-  const looked = await lookAt(source, cores);
+  const looked = await sourceFacts(source, cores);
   const facts: RunFacts = { ...looked.facts, begins: beginningOf(initial) };
   checkOptions(options);
   const first = chooseRecipe(options, facts);
@@ -235,52 +182,4 @@ function beginningOf(initial: InitialState | undefined): RunFacts['begins'] {
 function knownSteps(config: TrainConfig, perEpoch: number): number {
   if (config.steps !== undefined) return config.steps;
   return Math.max(1, Math.round((config.epochs ?? 1) * perEpoch));
-}
-
-/**
- * Milliseconds of a step, from one micro-batch of noise and one update. Reading images and cropping them goes on beside it, and
- * is not counted.
- */
-async function estimateStep(trainer: Trainer, plan: Plan): Promise<number> {
-  const perImage = await millisecondsPerImage(trainer);
-  const started = performance.now();
-  await trainer.applyUpdate(plan.at(0));
-  const update = performance.now() - started;
-  trainer.reset();
-  return perImage * trainer.batchSize + update;
-}
-
-/** The share of a budget that a measurement may take. */
-const SHARE = 0.02;
-
-/**
- * Runs a few steps on real batches and puts the trainer back to step 0. A rough figure will do where a budget is to be kept:
- * the pace changes while the run goes on.
- *
- * @param budget milliseconds of the whole run
- * @returns median milliseconds
- */
-async function measureStep(
-  parts: Omit<LoopOptions, 'plan'>,
-  perEpoch: number,
-  budget: number,
-): Promise<number> {
-  const times: number[] = [];
-  const { trainer } = parts;
-  const plan = new Plan(parts.config, 64, perEpoch);
-  const started = performance.now();
-  for await (const event of trainLoop({ ...parts, plan })) {
-    if (event.type === 'step') times.push(event.milliseconds);
-    if (event.type === 'failed')
-      throw new Error(
-        `the measurement of a step ended early: ${event.diagnosis.title}; lower --lr, or set --clip_grad 1.`,
-      );
-    // The first steps fault pages in and wait for the loader.
-    const spent = performance.now() - started;
-    if (times.length >= 8 && spent > Math.min(4000, SHARE * budget)) break;
-    if (times.length >= 3 && spent > Math.min(30_000, 2 * SHARE * budget)) break;
-  }
-  trainer.reset();
-  const settled = times.slice(Math.min(3, times.length - 1)).sort((a, b) => a - b);
-  return settled[settled.length >> 1] ?? 1;
 }
