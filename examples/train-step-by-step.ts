@@ -78,12 +78,10 @@ for await (const batch of loadBatches(source, {
 
 const backbone = new FrozenBackbone(vit, size, ortNode);
 const weights = new Map([['teacher', weightsUnder(await trainer.teacherWeights(), 'backbone.')]]);
-const values = (await extractFeatures(source, backbone, weights)).features.get('teacher')!;
-const rows = l2NormalizedRows({ values, dim: backbone.dim });
+const { features, indices } = await extractFeatures(source, { backbone, weights });
+const rows = l2NormalizedRows(features.get('teacher')!);
 const found = await nearestNeighbors(ortNode, rows, rows, { k: 3, leaveOneOut: true });
-console.log(
-  `${values.length / backbone.dim} features of ${backbone.dim} numbers; nearest to ${source.key(0)}:`,
-);
+console.log(`${indices.length} features of ${backbone.dim} numbers; nearest to ${source.key(0)}:`);
 for (let i = 0; i < 3; i++)
   console.log(`  ${source.key(found.rows[i]!)}  cosine ${found.similarities[i]!.toFixed(4)}`);
 await backbone.dispose();

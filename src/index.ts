@@ -225,25 +225,17 @@ export { type ClassifierHead, type OnnxModelOptions, onnxModel } from './export/
 export { toHalf, toQuantized } from './export/onnx-precision.ts';
 export { trainStepFiles } from './export/train-step.ts';
 export { updateProgram } from './export/update-program.ts';
+export { type DescribedImages, type DescribeOptions, describeImages } from './features/describe-images.ts';
 export {
   copyDescriptor,
-  type DescribedImages,
-  type DescribeOptions,
   type Descriptor,
-  describeImages,
   featureDescriptor,
   multiScaleDescriptor,
-  type NumberedImage,
-  readImages,
-} from './features/describe-images.ts';
+  type NetworkFeature,
+} from './features/descriptors.ts';
 export { type EmbeddedBatch, type EmbedOptions, embedImages } from './features/embed-images.ts';
 export { type EvalBatch, type EvalImagesOptions, evalImages, evalView } from './features/eval-images.ts';
-export {
-  type Extracted,
-  type ExtractOptions,
-  extractFeatures,
-  type NetworkFeature,
-} from './features/extract.ts';
+export { type Extracted, type ExtractOptions, extractFeatures } from './features/extract.ts';
 // Data sets, loops and run folders in Node
 export {
   type BankInfo,
@@ -256,6 +248,7 @@ export {
 export { FeatureParquet, type ParquetRow } from './features/feature-parquet-node.ts';
 export { FrozenBackbone } from './features/frozen-backbone.ts';
 export { untrainedWeights, type Weights, weightsUnder } from './features/network-weights.ts';
+export { type NumberedImage, readImages } from './features/shown-images.ts';
 export { type FileSource, openFile } from './files/file-source-node.ts';
 export { type ByteSource, bytesSource } from './format/byte-source.ts';
 // File formats, from and to bytes

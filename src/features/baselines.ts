@@ -1,20 +1,23 @@
 /**
- * What every evaluation of image features compares: the trained network, the same network untrained, raw pixels and their
- * principal components. A score says something only beside these.
+ * What every evaluation of image features compares: the trained network with its baselines, which are the same network untrained,
+ * raw pixels and their principal components. A score says something only beside these.
  */
 import type { Source } from '../data/source.ts';
-import { labeledPart } from '../data/subset.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureRows } from '../rows/feature-rows.ts';
 import { fitPca, type Pca, projectPca } from '../rows/pca.ts';
-import { type Extracted, extractFeatures, type NetworkFeature } from './extract.ts';
+import { learnWhitening, whiten } from '../rows/whitening.ts';
+import type { DescribedImages } from './describe-images.ts';
+import type { NetworkFeature } from './descriptors.ts';
+import { type Extracted, extractFeatures } from './extract.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';
 import type { Weights } from './network-weights.ts';
 import { type ViewCount, viewsOf } from './views.ts';
 
-export type ContenderName = 'trained' | 'untrained' | 'pixels' | 'pca';
+/** The trained network, or one of its baselines. */
+export type ComparedName = 'trained' | 'untrained' | 'pixels' | 'pca';
 
-export const contenderTitles: Readonly<Record<ContenderName, string>> = {
+export const comparedTitles: Readonly<Record<ComparedName, string>> = {
   trained: 'trained network',
   untrained: 'the same, untrained',
   pixels: 'raw pixels',
@@ -22,35 +25,19 @@ export const contenderTitles: Readonly<Record<ContenderName, string>> = {
 };
 
 /** In the order in which they are shown. */
-export const contenderNames = Object.keys(contenderTitles) as readonly ContenderName[];
+export const comparedNames = Object.keys(comparedTitles) as readonly ComparedName[];
 
 /** Principal components of the pixels that are compared with. */
 const COMPONENTS = 128;
 
-/** Features of one kind of all sources. */
-export interface Contender {
-  readonly name: ContenderName;
-  /** One for each source; a row for each image that could be read. */
+/** Features of one kind of all sets. */
+export interface Compared {
+  readonly name: ComparedName;
+  /** One for each set; a row for each image that could be read. */
   readonly sets: readonly FeatureRows[];
 }
 
-/** The images of one source. */
-export interface ComparedSet {
-  readonly source: Source;
-  /** Class of every row, -1 where the image has none. */
-  readonly labels: Int32Array;
-  /** Number of every row's image in the source. */
-  readonly indices: Int32Array;
-  readonly skipped: Extracted['skipped'];
-}
-
-export interface Comparison {
-  readonly sets: readonly ComparedSet[];
-  readonly contenders: readonly Contender[];
-  /** The principal components of the first source's pixels. */
-  readonly pca: Pca;
-}
-
+/** The two networks that are compared, and what they run in. */
 export interface CompareOptions {
   readonly backbone: FrozenBackbone;
   readonly trained: Weights;
@@ -63,97 +50,107 @@ export interface CompareOptions {
   readonly onProgress?: (what: string, done: number, total: number) => void;
 }
 
+/** Both networks' weights, by the names that they are compared under. */
+export function comparedWeights({
+  trained,
+  untrained,
+}: Pick<CompareOptions, 'trained' | 'untrained'>): Map<string, Weights> {
+  return new Map([
+    ['trained', trained],
+    ['untrained', untrained],
+  ]);
+}
+
+/** What is compared of some sources. */
+export interface Comparison {
+  /** One for each source. */
+  readonly sets: readonly Extracted[];
+  readonly compared: readonly Compared[];
+  /** The principal components of the first source's pixels. */
+  readonly pca: Pca;
+}
+
 /**
- * Extracts the features of all sources under all contenders. Images are decoded once.
+ * Extracts the features of all sources under both networks, and those of the baselines. Images are decoded once.
  *
  * @param sources the principal components are fitted on the first
  * @throws Error if no image of a source can be read
  */
 export async function compareFeatures(
   sources: readonly Source[],
-  { backbone, trained, untrained, engine, feature, views = 1, onProgress }: CompareOptions,
+  options: CompareOptions,
 ): Promise<Comparison> {
-  const weights = new Map([
-    ['trained', trained],
-    ['untrained', untrained],
-  ]);
-  const extracted: Extracted[] = [];
+  const { backbone, engine, feature, views = 1, onProgress } = options;
+  const sets: Extracted[] = [];
   for (const source of sources) {
-    const watch = (done: number, total: number) => onProgress?.(`features of ${source.name}`, done, total);
-    extracted.push(
-      await extractFeatures(source, backbone, weights, watch, {
+    sets.push(
+      await extractFeatures(source, {
+        backbone,
+        weights: comparedWeights(options),
+        feature,
         view: (image) => viewsOf(image, backbone.preprocessing, views),
-        ...(feature === undefined ? {} : { feature }),
+        onProgress: (done, total) => onProgress?.(`features of ${source.name}`, done, total),
       }),
     );
   }
-  const [first] = extracted;
+  const [first] = sets;
   if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');
   onProgress?.('principal components of the pixels', 0, COMPONENTS);
-  const pca = await fitPca(engine, { values: first.pixels, dim: first.pixelDim }, COMPONENTS);
-  const sets: Record<ContenderName, FeatureRows>[] = [];
-  for (const one of extracted) sets.push(await featureSets(engine, one, feature?.dim ?? backbone.dim, pca));
-  return {
-    pca,
-    sets: extracted.map(({ labels, indices, skipped }, i) => ({
-      source: sources[i]!,
-      labels,
-      indices,
-      skipped,
-    })),
-    contenders: contenderNames.map((name) => ({ name, sets: sets.map((set) => set[name]) })),
-  };
+  const pca = await pixelComponents(engine, first);
+  return { sets, compared: await compareDescribed(engine, sets, { pca }), pca };
 }
 
-/**
- * What was extracted with weights named `trained` and `untrained`, as the rows of each contender.
- *
- * @param dim width of the network's feature
- */
-export async function featureSets(
+/** The principal components of the pixels of some images. */
+export function pixelComponents(engine: Engine, { pixels }: DescribedImages): Promise<Pca> {
+  return fitPca(engine, pixels, COMPONENTS);
+}
+
+export interface DescribedComparison {
+  /** Images from which each network's whitening is learned; pixels are left as they are. */
+  readonly whitening?: DescribedImages | undefined;
+  /** Components that the pixels are compared by, too; those of the first set, usually. */
+  readonly pca?: Pca;
+}
+
+/** @param sets described under weights named `trained` and `untrained` */
+export async function compareDescribed(
   engine: Engine,
-  { features, pixels, pixelDim }: Extracted,
-  dim: number,
-  pca: Pca,
-): Promise<Record<ContenderName, FeatureRows>> {
-  const network = (name: 'trained' | 'untrained'): FeatureRows => ({
-    values: features.get(name) ?? new Float32Array(),
-    dim,
-  });
-  const raw = { values: pixels, dim: pixelDim };
-  return {
-    trained: network('trained'),
-    untrained: network('untrained'),
-    pixels: raw,
-    pca: await projectPca(engine, pca, raw),
-  };
+  sets: readonly DescribedImages[],
+  { whitening, pca }: DescribedComparison = {},
+): Promise<Compared[]> {
+  const compared: Compared[] = [];
+  for (const name of ['trained', 'untrained'] as const) {
+    const rows = sets.map(({ features }) => features.get(name)!);
+    compared.push({ name, sets: await whitened(engine, rows, name, whitening) });
+  }
+  const pixels = sets.map((set) => set.pixels);
+  compared.push({ name: 'pixels', sets: pixels });
+  if (pca !== undefined) {
+    const projected: FeatureRows[] = [];
+    for (const rows of pixels) projected.push(await projectPca(engine, pca, rows));
+    compared.push({ name: 'pca', sets: projected });
+  }
+  return compared;
 }
 
 /**
- * The images of a source that have a class.
- *
- * @throws Error unless the source has as many classes: two to tell apart, or one to be asked about
+ * Components that are kept when whitening is learned from so many images: no more than there are images, since the others
+ * would be noise made as large as the rest. With more images than numbers it is all of them, as in the official code.
  */
-export function requireLabels(source: Source, evaluation: string, least: 1 | 2 = 2): Source {
-  if (source.classes.length >= least) return labeledPart(source);
-  const found = source.classes.length === 1 ? `only one class ("${source.classes[0]}")` : 'no class folders';
-  throw new Error(
-    `${source.name} has ${found}, and ${evaluation} needs labels: put the images of each class into a folder of their own.`,
-  );
+export function whiteningDim({ features, indices }: DescribedImages): number {
+  return Math.min(features.get('trained')?.dim ?? 0, indices.length);
 }
 
-/**
- * The classes of a test set as numbers of the training set.
- *
- * @returns the training class of every test class
- * @throws Error if a class of the test set is unknown to the training set
- */
-export function matchClasses(train: Source, test: Source): Int32Array {
-  return Int32Array.from(test.classes, (name) => {
-    const label = train.classes.indexOf(name);
-    if (label >= 0) return label;
-    throw new Error(
-      `the class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
-    );
-  });
+async function whitened(
+  engine: Engine,
+  sets: readonly FeatureRows[],
+  name: string,
+  whitening: DescribedImages | undefined,
+): Promise<readonly FeatureRows[]> {
+  const from = whitening?.features.get(name);
+  if (whitening === undefined || from === undefined) return sets;
+  const learned = await learnWhitening(engine, from, { dim: whiteningDim(whitening) });
+  const out: FeatureRows[] = [];
+  for (const rows of sets) out.push(await whiten(engine, learned, rows));
+  return out;
 }

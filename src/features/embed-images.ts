@@ -2,9 +2,11 @@
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { type FeatureRows, l2NormalizedRows } from '../rows/feature-rows.ts';
-import { evalImages } from './eval-images.ts';
+import { featureDescriptor } from './descriptors.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';
 import type { Weights } from './network-weights.ts';
+import { pixelBatches } from './pixel-batches.ts';
+import { type OnSkip, shownImages } from './shown-images.ts';
 import { meanFeatures, type ViewCount, viewsOf } from './views.ts';
 
 export interface EmbeddedBatch {
@@ -18,7 +20,7 @@ export interface EmbedOptions {
   /** Divide each row by its L2 norm. */
   readonly normalize?: boolean;
   /** Told about images that cannot be read; they are left out. */
-  readonly onSkip?: (key: string, reason: string) => void;
+  readonly onSkip?: OnSkip;
   /** Images at a time. Default 128. */
   readonly batch?: number;
   /** Views of each image whose features are averaged; one, the official protocol, unless given. */
@@ -34,22 +36,19 @@ export async function* embedImages(
   weights: Weights,
   { normalize = false, onSkip, batch = 128, views = 1, onImage }: EmbedOptions = {},
 ): AsyncGenerator<EmbeddedBatch> {
-  const images = evalImages(source, {
-    size: backbone.size,
-    batch,
-    preprocessing: backbone.preprocessing,
-    view: (image, index) => {
-      onImage?.(image, index);
-      return viewsOf(image, backbone.preprocessing, views);
-    },
-    ...(onSkip === undefined ? {} : { onSkip }),
-  });
-  const features = (pixels: Float32Array) => backbone.features(weights, pixels);
-  for await (const { indices, views: seen } of images) {
-    const plain = { values: await meanFeatures(features, backbone.dim, seen), dim: backbone.dim };
+  const { preprocessing } = backbone;
+  const view = (image: Image, index: number): readonly Image[] => {
+    onImage?.(image, index);
+    return viewsOf(image, preprocessing, views);
+  };
+  const { dim, describe } = featureDescriptor(backbone);
+  const { statistics } = preprocessing;
+  for await (const part of pixelBatches(shownImages(source, view, { onSkip }), { batch, statistics })) {
+    const indices = part.images.map(({ index }) => index);
+    const plain = { values: await meanFeatures((each) => describe(weights, each), dim, part.views), dim };
     const wrong = plain.values.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) {
-      const key = source.key(indices[Math.floor(wrong / backbone.dim)] ?? 0);
+      const key = source.key(indices[Math.floor(wrong / dim)] ?? 0);
       throw new Error(
         `the feature of ${key} is not finite (${plain.values[wrong]}): take weights from before the training diverged.`,
       );

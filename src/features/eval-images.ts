@@ -1,8 +1,9 @@
 /** Images as evaluations see them: the whole image, without random changes, as the weights want it (`image/preprocessing.ts`). */
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
-import { normalizationTable, normalize } from '../image/normalize.ts';
 import { inputView, type Preprocessing, usualPreprocessing } from '../image/preprocessing.ts';
+import { pixelBatches } from './pixel-batches.ts';
+import { type ReadOptions, shownImages, type View } from './shown-images.ts';
 
 /** The official view. @param size side of the network's input, pixels */
 export function evalView(image: Image, size: number): Image {
@@ -15,21 +16,15 @@ export interface EvalBatch {
   readonly images: readonly Image[];
   /** Normalized, [images, C, size, size]. */
   readonly pixels: Float32Array;
-  /** The same of each view of the images, `pixels` first; see `views.ts`. */
-  readonly views: readonly Float32Array[];
 }
 
-export interface EvalImagesOptions {
+export interface EvalImagesOptions extends ReadOptions {
   readonly size: number;
   readonly batch: number;
   /** How an image becomes an input of `size`; the official way unless given. */
   readonly preprocessing?: Preprocessing;
-  /** Which images, in order; all unless given. */
-  readonly indices?: ArrayLike<number>;
-  /** What is shown of an image: one or more of [size, size]; what `preprocessing` says unless given. */
-  readonly view?: (image: Image, index: number) => Image | readonly Image[];
-  /** Told about images that cannot be read; they are left out. */
-  readonly onSkip?: (key: string, reason: string) => void;
+  /** What is shown of an image, [size, size]; what `preprocessing` says unless given. */
+  readonly view?: View;
 }
 
 /** Reads images in order, batch by batch; the last batch may be smaller. */
@@ -37,48 +32,16 @@ export async function* evalImages(
   source: Source,
   { size, batch, preprocessing = usualPreprocessing(size, source.channels), ...options }: EvalImagesOptions,
 ): AsyncGenerator<EvalBatch> {
-  const { indices, view = (image) => inputView(image, preprocessing), onSkip } = options;
-  const table = normalizationTable(preprocessing.statistics);
-  const reader = source.open();
-  const wanted = Array.from(indices ?? { length: source.length }, (index, i) => index ?? i);
-  const load = (start: number) =>
-    Promise.all(
-      wanted.slice(start, start + batch).map(async (index) => {
-        try {
-          const seen = view(await reader.read(index), index);
-          return { index, images: isList(seen) ? seen : [seen] };
-        } catch (error) {
-          onSkip?.(source.key(index), error instanceof Error ? error.message : String(error));
-          return undefined;
-        }
-      }),
-    );
-  try {
-    let next = load(0); // the next batch is decoded while this one is used
-    for (let start = 0; start < wanted.length; start += batch) {
-      const loaded = (await next).filter((entry) => entry !== undefined);
-      if (start + batch < wanted.length) next = load(start + batch);
-      const [first] = loaded;
-      if (first === undefined) continue;
-      const each = source.channels * size * size;
-      const views = first.images.map((_, v) => {
-        const pixels = new Float32Array(loaded.length * each);
-        for (const [i, { images }] of loaded.entries()) {
-          const image = images[v];
-          if (image !== undefined) normalize(image, table, pixels, i * each);
-        }
-        return pixels;
-      });
-      yield {
-        indices: loaded.map(({ index }) => index),
-        images: loaded.flatMap(({ images }) => images[0] ?? []),
-        pixels: views[0] ?? new Float32Array(),
-        views,
-      };
-    }
-  } finally {
-    reader.close();
+  const { view = (image) => inputView(image, preprocessing) } = options;
+  const { statistics } = preprocessing;
+  for await (const { images, views } of pixelBatches(shownImages(source, view, options), {
+    batch,
+    statistics,
+  })) {
+    yield {
+      indices: images.map(({ index }) => index),
+      images: images.flatMap((image) => image.views[0] ?? []),
+      pixels: views[0]!.pixels,
+    };
   }
 }
-
-const isList = (seen: Image | readonly Image[]): seen is readonly Image[] => Array.isArray(seen);

@@ -1,17 +1,11 @@
 /**
- * Training and test images of an evaluation with labels, as features of all contenders. Where there is no test set, a share of
+ * Training and test images of an evaluation with labels, as features of all that is compared. Where there is no test set, a share of
  * each class is held back for it. The principal components then know the held-back pixels, though not their labels.
  */
+import { matchClasses, requireLabels } from '../data/labels.ts';
 import type { Source } from '../data/source.ts';
 import { chosenRows, type LabeledFeatures, splitByClass } from '../rows/labeled-features.ts';
-import {
-  type CompareOptions,
-  type Comparison,
-  type ContenderName,
-  compareFeatures,
-  matchClasses,
-  requireLabels,
-} from './baselines.ts';
+import { type ComparedName, type CompareOptions, type Comparison, compareFeatures } from './baselines.ts';
 
 export interface LabeledImagesOptions extends CompareOptions {
   readonly train: Source;
@@ -27,7 +21,7 @@ export interface LabeledImages {
   /** The training images that have a class. */
   readonly train: Source;
   readonly kinds: Readonly<
-    Record<ContenderName, { readonly train: LabeledFeatures; readonly test: LabeledFeatures }>
+    Record<ComparedName, { readonly train: LabeledFeatures; readonly test: LabeledFeatures }>
   >;
   /** Their numbers in `train`, without those that were held back. */
   readonly trainIndices: Int32Array;
@@ -53,10 +47,10 @@ export async function labeledImages(
   const test = options.test && requireLabels(options.test, evaluation, 1);
   const sources = test === undefined ? [train] : [train, test];
   const known = test === undefined ? undefined : matchClasses(train, test);
-  const { sets, contenders, pca } = await compareFeatures(sources, options);
+  const { sets, compared, pca } = await compareFeatures(sources, options);
   const [{ labels, indices }, tested] = [sets[0]!, sets[1]];
   const split = tested === undefined ? splitByClass(labels, HELD_BACK, seed) : undefined;
-  const kinds = contenders.map(({ name, sets: [features, testFeatures] }) => {
+  const kinds = compared.map(({ name, sets: [features, testFeatures] }) => {
     const all: LabeledFeatures = { features: features!, labels };
     if (split !== undefined)
       return [name, { train: chosenRows(all, split.fit), test: chosenRows(all, split.held) }] as const;

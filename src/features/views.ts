@@ -41,21 +41,22 @@ export function viewsOf(image: Image, preprocessing: Preprocessing, count: ViewC
 /**
  * The mean of the views' features, each divided by its L2 norm; of one view the feature as it is.
  *
- * @param views normalized pixels of each view, [images, C, size, size]
+ * @param describe gives the features of one view of all images, [images, D]
+ * @param views the images, once for each view
  * @returns [images, D]
  */
-export async function meanFeatures(
-  features: (pixels: Float32Array) => Promise<Float32Array>,
+export async function meanFeatures<Batch>(
+  describe: (view: Batch) => Promise<Float32Array>,
   dim: number,
-  views: readonly Float32Array[],
+  views: readonly Batch[],
 ): Promise<Float32Array> {
-  const [first = new Float32Array(), ...others] = views;
-  if (others.length === 0) return features(first);
-  let sum: Float32Array | undefined;
-  for (const pixels of views) {
-    const { values } = l2NormalizedRows({ values: await features(pixels), dim });
-    if (sum === undefined) sum = values;
-    else for (let i = 0; i < sum.length; i++) sum[i]! += values[i]!;
+  const [first, ...others] = views;
+  if (first === undefined) throw new RangeError('No view was given to average: show one or more.');
+  if (others.length === 0) return describe(first);
+  const sum = l2NormalizedRows({ values: await describe(first), dim }).values;
+  for (const view of others) {
+    const { values } = l2NormalizedRows({ values: await describe(view), dim });
+    for (let i = 0; i < sum.length; i++) sum[i]! += values[i]!;
   }
-  return (sum ?? first).map((value) => value / views.length);
+  return sum.map((value) => value / views.length);
 }

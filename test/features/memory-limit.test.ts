@@ -19,9 +19,9 @@ describe('memory for features', () => {
 
   it('is asked for before a set is extracted or searched for duplicates', async () => {
     const { backbone, weights } = stillNetwork();
-    await expect(extractFeatures(endless, backbone, new Map([['trained', weights]]))).rejects.toThrow(
-      /features of 35184372088832 images of endless need \d+\.\d GiB/,
-    );
+    await expect(
+      extractFeatures(endless, { backbone, weights: new Map([['trained', weights]]) }),
+    ).rejects.toThrow(/features of 35184372088832 images of endless need \d+\.\d GiB/);
     const jpeg = () => Promise.reject(new Error('not reached'));
     await expect(dedupeReport({ source: endless, backbone, weights, engine: ortNode, jpeg })).rejects.toThrow(
       /features of 35184372088832 images of endless need/,

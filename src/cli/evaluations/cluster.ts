@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { labeledPart } from '../../data/subset.ts';
 import { type ClusterScoreName, clusterReport } from '../../eval/cluster/cluster-report.ts';
-import { type ContenderName, contenderTitles } from '../../features/baselines.ts';
+import { type ComparedName, comparedTitles } from '../../features/baselines.ts';
 import type { Block } from '../../report/blocks.ts';
 import { thumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
@@ -10,7 +10,7 @@ import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
-const contenders = Object.keys(contenderTitles) as ContenderName[];
+const contenders = Object.keys(comparedTitles) as ComparedName[];
 const scoreTitles: Readonly<Record<ClusterScoreName, string>> = {
   nmi: 'NMI',
   ari: 'ARI',
@@ -70,7 +70,7 @@ export const cluster = defineEvaluation({
           kind: 'scores',
           title: scoreTitles[name],
           rows: contenders.map((each) => ({
-            name: contenderTitles[each],
+            name: comparedTitles[each],
             value: scored[each].scores[name],
             ...scored[each].intervals[name],
           })),
@@ -106,7 +106,7 @@ export const cluster = defineEvaluation({
           : [
               ['score (95 %)', ...scoreNames.map((name) => scoreTitles[name])],
               ...contenders.map((each) => [
-                contenderTitles[each],
+                comparedTitles[each],
                 ...scoreNames.map((name) =>
                   withInterval(scored[each].scores[name], scored[each].intervals[name], 3),
                 ),

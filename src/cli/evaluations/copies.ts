@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Source } from '../../data/source.ts';
 import { type Attack, attacked, copyAttacks } from '../../eval/copies/copy-attacks.ts';
 import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copies/copy-report.ts';
-import { contenderTitles } from '../../features/baselines.ts';
+import { comparedTitles } from '../../features/baselines.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture } from '../../report/picture.ts';
@@ -86,7 +86,7 @@ export const copies = defineEvaluation({
       protocol,
       shown: 'own',
       table: [
-        ['mAP % (95 %)', ...names.map((name) => contenderTitles[name])],
+        ['mAP % (95 %)', ...names.map((name) => comparedTitles[name])],
         ['all', ...names.map((name) => percent(report[name].map, report[name].interval))],
         ...blocks.map((block) => [
           block.name,
@@ -121,7 +121,7 @@ export const copies = defineEvaluation({
             kind: 'scores',
             title: 'Mean average precision of all queries',
             rows: names.map((name) => ({
-              name: contenderTitles[name],
+              name: comparedTitles[name],
               value: report[name].map,
               ...report[name].interval,
             })),
@@ -129,7 +129,7 @@ export const copies = defineEvaluation({
           {
             kind: 'table',
             title: 'By what was done to the images, mAP in percent',
-            head: ['block', 'queries', ...names.map((name) => contenderTitles[name])],
+            head: ['block', 'queries', ...names.map((name) => comparedTitles[name])],
             rows: blocks.map((block) => [
               block.name,
               String(block.queries),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/finetune/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
-import { contenderTitles } from '../../features/baselines.ts';
+import { comparedTitles } from '../../features/baselines.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { trainedOn } from '../classifier-file.ts';
@@ -112,7 +112,7 @@ export const finetune = defineEvaluation({
     warn(`The fine-tuned network: ${file}`);
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
     const protocol = `Fine-tuning on ${classes.length} classes with ${trainImages} images, ${divided}: ${subject.size} pixels, random crops of ${cropsScale.join(' to ')} and mirroring, AdamW, learning rate ${lr} x ${batchSize}/256 with warm-up over ${Number(warmupEpochs.toFixed(2))} of ${epochs} epochs and a cosine, layer decay ${layerDecay}, weight decay ${weightDecay}, label smoothing ${labelSmoothing}, drop path ${dropPathRate}; tested after the last epoch`;
-    const titles = { trained: contenderTitles.trained, untrained: contenderTitles.untrained };
+    const titles = { trained: comparedTitles.trained, untrained: comparedTitles.untrained };
     const hasFive = results.trained.scores.top5 !== undefined;
     return {
       protocol,

@@ -1,7 +1,7 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
 import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
-import { type ContenderName, contenderTitles } from '../../features/baselines.ts';
+import { type ComparedName, comparedTitles } from '../../features/baselines.ts';
 import { viewTitles } from '../../features/views.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
 import { examineScores } from '../../train/doctor.ts';
@@ -10,7 +10,7 @@ import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
 
-const names = Object.keys(contenderTitles) as ContenderName[];
+const names = Object.keys(comparedTitles) as ComparedName[];
 
 export const knn = defineEvaluation({
   name: 'knn',
@@ -60,7 +60,7 @@ export const knn = defineEvaluation({
       table: [
         ['top-1 % (95 %)', ...used.map((each) => `k = ${each}`)],
         ...names.map((name) => [
-          contenderTitles[name],
+          comparedTitles[name],
           ...used.map((each) =>
             withInterval(report[name].top1[each] ?? 0, intervals[name][each] ?? { low: 0, high: 0 }),
           ),
@@ -90,7 +90,7 @@ export const knn = defineEvaluation({
             top: 100,
             unit: ' %',
             rows: names.map((name) => ({
-              name: contenderTitles[name],
+              name: comparedTitles[name],
               value: report[name].top1[shown] ?? Number.NaN,
               ...intervals[name][shown],
             })),
@@ -103,7 +103,7 @@ export const knn = defineEvaluation({
 
 /** Whether the trained network is above all that it is compared with. @param k which of the numbers of neighbors counts */
 export function examineKnn(report: KnnReport, k: string): Diagnosis | undefined {
-  const of = (name: ContenderName): number => report[name].top1[k] ?? Number.NaN;
+  const of = (name: ComparedName): number => report[name].top1[k] ?? Number.NaN;
   return examineScores({
     what: `${k}-NN`,
     images: report.testImages,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { linearFeature } from '../../eval/classify/linear-features.ts';
 import { linearHeadReport } from '../../eval/classify/linear-head-report.ts';
 import { linearReport } from '../../eval/classify/linear-report.ts';
-import { contenderNames, contenderTitles } from '../../features/baselines.ts';
+import { comparedNames, comparedTitles } from '../../features/baselines.ts';
 import { networkFingerprint } from '../../features/feature-bank-node.ts';
 import { openFile } from '../../files/file-source-node.ts';
 import { serializeSafetensors } from '../../format/safetensors.ts';
@@ -141,10 +141,10 @@ export const linear = defineEvaluation({
       protocol,
       table: [
         ['% (95 %)', 'top-1', ...(hasFive ? ['top-5'] : []), 'learning rate'],
-        ...contenderNames.map((name) => {
+        ...comparedNames.map((name) => {
           const { top1, top5 = Number.NaN, intervals } = scores[name];
           return [
-            contenderTitles[name],
+            comparedTitles[name],
             withInterval(top1, intervals.top1),
             ...(intervals.top5 === undefined ? [] : [withInterval(top5, intervals.top5)]),
             String(results[name].rate),
@@ -152,14 +152,14 @@ export const linear = defineEvaluation({
         }),
       ],
       scores: Object.fromEntries(
-        contenderNames.map((name) => {
+        comparedNames.map((name) => {
           const { top1, top5 } = scores[name];
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
       details: {
-        intervals: Object.fromEntries(contenderNames.map((name) => [name, scores[name].intervals])),
-        rates: Object.fromEntries(contenderNames.map((name) => [name, results[name].rates])),
+        intervals: Object.fromEntries(comparedNames.map((name) => [name, scores[name].intervals])),
+        rates: Object.fromEntries(comparedNames.map((name) => [name, results[name].rates])),
         confused: namedPairs(classes, results.trained.mostConfused),
         protocol: {
           feature: feature.title,
@@ -171,7 +171,7 @@ export const linear = defineEvaluation({
           trainImages,
           testImages,
           heldBack,
-          rate: Object.fromEntries(contenderNames.map((name) => [name, results[name].rate])),
+          rate: Object.fromEntries(comparedNames.map((name) => [name, results[name].rate])),
         },
       },
       section: {
@@ -179,7 +179,7 @@ export const linear = defineEvaluation({
         intro: `${protocol}. The network stays as it is; only the classifier sees labels. The same protocol is given to the untrained network and to the pixels: what lies above them was learned without labels.`,
         blocks: [
           ...accuracyBlocks(
-            contenderNames.map((name) => ({ name: contenderTitles[name], scores: scores[name] })),
+            comparedNames.map((name) => ({ name: comparedTitles[name], scores: scores[name] })),
           ),
           ...confusionBlocks(classes, results.trained.confusion),
         ],

@@ -1,7 +1,7 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
-import { contenderNames, contenderTitles } from '../../features/baselines.ts';
+import { comparedNames, comparedTitles } from '../../features/baselines.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
@@ -68,8 +68,8 @@ export const logistic = defineEvaluation({
     const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: class token or pooled feature at ${subject.size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
     const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
     const x = report.budgets.map(({ labeled }) => labeled);
-    const cells = contenderNames.map((name) => [
-      contenderTitles[name],
+    const cells = comparedNames.map((name) => [
+      comparedTitles[name],
       ...curves[name].map(({ top1, spread, draws: each }) =>
         each.length < 2 ? top1.toFixed(1) : `${top1.toFixed(1)} ± ${spread.toFixed(1)}`,
       ),
@@ -78,20 +78,20 @@ export const logistic = defineEvaluation({
       protocol,
       table: [['top-1 % (± deviation)', ...titles], ...cells],
       scores: Object.fromEntries(
-        contenderNames.map((name) => [
+        comparedNames.map((name) => [
           name,
           Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
         ]),
       ),
       details: {
         intervals: Object.fromEntries(
-          contenderNames.map((name) => [
+          comparedNames.map((name) => [
             name,
             Object.fromEntries(curves[name].map(({ interval }, i) => [titles[i], interval])),
           ]),
         ),
         draws: Object.fromEntries(
-          contenderNames.map((name) => [
+          comparedNames.map((name) => [
             name,
             Object.fromEntries(curves[name].map(({ draws: each }, i) => [titles[i], each])),
           ]),
@@ -109,8 +109,8 @@ export const logistic = defineEvaluation({
             xName: 'labeled images',
             logX: true,
             unit: ' %',
-            series: contenderNames.map((name) => ({
-              name: contenderTitles[name],
+            series: comparedNames.map((name) => ({
+              name: comparedTitles[name],
               x,
               y: curves[name].map(({ top1 }) => top1),
               low: curves[name].map(({ top1, spread }) => top1 - spread),
@@ -129,9 +129,9 @@ export const logistic = defineEvaluation({
             title: `Top-1 with ${titles.at(-1) ?? ''}${titles.at(-1) === 'all' ? ' images labeled' : ''}`,
             top: 100,
             unit: ' %',
-            rows: contenderNames.map((name) => {
+            rows: comparedNames.map((name) => {
               const last = curves[name].at(-1);
-              return { name: contenderTitles[name], value: last?.top1 ?? Number.NaN, ...last?.interval };
+              return { name: comparedTitles[name], value: last?.top1 ?? Number.NaN, ...last?.interval };
             }),
           },
         ],

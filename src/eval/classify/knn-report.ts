@@ -1,12 +1,7 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
+import { matchClasses, requireLabels } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
-import {
-  type CompareOptions,
-  type ContenderName,
-  compareFeatures,
-  matchClasses,
-  requireLabels,
-} from '../../features/baselines.ts';
+import { type ComparedName, type CompareOptions, compareFeatures } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { knn } from './knn.ts';
@@ -17,9 +12,9 @@ export interface Accuracy {
   readonly top5: Readonly<Record<string, number>>;
 }
 
-export interface KnnReport extends Readonly<Record<ContenderName, Accuracy>> {
+export interface KnnReport extends Readonly<Record<ComparedName, Accuracy>> {
   /** 95 % intervals of top-1 in percent, by k. */
-  readonly intervals: Readonly<Record<ContenderName, Readonly<Record<string, Interval>>>>;
+  readonly intervals: Readonly<Record<ComparedName, Readonly<Record<string, Interval>>>>;
   readonly bankImages: number;
   readonly testImages: number;
   /** Images that could not be read. */
@@ -44,15 +39,15 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const most = train.length - (test === undefined ? 1 : 0);
   if (ks.every((k) => k > most)) throw tooFew(train.length, ks);
   const toBank = test === undefined ? undefined : matchClasses(train, test);
-  const { sets, contenders } = await compareFeatures(test === undefined ? [train] : [train, test], options);
+  const { sets, compared } = await compareFeatures(test === undefined ? [train] : [train, test], options);
   const leaveOneOut = test === undefined;
   const bankLabels = sets[0]!.labels;
   const queryLabels = toBank === undefined ? bankLabels : sets[1]!.labels.map((label) => toBank[label] ?? -1);
   const available = bankLabels.length - (leaveOneOut ? 1 : 0);
   const usable = ks.filter((k) => k <= available);
   if (usable.length === 0) throw tooFew(bankLabels.length, ks);
-  const scored: [ContenderName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
-  for (const { name, sets: rows } of contenders) {
+  const scored: [ComparedName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
+  for (const { name, sets: rows } of compared) {
     onProgress?.(`neighbors, ${name}`, 0, queryLabels.length);
     const [bank, queries = bank] = rows;
     const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
@@ -81,8 +76,8 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const all = new Map(scored);
   const pick = <T>(
     of: (result: { accuracy: Accuracy; intervals: Record<string, Interval> }) => T,
-  ): Record<ContenderName, T> =>
-    Object.fromEntries([...all].map(([name, result]) => [name, of(result)])) as Record<ContenderName, T>;
+  ): Record<ComparedName, T> =>
+    Object.fromEntries([...all].map(([name, result]) => [name, of(result)])) as Record<ComparedName, T>;
   return {
     ...pick(({ accuracy }) => accuracy),
     intervals: pick(({ intervals }) => intervals),

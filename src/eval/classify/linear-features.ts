@@ -2,7 +2,7 @@
  * What a linear classifier gets to see of a Vision Transformer (official `eval_linear.py`): the class tokens of the last n
  * blocks side by side (4 for the small ViTs), or the last block's class token and mean patch token (for the base ViTs).
  */
-import type { NetworkFeature } from '../../features/extract.ts';
+import type { NetworkFeature } from '../../features/descriptors.ts';
 import { concat, GraphError, mean, reshape, slice, type Tensor } from '../../graph/index.ts';
 import { type BackboneConfig, featureDim, imageFeature } from '../../model/backbone.ts';
 import { vit } from '../../model/vit.ts';

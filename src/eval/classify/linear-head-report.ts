@@ -1,7 +1,8 @@
 /** A linear classifier that was trained elsewhere, on the features of a network: accuracy on labeled images, no training. */
 import type { Source } from '../../data/source.ts';
 import { labeledPart } from '../../data/subset.ts';
-import { extractFeatures, type NetworkFeature } from '../../features/extract.ts';
+import type { NetworkFeature } from '../../features/descriptors.ts';
+import { extractFeatures } from '../../features/extract.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import type { LinearHead } from '../../weights/linear-head.ts';
@@ -42,21 +43,20 @@ export async function linearHeadReport(options: LinearHeadOptions): Promise<Line
     throw new Error(
       `The classifier reads ${width} numbers and the ${feature.title} has ${feature.dim}: try another --n_last_blocks, or --avgpool_patchtokens true.`,
     );
-  const extracted = await extractFeatures(
-    test,
+  const extracted = await extractFeatures(test, {
     backbone,
-    new Map([['trained', trained]]),
-    (done, total) => onProgress?.(`features of ${test.name}`, done, total),
-    { feature },
-  );
-  const features = extracted.features.get('trained') ?? new Float32Array();
+    weights: new Map([['trained', trained]]),
+    feature,
+    onProgress: (done, total) => onProgress?.(`features of ${test.name}`, done, total),
+  });
+  const { values } = extracted.features.get('trained')!;
   const [weight, bias] = [head.weight(), head.bias()];
   const sheet = new ScoreSheet(classes, 128);
   const logits = new Float32Array(classes);
   for (const [i, label] of extracted.labels.entries()) {
     for (let c = 0; c < classes; c++) {
       let sum = bias[c]!;
-      for (let d = 0; d < width; d++) sum += weight[c * width + d]! * features[i * width + d]!;
+      for (let d = 0; d < width; d++) sum += weight[c * width + d]! * values[i * width + d]!;
       logits[c] = sum;
     }
     sheet.add(logits, 0, label);

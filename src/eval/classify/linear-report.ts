@@ -3,7 +3,12 @@
  * features (official `eval_linear.py`), each contender with the learning rate that suits it. The features are extracted
  * once; with `augment` anew in each epoch from random crops, as the official script does it.
  */
-import { type ContenderName, contenderNames, featureSets } from '../../features/baselines.ts';
+import {
+  type ComparedName,
+  compareDescribed,
+  comparedNames,
+  comparedWeights,
+} from '../../features/baselines.ts';
 import { extractFeatures } from '../../features/extract.ts';
 import {
   type LabeledImages,
@@ -12,6 +17,7 @@ import {
 } from '../../features/labeled-images.ts';
 import { randomView } from '../../features/random-view.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
+import type { FeatureRows } from '../../rows/feature-rows.ts';
 import type { ClassificationScores } from './classification-scores.ts';
 import { augmentedLinearEvaluation } from './linear-augmented.ts';
 import { EPOCHS } from './linear-evaluation.ts';
@@ -39,9 +45,9 @@ export interface Accuracies {
 export interface LinearReport {
   /** Class names; the classifiers' rows and the labels count in them. */
   readonly classes: readonly string[];
-  readonly scores: Readonly<Record<ContenderName, Accuracies>>;
+  readonly scores: Readonly<Record<ComparedName, Accuracies>>;
   /** Chosen rates, classifiers, confusions. */
-  readonly results: Readonly<Record<ContenderName, LinearResult>>;
+  readonly results: Readonly<Record<ComparedName, LinearResult>>;
   readonly trainImages: number;
   readonly testImages: number;
   /** True where the test images were held back from the training set. */
@@ -57,10 +63,10 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
   const images = await labeledImages('a linear classifier', options);
   const { classes, kinds } = images;
   const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
-  const scores = contenderNames.map((name) => [name, accuracies(results[name].test)]);
+  const scores = comparedNames.map((name) => [name, accuracies(results[name].test)]);
   return {
     classes,
-    scores: Object.fromEntries(scores) as Record<ContenderName, Accuracies>,
+    scores: Object.fromEntries(scores) as Record<ComparedName, Accuracies>,
     results,
     trainImages: kinds.trained.train.labels.length,
     testImages: kinds.trained.test.labels.length,
@@ -93,10 +99,10 @@ function training({ rates, batchSize, seed }: LinearReportOptions) {
 async function fast(
   options: LinearReportOptions,
   { classes, kinds }: LabeledImages,
-): Promise<Record<ContenderName, LinearResult>> {
+): Promise<Record<ComparedName, LinearResult>> {
   const { engine, epochs = EPOCHS, onProgress } = options;
-  const results: [ContenderName, LinearResult][] = [];
-  for (const name of contenderNames) {
+  const results: [ComparedName, LinearResult][] = [];
+  for (const name of comparedNames) {
     const { train, test } = kinds[name];
     const result = await linearEvaluation(engine, train, test, {
       ...training(options),
@@ -106,36 +112,36 @@ async function fast(
     });
     results.push([name, result]);
   }
-  return Object.fromEntries(results) as Record<ContenderName, LinearResult>;
+  return Object.fromEntries(results) as Record<ComparedName, LinearResult>;
 }
 
 function augmented(
   options: LinearReportOptions,
   { classes, train: source, kinds, trainIndices, pca }: LabeledImages,
-): Promise<Record<ContenderName, LinearResult>> {
-  const { engine, backbone, trained, untrained, feature, seed = 0, onProgress } = options;
-  const { epochs = EPOCHS } = options;
-  const weights = new Map([
-    ['trained', trained],
-    ['untrained', untrained],
-  ]);
+): Promise<Record<ComparedName, LinearResult>> {
+  const { engine, backbone, feature, seed = 0, epochs = EPOCHS, onProgress } = options;
   return augmentedLinearEvaluation(engine, kinds, {
     ...training(options),
     classes: classes.length,
     epochs,
     augmented: async (epoch) => {
-      const watch = (done: number, total: number): void =>
-        onProgress?.(`epoch ${epoch + 1} of ${epochs}, images`, done, total);
-      const extracted = await extractFeatures(source, backbone, weights, watch, {
-        ...(feature === undefined ? {} : { feature }),
+      const extracted = await extractFeatures(source, {
+        backbone,
+        weights: comparedWeights(options),
+        feature,
         indices: trainIndices,
         view: randomView({ size: backbone.size, interpolation: 'bilinear', seed, epoch }),
+        onProgress: (done, total) => onProgress?.(`epoch ${epoch + 1} of ${epochs}, images`, done, total),
       });
       if (extracted.indices.length !== trainIndices.length)
         throw new Error(
           `${source.name}: an image that could be read at first cannot be read any more: leave the files alone while they are evaluated.`,
         );
-      return featureSets(engine, extracted, feature?.dim ?? backbone.dim, pca);
+      const compared = await compareDescribed(engine, [extracted], { pca });
+      return Object.fromEntries(compared.map(({ name, sets }) => [name, sets[0]!])) as Record<
+        ComparedName,
+        FeatureRows
+      >;
     },
   });
 }

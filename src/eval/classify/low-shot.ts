@@ -3,7 +3,7 @@
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
-import { type ContenderName, contenderNames, contenderTitles } from '../../features/baselines.ts';
+import { type ComparedName, comparedNames, comparedTitles } from '../../features/baselines.ts';
 import {
   type LabeledImages,
   type LabeledImagesOptions,
@@ -43,7 +43,7 @@ export interface LowShotReport {
   /** From few labels to many. */
   readonly budgets: readonly { readonly budget: Budget; readonly labeled: number; readonly draws: number }[];
   /** A score for each budget. */
-  readonly curves: Readonly<Record<ContenderName, readonly LowShotScore[]>>;
+  readonly curves: Readonly<Record<ComparedName, readonly LowShotScore[]>>;
   /** Fits that ended before the gradient was small, of all. */
   readonly unfinished: number;
   readonly trainImages: number;
@@ -70,18 +70,18 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
       return { budget, labeled: drawn[0]?.length ?? 0, drawn };
     })
     .sort((a, b) => a.labeled - b.labeled);
-  const total = contenderNames.length * budgets.reduce((sum, { drawn }) => sum + drawn.length, 0);
+  const total = comparedNames.length * budgets.reduce((sum, { drawn }) => sum + drawn.length, 0);
   let [done, unfinished] = [0, 0];
-  const curves: [ContenderName, LowShotScore[]][] = [];
+  const curves: [ComparedName, LowShotScore[]][] = [];
   const regression = new LogisticRegression(engine);
   try {
-    for (const name of contenderNames) {
+    for (const name of comparedNames) {
       const { train: all, test } = kinds[name];
       const curve: LowShotScore[] = [];
       for (const { drawn } of budgets) {
         const hits: Float64Array[] = [];
         for (const rows of drawn) {
-          onProgress?.(`logistic regression, ${contenderTitles[name]}: fits`, ++done, total);
+          onProgress?.(`logistic regression, ${comparedTitles[name]}: fits`, ++done, total);
           const fit = await regression.fit(chosenRows(all, rows), { classes: classes.length, c });
           if (!fit.converged) unfinished++;
           const probe = await LinearProbe.create(engine, {
@@ -104,7 +104,7 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
   return {
     classes,
     budgets: budgets.map(({ budget, labeled, drawn }) => ({ budget, labeled, draws: drawn.length })),
-    curves: Object.fromEntries(curves) as Record<ContenderName, LowShotScore[]>,
+    curves: Object.fromEntries(curves) as Record<ComparedName, LowShotScore[]>,
     unfinished,
     trainImages: labels.length,
     testImages: kinds.trained.test.labels.length,

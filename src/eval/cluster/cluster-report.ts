@@ -1,6 +1,6 @@
-/** Clusters of features beside those of the contenders, and how well they agree with classes where there are any. */
+/** Clusters of features beside those of its baselines, and how well they agree with classes where there are any. */
 import type { Source } from '../../data/source.ts';
-import { type CompareOptions, type ContenderName, compareFeatures } from '../../features/baselines.ts';
+import { type ComparedName, type CompareOptions, compareFeatures } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
 import { halfSampling, type Interval } from '../../rows/bootstrap.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
@@ -30,7 +30,7 @@ export interface ClusterReport {
   /** Images of every cluster, nearest to its center first: rows. */
   readonly members: readonly Int32Array[];
   /** By contender; absent without classes. */
-  readonly scored?: Readonly<Record<ContenderName, ScoredClusters>>;
+  readonly scored?: Readonly<Record<ComparedName, ScoredClusters>>;
   /** The most frequent class of every cluster and its share; absent without classes. */
   readonly majorities?: readonly { readonly label: number; readonly share: number }[];
 }
@@ -50,11 +50,11 @@ const DRAWS = 200;
 /** @throws RangeError if there are fewer images than clusters */
 export async function clusterReport(options: ClusterReportOptions): Promise<ClusterReport> {
   const { source, engine, onProgress, restarts = 3, seed = 0 } = options;
-  const { sets, contenders } = await compareFeatures([source], options);
+  const { sets, compared } = await compareFeatures([source], options);
   const { labels, indices, skipped } = sets[0]!;
   const classes = source.classes.length;
-  const rowsOf = (name: ContenderName): FeatureRows =>
-    l2NormalizedRows(contenders.find((contender) => contender.name === name)!.sets[0]!);
+  const rowsOf = (name: ComparedName): FeatureRows =>
+    l2NormalizedRows(compared.find((each) => each.name === name)!.sets[0]!);
   const trained = rowsOf('trained');
   onProgress?.('k-means, trained', 0, labels.length);
   const wanted = options.k ?? (classes >= 2 ? classes : undefined);
@@ -77,8 +77,8 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
     members: nearestFirst(trained, clustering),
   };
   if (classes < 2) return report;
-  const scored: [ContenderName, ScoredClusters][] = [];
-  for (const { name } of contenders) {
+  const scored: [ComparedName, ScoredClusters][] = [];
+  for (const { name } of compared) {
     onProgress?.(`k-means, ${name}`, 0, labels.length);
     const { assignments } =
       name === 'trained'
@@ -88,7 +88,7 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
   }
   return {
     ...report,
-    scored: Object.fromEntries(scored) as Record<ContenderName, ScoredClusters>,
+    scored: Object.fromEntries(scored) as Record<ComparedName, ScoredClusters>,
     majorities: report.members.map((rows) => majority(rows, labels)),
   };
 }

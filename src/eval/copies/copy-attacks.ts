@@ -2,7 +2,7 @@
  * Altered copies of anyone's images, in the spirit of Copydays (Douze et al. 2009): crops and JPEG at some of its levels, and
  * blur, turns and captions besides. Whatever is random follows from a seed, the image and the attack.
  */
-import type { NumberedImage } from '../../features/describe-images.ts';
+import type { NumberedImage } from '../../features/shown-images.ts';
 import { blurBy, cropAway, rotate, writeOver } from '../../image/attacks.ts';
 import type { Image } from '../../image/image.ts';
 import { Random } from '../../random/random.ts';

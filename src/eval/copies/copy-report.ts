@@ -4,16 +4,16 @@
  * whitened with what other images teach. On anyone's images the alterations are made here.
  */
 import type { Source } from '../../data/source.ts';
-import type { CompareOptions, ContenderName } from '../../features/baselines.ts';
 import {
-  copyDescriptor,
-  type DescribedImages,
-  describeImages,
-  type NumberedImage,
-  readImages,
-  type SkippedImages,
-} from '../../features/describe-images.ts';
-import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
+  type ComparedName,
+  type CompareOptions,
+  compareDescribed,
+  comparedWeights,
+  whiteningDim,
+} from '../../features/baselines.ts';
+import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
+import { copyDescriptor } from '../../features/descriptors.ts';
+import { type NumberedImage, readImages, type SkippedImages, shown } from '../../features/shown-images.ts';
 import { resize } from '../../image/resize.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';
@@ -22,7 +22,7 @@ import { copyAveragePrecision, rankCopies } from './copies.ts';
 import { type Attack, attackedImages } from './copy-attacks.ts';
 import { attackBlocks, queryBlocks } from './copy-blocks.ts';
 
-export type CopyContender = Exclude<ContenderName, 'pca'>;
+export type CopyContender = Exclude<ComparedName, 'pca'>;
 
 export interface CopyScores {
   /** Mean average precision over all queries, 0 to 1. */
@@ -109,10 +109,7 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
   const scored: [CopyContender, CopyScores][] = [];
   let found: Neighbors | undefined;
   const sets = second === undefined ? [first, altered] : [first, second, altered];
-  for (const { name, sets: rows } of await describedContenders(engine, sets, {
-    whitening: learned,
-    pca: false,
-  })) {
+  for (const { name, sets: rows } of await compareDescribed(engine, sets, { whitening: learned })) {
     onProgress?.(`copies, ${name}`, 0, altered.indices.length);
     const ranked = await rankCopies(engine, stacked(rows.slice(0, -1)), rows.at(-1)!, PLACES);
     if (name === 'trained') found = ranked;
@@ -141,21 +138,24 @@ type Describe = (
   images: AsyncIterable<NumberedImage>,
 ) => Promise<DescribedImages>;
 
-function describer({ backbone, trained, untrained, size, onProgress }: CopyReportOptions): Describe {
+function describer(options: CopyReportOptions): Describe {
+  const { backbone, size, onProgress } = options;
   const { config } = backbone;
   const tokens = config.kind === 'vit' ? (size / config.patchSize) ** 2 : 1;
   return (what, total, images) =>
-    describeImages(images, {
-      weights: new Map([
-        ['trained', trained],
-        ['untrained', untrained],
-      ]),
-      descriptor: copyDescriptor(backbone),
-      view: (image) => resize(image, size, size, 'bicubic'),
-      statistics: backbone.preprocessing.statistics,
-      batch: Math.min(32, Math.max(1, Math.floor(TOKENS / tokens))),
-      onProgress: (done) => onProgress?.(`descriptors of ${what}`, done, total),
-    });
+    describeImages(
+      shown(images, (image) => resize(image, size, size, 'bicubic')),
+      {
+        weights: comparedWeights(options),
+        descriptor: copyDescriptor(backbone),
+        count: total,
+        channels: config.channels,
+        name: `${total} images (${what})`,
+        statistics: backbone.preprocessing.statistics,
+        batch: Math.min(32, Math.max(1, Math.floor(TOKENS / tokens))),
+        onProgress: (done) => onProgress?.(`descriptors of ${what}`, done, total),
+      },
+    );
 }
 
 /** Means over all queries and over each block, NaN where none has an original. */

@@ -5,11 +5,11 @@
  */
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { readImages, type SkippedImages } from '../../features/describe-images.ts';
 import { embedImages } from '../../features/embed-images.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { checkMemory } from '../../features/memory-limit.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import { readImages, type SkippedImages } from '../../features/shown-images.ts';
 import { cropAway } from '../../image/attacks.ts';
 import type { Image } from '../../image/image.ts';
 import { Random } from '../../random/random.ts';
@@ -229,7 +229,7 @@ async function recognize(
   const rows = Array.from({ length: altered }, (_, i) => Math.floor((i * images.length) / altered));
   const looks = new Map(rows.map((row) => [images[row]!.index, images[row]!.look]));
   let [done, recognized] = [0, 0];
-  for await (const { index, image } of readImages(source, { indices: looks.keys() })) {
+  for await (const { index, image } of readImages(source, { indices: [...looks.keys()] })) {
     const copy = await jpeg(cropAway(image, REMOVED, new Random(seed, 'dedupe', index)), QUALITY);
     if (secondLook(looks.get(index)!, imageLook(copy)).agreement >= least) recognized++;
     onProgress?.('changed copies', ++done, altered);

@@ -2,8 +2,8 @@
  * Fine-tuning from the trained weights beside fine-tuning from the untrained ones, with the same settings: what pretraining is
  * worth where all of the network may learn.
  */
+import { matchClasses, requireLabels } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
-import { matchClasses, requireLabels } from '../../features/baselines.ts';
 import { HELD_BACK } from '../../features/labeled-images.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import { splitByClass } from '../../rows/labeled-features.ts';

@@ -4,6 +4,7 @@
  */
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { comparedWeights } from '../../features/baselines.ts';
 import { type Extracted, extractFeatures } from '../../features/extract.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
@@ -74,25 +75,17 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
     source.length > limit
       ? new Random(seed, 'mapped images').permutation(source.length).slice(0, limit).sort()
       : undefined;
-  const weights = new Map([
-    ['trained', options.trained],
-    ['untrained', options.untrained],
-  ]);
-  const extracted = await extractFeatures(
-    source,
+  const extracted = await extractFeatures(source, {
     backbone,
-    weights,
-    (done, total) => onProgress?.(`features of ${source.name}`, done, total),
-    chosen === undefined ? {} : { indices: Array.from(chosen) },
-  );
+    weights: comparedWeights(options),
+    ...(chosen === undefined ? {} : { indices: chosen }),
+    onProgress: (done, total) => onProgress?.(`features of ${source.name}`, done, total),
+  });
   const { labels, indices, skipped } = extracted;
   const labeled =
     source.classes.length < 2 ? [] : Array.from(labels.keys()).filter((row) => labels[row]! >= 0);
   const network = async (name: MappedNetwork) => {
-    const rows = l2NormalizedRows({
-      values: extracted.features.get(name) ?? new Float32Array(),
-      dim: backbone.dim,
-    });
+    const rows = l2NormalizedRows(extracted.features.get(name)!);
     const reduced = await projectPca(engine, await fitPca(engine, rows, components), rows);
     const map = await tsne(engine, reduced, {
       perplexity,

@@ -4,16 +4,18 @@
  * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
  */
 import type { Source } from '../../data/source.ts';
-import type { CompareOptions, ContenderName } from '../../features/baselines.ts';
 import {
-  type DescribedImages,
-  describeImages,
-  featureDescriptor,
-  multiScaleDescriptor,
-  readImages,
-} from '../../features/describe-images.ts';
-import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
+  type ComparedName,
+  type CompareOptions,
+  compareDescribed,
+  comparedWeights,
+  pixelComponents,
+  whiteningDim,
+} from '../../features/baselines.ts';
+import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
+import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
 import type { Extracted } from '../../features/extract.ts';
+import { shownImages } from '../../features/shown-images.ts';
 import { roundHalfEven } from '../../image/crop-box.ts';
 import type { Box, Image } from '../../image/image.ts';
 import { resizedCrop, resizeShortSide, thumbnail } from '../../image/resize.ts';
@@ -33,7 +35,7 @@ export interface LandmarkScores {
 
 export type LandmarkLevels = Readonly<Record<RetrievalLevel, LandmarkScores>>;
 
-export interface LandmarkReport extends Readonly<Record<ContenderName, LandmarkLevels>> {
+export interface LandmarkReport extends Readonly<Record<ComparedName, LandmarkLevels>> {
   readonly queries: number;
   readonly database: number;
   /** Images to whiten with that could not be read. */
@@ -70,28 +72,25 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
   const boxless = truth.gnd.findIndex(({ bbx }) => bbx === undefined);
   if (cropQueries && boxless >= 0)
     throw new Error(`The query ${truth.qimlist[boxless]} has no box (bbx): leave --crop_queries out.`);
-  const weights = new Map([
-    ['trained', options.trained],
-    ['untrained', options.untrained],
-  ]);
   const skipped: { key: string; reason: string }[] = [];
-  const boxes = truth.gnd.values(); // of the queries, in the order in which they are read
   const describe = (
     source: Source,
     indices: readonly number[] | undefined,
-    view: (image: Image) => Image,
+    view: (image: Image, place: number) => Image,
   ): Promise<DescribedImages> =>
     describeImages(
-      readImages(source, {
+      shownImages(source, (image, _, place) => atLeast(view(image, place), least), {
         ...(indices === undefined
           ? { onSkip: (key: string, reason: string) => void skipped.push({ key, reason }) }
           : { indices, onSkip: refuse(source) }),
       }),
       {
-        weights,
+        weights: comparedWeights(options),
         descriptor:
           options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
-        view: (image) => atLeast(view(image), least),
+        count: indices?.length ?? source.length,
+        channels: source.channels,
+        name: `${indices?.length ?? source.length} images of ${source.name}`,
         statistics: backbone.preprocessing.statistics,
         batch: 1,
         onProgress: (done) =>
@@ -103,17 +102,18 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
   const whole = (image: Image): Image => thumbnail(image, size);
   const sets = [
     await describe(options.database, database, whole),
-    await describe(options.queries, queries, (image) => {
-      const box = boxes.next().value?.bbx;
+    await describe(options.queries, queries, (image, place) => {
+      const box = truth.gnd[place]?.bbx;
       return box === undefined || !cropQueries ? whole(image) : queryBox(image, box, size);
     }),
   ];
   const whitening =
     options.whiten === undefined ? undefined : await describe(options.whiten, undefined, whole);
-  const contenders = await describedContenders(engine, sets, { whitening });
-  const scored: [ContenderName, LandmarkLevels][] = [];
+  const pca = await pixelComponents(engine, sets[0]!);
+  const compared = await compareDescribed(engine, sets, { whitening, pca });
+  const scored: [ComparedName, LandmarkLevels][] = [];
   let examples: RetrievalExample[] = [];
-  for (const { name, sets: rows } of contenders) {
+  for (const { name, sets: rows } of compared) {
     const ranking = await rankDatabase(engine, rows[0]!, rows[1]!);
     const results = levels.map((level) =>
       retrievalScores(
@@ -154,7 +154,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     });
   }
   return {
-    ...(Object.fromEntries(scored) as Record<ContenderName, LandmarkLevels>),
+    ...(Object.fromEntries(scored) as Record<ComparedName, LandmarkLevels>),
     queries: queries.length,
     database: database.length,
     skipped,

@@ -1,16 +1,18 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
 import type { Source } from '../../data/source.ts';
-import type { CompareOptions, ContenderName } from '../../features/baselines.ts';
 import {
-  type DescribedImages,
-  describeImages,
-  featureDescriptor,
-  multiScaleDescriptor,
-  readImages,
-  type SkippedImages,
-} from '../../features/describe-images.ts';
-import { describedContenders, whiteningDim } from '../../features/described-baselines.ts';
+  type ComparedName,
+  type CompareOptions,
+  compareDescribed,
+  comparedWeights,
+  pixelComponents,
+  whiteningDim,
+} from '../../features/baselines.ts';
+import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
+import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
+import { type SkippedImages, shownImages } from '../../features/shown-images.ts';
+import type { Image } from '../../image/image.ts';
 import { inputView } from '../../image/preprocessing.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
@@ -40,7 +42,7 @@ export interface RetrievalExample {
   readonly found: readonly { readonly image: number; readonly similarity: number; readonly right: boolean }[];
 }
 
-export interface RetrievalReport extends Readonly<Record<ContenderName, Retrieved>> {
+export interface RetrievalReport extends Readonly<Record<ComparedName, Retrieved>> {
   readonly queries: number;
   readonly database: number;
   /** Queries that have an image of their group to find; the others count nowhere. */
@@ -76,15 +78,15 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   requirePositives(sources, groups);
   const skipped: SkippedImages = [];
   const { size = backbone.size } = options;
-  const weights = new Map([
-    ['trained', options.trained],
-    ['untrained', options.untrained],
-  ]);
+  const view = (image: Image): Image => inputView(image, { ...backbone.preprocessing, size });
+  const onSkip = (key: string, reason: string): void => void skipped.push({ key, reason });
   const describe = (source: Source): Promise<DescribedImages> =>
-    describeImages(readImages(source, { onSkip: (key, reason) => void skipped.push({ key, reason }) }), {
-      weights,
+    describeImages(shownImages(source, view, { onSkip }), {
+      weights: comparedWeights(options),
       descriptor: options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
-      view: (image) => inputView(image, { ...backbone.preprocessing, size }),
+      count: source.length,
+      channels: source.channels,
+      name: `${source.length} images of ${source.name}`,
       statistics: backbone.preprocessing.statistics,
       ...(options.multiScale === true ? { batch: 1 } : {}),
       onProgress: (done) => onProgress?.(`features of ${source.name}`, done, source.length),
@@ -93,10 +95,11 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   for (const source of sources) sets.push(await describe(source));
   const whitening = options.whiten === undefined ? undefined : await describe(options.whiten);
   const labels = sets.map(({ indices }, i) => indices.map((index) => groups[i]![index]!));
-  const contenders = await describedContenders(engine, sets, { whitening });
-  const scored: [ContenderName, Retrieved][] = [];
+  const pca = await pixelComponents(engine, sets[0]!);
+  const compared = await compareDescribed(engine, sets, { whitening, pca });
+  const scored: [ComparedName, Retrieved][] = [];
   let ofTrained: LabelRetrieval | undefined;
-  for (const { name, sets: rows } of contenders) {
+  for (const { name, sets: rows } of compared) {
     onProgress?.(`retrieval, ${name}`, 0, labels.at(-1)!.length);
     const result: LabelRetrieval | FolderRetrieval =
       test === undefined
@@ -107,14 +110,14 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   }
   const precisions = ofTrained!.averagePrecision;
   return {
-    ...(Object.fromEntries(scored) as Record<ContenderName, Retrieved>),
+    ...(Object.fromEntries(scored) as Record<ComparedName, Retrieved>),
     queries: precisions.length,
     database: labels[0]!.length - (test === undefined ? 1 : 0),
     queriesWithPositives: ofTrained!.queriesWithPositives,
     ...(whitening === undefined
       ? {}
       : { whitening: { images: whitening.indices.length, dim: whiteningDim(whitening) } }),
-    examples: await examples(options, sets, labels, contenders[0]!.sets, precisions),
+    examples: await examples(options, sets, labels, compared[0]!.sets, precisions),
     skipped,
   };
 }

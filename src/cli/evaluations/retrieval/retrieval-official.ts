@@ -3,12 +3,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Source } from '../../../data/source.ts';
 import { landmarkReport } from '../../../eval/retrieval/landmark-report.ts';
 import { parseLandmarkTruth } from '../../../eval/retrieval/landmark-truth.ts';
-import { type ContenderName, contenderTitles } from '../../../features/baselines.ts';
+import { type ComparedName, comparedTitles } from '../../../features/baselines.ts';
 import { warnOfSkipped } from '../classification-blocks.ts';
 import { capitalized, type EvaluationContext, type EvaluationResult, withInterval } from '../evaluation.ts';
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
 
-const names = Object.keys(contenderTitles) as ContenderName[];
+const names = Object.keys(comparedTitles) as ComparedName[];
 const levels = ['easy', 'medium', 'hard'] as const;
 
 export interface OfficialRetrieval {
@@ -47,7 +47,7 @@ export async function officialRetrieval(
     table: [
       ['% (95 %)', ...levels.map((level) => `mAP ${level}`), ...levels.map((level) => `mP@10 ${level}`)],
       ...names.map((name) => [
-        contenderTitles[name],
+        comparedTitles[name],
         ...levels.map((level) => {
           const { map, interval } = report[name][level];
           return withInterval(100 * map, { low: 100 * interval.low, high: 100 * interval.high });
@@ -90,7 +90,7 @@ export async function officialRetrieval(
           kind: 'scores',
           title: 'Mean average precision, medium',
           rows: names.map((name) => ({
-            name: contenderTitles[name],
+            name: comparedTitles[name],
             value: report[name].medium.map,
             ...report[name].medium.interval,
           })),

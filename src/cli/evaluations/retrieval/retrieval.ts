@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Grouping } from '../../../data/image-groups.ts';
 import type { Source } from '../../../data/source.ts';
 import { type RetrievalReport, retrievalReport } from '../../../eval/retrieval/retrieval-report.ts';
-import { type ContenderName, contenderTitles } from '../../../features/baselines.ts';
+import { type ComparedName, comparedTitles } from '../../../features/baselines.ts';
 import { UsageError } from '../../flags.ts';
 import { openImages } from '../../open-images.ts';
 import {
@@ -16,7 +16,7 @@ import {
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
 import { officialRetrieval } from './retrieval-official.ts';
 
-const names = Object.keys(contenderTitles) as ContenderName[];
+const names = Object.keys(comparedTitles) as ComparedName[];
 const KS = [1, 5, 10];
 
 export const retrieval = defineEvaluation({
@@ -135,7 +135,7 @@ async function folderResult(
   const protocol = `retrieval of ${queriesWithPositives} queries among ${database} ${test === undefined ? 'other ' : ''}images by cosine, right is the same ${same}; ${describeFeatures(size, multiScale, whitening)}`;
   const ks = Object.keys(report.trained.recallAt);
   const alone = test === undefined;
-  const cell = (name: ContenderName, value: number | undefined, score: string, scale = 100): string =>
+  const cell = (name: ComparedName, value: number | undefined, score: string, scale = 100): string =>
     value === undefined
       ? ''
       : withInterval(
@@ -152,7 +152,7 @@ async function folderResult(
     table: [
       ['% (95 %)', 'mAP', ...ks.map((k) => `recall@${k}`), ...(alone ? ['N-S of 4'] : [])],
       ...names.map((name) => [
-        contenderTitles[name],
+        comparedTitles[name],
         cell(name, report[name].map, 'map'),
         ...ks.map((k) => cell(name, report[name].recallAt[k], `recall@${k}`)),
         ...(alone ? [cell(name, report[name].nsScore, 'nsScore', 1)] : []),
@@ -185,7 +185,7 @@ async function folderResult(
           kind: 'scores',
           title: 'Mean average precision',
           rows: names.map((name) => ({
-            name: contenderTitles[name],
+            name: comparedTitles[name],
             value: report[name].map,
             ...report[name].intervals.map,
           })),

@@ -1,0 +1,32 @@
+/** What evaluations with labels ask of a data set. */
+import type { Source } from './source.ts';
+import { labeledPart } from './subset.ts';
+
+/**
+ * The images of a source that have a class.
+ *
+ * @throws Error unless the source has as many classes: two to tell apart, or one to be asked about
+ */
+export function requireLabels(source: Source, evaluation: string, least: 1 | 2 = 2): Source {
+  if (source.classes.length >= least) return labeledPart(source);
+  const found = source.classes.length === 1 ? `only one class ("${source.classes[0]}")` : 'no class folders';
+  throw new Error(
+    `${source.name} has ${found}, and ${evaluation} needs labels: put the images of each class into a folder of their own.`,
+  );
+}
+
+/**
+ * The classes of a test set as numbers of the training set.
+ *
+ * @returns the training class of every test class
+ * @throws Error if a class of the test set is unknown to the training set
+ */
+export function matchClasses(train: Source, test: Source): Int32Array {
+  return Int32Array.from(test.classes, (name) => {
+    const label = train.classes.indexOf(name);
+    if (label >= 0) return label;
+    throw new Error(
+      `the class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
+    );
+  });
+}
