@@ -2,7 +2,7 @@
  * The graph compiler alone: a small network learns to tell the three arms of a spiral apart. Forward pass, gradients and
  * update are one program. Run it with `npx tsx examples/graph-only.ts`.
  */
-import { evaluate, ortNode, Random } from 'dino-ts';
+import { evaluate, Random } from 'dino-ts';
 import {
   add,
   crossEntropy,
@@ -18,6 +18,7 @@ import {
   uniform,
   zero,
 } from 'dino-ts/graph';
+import { ortNode } from 'dino-ts/node';
 
 const [count, arms, steps] = [300, 3, 1000];
 const random = new Random(0, 'spiral');

@@ -7,17 +7,18 @@ import {
   cosineSchedule,
   dino,
   dinoAugmentation,
-  extractFeatures,
-  FrozenBackbone,
-  l2NormalizedRows,
-  loadBatches,
-  nearestNeighbors,
-  ortNode,
   scenesSource,
   Trainer,
   viewSizes,
-  weightsUnder,
 } from 'dino-ts';
+import {
+  extractFeatures,
+  FrozenBackbone,
+  l2NormalizedRows,
+  nearestNeighbors,
+  weightsUnder,
+} from 'dino-ts/eval';
+import { loadBatches, ortNode } from 'dino-ts/node';
 
 const [size, batchSize, steps, seed] = [32, 32, 60, 0];
 const source = scenesSource({ count: 500, seed: 1, size });

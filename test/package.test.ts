@@ -1,6 +1,11 @@
-/** What an installation does: no package runs a script, so that nothing is fetched besides the packages themselves. */
+/**
+ * What an installation does: no package runs a script, so that nothing is fetched besides the packages themselves. And what the
+ * entries of the package promise.
+ */
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
@@ -16,4 +21,26 @@ it('package-lock.json marks no package whose install script npm would run (npx t
 
 it('no setting in .npmrc is needed, of which npm would warn before each command', () => {
   expect(existsSync(new URL('../.npmrc', import.meta.url))).toBe(false);
+});
+
+describe('the entries of the package', () => {
+  const entries = z.object({ exports: z.record(z.string(), z.object({ default: z.string() })) });
+  const sourceOf = (built: string): string =>
+    fileURLToPath(new URL(`../${built.replace('./dist/', 'src/').replace('.js', '.ts')}`, import.meta.url));
+  const { exports } = entries.parse(read('package.json'));
+
+  it('are files', () => {
+    expect(Object.keys(exports)).toEqual(['.', './node', './eval', './graph']);
+    for (const { default: built } of Object.values(exports)) expect(existsSync(sourceOf(built))).toBe(true);
+  });
+
+  it.each(['.', './eval', './graph'])('%s bundles for a browser, without anything of Node', async (name) => {
+    const { outputFiles, metafile } = await build({
+      entryPoints: [sourceOf(exports[name]!.default)],
+      ...{ bundle: true, platform: 'browser', format: 'esm', write: false, metafile: true },
+      logLevel: 'silent', // what cannot be resolved, such as node:fs, is thrown
+    });
+    expect(Object.keys(metafile.inputs).filter((file) => file.includes('-node.ts'))).toEqual([]);
+    expect(outputFiles[0]!.text).not.toMatch(/\b(Buffer|process)\.|\brequire\(/);
+  });
 });
