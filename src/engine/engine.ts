@@ -66,19 +66,19 @@ function checkNames(
 ): void {
   for (const [name, { shape, dtype }] of wanted) {
     const array = given[name];
-    if (array === undefined) throw new EngineError(`the program's ${kind} "${name}" was not given`);
+    if (array === undefined) throw new EngineError(`The program's ${kind} "${name}" was not given.`);
     const size = shape.reduce((a, b) => a * b, 1);
     const fits = dtype === 'i64' ? array instanceof BigInt64Array : array instanceof Float32Array;
     if (!fits || array.length !== size) {
       throw new EngineError(
-        `the program's ${kind} "${name}" is ${dtype} [${shape.join(', ')}], ${size} elements; a ${array.constructor.name} of ${array.length} was given`,
+        `The program's ${kind} "${name}" is ${dtype} [${shape.join(', ')}], ${size} elements; a ${array.constructor.name} of ${array.length} was given.`,
       );
     }
   }
   const unknown = Object.keys(given).find((name) => !wanted.has(name));
   if (unknown !== undefined) {
     throw new EngineError(
-      `the program has no ${kind} "${unknown}"; its ${kind}s are ${[...wanted.keys()].join(', ')}`,
+      `The program has no ${kind} "${unknown}"; its ${kind}s are ${[...wanted.keys()].join(', ')}.`,
     );
   }
 }

@@ -58,7 +58,7 @@ class OrtProgram implements Program {
     inputs: Readonly<Record<string, Values>>,
     outputs: Readonly<Record<string, Values>>,
   ): Promise<void> {
-    if (this.#disposed) throw new EngineError('the program was disposed of: load the graph again to run it');
+    if (this.#disposed) throw new EngineError('The program was disposed of: load the graph again to run it.');
     checkArrays(this.graph, inputs, outputs);
     const feeds = tensors(this.graph.inputViews, inputs);
     const fetches = tensors(this.graph.outputViews, outputs);

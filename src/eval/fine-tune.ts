@@ -152,7 +152,7 @@ export class FineTuner {
       const values = weights.get(name.slice('backbone.'.length));
       if (values?.length !== target.length)
         throw new Error(
-          `the weights ${values === undefined ? 'lack' : 'have another size of'} "${name}": take those of the same network.`,
+          `The weights ${values === undefined ? 'lack' : 'have another size of'} "${name}": take those of the same network.`,
         );
       target.set(values);
     }
@@ -186,8 +186,8 @@ export class FineTuner {
     if (Number.isFinite(loss) && [...gradientNorms.values()].every(Number.isFinite)) return loss;
     throw new Error(
       step === 0
-        ? 'the loss is not a finite number at the first step: the weights it starts from are broken, take those of an earlier checkpoint.'
-        : `the loss is not a finite number any more at step ${step + 1} of fine-tuning: give a smaller --lr.`,
+        ? 'The loss is not a finite number at the first step: the weights it starts from are broken, take those of an earlier checkpoint.'
+        : `The loss is not a finite number any more at step ${step + 1} of fine-tuning: give a smaller --lr.`,
     );
   }
 

@@ -95,6 +95,6 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
 
 function tooFew(bank: number, ks: readonly number[]): Error {
   return new Error(
-    `the bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
+    `The bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
   );
 }

@@ -26,7 +26,7 @@ export interface TrainStepFacts {
 /** @param trainer whose whole batch is one run of its program, with the state to begin with */
 export function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): ExportedFiles {
   if (trainer.microBatch !== trainer.batchSize)
-    throw new RangeError('a step is exported in one piece: make the trainer without micro-batches');
+    throw new RangeError('A step is exported in one piece: make the trainer without micro-batches.');
   const { plan, fromStep, optimizer, statistics } = facts;
   const update = updateProgram(trainer.parameters, rules[optimizer], plan.at(fromStep).clip);
   const state = stateOf(trainer);

@@ -37,7 +37,7 @@ const convInit: Initializer = (random, shape) => {
 export function convStem(scope: Scope, images: Tensor, patchSize: number, dim: number): Tensor {
   const halvings = Math.log2(patchSize);
   if (!Number.isInteger(halvings))
-    throw new Error(`a convolutional stem needs a patch size that is a power of 2, not ${patchSize}`);
+    throw new Error(`A convolutional stem needs a patch size that is a power of 2, not ${patchSize}.`);
   let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
   for (let i = 0; i < halvings; i++) {
     const width = Math.max(16, dim >> (halvings - i));

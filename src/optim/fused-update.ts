@@ -62,7 +62,7 @@ export class FusedUpdate {
     const pages = Math.ceil(bytes / PAGE) + 1; // the first page is the module's own
     if (pages > 65536) {
       throw new RangeError(
-        `the training state takes ${(bytes / 2 ** 30).toFixed(1)} GiB, more than the 4 GiB a WebAssembly memory holds; choose a smaller model or out_dim`,
+        `The training state takes ${(bytes / 2 ** 30).toFixed(1)} GiB, more than the 4 GiB a WebAssembly memory holds; choose a smaller model or out_dim.`,
       );
     }
     const memory = createMemory(pages);
@@ -201,7 +201,7 @@ export class FusedUpdate {
         return;
       }
       default:
-        throw new Error(`no kernel for ${this.rule.name satisfies never}`);
+        throw new Error(`No kernel for ${this.rule.name satisfies never}.`);
     }
   }
 
@@ -219,7 +219,7 @@ export class FusedUpdate {
 
   #entry(name: string): Entry {
     const entry = this.#entries.find((candidate) => candidate.info.name === name);
-    if (entry === undefined) throw new Error(`there is no parameter "${name}"`);
+    if (entry === undefined) throw new Error(`There is no parameter "${name}".`);
     return entry;
   }
 }

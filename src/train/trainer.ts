@@ -149,7 +149,7 @@ export class Trainer {
 
   /** Makes an accumulated value both an output and, where the program adds to it, an input. */
   #bind(name: string, values: Float32Array | undefined): void {
-    if (values === undefined) throw new Error(`there is nowhere to put "${name}"`);
+    if (values === undefined) throw new Error(`There is nowhere to put "${name}".`);
     this.#outputs[name] = values;
     if (this.#program.graph.inputs.has(name)) this.#inputs[name] = values;
   }
@@ -202,7 +202,7 @@ export class Trainer {
     }
     for (const name of this.method.scalars) {
       const value = scalars[name];
-      if (value === undefined) throw new Error(`the step needs a value for "${name}"`);
+      if (value === undefined) throw new Error(`The step needs a value for "${name}".`);
       this.#inputs[`scalar/${name}`] = Float32Array.of(value);
     }
     let loss = 0;
@@ -304,7 +304,7 @@ const LARGEST_TERM = 2 ** 20;
 function build({ method, channels, batchSize, microBatch = batchSize }: TrainerOptions): BuiltGraph {
   const images = method.couplesBatch ? batchSize : microBatch;
   if (batchSize % images !== 0)
-    throw new RangeError(`a micro-batch of ${images} does not divide a batch of ${batchSize}`);
+    throw new RangeError(`A micro-batch of ${images} does not divide a batch of ${batchSize}.`);
   const accumulates = images < batchSize;
   const student = new ParameterSet('student/');
   const teacher = new ParameterSet('teacher/');
@@ -316,7 +316,7 @@ function build({ method, channels, batchSize, microBatch = batchSize }: TrainerO
     batch: batchSize,
     crops: (g) => {
       const group = method.views[g];
-      if (group === undefined) throw new RangeError(`${method.name} has no view group ${g}`);
+      if (group === undefined) throw new RangeError(`${method.name} has no view group ${g}.`);
       return input(`crops/${g}`, [group.count * images, channels, group.size, group.size]);
     },
     scalar: (name) => input(`scalar/${name}`, []),
@@ -334,7 +334,7 @@ function build({ method, channels, batchSize, microBatch = batchSize }: TrainerO
   for (const [name, total] of sums) results[`sum/${name}`] = total;
   const total = (name: string): Tensor => {
     const sum = sums.get(name);
-    if (sum === undefined) throw new RangeError(`${method.name} has no sum "${name}"`);
+    if (sum === undefined) throw new RangeError(`${method.name} has no sum "${name}".`);
     return sum;
   };
   for (const [name, next] of Object.entries(objective.nextState(total))) results[`next/${name}`] = next;

@@ -31,7 +31,9 @@ export const knn = defineEvaluation({
   async run({ train, test, k = [10, 20, 100, 200], views = 1, temperature = 0.07 }, context) {
     const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
-      throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
+      throw new UsageError(
+        'The k-NN evaluation needs --train (the bank), and --test where there are other images to ask.',
+      );
     const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const report = await knnReport({
       train: open(train),
