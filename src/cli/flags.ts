@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { explainIssue, fromFlag, toFlag } from '../train/config.ts';
 import { brokenPath } from './broken-path.ts';
 import { isList, unwrap } from './flag-types.ts';
+import { nearestName } from './nearest-name.ts';
 
 export class UsageError extends Error {
   override name = 'UsageError';
@@ -169,34 +170,3 @@ const otherPrograms = [
     fact: 'everything is computed in float32 on the CPU',
   },
 ] as const;
-
-/** The name that begins like a mistyped one, or is spelled almost like it. */
-export function nearestName(wanted: string, known: readonly string[]): string | undefined {
-  const [nearest] = known
-    .map((name) => ({
-      name,
-      distance: name.startsWith(wanted) ? 0 : editDistance(name.toLowerCase(), wanted.toLowerCase()),
-    }))
-    .sort((a, b) => a.distance - b.distance);
-  return nearest !== undefined && nearest.distance <= Math.min(4, wanted.length / 2)
-    ? nearest.name
-    : undefined;
-}
-
-/** How many letters to change, add, leave out or exchange with their neighbor (optimal string alignment). */
-export function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const exchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const exchange = exchanged ? (before[j - 2] ?? 0) + 1 : change;
-      next.push(Math.min(change, exchange, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}

@@ -6,11 +6,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-import { architectures, explainIssue, fromFlag, withoutGiven } from '../train/config.ts';
+import { architectures, explainIssue, fromFlag, toFlag, withoutGiven } from '../train/config.ts';
 import { withoutForeign } from '../train/contradictions.ts';
 import { parseRecord } from '../train/run-record.ts';
 import { isList, unwrap } from './flag-types.ts';
-import { nearestName, UsageError } from './flags.ts';
+import { UsageError } from './flags.ts';
+import { nearestName } from './nearest-name.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 type Fields = Readonly<Record<string, z.ZodType>>;
@@ -89,7 +90,7 @@ function checkedOption(path: string, key: string, given: unknown, fields: Fields
   if (type === undefined) {
     const nearest = nearestName(name, Object.keys(fields));
     throw new UsageError(
-      `${path}: there is no option "${key}".${nearest === undefined ? ' dino train --help lists all.' : ` Did you mean ${nearest}?`}`,
+      `${path}: there is no option "${key}".${nearest === undefined ? ' dino train --help lists all.' : ` Did you mean ${/[A-Z]/.test(key) ? nearest : toFlag(nearest)}?`}`,
     );
   }
   // One value does for a list of one, as on the command line.

@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { makeFolder } from '../data/make-folder-node.ts';
-import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
+import { withThreads } from '../engine/with-threads.ts';
 import { FrozenBackbone } from '../eval/frozen-backbone.ts';
 import { openSubject, type Subject } from '../eval/subject.ts';
 import { encodeSection } from '../report/stored-section.ts';
@@ -183,9 +183,4 @@ function withSentence(result: EvaluationResult, sentence: string): EvaluationRes
       ? {}
       : { section: { ...section, intro: `${section.intro} ${capitalized(sentence)}.` } }),
   };
-}
-
-/** The engine with another default for its threads. */
-function withThreads(engine: Engine, threads: number): Engine {
-  return { name: engine.name, load: (graph, options) => engine.load(graph, { threads, ...options }) };
 }

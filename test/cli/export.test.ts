@@ -58,7 +58,10 @@ describe('dino export', () => {
     const said = await dino('export', run, '--to', 'huggingface');
     expect(said).toMatchObject({ code: 1 });
     expect(said.err).toContain('no place for a convolutional network');
-    expect(await dino('export', run, '--to', 'torch')).toMatchObject({ code: 0 });
+    expect(await dino('export', run, '--to', 'torch', '--threads', '1')).toMatchObject({ code: 0 });
+    expect((await dino('export', run, '--to', 'torch', '--threads', '0')).err).toContain(
+      '--threads 0: must be 1 or more.',
+    );
     expect((await dino('export', run, '--to', 'torch', '--output', images)).err).toContain(
       'holds something else',
     );

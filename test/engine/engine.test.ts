@@ -3,9 +3,27 @@ import { type Engine, evaluate } from '../../src/engine/engine.ts';
 import { ortBinding } from '../../src/engine/ort-binding.ts';
 import { openOrtLibrary } from '../../src/engine/ort-library.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
+import { withThreads } from '../../src/engine/with-threads.ts';
 import { add, compile, gather, gemm, indices, input, scale, slice } from '../../src/graph/index.ts';
 
 const engines: Record<string, Engine> = { 'the C interface': ortNode, 'the binding': ortBinding };
+
+describe('an engine with threads', () => {
+  it('computes with so many, unless a program asks for others', async () => {
+    const asked: unknown[] = [];
+    const engine: Engine = {
+      name: 'a list',
+      load: (_, options) => {
+        asked.push(options?.threads);
+        return Promise.reject(new Error('It only notes what it is asked for.'));
+      },
+    };
+    const graph = compile({ y: scale(input('x', [2]), 2) });
+    await expect(withThreads(engine, 3).load(graph)).rejects.toThrow();
+    await expect(withThreads(engine, 3).load(graph, { threads: 1 })).rejects.toThrow();
+    expect(asked).toEqual([3, 1]);
+  });
+});
 
 describe('the C interface of ONNX Runtime', () => {
   it('is found where the package has a library for this platform', () => {
