@@ -14,7 +14,8 @@ import { knn } from './knn.ts';
 /** Percent correct by k. */
 export interface Accuracy {
   readonly top1: Readonly<Record<string, number>>;
-  readonly top5: Readonly<Record<string, number>>;
+  /** Absent below six classes, where it is always 100, and for fewer than five neighbors, which vote for fewer classes. */
+  readonly top5?: Readonly<Record<string, number>>;
 }
 
 export interface KnnReport extends Readonly<Record<ContenderName, Accuracy>> {
@@ -35,6 +36,8 @@ export interface KnnReportOptions extends CompareOptions {
   readonly ks: readonly number[];
   readonly temperature: number;
 }
+
+const FIVE = 5;
 
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
@@ -67,12 +70,16 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
     const intervals = shareIntervals(hits, 100);
     const byK = <T>(values: readonly T[]): Record<string, T> =>
       Object.fromEntries(values.map((value, i) => [usable[i], value]));
+    const fives =
+      train.classes.length <= FIVE
+        ? []
+        : results.flatMap(({ top5 }, i) => (usable[i]! < FIVE ? [] : [[usable[i], top5] as const]));
     scored.push([
       name,
       {
         accuracy: {
           top1: byK(results.map(({ top1 }) => top1)),
-          top5: byK(results.map(({ top5 }) => top5)),
+          ...(fives.length === 0 ? {} : { top5: Object.fromEntries(fives) }),
         },
         intervals: byK(intervals),
       },

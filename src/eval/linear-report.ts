@@ -27,7 +27,7 @@ export interface LinearReportOptions extends LabeledImagesOptions {
 /** Percent. */
 export interface Accuracies {
   readonly top1: number;
-  /** Absent below five classes. */
+  /** Absent below six classes. */
   readonly top5?: number;
   readonly intervals: { readonly top1: Interval; readonly top5?: Interval };
 }

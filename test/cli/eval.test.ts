@@ -7,10 +7,8 @@ import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
 const percent = z.number().min(0).max(100);
-const accuracy = z.strictObject({
-  top1: z.strictObject({ 3: percent, 10: percent }),
-  top5: z.strictObject({ 3: percent, 10: percent }),
-});
+/** Of three classes: top-5 would always be 100. */
+const accuracy = z.strictObject({ top1: z.strictObject({ 3: percent, 10: percent }) });
 
 describe('dino eval knn', () => {
   it('prints one JSON object with the scores of the trained and untrained network and the pixels, and keeps it', async () => {
@@ -25,6 +23,20 @@ describe('dino eval knn', () => {
     const kept: unknown = JSON.parse(readFileSync(join(run, 'eval', 'knn.json'), 'utf8'));
     expect(kept).toMatchObject(printed);
     expect(kept).toMatchObject({ protocol: { k: [3, 10], bankImages: 24, testImages: 6 } });
+  });
+
+  it('keeps top-5 of six classes, for as many neighbors', async () => {
+    const images = await photos(['a', 'b', 'c', 'd', 'e', 'f'], 3);
+    const run = await trainedOn(images);
+    const said = await dino('eval', 'knn', run, '--train', images, '--k', '3', '8', '--json');
+    const { trained } = z
+      .looseObject({ trained: z.strictObject({ top1: z.unknown(), top5: z.strictObject({ 8: percent }) }) })
+      .parse(JSON.parse(said.out));
+    expect(Object.keys(z.record(z.string(), percent).parse(trained.top1))).toEqual(['3', '8']);
+    const text = (await dino('eval', 'knn', run, '--train', images, '--k', '3')).out;
+    expect(text).toContain('each against all others: pooled feature at');
+    const kept: unknown = JSON.parse(readFileSync(join(run, 'eval', 'knn.json'), 'utf8'));
+    expect(kept).not.toHaveProperty('trained.top5');
   });
 
   it('leaves out each k that the bank cannot give, and says so', async () => {

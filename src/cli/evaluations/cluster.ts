@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { labeledPart } from '../../data/subset.ts';
 import { type ClusterScoreName, clusterReport } from '../../eval/cluster-report.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
+import { featureTitle } from '../../model/backbone.ts';
 import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
@@ -52,7 +53,7 @@ export const cluster = defineEvaluation({
     });
     const { scored, tried, members, majorities, indices } = report;
     warnOfSkipped(report.skipped, warn);
-    const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized features at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
+    const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized ${featureTitle(subject.backbone)} at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
     const groups = [];
     for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {
       const shown = Array.from(rows.subarray(0, SHOWN_IMAGES), (row) => indices[row] ?? 0);

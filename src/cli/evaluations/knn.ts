@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { type KnnReport, knnReport } from '../../eval/knn-report.ts';
 import { viewTitles } from '../../eval/views.ts';
+import { featureTitle } from '../../model/backbone.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
 import { examineScores } from '../../train/doctor.ts';
 import { UsageError } from '../flags.ts';
@@ -55,7 +56,7 @@ export const knn = defineEvaluation({
     const against = leaveOneOut
       ? `${testImages} images, each against all others`
       : `${testImages} images against ${bankImages}`;
-    const protocol = `k-NN of ${against}: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}, cosine, votes exp(s / ${temperature})`;
+    const protocol = `k-NN of ${against}: ${featureTitle(subject.backbone)} at ${subject.size} pixels${viewTitles[views]}, cosine, votes exp(s / ${temperature})`;
     const shown = used.includes('20') ? '20' : (used[0] ?? '');
     return {
       protocol,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/low-shot.ts';
+import { featureTitle } from '../../model/backbone.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
@@ -65,7 +66,7 @@ export const logistic = defineEvaluation({
         `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
       );
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: class token or pooled feature at ${subject.size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
+    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: ${featureTitle(subject.backbone)} at ${subject.size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
     const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
     const x = report.budgets.map(({ labeled }) => labeled);
     const cells = contenderNames.map((name) => [

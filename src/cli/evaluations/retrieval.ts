@@ -119,7 +119,7 @@ async function folderResult(
     readonly size: number;
     readonly multiScale: boolean;
   },
-  { warn }: EvaluationContext,
+  { subject, warn }: EvaluationContext,
 ): Promise<EvaluationResult> {
   const { source, test, grouping, size, multiScale } = settings;
   const { queries, database, queriesWithPositives, whitening, examples, skipped } = report;
@@ -132,7 +132,7 @@ async function folderResult(
     prefix: `first ${grouping.by === 'prefix' ? grouping.length : 0} letters of the name`,
     separator: `name up to "${grouping.by === 'separator' ? grouping.separator : ''}"`,
   }[grouping.by];
-  const protocol = `retrieval of ${queriesWithPositives} queries among ${database} ${test === undefined ? 'other ' : ''}images by cosine, right is the same ${same}; ${describeFeatures(size, multiScale, whitening)}`;
+  const protocol = `retrieval of ${queriesWithPositives} queries among ${database} ${test === undefined ? 'other ' : ''}images by cosine, right is the same ${same}; ${describeFeatures(subject.backbone, size, multiScale, whitening)}`;
   const ks = Object.keys(report.trained.recallAt);
   const alone = test === undefined;
   const cell = (name: ContenderName, value: number | undefined, score: string, scale = 100): string =>
