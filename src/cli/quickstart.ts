@@ -19,7 +19,7 @@ import { parseFlags } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { openImages } from './open-images.ts';
 import { prepareShown } from './prepare-shown.ts';
-import { progressLine } from './progress.ts';
+import { phasesOn, progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
 import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
@@ -104,6 +104,7 @@ async function measureScenes(folder: RunFolder, threads: number): Promise<KnnRep
   const { backbone: config, size, trained, untrained } = openSubject(folder.path);
   const backbone = new FrozenBackbone(config, size, ortNode, { threads });
   const line = progressLine(process.stderr);
+  const phases = phasesOn(line, 'measuring, ');
   const report = await knnReport({
     train: scenesSource({ ...SCENES.bank, size: SCENES.size }),
     test: scenesSource({ ...SCENES.test, size: SCENES.size }),
@@ -113,8 +114,9 @@ async function measureScenes(folder: RunFolder, threads: number): Promise<KnnRep
     ks: [K],
     temperature: 0.07,
     engine: withThreads(ortNode, threads),
-    onProgress: (what, done, total) => line.show(`measuring, ${what}: ${done} of ${total}`),
+    onProgress: phases.show,
   });
+  phases.finish();
   line.end();
   await backbone.dispose();
   return report;

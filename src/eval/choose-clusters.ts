@@ -50,6 +50,7 @@ export async function chooseClusters(
         : await silhouette(engine, rows, clustering.assignments, { ...options, sample: scored });
     tried.push({ k, silhouette: score, inertia: clustering.inertia });
     if (score > (best?.score ?? Number.NEGATIVE_INFINITY)) best = { score, clustering };
+    onProgress?.(i + 1, candidates.length);
   }
   if (best === undefined) {
     throw new RangeError(
