@@ -118,6 +118,7 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
           ...{ library, isHalved, preprocessing, kind, args },
           folder: basename(resolve(target)),
           classes: classifier?.head.classes,
+          calibration: classifier?.calibration,
         }),
     },
     to,
