@@ -218,6 +218,12 @@ export {
 export { type LabeledObjects, objectsOf } from './eval/object-labels.ts';
 export { fitPca, type Pca, projectPca } from './eval/pca.ts';
 export {
+  chanceAveragePrecision,
+  chanceRecall,
+  type RetrievalChance,
+  retrievalChance,
+} from './eval/retrieval-chance.ts';
+export {
   type RetrievalReport,
   type RetrievalReportOptions,
   retrievalReport,
@@ -318,8 +324,9 @@ export {
   trainOptionsSchema,
 } from './train/config.ts';
 export type { Diagnosis } from './train/diagnosis.ts';
-export { examine, examineFeatures, examineScores, type Vitals } from './train/doctor.ts';
+export { examine, examineFeatures, type Vitals } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
+export { type Compared, examineScores } from './train/examine-scores.ts';
 export type { RunLength } from './train/extend.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';

@@ -5,11 +5,14 @@ import {
   type CompareOptions,
   type ContenderName,
   compareFeatures,
+  forRivals,
   matchClasses,
+  type RivalName,
   requireLabels,
 } from './contenders.ts';
 import type { Extracted } from './extract.ts';
 import { knn } from './knn.ts';
+import { pairedGains } from './paired-gains.ts';
 
 /** Percent correct by k. */
 export interface Accuracy {
@@ -21,6 +24,8 @@ export interface Accuracy {
 export interface KnnReport extends Readonly<Record<ContenderName, Accuracy>> {
   /** 95 % intervals of top-1 in percent, by k. */
   readonly intervals: Readonly<Record<ContenderName, Readonly<Record<string, Interval>>>>;
+  /** 95 % intervals of how many percent more the trained network tells right, image by image, by k. */
+  readonly gains: Readonly<Record<RivalName, Readonly<Record<string, Interval>>>>;
   readonly bankImages: number;
   readonly testImages: number;
   /** Images that could not be read. */
@@ -54,9 +59,11 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const available = bankLabels.length - (leaveOneOut ? 1 : 0);
   const usable = ks.filter((k) => k <= available);
   if (usable.length === 0) throw tooFew(bankLabels.length, ks);
+  const hitsOf = new Map<ContenderName, Float64Array[]>();
   const scored: [ContenderName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
   for (const { name, sets: rows } of contenders) {
-    onProgress?.(`neighbors, ${name}`, 0, queryLabels.length);
+    const watch = (done: number): void => onProgress?.(`neighbors, ${name}`, done, queryLabels.length);
+    watch(0);
     const [bank, queries = bank] = rows;
     const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
       ks: usable,
@@ -64,9 +71,11 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
       classes: train.classes.length,
       leaveOneOut,
     });
+    watch(queryLabels.length);
     const hits = results.map(({ predictions }) =>
-      predictions.map((label, i) => (label === queryLabels[i] ? 100 : 0)),
+      Float64Array.from(predictions, (label, i) => (label === queryLabels[i] ? 100 : 0)),
     );
+    hitsOf.set(name, hits);
     const intervals = shareIntervals(hits, 100);
     const byK = <T>(values: readonly T[]): Record<string, T> =>
       Object.fromEntries(values.map((value, i) => [usable[i], value]));
@@ -93,11 +102,24 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   return {
     ...pick(({ accuracy }) => accuracy),
     intervals: pick(({ intervals }) => intervals),
+    gains: gainsByK(hitsOf, usable),
     skipped: sets.flatMap((set) => set.skipped),
     bankImages: bankLabels.length,
     testImages: queryLabels.length,
     leaveOneOut,
   };
+}
+
+/** @param hits of every k, a column for each contender */
+function gainsByK(
+  hits: ReadonlyMap<ContenderName, readonly Float64Array[]>,
+  ks: readonly number[],
+): KnnReport['gains'] {
+  const byK = ks.map((_, i) => {
+    const of = (name: ContenderName): Float64Array => hits.get(name)?.[i] ?? new Float64Array();
+    return pairedGains(of('trained'), forRivals(of));
+  });
+  return forRivals((name) => Object.fromEntries(ks.map((k, i) => [k, byK[i]![name]])));
 }
 
 function tooFew(bank: number, ks: readonly number[]): Error {

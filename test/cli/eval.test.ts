@@ -132,6 +132,25 @@ describe('dino eval cluster', () => {
     expect(kept.groups.flat().sort()).toHaveLength(18);
     expect(new Set(kept.groups.flat()).size).toBe(18);
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('The groups');
+    expect(said.err).not.toContain('For clusters'); // 18 images say nothing of training
+  });
+
+  it('says whether training helped, by the difference over the same halves of the images', async () => {
+    const images = await photos(['a', 'b', 'c'], 8);
+    const run = await trainedOn(images);
+    await dino('eval', 'cluster', run, '--images', images, '--no-report');
+    const interval = z.object({ low: z.number(), high: z.number() });
+    const { trained, pixels, gains } = z
+      .looseObject({
+        trained: z.object({ nmi: z.number() }),
+        pixels: z.object({ nmi: z.number() }),
+        gains: z.strictObject({ untrained: interval, pixels: interval, pca: interval }),
+      })
+      .parse(JSON.parse(readFileSync(join(run, 'eval', 'cluster.json'), 'utf8')));
+    const gain = trained.nmi - pixels.nmi;
+    expect(gains.pixels.low).toBeLessThanOrEqual(gain + 1e-9);
+    expect(gains.pixels.high).toBeGreaterThanOrEqual(gain - 1e-9);
+    expect(readFileSync(join(run, 'log.txt'), 'utf8')).toContain('"topic":"scores of clusters"');
   });
 
   it('chooses the number of groups by silhouette without classes, and says when there are too few images', async () => {

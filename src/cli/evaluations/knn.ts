@@ -1,15 +1,16 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
-import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
+import type { Interval } from '../../eval/bootstrap.ts';
+import { type ContenderName, contenderTitles, forRivals, type RivalName } from '../../eval/contenders.ts';
 import { type KnnReport, knnReport } from '../../eval/knn-report.ts';
 import { viewTitles } from '../../eval/views.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
-import { examineScores } from '../../train/doctor.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
 
@@ -48,7 +49,7 @@ export const knn = defineEvaluation({
       engine,
       onProgress,
     });
-    const { intervals, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
+    const { intervals, gains, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
     warnOfSkipped(skipped, warn);
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
@@ -72,6 +73,7 @@ export const knn = defineEvaluation({
       scores: accuracies,
       details: {
         intervals,
+        gains,
         protocol: {
           k: used.map(Number),
           temperature,
@@ -107,14 +109,11 @@ export const knn = defineEvaluation({
 /** Whether the trained network is above all that it is compared with. @param k which of the numbers of neighbors counts */
 export function examineKnn(report: KnnReport, k: string): Diagnosis | undefined {
   const of = (name: ContenderName): number => report[name].top1[k] ?? Number.NaN;
-  return examineScores({
+  const gain = (name: RivalName): Interval => report.gains[name][k] ?? { low: Number.NaN, high: Number.NaN };
+  return verdict({
     what: `${k}-NN`,
     images: report.testImages,
-    trained: of('trained'),
-    others: {
-      'the untrained network': of('untrained'),
-      'raw pixels': of('pixels'),
-      'PCA of pixels': of('pca'),
-    },
+    scores: { trained: of('trained'), ...forRivals(of) },
+    gains: forRivals(gain),
   });
 }

@@ -16,6 +16,7 @@ import { maskOverlay } from '../../report/tiles.ts';
 import { UsageError } from '../flags.ts';
 import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
 import { smallPicture } from './thumbnails.ts';
+import { verdict } from './verdict.ts';
 
 const contenders = Object.keys(maskContenderTitles) as MaskContender[];
 const SHOWN = 6;
@@ -113,7 +114,7 @@ export const masks = defineEvaluation({
       for (const [i, { index }] of rows.entries())
         groups.push({ ...(i === 0 ? { title } : {}), tiles: await show(index) });
     }
-    const { scores, intervals } = report;
+    const { scores, intervals, gains } = report;
     return {
       protocol,
       shown: 'own',
@@ -127,8 +128,23 @@ export const masks = defineEvaluation({
         ]),
       ],
       scores: { ...scores },
+      finding: verdict({
+        scope: 'attention masks',
+        what: 'Jaccard index of the best head',
+        images: report.objects,
+        of: 'objects',
+        scale: 'unit',
+        scores: {
+          trained: scores.trained.bestHead,
+          untrained: scores.untrained.bestHead,
+          box: scores.box.bestHead,
+          image: scores.image.bestHead,
+        },
+        gains,
+      }),
       details: {
         intervals,
+        gains,
         protocol: { size, threshold, images: report.images.length, objects: report.objects },
         leftOut: {
           unmasked: source.unmasked,
