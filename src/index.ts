@@ -90,6 +90,7 @@ export {
   halfSampling,
   type Interval,
 } from './eval/bootstrap.ts';
+export { type Calibration, calibrate, calibrationError } from './eval/calibration.ts';
 export { chooseClusters } from './eval/choose-clusters.ts';
 export {
   type ClassificationScores,
@@ -216,6 +217,7 @@ export {
   maskReport,
 } from './eval/mask-report.ts';
 export { type LabeledObjects, objectsOf } from './eval/object-labels.ts';
+export { pairedGains } from './eval/paired-gains.ts';
 export { fitPca, type Pca, projectPca } from './eval/pca.ts';
 export {
   chanceAveragePrecision,
@@ -233,6 +235,7 @@ export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts'
 export { silhouette } from './eval/silhouette.ts';
 // Weights of other origin, and exports
 export { openSubject, type Subject, type SubjectOptions } from './eval/subject.ts';
+export { fitTemperature, type LogitRows } from './eval/temperature.ts';
 export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 export {

@@ -7,6 +7,7 @@ import { explainIssue, fromFlag, toFlag } from '../train/config.ts';
 import { brokenPath } from './broken-path.ts';
 import { isList, unwrap } from './flag-types.ts';
 import { nearestName } from './nearest-name.ts';
+import { settled } from './settled.ts';
 
 export class UsageError extends Error {
   override name = 'UsageError';
@@ -150,23 +151,11 @@ function choicesOf(type: z.ZodType | undefined): string {
 
 function unknownFlag(token: string, flag: string, known: readonly string[]): string {
   const wanted = fromFlag(flag);
-  const elsewhere = otherPrograms.find(({ names }) => names.test(wanted));
-  if (elsewhere !== undefined) {
+  const fact = settled(wanted);
+  if (fact !== undefined) {
     const cores = known.includes('threads') ? '; --threads says on how many cores' : '';
-    return `There is no flag ${token}: ${elsewhere.fact}, so leave it out${cores}.`;
+    return `There is no flag ${token}: ${fact}, so leave it out${cores}.`;
   }
   const nearest = nearestName(wanted, known);
   return `There is no flag ${token}.${nearest === undefined ? ' --help lists all flags.' : ` Did you mean --${toFlag(nearest)}?`}`;
 }
-
-/** Flags of other programs for what is settled here. */
-const otherPrograms = [
-  {
-    names: /^(device|devices|(num|n)?gpus?|gpuIds?|(use|no)?cuda|accelerator|backend|mps)$/i,
-    fact: 'everything is computed on the CPU',
-  },
-  {
-    names: /^(use)?(amp|fp16|bf16|half|halfPrecision|mixedPrecision|precision|dtype)$/i,
-    fact: 'everything is computed in float32 on the CPU',
-  },
-] as const;
