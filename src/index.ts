@@ -93,6 +93,7 @@ export {
   halfSampling,
   type Interval,
 } from './eval/bootstrap.ts';
+export { type Calibration, calibrate, calibrationError } from './eval/calibration.ts';
 export { chooseClusters } from './eval/choose-clusters.ts';
 export {
   type ClassificationScores,
@@ -219,7 +220,14 @@ export {
   maskReport,
 } from './eval/mask-report.ts';
 export { type LabeledObjects, objectsOf } from './eval/object-labels.ts';
+export { pairedGains } from './eval/paired-gains.ts';
 export { fitPca, type Pca, projectPca } from './eval/pca.ts';
+export {
+  chanceAveragePrecision,
+  chanceRecall,
+  type RetrievalChance,
+  retrievalChance,
+} from './eval/retrieval-chance.ts';
 export {
   type RetrievalReport,
   type RetrievalReportOptions,
@@ -230,6 +238,7 @@ export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts'
 export { silhouette } from './eval/silhouette.ts';
 // Weights of other origin, and exports
 export { openSubject, type Subject, type SubjectOptions } from './eval/subject.ts';
+export { fitTemperature, type LogitRows } from './eval/temperature.ts';
 export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './eval/video-frames.ts';
 export {
@@ -321,8 +330,9 @@ export {
   trainOptionsSchema,
 } from './train/config.ts';
 export type { Diagnosis } from './train/diagnosis.ts';
-export { examine, examineFeatures, examineScores, type Vitals } from './train/doctor.ts';
+export { examine, examineFeatures, type Vitals } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
+export { type Compared, examineScores } from './train/examine-scores.ts';
 export type { RunLength } from './train/extend.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';

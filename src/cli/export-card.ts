@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import type { Preprocessing } from '../data/preprocessing.ts';
+import type { Calibration } from '../eval/calibration.ts';
 import type { Subject } from '../eval/subject.ts';
 import type { CardLibrary } from '../export/export-files.ts';
 import { describeNetwork } from '../model/backbone.ts';
@@ -22,6 +23,7 @@ export interface ExportCardOptions {
   /** Which classifier is exported, if one is, and its classes. */
   readonly kind: ClassifierKind | undefined;
   readonly classes: readonly string[] | undefined;
+  readonly calibration: Calibration | undefined;
   /** Words of the command after `dino export`. */
   readonly args: readonly string[];
 }

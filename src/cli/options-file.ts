@@ -6,11 +6,14 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-import { architectures, explainIssue, fromFlag, withoutGiven } from '../train/config.ts';
+import { architectures, explainIssue, fromFlag, toFlag, withoutGiven } from '../train/config.ts';
 import { withoutForeign } from '../train/contradictions.ts';
 import { parseRecord } from '../train/run-record.ts';
 import { isList, unwrap } from './flag-types.ts';
-import { nearestName, UsageError } from './flags.ts';
+import { UsageError } from './flags.ts';
+import { nearestName } from './nearest-name.ts';
+import { settled } from './settled.ts';
+import { ignoredTrainFlags } from './train-flags.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 type Fields = Readonly<Record<string, z.ZodType>>;
@@ -87,9 +90,12 @@ function checkedOption(path: string, key: string, given: unknown, fields: Fields
   const name = fromFlag(key);
   const type = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (type === undefined) {
+    const needless = Object.entries(ignoredTrainFlags).find(([each]) => each === name)?.[1] ?? settled(name);
+    if (needless !== undefined)
+      throw new UsageError(`${path}: there is no option "${key}": ${needless}, so leave it out.`);
     const nearest = nearestName(name, Object.keys(fields));
     throw new UsageError(
-      `${path}: there is no option "${key}".${nearest === undefined ? ' dino train --help lists all.' : ` Did you mean ${nearest}?`}`,
+      `${path}: there is no option "${key}".${nearest === undefined ? ' dino train --help lists all.' : ` Did you mean ${/[A-Z]/.test(key) ? nearest : toFlag(nearest)}?`}`,
     );
   }
   // One value does for a list of one, as on the command line.

@@ -3,7 +3,7 @@ import { diagnosisLine } from '../train/diagnosis.ts';
 import { overallRate } from '../train/run-log.ts';
 import { runSession, type Session, type SessionEvent } from '../train/session.ts';
 import { whenOutputCloses } from './closed-output.ts';
-import { duration, progressLine } from './progress.ts';
+import { duration, phasesOn, progressLine } from './progress.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -26,9 +26,9 @@ export async function showSession(session: Session, { json }: { readonly json: b
   const pace = new Pace(session);
   let outcome: Outcome = 'finished';
   try {
-    const looking = (what: string, done: number, total: number): void =>
-      line.show(`${what}: ${done} of ${total}`);
-    for await (const event of runSession(session, abort.signal, looking)) {
+    const looking = phasesOn(line);
+    for await (const event of runSession(session, abort.signal, looking.show)) {
+      looking.finish();
       if (json) process.stdout.write(`${JSON.stringify(event, finite)}\n`);
       if (event.type === 'stopped' || event.type === 'failed') outcome = event.type;
       if (event.type === 'step') line.show(pace.line(event));

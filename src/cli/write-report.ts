@@ -12,10 +12,10 @@ import { toFlag } from '../train/config.ts';
 import { standing } from '../train/diagnosis.ts';
 import type { Watch } from '../train/monitor.ts';
 import type { LogLine, RunFolder } from '../train/run-folder-node.ts';
-import { overallRate, PIXELS_KEY } from '../train/run-log.ts';
+import { IMAGES_KEY, overallRate, PIXELS_KEY } from '../train/run-log.ts';
 import { checkSameImages, openRecorded, type RunRecord, readRecord, stepsOf } from '../train/run-record.ts';
 import { evaluations, tools } from './evaluations/index.ts';
-import { duration, progressLine } from './progress.ts';
+import { duration, phasesOn, progressLine } from './progress.ts';
 import { pictureSections } from './report-pictures.ts';
 
 const accuracySchema = z.object({ top1: z.record(z.string(), z.number()) });
@@ -46,9 +46,14 @@ export interface ReportExtras {
 /** @returns what the page shows */
 export async function writeRunReport(folder: RunFolder, given: ReportExtras = {}): Promise<Report> {
   const line = progressLine(process.stderr);
-  return makeReport(folder, given, (what, done, total) =>
-    line.show(`report, ${what}: ${done} of ${total}`),
-  ).finally(() => line.end());
+  const phases = phasesOn(line, 'report, ');
+  try {
+    const report = await makeReport(folder, given, phases.show);
+    phases.finish();
+    return report;
+  } finally {
+    line.end();
+  }
 }
 
 async function makeReport(
@@ -205,6 +210,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     curve(log, 'cluster_nmi'),
   ];
   const pixels = curve(log, PIXELS_KEY, 0.01);
+  const lookImages = log.findLast((line) => typeof line[IMAGES_KEY] === 'number')?.[IMAGES_KEY];
   return {
     outDim: config.outDim,
     ...(loss === undefined ? {} : { loss }),
@@ -212,6 +218,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     ...(divergence === undefined ? {} : { divergence }),
     ...(knn === undefined ? {} : { knn }),
     ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
+    ...(lookImages === undefined ? {} : { lookImages: Number(lookImages) }),
     ...(linear === undefined ? {} : { linear }),
     ...(cluster === undefined ? {} : { cluster }),
     others: named,

@@ -13,6 +13,9 @@ import { type ViewCount, viewsOf } from './views.ts';
 
 export type ContenderName = 'trained' | 'untrained' | 'pixels' | 'pca';
 
+/** What the trained network is compared with. */
+export type RivalName = Exclude<ContenderName, 'trained'>;
+
 export const contenderTitles: Readonly<Record<ContenderName, string>> = {
   trained: 'trained network',
   untrained: 'the same, untrained',
@@ -22,6 +25,11 @@ export const contenderTitles: Readonly<Record<ContenderName, string>> = {
 
 /** In the order in which they are shown. */
 export const contenderNames = Object.keys(contenderTitles) as readonly ContenderName[];
+
+/** A value for each of them. */
+export function forRivals<T>(of: (name: RivalName) => T): Record<RivalName, T> {
+  return { untrained: of('untrained'), pixels: of('pixels'), pca: of('pca') };
+}
 
 /** Principal components of the pixels that are compared with. */
 const COMPONENTS = 128;
@@ -88,8 +96,10 @@ export async function compareFeatures(
   }
   const [first] = extracted;
   if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');
-  onProgress?.('principal components of the pixels', 0, COMPONENTS);
+  const watch = (done: number): void => onProgress?.('principal components of the pixels', done, COMPONENTS);
+  watch(0);
   const pca = await fitPca(engine, { values: first.pixels, dim: first.pixelDim }, COMPONENTS);
+  watch(COMPONENTS);
   const sets: Record<ContenderName, FeatureRows>[] = [];
   for (const one of extracted) sets.push(await featureSets(engine, one, feature?.dim ?? backbone.dim, pca));
   return {
@@ -152,7 +162,7 @@ export function matchClasses(train: Source, test: Source): Int32Array {
     const label = train.classes.indexOf(name);
     if (label >= 0) return label;
     throw new Error(
-      `the class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
+      `The class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
     );
   });
 }

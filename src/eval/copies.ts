@@ -27,7 +27,7 @@ export function clsGemDescriptors(tokens: Float32Array, tokensPerImage: number, 
   const patches = tokensPerImage - 1;
   if (!Number.isInteger(images) || patches < 1) {
     throw new RangeError(
-      `${tokens.length} numbers are no images of ${tokensPerImage} tokens of ${dim}: give a class token and at least one patch token an image`,
+      `${tokens.length} numbers are no images of ${tokensPerImage} tokens of ${dim}: give a class token and at least one patch token an image.`,
     );
   }
   const values = new Float32Array(images * 2 * dim);
@@ -59,8 +59,8 @@ export async function rankCopies(
   places = PLACES,
   engineOptions: EngineOptions = {},
 ): Promise<Neighbors> {
-  const rows = countFiniteRows(database, 'the database descriptors');
-  countFiniteRows(queries, 'the query descriptors');
+  const rows = countFiniteRows(database, 'The database descriptors');
+  countFiniteRows(queries, 'The query descriptors');
   return nearestNeighbors(engine, l2NormalizedRows(database), l2NormalizedRows(queries), {
     k: Math.min(places, rows),
     engineOptions,
@@ -106,7 +106,7 @@ export function copyAveragePrecision(
 ): Float64Array {
   if (positives.length !== queries) {
     throw new RangeError(
-      `${positives.length} lists of positives do not fit ${queries} queries: give one for each query`,
+      `${positives.length} lists of positives do not fit ${queries} queries: give one for each query.`,
     );
   }
   return Float64Array.from(positives, (wanted, query) => {
@@ -124,7 +124,7 @@ export function meanByBlock(
   const total = blocks.reduce((sum, { size }) => sum + size, 0);
   if (total !== averagePrecisions.length) {
     throw new RangeError(
-      `blocks of ${total} queries do not fit ${averagePrecisions.length} average precisions: give the sizes of all blocks`,
+      `Blocks of ${total} queries do not fit ${averagePrecisions.length} average precisions: give the sizes of all blocks.`,
     );
   }
   let start = 0;

@@ -24,12 +24,12 @@ export async function cosineRows(
   engineOptions: EngineOptions,
   visit: (similarities: Float32Array, query: number) => void,
 ): Promise<void> {
-  const columns = countFiniteRows(database, 'the database features');
-  const count = countFiniteRows(queries, 'the query features');
+  const columns = countFiniteRows(database, 'The database features');
+  const count = countFiniteRows(queries, 'The query features');
   const { dim } = queries;
   if (database.dim !== dim) {
     throw new RangeError(
-      `the queries have ${dim} numbers a row and the database has ${database.dim}: take both from the same network`,
+      `The queries have ${dim} numbers a row and the database has ${database.dim}: take both from the same network.`,
     );
   }
   const height = Math.min(QUERY_BLOCK, count, Math.max(1, Math.floor(HELD / columns)));

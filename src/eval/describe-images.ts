@@ -126,7 +126,7 @@ export async function describeImages(
     if (numbers >= HELD && waiting.length % batch === 0) await flush();
   }
   await flush();
-  if (indices.length === 0) throw new RangeError('none of the images can be read: check the files');
+  if (indices.length === 0) throw new RangeError('None of the images can be read: check the files.');
   return {
     descriptors: new Map([...rows].map(([name, each]) => [name, joinRows(each)])),
     pixels: joinRows(pixels),
@@ -185,7 +185,7 @@ function wholePatches({ config }: FrozenBackbone, batch: PixelBatch): PixelBatch
   if (height === batch.height && width === batch.width) return batch;
   if (height === 0 || width === 0)
     throw new RangeError(
-      `an image of ${batch.height} x ${batch.width} pixels has no whole patch of ${patchSize}: take a larger size`,
+      `An image of ${batch.height} x ${batch.width} pixels has no whole patch of ${patchSize}: take a larger size.`,
     );
   const planes = batch.pixels.length / (batch.height * batch.width);
   const pixels = new Float32Array(planes * height * width);

@@ -86,6 +86,7 @@ export async function extractFeatures(
     done += batch.images.length;
     onProgress?.(done, count);
   }
+  onProgress?.(count, count); // what could not be read is done with, too
   if (done === 0) throw new Error(`${source.name}: none of its ${count} images can be read.`);
   return {
     features: new Map([...features].map(([name, values]) => [name, values.subarray(0, done * dim)])),

@@ -3,6 +3,8 @@
  * worth where all of the network may learn.
  */
 import type { Source } from '../data/source.ts';
+import type { Interval } from './bootstrap.ts';
+import { type Calibration, calibrateOnHalves } from './calibration.ts';
 import { confusionMatrix } from './classification-scores.ts';
 import { matchClasses, requireLabels } from './contenders.ts';
 import { FineTuner } from './fine-tune.ts';
@@ -10,7 +12,8 @@ import type { FineTuned, FineTuneOptions, ImageSet } from './fine-tune-options.t
 import type { Weights } from './frozen-backbone.ts';
 import { splitByClass } from './labeled-features.ts';
 import { HELD_BACK } from './labeled-images.ts';
-import { type Accuracies, accuracies } from './linear-report.ts';
+import { type Accuracies, accuracies, hits } from './linear-report.ts';
+import { pairedGains } from './paired-gains.ts';
 
 export interface FineTuneReportOptions extends Omit<FineTuneOptions, 'train' | 'test' | 'classes'> {
   readonly train: Source;
@@ -27,6 +30,10 @@ export interface FineTuneReport {
   /** Class names; the head's rows and the labels count in them. */
   readonly classes: readonly string[];
   readonly results: Readonly<Record<StartingWeights, FineTuned & { readonly scores: Accuracies }>>;
+  /** 95 % interval of how many percent more the trained start tells right, image by image. */
+  readonly gain: Interval;
+  /** Of the network that started from trained weights: fitted on half of the test images, the errors are those on the others; undefined for too few. */
+  readonly calibration: Calibration | undefined;
   /** Of the network that started from trained weights: [true class, predicted class] */
   readonly confusion: Int32Array;
   /** Images in a step: fewer than asked for where there are not so many. */
@@ -59,6 +66,11 @@ export async function fineTuneReport(options: FineTuneReportOptions): Promise<Fi
     return {
       classes,
       results,
+      calibration: calibrateOnHalves(
+        { logits: results.trained.testLogits, labels: results.trained.testLabels },
+        classes.length,
+      ),
+      gain: gainOf(results.trained, results.untrained),
       confusion: confusionMatrix(
         results.trained.testLabels,
         results.trained.test.predictions,
@@ -72,6 +84,11 @@ export async function fineTuneReport(options: FineTuneReportOptions): Promise<Fi
   } finally {
     await tuner.dispose();
   }
+}
+
+/** Both starts were tested on the same images in one order. */
+function gainOf(trained: FineTuned, untrained: FineTuned): Interval {
+  return pairedGains(hits(trained.test), { untrained: hits(untrained.test) }).untrained;
 }
 
 /** Training and test images with their classes, counted as the training set counts them. */

@@ -5,21 +5,27 @@ import {
   type CompareOptions,
   type ContenderName,
   compareFeatures,
+  forRivals,
   matchClasses,
+  type RivalName,
   requireLabels,
 } from './contenders.ts';
 import type { Extracted } from './extract.ts';
 import { knn } from './knn.ts';
+import { pairedGains } from './paired-gains.ts';
 
 /** Percent correct by k. */
 export interface Accuracy {
   readonly top1: Readonly<Record<string, number>>;
-  readonly top5: Readonly<Record<string, number>>;
+  /** Absent below six classes, where it is always 100, and for fewer than five neighbors, which vote for fewer classes. */
+  readonly top5?: Readonly<Record<string, number>>;
 }
 
 export interface KnnReport extends Readonly<Record<ContenderName, Accuracy>> {
   /** 95 % intervals of top-1 in percent, by k. */
   readonly intervals: Readonly<Record<ContenderName, Readonly<Record<string, Interval>>>>;
+  /** 95 % intervals of how many percent more the trained network tells right, image by image, by k. */
+  readonly gains: Readonly<Record<RivalName, Readonly<Record<string, Interval>>>>;
   readonly bankImages: number;
   readonly testImages: number;
   /** Images that could not be read. */
@@ -36,6 +42,8 @@ export interface KnnReportOptions extends CompareOptions {
   readonly temperature: number;
 }
 
+const FIVE = 5;
+
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const { ks, temperature, engine, onProgress } = options;
@@ -51,9 +59,11 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const available = bankLabels.length - (leaveOneOut ? 1 : 0);
   const usable = ks.filter((k) => k <= available);
   if (usable.length === 0) throw tooFew(bankLabels.length, ks);
+  const hitsOf = new Map<ContenderName, Float64Array[]>();
   const scored: [ContenderName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
   for (const { name, sets: rows } of contenders) {
-    onProgress?.(`neighbors, ${name}`, 0, queryLabels.length);
+    const watch = (done: number): void => onProgress?.(`neighbors, ${name}`, done, queryLabels.length);
+    watch(0);
     const [bank, queries = bank] = rows;
     const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
       ks: usable,
@@ -61,18 +71,24 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
       classes: train.classes.length,
       leaveOneOut,
     });
+    watch(queryLabels.length);
     const hits = results.map(({ predictions }) =>
-      predictions.map((label, i) => (label === queryLabels[i] ? 100 : 0)),
+      Float64Array.from(predictions, (label, i) => (label === queryLabels[i] ? 100 : 0)),
     );
+    hitsOf.set(name, hits);
     const intervals = shareIntervals(hits, 100);
     const byK = <T>(values: readonly T[]): Record<string, T> =>
       Object.fromEntries(values.map((value, i) => [usable[i], value]));
+    const fives =
+      train.classes.length <= FIVE
+        ? []
+        : results.flatMap(({ top5 }, i) => (usable[i]! < FIVE ? [] : [[usable[i], top5] as const]));
     scored.push([
       name,
       {
         accuracy: {
           top1: byK(results.map(({ top1 }) => top1)),
-          top5: byK(results.map(({ top5 }) => top5)),
+          ...(fives.length === 0 ? {} : { top5: Object.fromEntries(fives) }),
         },
         intervals: byK(intervals),
       },
@@ -86,6 +102,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   return {
     ...pick(({ accuracy }) => accuracy),
     intervals: pick(({ intervals }) => intervals),
+    gains: gainsByK(hitsOf, usable),
     skipped: sets.flatMap((set) => set.skipped),
     bankImages: bankLabels.length,
     testImages: queryLabels.length,
@@ -93,8 +110,20 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   };
 }
 
+/** @param hits of every k, a column for each contender */
+function gainsByK(
+  hits: ReadonlyMap<ContenderName, readonly Float64Array[]>,
+  ks: readonly number[],
+): KnnReport['gains'] {
+  const byK = ks.map((_, i) => {
+    const of = (name: ContenderName): Float64Array => hits.get(name)?.[i] ?? new Float64Array();
+    return pairedGains(of('trained'), forRivals(of));
+  });
+  return forRivals((name) => Object.fromEntries(ks.map((k, i) => [k, byK[i]![name]])));
+}
+
 function tooFew(bank: number, ks: readonly number[]): Error {
   return new Error(
-    `the bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
+    `The bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
   );
 }

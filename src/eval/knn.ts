@@ -74,19 +74,19 @@ export async function nearestNeighbors(
   const { dim } = bank;
   if (queries.dim !== dim) {
     throw new RangeError(
-      `the queries have ${queries.dim} numbers a row and the bank has ${dim}: take both from the same network`,
+      `The queries have ${queries.dim} numbers a row and the bank has ${dim}: take both from the same network.`,
     );
   }
-  const bankRows = countFiniteRows(bank, 'the bank');
-  const count = countFiniteRows(queries, 'the queries');
+  const bankRows = countFiniteRows(bank, 'The features of the bank');
+  const count = countFiniteRows(queries, 'The features of the queries');
   const wanted = leaveOneOut ? k + 1 : k;
   if (!Number.isInteger(k) || k < 1 || wanted > bankRows) {
     throw new RangeError(
-      `${k} neighbors cannot be found in a bank of ${bankRows} rows${leaveOneOut ? ' with one left out' : ''}: choose a smaller k`,
+      `${k} neighbors cannot be found in a bank of ${bankRows} rows${leaveOneOut ? ' with one left out' : ''}: choose a smaller k.`,
     );
   }
   if (leaveOneOut && count !== bankRows) {
-    throw new RangeError(`leaving one out needs the bank itself as queries, not ${count} other rows`);
+    throw new RangeError(`Leaving one out needs the bank itself as queries, not ${count} other rows.`);
   }
   const found = new CandidateLists(count, wanted);
   const height = Math.min(queryBlock, count);
@@ -214,14 +214,14 @@ export function knnVotes(
   { k, temperature, classes }: VoteOptions,
 ): Float32Array {
   if (k > found)
-    throw new RangeError(`${found} neighbors were searched and ${k} shall vote: search for more`);
+    throw new RangeError(`${found} neighbors were searched and ${k} shall vote: search for more.`);
   const votes = new Float32Array(queries * classes);
   for (let query = 0; query < queries; query++) {
     for (let i = query * found; i < query * found + k; i++) {
       const label = labels[rows[i]!]!;
       if (!(label >= 0 && label < classes)) {
         throw new RangeError(
-          `row ${rows[i]} of the bank has the class ${label}, there are ${classes} classes`,
+          `Row ${rows[i]} of the bank has the class ${label}, there are ${classes} classes.`,
         );
       }
       votes[query * classes + label]! += Math.exp(similarities[i]! / temperature);

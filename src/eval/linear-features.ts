@@ -3,7 +3,7 @@
  * blocks side by side (4 for the small ViTs), or the last block's class token and mean patch token (for the base ViTs).
  */
 import { concat, GraphError, mean, reshape, slice, type Tensor } from '../graph/index.ts';
-import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
+import { type BackboneConfig, featureDim, featureTitle, imageFeature } from '../model/backbone.ts';
 import { vit } from '../model/vit.ts';
 import type { NetworkFeature } from './extract.ts';
 
@@ -61,7 +61,7 @@ export function probeFeature(blocks: readonly Tensor[], options: ProbeFeatureOpt
 export function linearFeature(config: BackboneConfig, options: ProbeFeatureOptions): NetworkFeature {
   if (config.kind === 'convnet') {
     return {
-      title: 'pooled feature',
+      title: featureTitle(config),
       dim: featureDim(config),
       trace: (scope, images) => imageFeature(scope, images, config, 'eval'),
     };

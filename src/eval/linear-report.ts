@@ -5,12 +5,13 @@
  */
 import { type Interval, shareIntervals } from './bootstrap.ts';
 import type { ClassificationScores } from './classification-scores.ts';
-import { type ContenderName, contenderNames, featureSets } from './contenders.ts';
+import { type ContenderName, contenderNames, featureSets, forRivals, type RivalName } from './contenders.ts';
 import { extractFeatures } from './extract.ts';
 import { type LabeledImages, type LabeledImagesOptions, labeledImages } from './labeled-images.ts';
 import { augmentedLinearEvaluation } from './linear-augmented.ts';
 import { EPOCHS } from './linear-evaluation.ts';
 import { type LinearResult, linearEvaluation } from './linear-sweep.ts';
+import { pairedGains } from './paired-gains.ts';
 import { randomView } from './random-view.ts';
 
 export interface LinearReportOptions extends LabeledImagesOptions {
@@ -27,7 +28,7 @@ export interface LinearReportOptions extends LabeledImagesOptions {
 /** Percent. */
 export interface Accuracies {
   readonly top1: number;
-  /** Absent below five classes. */
+  /** Absent below six classes. */
   readonly top5?: number;
   readonly intervals: { readonly top1: Interval; readonly top5?: Interval };
 }
@@ -36,6 +37,8 @@ export interface LinearReport {
   /** Class names; the classifiers' rows and the labels count in them. */
   readonly classes: readonly string[];
   readonly scores: Readonly<Record<ContenderName, Accuracies>>;
+  /** 95 % intervals of how many percent more the trained network tells right, image by image. */
+  readonly gains: Readonly<Record<RivalName, Interval>>;
   /** Chosen rates, classifiers, confusions. */
   readonly results: Readonly<Record<ContenderName, LinearResult>>;
   readonly trainImages: number;
@@ -57,6 +60,10 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
   return {
     classes,
     scores: Object.fromEntries(scores) as Record<ContenderName, Accuracies>,
+    gains: pairedGains(
+      hits(results.trained.test),
+      forRivals((name) => hits(results[name].test)),
+    ),
     results,
     trainImages: kinds.trained.train.labels.length,
     testImages: kinds.trained.test.labels.length,
@@ -65,11 +72,15 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
   };
 }
 
+/** 100 for each test image that was told right, 0 for the others. */
+export function hits({ ranks }: Pick<ClassificationScores, 'ranks'>, places = 1): Float64Array {
+  return Float64Array.from(ranks, (rank) => (rank < places ? 100 : 0));
+}
+
 /** Top-1 and top-5 of a classifier with bootstrap intervals over the test images. */
-export function accuracies({ top1, top5, ranks }: ClassificationScores): Accuracies {
-  const within = (places: number): Float64Array =>
-    Float64Array.from(ranks, (rank) => (rank < places ? 100 : 0));
-  const [first, five] = shareIntervals([within(1), within(5)], 100);
+export function accuracies(scores: ClassificationScores): Accuracies {
+  const { top1, top5 } = scores;
+  const [first, five] = shareIntervals([hits(scores), hits(scores, 5)], 100);
   return {
     top1,
     ...(top5 === undefined ? {} : { top5 }),
@@ -98,7 +109,8 @@ async function fast(
       ...training(options),
       classes: classes.length,
       epochs,
-      onEpoch: (done, total) => onProgress?.(`linear classifier, ${name}: epochs`, done, total),
+      onEpoch: (done, total, phase) =>
+        onProgress?.(`linear classifier, ${name}, epochs of ${phase}`, done, total),
     });
     results.push([name, result]);
   }

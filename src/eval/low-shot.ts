@@ -5,11 +5,18 @@
  */
 import { Random } from '../random/random.ts';
 import { bootstrapMeans, type Interval } from './bootstrap.ts';
-import { type ContenderName, contenderNames, contenderTitles } from './contenders.ts';
+import {
+  type ContenderName,
+  contenderNames,
+  contenderTitles,
+  forRivals,
+  type RivalName,
+} from './contenders.ts';
 import { chosenRows, type LabeledFeatures } from './labeled-features.ts';
 import { type LabeledImages, type LabeledImagesOptions, labeledImages } from './labeled-images.ts';
 import { LinearProbe } from './linear-probe.ts';
 import { LogisticRegression } from './logistic.ts';
+import { pairedGains } from './paired-gains.ts';
 
 /** So many images of each class, or a share of each class (one image at least). */
 export type Budget = { readonly shots: number } | { readonly share: number };
@@ -40,6 +47,8 @@ export interface LowShotReport {
   readonly budgets: readonly { readonly budget: Budget; readonly labeled: number; readonly draws: number }[];
   /** A score for each budget. */
   readonly curves: Readonly<Record<ContenderName, readonly LowShotScore[]>>;
+  /** 95 % intervals of how many percent more the trained network tells right with the most labels, image by image. */
+  readonly gains: Readonly<Record<RivalName, Interval>>;
   /** Fits that ended before the gradient was small, of all. */
   readonly unfinished: number;
   readonly trainImages: number;
@@ -69,6 +78,9 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
   const total = contenderNames.length * budgets.reduce((sum, { drawn }) => sum + drawn.length, 0);
   let [done, unfinished] = [0, 0];
   const curves: [ContenderName, LowShotScore[]][] = [];
+  const best = new Map<ContenderName, Float64Array>();
+  const watch = (name: ContenderName, fits: number): void =>
+    onProgress?.(`logistic regression, ${contenderTitles[name]}: fits`, fits, total);
   const regression = new LogisticRegression(engine);
   try {
     for (const name of contenderNames) {
@@ -77,7 +89,6 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
       for (const { drawn } of budgets) {
         const hits: Float64Array[] = [];
         for (const rows of drawn) {
-          onProgress?.(`logistic regression, ${contenderTitles[name]}: fits`, ++done, total);
           const fit = await regression.fit(chosenRows(all, rows), { classes: classes.length, c });
           if (!fit.converged) unfinished++;
           const probe = await LinearProbe.create(engine, {
@@ -88,9 +99,12 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
           });
           const [scores] = await probe.scores(test);
           await probe.dispose();
+          watch(name, ++done);
           hits.push(Float64Array.from(scores!.ranks, (rank) => (rank === 0 ? 100 : 0)));
         }
-        curve.push(summary(hits));
+        const means = meanOverDraws(hits);
+        best.set(name, means);
+        curve.push(summary(hits, means));
       }
       curves.push([name, curve]);
     }
@@ -101,6 +115,10 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
     classes,
     budgets: budgets.map(({ budget, labeled, drawn }) => ({ budget, labeled, draws: drawn.length })),
     curves: Object.fromEntries(curves) as Record<ContenderName, LowShotScore[]>,
+    gains: pairedGains(
+      best.get('trained')!,
+      forRivals((name) => best.get(name)!),
+    ),
     unfinished,
     trainImages: labels.length,
     testImages: kinds.trained.test.labels.length,
@@ -157,11 +175,15 @@ export function labeledRows(
   );
 }
 
-function summary(hits: readonly Float64Array[]): LowShotScore {
+/** For each test image the percentage of draws that told it right. */
+function meanOverDraws(hits: readonly Float64Array[]): Float64Array {
+  return hits[0]!.map((_, i) => hits.reduce((sum, each) => sum + each[i]!, 0) / hits.length);
+}
+
+function summary(hits: readonly Float64Array[], means: Float64Array): LowShotScore {
   const draws = hits.map((each) => each.reduce((sum, hit) => sum + hit, 0) / each.length);
   const top1 = draws.reduce((sum, score) => sum + score, 0) / draws.length;
   const squares = draws.reduce((sum, score) => sum + (score - top1) ** 2, 0);
-  const means = hits[0]!.map((_, i) => hits.reduce((sum, each) => sum + each[i]!, 0) / hits.length);
   const [interval] = bootstrapMeans([means]);
   return {
     top1,

@@ -35,12 +35,12 @@ export async function searchBlocks(
   k: number,
   engineOptions: EngineOptions = {},
 ): Promise<FoundRow[][]> {
-  const asked = countFiniteRows(queries, 'the features of the queries');
+  const asked = countFiniteRows(queries, 'The features of the queries');
   const normalized = l2NormalizedRows(queries);
   let best: FoundRow[][] = Array.from({ length: asked }, () => []);
   let searched = 0;
   for await (const { start, rows } of blocks) {
-    const count = countFiniteRows(rows, `the bank's features from row ${start} on`);
+    const count = countFiniteRows(rows, `The bank's features from row ${start} on`);
     const near = await nearestNeighbors(engine, l2NormalizedRows(rows), normalized, {
       k: Math.min(k, count),
       engineOptions,
@@ -60,6 +60,6 @@ export async function searchBlocks(
     });
     searched += count;
   }
-  if (searched === 0) throw new RangeError('the bank is empty: give one that holds images');
+  if (searched === 0) throw new RangeError('The bank is empty: give one that holds images.');
   return best;
 }

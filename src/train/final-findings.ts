@@ -1,8 +1,8 @@
 /** What the doctor says when a run has come to its end. */
 import type { TrainConfig } from './config.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { examineScores } from './doctor.ts';
 import { enoughSteps, examinePlan, LENGTH } from './examine-plan.ts';
+import { examineScores } from './examine-scores.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface EndOfRun {

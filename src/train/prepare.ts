@@ -264,7 +264,7 @@ async function measureStep(
     if (event.type === 'step') times.push(event.milliseconds);
     if (event.type === 'failed')
       throw new Error(
-        `the measurement of a step ended early: ${event.diagnosis.title}; lower --lr, or set --clip_grad 1.`,
+        `The measurement of a step ended early: ${event.diagnosis.title}; lower --lr, or set --clip_grad 1.`,
       );
     // The first steps fault pages in and wait for the loader.
     const spent = performance.now() - started;

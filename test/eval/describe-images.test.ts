@@ -97,7 +97,7 @@ describe('descriptions of images', () => {
     });
     await expect(
       describeImages(readImages(source, { indices: [] }), { weights, descriptor: plain, view }),
-    ).rejects.toThrow('none of the images can be read');
+    ).rejects.toThrow('None of the images can be read');
     await backbone.dispose();
   });
 });

@@ -34,6 +34,11 @@ describe('scores in words', () => {
       { trained: { medium: { map: 0.5 }, hard: { map: 0.1 } } },
       'images of a kind found (mean average precision, 0 to 1): 0.500',
     ],
+    [
+      'retrieval',
+      { trained: { map: 0.5 }, pixels: { map: 0.3 }, chance: { map: 0.1234 } },
+      'images of a kind found (mean average precision, 0 to 1): 0.500 (raw pixels 0.300, a random order 0.123)',
+    ],
   ])('%s', (name, record, words) => {
     expect(scoreWords(name, record)).toBe(words);
   });

@@ -10,6 +10,7 @@ import { hasFfmpeg, joinFrames } from '../../data/video-file.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../eval/attend.ts';
 import { bootstrapMeans } from '../../eval/bootstrap.ts';
 import type { Image } from '../../image/image.ts';
+import { attentionTitle } from '../../model/backbone.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { headLabel } from '../../report/head-label.ts';
 import { picture } from '../../report/pictures.ts';
@@ -18,7 +19,7 @@ import { brightestValue, heatTile, maskOverlay } from '../../report/tiles.ts';
 import { UsageError } from '../flags.ts';
 import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';
-import { defineEvaluation, withInterval } from './evaluation.ts';
+import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
 import { smallPicture, spread } from './thumbnails.ts';
 
 const SHOWN = 12;
@@ -167,7 +168,7 @@ export const attend = defineEvaluation({
         ...both.map((values, i) => withInterval(average(values), intervals[i] ?? { low: 0, high: 0 })),
       ];
     });
-    const protocol = `Attention of the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
+    const protocol = `${capitalized(attentionTitle(subject.backbone))} at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
     return {
       protocol,
       shown: 'own',

@@ -1,7 +1,7 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
 import { networkFingerprint } from '../../data/feature-bank.ts';
-import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
+import { contenderNames, contenderTitles, forRivals } from '../../eval/contenders.ts';
 import { linearFeature } from '../../eval/linear-features.ts';
 import { linearHeadReport } from '../../eval/linear-head-report.ts';
 import { linearReport } from '../../eval/linear-report.ts';
@@ -11,7 +11,7 @@ import { openFile } from '../../weights/file-source-node.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
-import { trainedOn } from '../classifier-file.ts';
+import { calibratedBy, trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import {
@@ -27,6 +27,7 @@ import {
   type EvaluationResult,
   withInterval,
 } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const FAST_EPOCHS = 100;
 const AUGMENTED_EPOCHS = 20;
@@ -114,7 +115,7 @@ export const linear = defineEvaluation({
       ...(options.lr === undefined ? {} : { rates: options.lr }),
       onProgress,
     });
-    const { classes, scores, results, trainImages, testImages, heldBack } = report;
+    const { classes, scores, gains, results, trainImages, testImages, heldBack } = report;
     warnOfSkipped(report.skipped, warn);
     const { weight, bias } = results.trained.classifier;
     const tensors = serializeSafetensors(
@@ -128,6 +129,7 @@ export const linear = defineEvaluation({
         ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens),
         [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
         ...trainedOn(train),
+        ...calibratedBy(results.trained.calibration),
       },
     );
     const file = write('classifier.safetensors', Buffer.concat(tensors));
@@ -157,9 +159,18 @@ export const linear = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      finding: verdict({
+        scope: 'a linear classifier',
+        what: 'Top-1',
+        images: testImages,
+        scores: { trained: scores.trained.top1, ...forRivals((name) => scores[name].top1) },
+        gains,
+      }),
       details: {
         intervals: Object.fromEntries(contenderNames.map((name) => [name, scores[name].intervals])),
+        gains,
         rates: Object.fromEntries(contenderNames.map((name) => [name, results[name].rates])),
+        ...(results.trained.calibration === undefined ? {} : { calibration: results.trained.calibration }),
         confused: namedPairs(classes, results.trained.mostConfused),
         protocol: {
           feature: feature.title,

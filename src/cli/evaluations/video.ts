@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { findSequences, openSequences } from '../../data/sequences.ts';
 import type { SourceOptions } from '../../data/source.ts';
+import { pairedGains } from '../../eval/paired-gains.ts';
 import {
   type SegmentedFrame,
   type SequenceScores,
@@ -14,9 +15,11 @@ import { resizeMask } from '../../image/mask.ts';
 import type { Block, Tile, TileBlock } from '../../report/blocks.ts';
 import { labelOverlay, labelPalette } from '../../report/label-colors.ts';
 import { encodeIndexedPng, encodePng } from '../../report/png.ts';
+import type { Diagnosis } from '../../train/diagnosis.ts';
 import { UsageError } from '../flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 import { smallPicture, spread } from './thumbnails.ts';
+import { verdict } from './verdict.ts';
 
 const titles = {
   trained: 'trained network',
@@ -131,6 +134,7 @@ export const video = defineEvaluation({
       shown: 'own',
       table: rows.length > 0 ? [head, ...rows] : [['masks of', String(frames), 'frames, not scored']],
       scores: { clips: clips.length, frames, ...summaries },
+      finding: summaries === undefined ? undefined : examineVideo(scored),
       details: {
         protocol: settings,
         sequences: clips.map(({ sequence, scores }) => ({ name: sequence.name, ...scores })),
@@ -143,6 +147,24 @@ export const video = defineEvaluation({
     };
   },
 });
+
+/** Object by object, where there are enough of them. */
+function examineVideo(scored: readonly Clip[]): Diagnosis | undefined {
+  const of = (name: Contender): number[] =>
+    scored.flatMap(({ scores }) => scores[name].objects.map(({ jAndF }) => jAndF));
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [trained, untrained, kept] = [of('trained'), of('untrained'), of('kept')];
+  return verdict({
+    scope: 'video segmentation',
+    what: 'J and F',
+    images: trained.length,
+    of: 'objects',
+    scale: 'unit',
+    scores: { trained: mean(trained), untrained: mean(untrained), kept: mean(kept) },
+    gains: pairedGains(trained, { untrained, kept }),
+  });
+}
 
 const head = ['video', 'J&F (95 %)', 'J mean', 'J recall', 'J decay', 'F mean', 'F recall', 'F decay'];
 
