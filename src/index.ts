@@ -95,8 +95,9 @@ export {
   trainOptionsSchema,
 } from './train/config.ts';
 export type { Diagnosis } from './train/diagnosis.ts';
-export { examine, examineFeatures, examineScores, type Vitals } from './train/doctor.ts';
+export { examine, examineFeatures, type Vitals } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
+export { examineScores } from './train/examine-scores.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
 export { type LoopOptions, type StepEvent, type TrainEvent, trainLoop } from './train/loop.ts';
 export { type Pace, Plan } from './train/plan.ts';

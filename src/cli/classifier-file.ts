@@ -1,6 +1,7 @@
 /** The classifier that `dino eval linear` or `dino eval finetune` left in a run folder, for export. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { Calibration } from '../eval/classify/calibration.ts';
 import type { ClassifierHead } from '../export/onnx-model.ts';
 import { networkFingerprint } from '../features/feature-bank-node.ts';
 import type { Weights } from '../features/network-weights.ts';
@@ -19,9 +20,24 @@ export function trainedOn(path: string): Readonly<Record<'images', string>> {
   return { images: JSON.stringify({ path, directory: process.cwd() }) };
 }
 
+const calibrationSchema = z.object({
+  temperature: z.number().gt(0),
+  fitted: z.number(),
+  errorBefore: z.number(),
+  errorAfter: z.number(),
+  measured: z.number(),
+});
+
+/** Metadata of a classifier's file: what its logits are divided by when it is exported. Nothing where that is not known. */
+export function calibratedBy(calibration: Calibration | undefined): Readonly<Record<string, string>> {
+  return calibration === undefined ? {} : { calibration: JSON.stringify(calibration) };
+}
+
 /** A classifier, the weights it stands on, and where its images were. */
 export interface Classifier {
+  /** Its logits are divided by the temperature already, where there is one. */
   readonly head: ClassifierHead;
+  readonly calibration: Calibration | undefined;
   readonly weights: Weights;
   /** A path, and the directory that it starts from; undefined where the file does not say it. */
   readonly images: z.infer<typeof imagesSchema> | undefined;
@@ -56,22 +72,30 @@ export function readClassifier(
     );
   const images = metadata.images === undefined ? undefined : imagesSchema.parse(JSON.parse(metadata.images));
   const prefix = kind === 'linear' ? 'linear' : 'head';
-  const head = { classes, weight: take(`${prefix}.weight`), bias: take(`${prefix}.bias`) };
+  const calibration =
+    metadata.calibration === undefined
+      ? undefined
+      : calibrationSchema.parse(JSON.parse(metadata.calibration));
+  const { temperature = 1 } = calibration ?? {};
+  // Logits are linear in the weights.
+  const cooled = (name: string): Float32Array =>
+    take(`${prefix}.${name}`).map((value) => value / temperature);
+  const head = { classes, weight: cooled('weight'), bias: cooled('bias') };
   if (kind === 'finetune') {
     const weights = [...tensors].flatMap(([tensor, values]) =>
       tensor.startsWith('backbone.') ? [[tensor.slice('backbone.'.length), f32(values)] as const] : [],
     );
-    return { head, images, weights: new Map(weights) };
+    return { head, calibration, images, weights: new Map(weights) };
   }
   if (metadata.network !== networkFingerprint(trained))
     throw new Error(
       `${file} was trained on other weights than these (another --checkpoint, or the run went on since): run dino eval linear again.`,
     );
-  if (backbone.kind === 'convnet') return { head, images, weights: trained };
+  if (backbone.kind === 'convnet') return { head, calibration, images, weights: trained };
   if (metadata.probe === undefined)
     throw new Error(`${file} does not say what it reads of the network: run dino eval linear again.`);
   const feature = probeSchema.parse(JSON.parse(metadata.probe));
-  return { head: { ...head, feature }, images, weights: trained };
+  return { head: { ...head, feature }, calibration, images, weights: trained };
 }
 
 function readLabels(file: string, kind: ClassifierKind): string[] {

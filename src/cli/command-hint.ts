@@ -1,6 +1,6 @@
 /** What was meant by a word that is no command: a slip, another program's name for it, or a path. */
 import { existsSync } from 'node:fs';
-import { editDistance } from './flags.ts';
+import { editDistance } from './nearest-name.ts';
 import { shellWords } from './shell-words.ts';
 
 /** What people call things elsewhere. */

@@ -11,6 +11,7 @@ import { inspect } from './inspect.ts';
 import { quickstart } from './quickstart.ts';
 import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
+import { asSentence } from './sentence.ts';
 import { train } from './train.ts';
 import { packageVersion } from './version.ts';
 
@@ -59,7 +60,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return await dispatch(args);
   } catch (error) {
     if (error instanceof ZodError) console.error(`error: ${explainIssue(error, () => undefined)}.`);
-    else console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    else console.error(`error: ${asSentence(error instanceof Error ? error.message : String(error))}`);
     const mistake = error instanceof UsageError || error instanceof OptionError || error instanceof ZodError;
     return mistake ? 2 : 1;
   }

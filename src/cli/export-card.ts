@@ -2,13 +2,14 @@
 import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import { z } from 'zod';
+import type { Calibration } from '../eval/classify/calibration.ts';
 import type { CardLibrary } from '../export/export-files.ts';
+import { modelCard } from '../export/model-card.ts';
+import { scoreWords } from '../export/score-words.ts';
 import type { Preprocessing } from '../image/preprocessing.ts';
 import { describeNetwork } from '../model/backbone.ts';
 import { stepsOf } from '../run/run-record.ts';
 import type { Subject } from '../run/subject.ts';
-import { modelCard } from '../weights/model-card.ts';
-import { scoreWords } from '../weights/score-words.ts';
 import type { ClassifierKind } from './classifier-file.ts';
 import { shellWords } from './shell-words.ts';
 
@@ -22,6 +23,7 @@ export interface ExportCardOptions {
   /** Which classifier is exported, if one is, and its classes. */
   readonly kind: ClassifierKind | undefined;
   readonly classes: readonly string[] | undefined;
+  readonly calibration: Calibration | undefined;
   /** Words of the command after `dino export`. */
   readonly args: readonly string[];
 }

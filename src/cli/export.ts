@@ -1,8 +1,11 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
 import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
+import { withThreads } from '../engine/with-threads.ts';
 import { type ExportedFiles, exportFiles, exportTargets, HALF_MODEL } from '../export/export-files.ts';
 import { trainStepFiles } from '../export/train-step.ts';
 import { FolderError, makeFolder } from '../files/make-folder-node.ts';
@@ -40,6 +43,7 @@ const fields = {
   classifier: z
     .enum(classifierKinds)
     .describe('export a classifier with its labels: the one that dino eval linear or finetune has trained'),
+  threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
   ...preprocessingFields,
 };
 
@@ -75,12 +79,13 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   const [run] = positionals;
   const given = z.object(fields).partial().parse(values);
   const { to, output, checkpoint = 'last', checkpointKey, heads, classifier: kind } = given;
+  const engine = withThreads(ortNode, given.threads ?? availableParallelism());
   const attentions = switches.has('attentions');
   if (switches.has('trainStep')) {
     if (run === undefined) throw new UsageError('Which run? dino export <run> --train_step');
     if (to !== undefined || kind !== undefined)
       throw new UsageError('--train_step is a target of its own: leave --to and --classifier out.');
-    return exportTrainStep(run, output);
+    return exportTrainStep(run, output, engine);
   }
   if (run === undefined || to === undefined)
     throw new UsageError(`Which run, and where to? dino export <run> --to ${exportTargets.join('|')}`);
@@ -113,10 +118,11 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
           ...{ library, isHalved, preprocessing, kind, args },
           folder: basename(resolve(target)),
           classes: classifier?.head.classes,
+          calibration: classifier?.calibration,
         }),
     },
     to,
-    { attentions, engine: ortNode, probe: () => probeImages(preprocessing, subject.channels) },
+    { attentions, engine, probe: () => probeImages(preprocessing, subject.channels) },
   );
   write(target, files);
   if (isFolder && !files.has(HALF_MODEL)) rmSync(join(target, HALF_MODEL), { force: true }); // of an export before
@@ -135,7 +141,7 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
 }
 
 /** The step that comes next in a run, with the state of its last checkpoint. */
-async function exportTrainStep(run: string, output: string | undefined): Promise<number> {
+async function exportTrainStep(run: string, output: string | undefined, engine: Engine): Promise<number> {
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
   if (!folder.has('checkpoint.safetensors'))
@@ -146,7 +152,7 @@ async function exportTrainStep(run: string, output: string | undefined): Promise
   const config = { ...record.config, dropPathRate: 0 };
   const trainer = await Trainer.create({
     method: methodOf(config),
-    engine: ortNode,
+    engine,
     channels,
     batchSize,
     optimizer,

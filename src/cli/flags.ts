@@ -7,6 +7,8 @@ import { fromFlag, toFlag } from '../train/option-names.ts';
 import { explainIssue } from '../train/option-problems.ts';
 import { brokenPath } from './broken-path.ts';
 import { isList, unwrap } from './flag-types.ts';
+import { nearestName } from './nearest-name.ts';
+import { settled } from './settled.ts';
 
 export class UsageError extends Error {
   override name = 'UsageError';
@@ -150,54 +152,11 @@ function choicesOf(type: z.ZodType | undefined): string {
 
 function unknownFlag(token: string, flag: string, known: readonly string[]): string {
   const wanted = fromFlag(flag);
-  const elsewhere = otherPrograms.find(({ names }) => names.test(wanted));
-  if (elsewhere !== undefined) {
+  const fact = settled(wanted);
+  if (fact !== undefined) {
     const cores = known.includes('threads') ? '; --threads says on how many cores' : '';
-    return `There is no flag ${token}: ${elsewhere.fact}, so leave it out${cores}.`;
+    return `There is no flag ${token}: ${fact}, so leave it out${cores}.`;
   }
   const nearest = nearestName(wanted, known);
   return `There is no flag ${token}.${nearest === undefined ? ' --help lists all flags.' : ` Did you mean --${toFlag(nearest)}?`}`;
-}
-
-/** Flags of other programs for what is settled here. */
-const otherPrograms = [
-  {
-    names: /^(device|devices|(num|n)?gpus?|gpuIds?|(use|no)?cuda|accelerator|backend|mps)$/i,
-    fact: 'everything is computed on the CPU',
-  },
-  {
-    names: /^(use)?(amp|fp16|bf16|half|halfPrecision|mixedPrecision|precision|dtype)$/i,
-    fact: 'everything is computed in float32 on the CPU',
-  },
-] as const;
-
-/** The name that begins like a mistyped one, or is spelled almost like it. */
-export function nearestName(wanted: string, known: readonly string[]): string | undefined {
-  const [nearest] = known
-    .map((name) => ({
-      name,
-      distance: name.startsWith(wanted) ? 0 : editDistance(name.toLowerCase(), wanted.toLowerCase()),
-    }))
-    .sort((a, b) => a.distance - b.distance);
-  return nearest !== undefined && nearest.distance <= Math.min(4, wanted.length / 2)
-    ? nearest.name
-    : undefined;
-}
-
-/** How many letters to change, add, leave out or exchange with their neighbor (optimal string alignment). */
-export function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const exchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const exchange = exchanged ? (before[j - 2] ?? 0) + 1 : change;
-      next.push(Math.min(change, exchange, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

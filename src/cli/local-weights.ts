@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { download } from '../weights/download-node.ts';
 import { fetchRepository } from '../weights/hub-repository-node.ts';
 import { knownWeights, officialNames, publicHosts, type RemoteFile } from '../weights/known-weights.ts';
-import { editDistance } from './flags.ts';
+import { editDistance } from './nearest-name.ts';
 import { progressLine } from './progress.ts';
 
 /** `DINO_CACHE`, or the platform's folder for caches. */

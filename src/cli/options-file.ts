@@ -9,11 +9,14 @@ import { z } from 'zod';
 import { parseRecord } from '../run/run-record.ts';
 import { architectures } from '../train/config.ts';
 import { withoutForeign } from '../train/contradictions.ts';
-import { fromFlag } from '../train/option-names.ts';
+import { fromFlag, toFlag } from '../train/option-names.ts';
 import { explainIssue } from '../train/option-problems.ts';
 import { withoutGiven } from '../train/option-spans.ts';
 import { isList, unwrap } from './flag-types.ts';
-import { nearestName, UsageError } from './flags.ts';
+import { UsageError } from './flags.ts';
+import { nearestName } from './nearest-name.ts';
+import { settled } from './settled.ts';
+import { ignoredTrainFlags } from './train-flags.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 type Fields = Readonly<Record<string, z.ZodType>>;
@@ -90,9 +93,12 @@ function checkedOption(path: string, key: string, given: unknown, fields: Fields
   const name = fromFlag(key);
   const type = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (type === undefined) {
+    const needless = Object.entries(ignoredTrainFlags).find(([each]) => each === name)?.[1] ?? settled(name);
+    if (needless !== undefined)
+      throw new UsageError(`${path}: there is no option "${key}": ${needless}, so leave it out.`);
     const nearest = nearestName(name, Object.keys(fields));
     throw new UsageError(
-      `${path}: there is no option "${key}".${nearest === undefined ? ' dino train --help lists all.' : ` Did you mean ${nearest}?`}`,
+      `${path}: there is no option "${key}".${nearest === undefined ? ' dino train --help lists all.' : ` Did you mean ${/[A-Z]/.test(key) ? nearest : toFlag(nearest)}?`}`,
     );
   }
   // One value does for a list of one, as on the command line.

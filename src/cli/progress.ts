@@ -3,6 +3,8 @@
 export interface ProgressLine {
   /** Shows a text, replacing the previous one. */
   show(text: string): void;
+  /** Shows a text in place of the previous one, if no line that stays has come after that. */
+  update(text: string): void;
   /** Prints a line that stays. */
   print(text: string): void;
   /** Leaves the last text standing. */
@@ -12,35 +14,76 @@ export interface ProgressLine {
 const PLAIN_EVERY = 5_000;
 
 export function progressLine(stream: NodeJS.WriteStream): ProgressLine {
+  /** A text stands on the terminal. */
   let shown = false;
+  /** A text was the last that came, whether it was written or not. */
+  let standing = false;
   let last = Number.NEGATIVE_INFINITY;
   let latest = '';
   const clear = (): void => {
     if (shown) stream.write('\r\u001b[2K');
     shown = false;
   };
+  const show = (text: string): void => {
+    latest = text;
+    standing = true;
+    if (stream.isTTY) {
+      clear();
+      stream.write(text.slice(0, Math.max(10, (stream.columns ?? 100) - 1)));
+      shown = true;
+      return;
+    }
+    if (performance.now() - last < PLAIN_EVERY) return;
+    last = performance.now();
+    latest = '';
+    stream.write(`${text}\n`);
+  };
   return {
-    show(text) {
-      latest = text;
-      if (stream.isTTY) {
-        clear();
-        stream.write(text.slice(0, Math.max(10, (stream.columns ?? 100) - 1)));
-        shown = true;
-        return;
-      }
-      if (performance.now() - last < PLAIN_EVERY) return;
-      last = performance.now();
-      latest = '';
-      stream.write(`${text}\n`);
+    show,
+    update(text) {
+      if (standing) show(text);
     },
     print(text) {
       clear();
+      standing = false;
+      latest = ''; // what stays says how far it went
       stream.write(`${text}\n`);
     },
     end() {
       if (shown) stream.write('\n');
       else if (!stream.isTTY && latest !== '') stream.write(`${latest}\n`);
       shown = false;
+      standing = false;
+      latest = '';
     },
+  };
+}
+
+/** Work that goes on in phases, each from nothing to all: "features of photos: 32 of 500". */
+export interface Phases {
+  show(what: string, done: number, total: number): void;
+  /** The latest phase has come to its end. */
+  finish(): void;
+}
+
+/**
+ * Phases on a line. One that is followed by another is shown to its end, since some of its work may have needed none: images that
+ * cannot be read, say, or steps after which nothing changes any more.
+ */
+export function phasesOn(line: ProgressLine, prefix = ''): Phases {
+  let current: { what: string; done: number; total: number } | undefined;
+  const text = (what: string, done: number, total: number): string => `${prefix}${what}: ${done} of ${total}`;
+  const finish = (): void => {
+    if (current !== undefined && current.done < current.total)
+      line.update(text(current.what, current.total, current.total));
+    current = undefined;
+  };
+  return {
+    show(what, done, total) {
+      if (current !== undefined && (current.what !== what || done < current.done)) finish();
+      current = { what, done, total };
+      line.show(text(what, done, total));
+    },
+    finish,
   };
 }

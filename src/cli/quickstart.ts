@@ -2,10 +2,10 @@
  * `dino quickstart [folder]`: the whole job in a few minutes. Without a folder it trains on generated scenes, whose classes
  * and object masks are known, so that everything can be measured; with one it trains on the user's images.
  */
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { scenesSource } from '../data/scenes-source.ts';
 import { ortNode } from '../engine/ort-node.ts';
+import { withThreads } from '../engine/with-threads.ts';
 import { type KnnReport, knnReport } from '../eval/classify/knn-report.ts';
 import { FrozenBackbone } from '../features/frozen-backbone.ts';
 import { nodeMachine } from '../run/machine-node.ts';
@@ -19,7 +19,7 @@ import { parseFlags } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { openImages } from './open-images.ts';
 import { prepareShown } from './prepare-shown.ts';
-import { progressLine } from './progress.ts';
+import { phasesOn, progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
 import { reportShown } from './report-shown.ts';
 import { shellWords } from './shell-words.ts';
@@ -78,7 +78,8 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   const outcome = await showSession(session, { json: false });
   if (outcome === 'stopped') return 130;
   const isThere = folder.has('checkpoint.safetensors'); // a run may fail before its first one
-  const knn = path === undefined && isThere ? await measureScenes(folder) : undefined;
+  const knn =
+    path === undefined && isThere ? await measureScenes(folder, session.record.config.threads) : undefined;
   if (knn !== undefined) {
     const finding = examineKnn(knn, String(K));
     if (finding !== undefined) session.log.diagnosis(session.plan.steps, finding);
@@ -97,10 +98,11 @@ export async function quickstart(args: readonly string[]): Promise<number> {
   return outcome === 'failed' ? 3 : 0;
 }
 
-async function measureScenes(folder: RunFolder): Promise<KnnReport> {
+async function measureScenes(folder: RunFolder, threads: number): Promise<KnnReport> {
   const { backbone: config, size, trained, untrained } = openSubject(folder.path);
-  const backbone = new FrozenBackbone(config, size, ortNode, { threads: availableParallelism() });
+  const backbone = new FrozenBackbone(config, size, ortNode, { threads });
   const line = progressLine(process.stderr);
+  const phases = phasesOn(line, 'measuring, ');
   const report = await knnReport({
     train: scenesSource({ ...SCENES.bank, size: SCENES.size }),
     test: scenesSource({ ...SCENES.test, size: SCENES.size }),
@@ -109,9 +111,10 @@ async function measureScenes(folder: RunFolder): Promise<KnnReport> {
     untrained,
     ks: [K],
     temperature: 0.07,
-    engine: ortNode,
-    onProgress: (what, done, total) => line.show(`measuring, ${what}: ${done} of ${total}`),
+    engine: withThreads(ortNode, threads),
+    onProgress: phases.show,
   });
+  phases.finish();
   line.end();
   await backbone.dispose();
   return report;

@@ -4,15 +4,22 @@ import type { Report } from '../report/model.ts';
 import type { ReportExtras } from '../run/report-extras.ts';
 import type { RunFolder } from '../run/run-folder-node.ts';
 import { writeRunReport } from '../run/write-report-node.ts';
-import { progressLine } from './progress.ts';
+import { phasesOn, progressLine } from './progress.ts';
 
 /** @returns what the page shows */
-export function reportShown(folder: RunFolder, extras: ReportExtras = {}): Promise<Report> {
+export async function reportShown(folder: RunFolder, extras: ReportExtras = {}): Promise<Report> {
   const line = progressLine(process.stderr);
-  return writeRunReport(folder, {
-    ...extras,
-    engine: ortNode,
-    onProgress: (what, done, total) => line.show(`report, ${what}: ${done} of ${total}`),
-    onWarning: console.error,
-  }).finally(() => line.end());
+  const phases = phasesOn(line, 'report, ');
+  try {
+    const report = await writeRunReport(folder, {
+      ...extras,
+      engine: ortNode,
+      onProgress: phases.show,
+      onWarning: console.error,
+    });
+    phases.finish();
+    return report;
+  } finally {
+    line.end();
+  }
 }

@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
+import { withThreads } from '../engine/with-threads.ts';
 import { FrozenBackbone } from '../features/frozen-backbone.ts';
 import { makeFolder } from '../files/make-folder-node.ts';
 import { encodeSection } from '../report/page/stored-section.ts';
@@ -23,7 +23,7 @@ import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
 import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
-import { progressLine } from './progress.ts';
+import { phasesOn, progressLine } from './progress.ts';
 import { reportShown } from './report-shown.ts';
 import { shellWords } from './shell-words.ts';
 
@@ -90,13 +90,14 @@ export async function runEvaluation(
   const line = progressLine(process.stderr);
   if (subject.allowed.length > 0)
     line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
+  const phases = phasesOn(line);
   const measured = evaluation.run(values, {
     subject: { ...subject, folder },
     backbone,
     engine,
     threads,
     paths,
-    onProgress: (what, done, total) => line.show(`${what}: ${done} of ${total}`),
+    onProgress: phases.show,
     warn: (text) => line.print(text),
     write: (file, bytes) => {
       const name = `eval/${evaluation.name}/${file}`;
@@ -105,10 +106,15 @@ export async function runEvaluation(
       return folder.file(name);
     },
   });
-  const computed = await measured.finally(async () => {
-    line.end();
-    await backbone.dispose();
-  });
+  const computed = await measured
+    .then((found) => {
+      phases.finish();
+      return found;
+    })
+    .finally(async () => {
+      line.end();
+      await backbone.dispose();
+    });
   const seen = preprocessingSentence(subject, asked, computed.shown);
   const result = seen === undefined ? computed : withSentence(computed, seen);
   const of = subject.record === undefined ? {} : { checkpoint };
@@ -185,9 +191,4 @@ function withSentence(result: EvaluationResult, sentence: string): EvaluationRes
       ? {}
       : { section: { ...section, intro: `${section.intro} ${capitalized(sentence)}.` } }),
   };
-}
-
-/** The engine with another default for its threads. */
-function withThreads(engine: Engine, threads: number): Engine {
-  return { ...engine, load: (results, options) => engine.load(results, { threads, ...options }) };
 }

@@ -4,7 +4,7 @@ import { overallRate } from '../run/run-log.ts';
 import { runSession, type Session, type SessionEvent } from '../run/session.ts';
 import { diagnosisLine } from '../train/diagnosis.ts';
 import { whenOutputCloses } from './closed-output.ts';
-import { progressLine } from './progress.ts';
+import { phasesOn, progressLine } from './progress.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -27,9 +27,9 @@ export async function showSession(session: Session, { json }: { readonly json: b
   const pace = new Pace(session);
   let outcome: Outcome = 'finished';
   try {
-    const looking = (what: string, done: number, total: number): void =>
-      line.show(`${what}: ${done} of ${total}`);
-    for await (const event of runSession(session, abort.signal, looking)) {
+    const looking = phasesOn(line);
+    for await (const event of runSession(session, abort.signal, looking.show)) {
+      looking.finish();
       if (json) process.stdout.write(`${JSON.stringify(event, finite)}\n`);
       if (event.type === 'stopped' || event.type === 'failed') outcome = event.type;
       if (event.type === 'step') line.show(pace.line(event));

@@ -26,7 +26,7 @@ export function matchClasses(train: Source, test: Source): Int32Array {
     const label = train.classes.indexOf(name);
     if (label >= 0) return label;
     throw new Error(
-      `the class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
+      `The class "${name}" of ${test.name} does not occur in ${train.name}: evaluate on the same classes.`,
     );
   });
 }

@@ -101,7 +101,7 @@ function plainFiles(
     case 'timm':
       if (backbone.kind !== 'vit' || backbone.stem === 'conv')
         throw new Error(
-          `timm has no ${backbone.kind === 'vit' ? 'ViT with such a stem' : 'such convolutional network'}: train with --arch vit --stem patch, or export with --to safetensors, torch or onnx.`,
+          `The timm library has no ${backbone.kind === 'vit' ? 'ViT with such a stem' : 'such convolutional network'}: train with --arch vit --stem patch, or export with --to safetensors, torch or onnx.`,
         );
       return safetensorsFile(network);
     case 'safetensors':
@@ -222,7 +222,7 @@ function backboneTensors({ backbone, preprocessing, weights }: NetworkToExport):
   return new Map(
     [...set.parameters.values(), ...set.buffers.values()].map(({ name, shape }) => {
       const values = weights.get(name);
-      if (values === undefined) throw new Error(`the checkpoint lacks ${name}: it is of another network.`);
+      if (values === undefined) throw new Error(`The checkpoint lacks ${name}: it is of another network.`);
       return [name, { shape, values }];
     }),
   );

@@ -14,7 +14,7 @@ export class OnnxLayers {
 
   values(name: string): Float32Array {
     const values = this.#weights.get(name);
-    if (values === undefined) throw new Error(`the weights lack ${name}: they are of another network.`);
+    if (values === undefined) throw new Error(`The weights lack ${name}: they are of another network.`);
     return values;
   }
 

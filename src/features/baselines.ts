@@ -17,6 +17,9 @@ import { type ViewCount, viewsOf } from './views.ts';
 /** The trained network, or one of its baselines. */
 export type ComparedName = 'trained' | 'untrained' | 'pixels' | 'pca';
 
+/** What the trained network is compared with. */
+export type BaselineName = Exclude<ComparedName, 'trained'>;
+
 export const comparedTitles: Readonly<Record<ComparedName, string>> = {
   trained: 'trained network',
   untrained: 'the same, untrained',
@@ -26,6 +29,11 @@ export const comparedTitles: Readonly<Record<ComparedName, string>> = {
 
 /** In the order in which they are shown. */
 export const comparedNames = Object.keys(comparedTitles) as readonly ComparedName[];
+
+/** A value for each of the baselines. */
+export function forBaselines<T>(of: (name: BaselineName) => T): Record<BaselineName, T> {
+  return { untrained: of('untrained'), pixels: of('pixels'), pca: of('pca') };
+}
 
 /** Principal components of the pixels that are compared with. */
 const COMPONENTS = 128;
@@ -95,8 +103,10 @@ export async function compareFeatures(
   }
   const [first] = sets;
   if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');
-  onProgress?.('principal components of the pixels', 0, COMPONENTS);
+  const watch = (done: number): void => onProgress?.('principal components of the pixels', done, COMPONENTS);
+  watch(0);
   const pca = await pixelComponents(engine, first);
+  watch(COMPONENTS);
   return { sets, compared: await compareDescribed(engine, sets, { pca }), pca };
 }
 

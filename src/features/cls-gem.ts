@@ -17,7 +17,7 @@ export function clsGemDescriptors(tokens: Float32Array, tokensPerImage: number, 
   const patches = tokensPerImage - 1;
   if (!Number.isInteger(images) || patches < 1) {
     throw new RangeError(
-      `${tokens.length} numbers are no images of ${tokensPerImage} tokens of ${dim}: give a class token and at least one patch token an image`,
+      `${tokens.length} numbers are no images of ${tokensPerImage} tokens of ${dim}: give a class token and at least one patch token an image.`,
     );
   }
   const values = new Float32Array(images * 2 * dim);

@@ -87,7 +87,7 @@ function wholePatches({ config }: FrozenBackbone, batch: PixelBatch): PixelBatch
   if (height === batch.height && width === batch.width) return batch;
   if (height === 0 || width === 0)
     throw new RangeError(
-      `an image of ${batch.height} x ${batch.width} pixels has no whole patch of ${patchSize}: take a larger size`,
+      `An image of ${batch.height} x ${batch.width} pixels has no whole patch of ${patchSize}: take a larger size.`,
     );
   const planes = batch.pixels.length / (batch.height * batch.width);
   const pixels = new Float32Array(planes * height * width);

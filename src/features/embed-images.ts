@@ -50,7 +50,7 @@ export async function* embedImages(
     if (wrong >= 0) {
       const key = source.key(indices[Math.floor(wrong / dim)] ?? 0);
       throw new Error(
-        `the feature of ${key} is not finite (${plain.values[wrong]}): take weights from before the training diverged.`,
+        `The feature of ${key} is not finite (${plain.values[wrong]}): take weights from before the training diverged.`,
       );
     }
     yield { indices, rows: normalize ? l2NormalizedRows(plain) : plain };

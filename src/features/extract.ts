@@ -53,6 +53,7 @@ export async function extractFeatures(source: Source, options: ExtractOptions): 
     pixelSide: Math.min(backbone.size, PIXEL_SIDE),
     onProgress: (done) => onProgress?.(done, count),
   });
+  onProgress?.(count, count); // what could not be read is done with, too
   const labels = described.indices.map((index) => source.label(index) ?? -1);
   return { ...described, labels, skipped };
 }

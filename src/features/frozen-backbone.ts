@@ -141,7 +141,8 @@ export class FrozenBackbone {
     for (const name of program.inputs.keys()) {
       if (name === 'images') continue;
       const values = weights.get(name);
-      if (values === undefined) throw new Error(`the weights lack "${name}"`);
+      if (values === undefined)
+        throw new Error(`The weights lack "${name}": take those of the same network.`);
       inputs[name] = values;
     }
     return evaluate<Name>(program, inputs);
@@ -156,14 +157,14 @@ export class FrozenBackbone {
   requireAttention(what: string): void {
     if (this.heads > 0) return;
     throw new Error(
-      `a convolutional network that is pooled by its mean has no ${what}; train with --arch hybrid or vit to get them`,
+      `A convolutional network that is pooled by its mean has no ${what}; train with --arch hybrid or vit to get them.`,
     );
   }
 
   /** @throws Error for a convolutional network, saying `what` it has none of */
   requireVit(what: string): BackboneConfig & { readonly kind: 'vit' } {
     if (this.config.kind === 'vit') return this.config;
-    throw new Error(`a convolutional network has no ${what}; train with --arch vit to get them`);
+    throw new Error(`A convolutional network has no ${what}; train with --arch vit to get them.`);
   }
 
   /** Programs are static: one for each number of images and size, in practice a batch and a smaller last one. */

@@ -10,7 +10,7 @@ export function availableMemory(): number {
 
 /**
  * @param bytes that are about to be taken
- * @param what they hold, for the message: 'the features of 50000 images'
+ * @param what they hold, which begins the message: 'The features of 50000 images'
  * @param available bytes that may be taken; what the platform tells unless given
  * @throws Error with both sizes when they do not fit
  */

@@ -43,7 +43,7 @@ export function combineScales(features: readonly Float32Array[]): Float32Array {
   const size = features[0]?.length ?? 0;
   if (features.some((one) => one.length !== size)) {
     throw new RangeError(
-      `features of ${features.map((one) => one.length).join(', ')} numbers cannot be averaged: return [batch, dim] at every scale`,
+      `Features of ${features.map((one) => one.length).join(', ')} numbers cannot be averaged: return [batch, dim] at every scale.`,
     );
   }
   const mean = new Float64Array(size);
@@ -51,7 +51,7 @@ export function combineScales(features: readonly Float32Array[]): Float32Array {
   const norm = Math.sqrt(mean.reduce((sum, value) => sum + value ** 2, 0));
   if (!(norm > 0 && norm < Number.POSITIVE_INFINITY)) {
     throw new RangeError(
-      `the mean feature over the scales has the norm ${norm} and cannot be divided by it: check the image and the weights`,
+      `The mean feature over the scales has the norm ${norm} and cannot be divided by it: check the image and the weights.`,
     );
   }
   return Float32Array.from(mean, (value) => value / norm);
@@ -69,7 +69,7 @@ export function resizeByScale(images: ImageBatch, scale: number): ImageBatch {
   const [outHeight, outWidth] = [Math.floor(height * scale), Math.floor(width * scale)];
   if (!(outHeight >= 1 && outWidth >= 1 && Number.isFinite(scale))) {
     throw new RangeError(
-      `an image of ${height} x ${width} cannot be resized by ${scale}: choose a scale that leaves at least one pixel`,
+      `An image of ${height} x ${width} cannot be resized by ${scale}: choose a scale that leaves at least one pixel.`,
     );
   }
   const rows = taps(height, outHeight, scale);

@@ -6,13 +6,10 @@
  * Python's None, bool, int, float, str, bytes, list and tuple, dict, set become null, boolean, number (bigint beyond 2^53),
  * number, string, Uint8Array, array, Map, Set.
  */
-import { integer, numberIn, unescapeUnicode, unquoted } from './pickle-literals.ts';
+import type { PickleReader } from './pickle-input.ts';
+import { PickleInput } from './pickle-input.ts';
+import { integer, unescapeUnicode } from './pickle-literals.ts';
 import { acts, PickleGlobal, PickleObject, type PickleValue } from './pickle-values.ts';
-
-export interface PickleReader {
-  /** @throws Error at the end of the bytes */
-  take(length: number): Uint8Array;
-}
 
 export interface UnpickleOptions {
   /** What to call the file in errors. */
@@ -39,29 +36,26 @@ export function unpickle(reader: PickleReader, options: UnpickleOptions): Pickle
   return new Unpickler(reader, options).load();
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
-const latin1 = new TextDecoder('latin1');
-
 class Unpickler {
-  readonly #reader: PickleReader;
+  readonly #input: PickleInput;
   readonly #options: UnpickleOptions;
   readonly #stack: (PickleValue | typeof MARK)[] = [];
   readonly #memo = new Map<number, PickleValue>();
   #copied = 0;
 
   constructor(reader: PickleReader, options: UnpickleOptions) {
-    this.#reader = reader;
+    this.#input = new PickleInput(reader, options.name);
     this.#options = options;
   }
 
   load(): PickleValue {
     for (;;) {
-      const code = this.#byte();
+      const code = this.#input.byte();
       if (code === 0x2e) return this.#pop();
       const value = this.#execute(code);
       if (value !== undefined) this.#stack.push(value);
       if (this.#stack.length > LIMIT || this.#memo.size > LIMIT)
-        throw this.#damaged('it holds more values than any checkpoint does');
+        throw this.#input.damaged('it holds more values than any checkpoint does');
     }
   }
 
@@ -69,12 +63,12 @@ class Unpickler {
   #execute(code: number): PickleValue | typeof MARK | undefined {
     switch (String.fromCharCode(code)) {
       case '\x80': {
-        const protocol = this.#byte();
-        if (protocol > 5) throw this.#damaged(`pickle protocol ${protocol} is unknown`);
+        const protocol = this.#input.byte();
+        if (protocol > 5) throw this.#input.damaged(`pickle protocol ${protocol} is unknown`);
         return;
       }
       case '\x95': // FRAME: only says how much may be read at once
-        this.#reader.take(8);
+        this.#input.take(8);
         return;
       case '(':
         return MARK;
@@ -94,50 +88,50 @@ class Unpickler {
       case '\x89':
         return false;
       case 'I': {
-        const text = this.#line();
+        const text = this.#input.line();
         if (text === '00' || text === '01') return text === '01';
-        return this.#number(text);
+        return this.#input.number(text);
       }
       case 'J':
-        return this.#view(4).getInt32(0, true);
+        return this.#input.view(4).getInt32(0, true);
       case 'K':
-        return this.#byte();
+        return this.#input.byte();
       case 'M':
-        return this.#view(2).getUint16(0, true);
+        return this.#input.view(2).getUint16(0, true);
       case 'L':
-        return this.#number(this.#line().replace(/L$/, ''));
+        return this.#input.number(this.#input.line().replace(/L$/, ''));
       case '\x8a':
-        return integer(this.#reader.take(this.#byte()));
+        return integer(this.#input.take(this.#input.byte()));
       case '\x8b': {
-        const length = this.#view(4).getInt32(0, true);
-        if (length < 0 || length > 65536) throw this.#damaged(`an integer of ${length} bytes`);
-        return integer(this.#reader.take(length));
+        const length = this.#input.view(4).getInt32(0, true);
+        if (length < 0 || length > 65536) throw this.#input.damaged(`an integer of ${length} bytes`);
+        return integer(this.#input.take(length));
       }
       case 'F':
-        return this.#number(this.#line());
+        return this.#input.number(this.#input.line());
       case 'G':
-        return this.#view(8).getFloat64(0, false);
+        return this.#input.view(8).getFloat64(0, false);
       case 'S':
-        return this.#quoted(this.#line());
+        return this.#input.quoted();
       case 'T':
-        return latin1.decode(this.#reader.take(this.#length4()));
+        return this.#input.latin1(this.#input.length4());
       case 'U':
-        return latin1.decode(this.#reader.take(this.#byte()));
+        return this.#input.latin1(this.#input.byte());
       case 'V':
-        return unescapeUnicode(this.#line());
+        return unescapeUnicode(this.#input.line());
       case 'X':
-        return this.#text(this.#length4());
+        return this.#input.text(this.#input.length4());
       case '\x8c':
-        return this.#text(this.#byte());
+        return this.#input.text(this.#input.byte());
       case '\x8d':
-        return this.#text(this.#length8());
+        return this.#input.text(this.#input.length8());
       case 'B':
-        return this.#reader.take(this.#length4()).slice();
+        return this.#input.take(this.#input.length4()).slice();
       case 'C':
-        return this.#reader.take(this.#byte()).slice();
+        return this.#input.take(this.#input.byte()).slice();
       case '\x8e':
       case '\x96':
-        return this.#reader.take(this.#length8()).slice();
+        return this.#input.take(this.#input.length8()).slice();
       case ']':
         return [];
       case ')':
@@ -183,38 +177,38 @@ class Unpickler {
       case '\x90': {
         const values = this.#popMark();
         const set = this.#top();
-        if (!(set instanceof Set)) throw this.#damaged('values are added to what is no set');
+        if (!(set instanceof Set)) throw this.#input.damaged('values are added to what is no set');
         for (const value of values) set.add(value);
         return;
       }
       case '\x91':
         return new Set(this.#popMark());
       case 'p':
-        this.#memo.set(this.#index(this.#line()), this.#top());
+        this.#memo.set(this.#input.place(), this.#top());
         return;
       case 'q':
-        this.#memo.set(this.#byte(), this.#top());
+        this.#memo.set(this.#input.byte(), this.#top());
         return;
       case 'r':
-        this.#memo.set(this.#length4(), this.#top());
+        this.#memo.set(this.#input.length4(), this.#top());
         return;
       case '\x94':
         this.#memo.set(this.#memo.size, this.#top());
         return;
       case 'g':
-        return this.#recall(this.#index(this.#line()));
+        return this.#recall(this.#input.place());
       case 'h':
-        return this.#recall(this.#byte());
+        return this.#recall(this.#input.byte());
       case 'j':
-        return this.#recall(this.#length4());
+        return this.#recall(this.#input.length4());
       case 'c': {
-        const module = this.#line();
-        return this.#global(module, this.#line());
+        const module = this.#input.line();
+        return this.#global(module, this.#input.line());
       }
       case '\x93': {
         const [module, name] = this.#popMany(2);
         if (typeof module !== 'string' || typeof name !== 'string')
-          throw this.#damaged('a class is named by something else than texts');
+          throw this.#input.damaged('a class is named by something else than texts');
         return this.#global(module, name);
       }
       case 'R':
@@ -227,8 +221,8 @@ class Unpickler {
         return this.#build(type, args);
       }
       case 'i': {
-        const module = this.#line();
-        const type = this.#global(module, this.#line());
+        const module = this.#input.line();
+        const type = this.#global(module, this.#input.line());
         return this.#build(type, this.#popMark());
       }
       case 'o': {
@@ -243,17 +237,17 @@ class Unpickler {
         return;
       }
       case 'P':
-        return this.#persistent(this.#line());
+        return this.#persistent(this.#input.line());
       case 'Q':
         return this.#persistent(this.#pop());
       default:
-        throw this.#damaged(`0x${code.toString(16)} is no instruction of a pickle`);
+        throw this.#input.damaged(`0x${code.toString(16)} is no instruction of a pickle`);
     }
   }
 
   #build(type: PickleValue | undefined, args: PickleValue | undefined): PickleValue {
     if (!(type instanceof PickleGlobal) || !Array.isArray(args))
-      throw this.#damaged('something that is no class is called');
+      throw this.#input.damaged('something that is no class is called');
     if (acts(type)) {
       throw new Error(
         `${this.#options.name}: the file would have Python call ${type.path}, which no checkpoint needs; it is not loaded, and should not be opened with Python either.`,
@@ -277,7 +271,8 @@ class Unpickler {
   #items([items]: readonly PickleValue[]): readonly PickleValue[] {
     if (!Array.isArray(items)) return [];
     this.#copied += items.length;
-    if (this.#copied > COPY_LIMIT) throw this.#damaged('it copies more values than any checkpoint does');
+    if (this.#copied > COPY_LIMIT)
+      throw this.#input.damaged('it copies more values than any checkpoint does');
     return items;
   }
 
@@ -287,40 +282,40 @@ class Unpickler {
 
   #persistent(id: PickleValue): PickleValue {
     if (this.#options.persistent === undefined)
-      throw this.#damaged('it refers to something outside of the pickle');
+      throw this.#input.damaged('it refers to something outside of the pickle');
     return this.#options.persistent(id);
   }
 
   #append(list: PickleValue, values: readonly PickleValue[]): void {
     if (Array.isArray(list)) for (const value of values) list.push(value);
     else if (list instanceof PickleObject) for (const value of values) list.items.push(value);
-    else throw this.#damaged('values are appended to what is no list');
+    else throw this.#input.damaged('values are appended to what is no list');
   }
 
   #setItems(map: PickleValue, pairs: readonly PickleValue[]): void {
-    if (pairs.length % 2 !== 0) throw this.#damaged('a dictionary has a key without a value');
+    if (pairs.length % 2 !== 0) throw this.#input.damaged('a dictionary has a key without a value');
     for (let i = 0; i < pairs.length; i += 2) {
       if (map instanceof Map) map.set(pairs[i]!, pairs[i + 1]!);
       else if (map instanceof PickleObject) map.items.push(pairs[i]!, pairs[i + 1]!);
-      else throw this.#damaged('items are set in what is no dictionary');
+      else throw this.#input.damaged('items are set in what is no dictionary');
     }
   }
 
   #recall(index: number): PickleValue {
     const value = this.#memo.get(index);
-    if (value === undefined) throw this.#damaged(`value ${index} is recalled and was never kept`);
+    if (value === undefined) throw this.#input.damaged(`value ${index} is recalled and was never kept`);
     return value;
   }
 
   #pop(): PickleValue {
     const value = this.#stack.pop();
-    if (value === undefined || value === MARK) throw this.#damaged('a value is missing');
+    if (value === undefined || value === MARK) throw this.#input.damaged('a value is missing');
     return value;
   }
 
   #top(): PickleValue {
     const value = this.#stack.at(-1);
-    if (value === undefined || value === MARK) throw this.#damaged('a value is missing');
+    if (value === undefined || value === MARK) throw this.#input.damaged('a value is missing');
     return value;
   }
 
@@ -331,70 +326,9 @@ class Unpickler {
 
   #popMark(): PickleValue[] {
     const at = this.#stack.lastIndexOf(MARK);
-    if (at < 0) throw this.#damaged('a mark is missing');
+    if (at < 0) throw this.#input.damaged('a mark is missing');
     const values = this.#stack.slice(at + 1);
     this.#stack.length = at;
     return values.filter((value) => value !== MARK);
-  }
-
-  #byte(): number {
-    return this.#reader.take(1)[0] ?? 0;
-  }
-
-  #view(length: number): DataView {
-    const bytes = this.#reader.take(length);
-    return new DataView(bytes.buffer, bytes.byteOffset, length);
-  }
-
-  #length4(): number {
-    return this.#view(4).getUint32(0, true);
-  }
-
-  #length8(): number {
-    const length = this.#view(8).getBigUint64(0, true);
-    if (length > BigInt(Number.MAX_SAFE_INTEGER)) throw this.#damaged(`a text of ${length} bytes`);
-    return Number(length);
-  }
-
-  #text(length: number): string {
-    try {
-      return decoder.decode(this.#reader.take(length));
-    } catch (error) {
-      if (error instanceof TypeError) throw this.#damaged('a text is not valid UTF-8');
-      throw error;
-    }
-  }
-
-  #line(): string {
-    const bytes: number[] = [];
-    for (let byte = this.#byte(); byte !== 0x0a; byte = this.#byte()) {
-      bytes.push(byte);
-      if (bytes.length > 65536) throw this.#damaged('a line does not end');
-    }
-    return latin1.decode(Uint8Array.from(bytes));
-  }
-
-  #number(text: string): number | bigint {
-    const value = numberIn(text);
-    if (value === undefined) throw this.#damaged(`"${text.slice(0, 20)}" is no number`);
-    return value;
-  }
-
-  #index(text: string): number {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 0) throw this.#damaged(`"${text.slice(0, 20)}" is no place`);
-    return value;
-  }
-
-  #quoted(text: string): string {
-    const value = unquoted(text);
-    if (value === undefined) throw this.#damaged('a text lacks its quotes');
-    return value;
-  }
-
-  #damaged(what: string): Error {
-    return new Error(
-      `${this.#options.name}: the pickle is damaged (${what}); was the file copied completely?`,
-    );
   }
 }

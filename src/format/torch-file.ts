@@ -5,7 +5,8 @@
  * every storage to have the size that the pickle promises.
  */
 import { type ByteSource, checkRange } from './byte-source.ts';
-import { type PickleReader, unpickle } from './pickle.ts';
+import { unpickle } from './pickle.ts';
+import type { PickleReader } from './pickle-input.ts';
 import { type PickleGlobal, PickleOther, type PickleValue } from './pickle-values.ts';
 import { type Dtype, itemSize, type StoredTensor, storedTensorOf } from './safetensors.ts';
 import { isZip, readZip } from './zip.ts';

@@ -14,7 +14,7 @@ import { resizedCrop } from './resize.ts';
  */
 export function cropAway(image: Image, removed: number, draws: CropDraws): Image {
   if (!(removed >= 0 && removed < 1))
-    throw new RangeError(`${removed} of an image cannot be cut away: give a share from 0 to below 1`);
+    throw new RangeError(`${removed} of an image cannot be cut away: give a share from 0 to below 1.`);
   const side = Math.sqrt(1 - removed);
   const height = Math.max(1, Math.round(image.height * side));
   const width = Math.max(1, Math.round(image.width * side));

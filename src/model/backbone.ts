@@ -36,6 +36,16 @@ export function describeNetwork(config: BackboneConfig): string {
   return `convolutional net, stages of ${widths.join(', ')} channels, pooled by ${pooling}`;
 }
 
+/** What the image feature is. */
+export function featureTitle(config: BackboneConfig): string {
+  return config.kind === 'vit' ? 'class token' : 'pooled feature';
+}
+
+/** Whose attention is shown and scored. */
+export function attentionTitle(config: BackboneConfig): string {
+  return config.kind === 'vit' ? 'attention of the last layer' : 'attention of the pooling heads';
+}
+
 /** Width of the image feature. */
 export function featureDim(config: BackboneConfig): number {
   if (config.kind === 'vit') return config.dim;

@@ -95,7 +95,7 @@ export function stemLayers({
 }: Pick<ConvNetConfig, 'widths' | 'stemStride' | 'stem'>): readonly StemLayer[] {
   const halvings = Math.log2(stemStride);
   if (!Number.isInteger(halvings) || halvings < 1)
-    throw new Error(`the stem's stride is ${stemStride}: choose a power of 2, 2 or more`);
+    throw new Error(`The stem's stride is ${stemStride}: choose a power of 2, 2 or more.`);
   const [width = 0] = widths;
   if (stem === 'patch') return [{ kernel: stemStride, stride: stemStride, width }];
   return Array.from({ length: halvings }, (_, i) => ({
@@ -139,7 +139,7 @@ export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mod
   const maps: Tensor[] = [];
   let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
   if (x.dim(3) !== channels)
-    throw new Error(`the network takes ${channels} channels, the images have ${x.dim(3)}`);
+    throw new Error(`The network takes ${channels} channels, the images have ${x.dim(3)}.`);
   for (const [i, { kernel, stride, width }] of stemLayers(config).entries())
     x = relu(norm(scope.at(`bn${i + 1}`), conv(scope.at(`conv${i + 1}`), x, width, kernel, stride)));
   for (const [stage, width] of widths.entries()) {
@@ -151,7 +151,7 @@ export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mod
   const fitting = fittingHeads(widths);
   if (!fitting.includes(heads))
     throw new Error(
-      `${heads} heads cannot share out the channels of the last stages, ${widths.join(', ')}: choose ${fitting.join(', ')}`,
+      `${heads} heads cannot share out the channels of the last stages, ${widths.join(', ')}: choose ${fitting.join(', ')}.`,
     );
   const attended = maps.slice(-ATTENDED);
   const pooled = pooledMaps(config).map(({ width, heads: own }, i) => {

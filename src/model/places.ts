@@ -33,7 +33,7 @@ export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfi
   const { attentions, maps } = convNet(scope, images, config, 'eval');
   const [largest] = maps;
   if (largest === undefined || attentions.length === 0)
-    throw new Error('this network pools its map by the mean, without attention');
+    throw new Error('This network pools its map by the mean, without attention.');
   const [b, rows, columns] = [largest.dim(0), largest.dim(1), largest.dim(2)];
   const flat = (map: Tensor): Tensor => reshape(spread(map, rows, columns), [b, rows * columns, map.dim(3)]);
   const looks = attentions.map((attention, i) => {

@@ -47,7 +47,7 @@ export const LARS_ETA = 0.001;
 
 function slot(slots: readonly Tensor[], i: number): Tensor {
   const tensor = slots[i];
-  if (tensor === undefined) throw new Error(`the optimizer's state ${i} is missing`);
+  if (tensor === undefined) throw new Error(`The optimizer's state ${i} is missing.`);
   return tensor;
 }
 

@@ -22,8 +22,8 @@ export async function cosineRows(
   engineOptions: EngineOptions,
   visit: (similarities: Float32Array, query: number) => void,
 ): Promise<void> {
-  const columns = countFiniteRows(database, 'the database features');
-  const count = countFiniteRows(queries, 'the query features');
+  const columns = countFiniteRows(database, 'The database features');
+  const count = countFiniteRows(queries, 'The query features');
   const { dim } = queries;
   requireSameWidth(queries, database, 'database');
   const height = Math.min(QUERY_BLOCK, count, Math.max(1, Math.floor(HELD / columns)));

@@ -33,14 +33,14 @@ export function joinRows(rows: readonly Float32Array[]): FeatureRows {
 /**
  * How many rows there are.
  *
- * @param what the rows, for the message: 'the queries'
+ * @param what the rows, which begin the message: 'The queries'
  * @throws RangeError when there are none, or the last one is cut off
  */
 export function countRows({ values, dim }: FeatureRows, what: string): number {
   const count = values.length / dim;
   if (Number.isInteger(count) && count >= 1) return count;
   throw new RangeError(
-    `${what} hold ${values.length} numbers, which are not one or more rows of ${dim}: give whole rows`,
+    `${what} hold ${values.length} numbers, which are not one or more rows of ${dim}: give whole rows.`,
   );
 }
 
@@ -57,7 +57,7 @@ export function countFiniteRows(rows: FeatureRows, what: string): number {
   for (let i = 0; check !== 0 && i < values.length; i++) {
     if (!Number.isFinite(values[i])) {
       throw new RangeError(
-        `${what} hold ${values[i]} in row ${Math.floor(i / dim)}: leave that image out, or take weights from before the training diverged`,
+        `${what} hold ${values[i]} in row ${Math.floor(i / dim)}: leave that image out, or take weights from before the training diverged.`,
       );
     }
   }
@@ -68,6 +68,6 @@ export function countFiniteRows(rows: FeatureRows, what: string): number {
 export function requireSameWidth(queries: FeatureRows, rows: FeatureRows, bank: string): void {
   if (queries.dim === rows.dim) return;
   throw new RangeError(
-    `the queries have ${queries.dim} numbers a row and the ${bank} has ${rows.dim}: take both from the same network`,
+    `The queries have ${queries.dim} numbers a row and the ${bank} has ${rows.dim}: take both from the same network.`,
   );
 }

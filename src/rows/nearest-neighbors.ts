@@ -46,16 +46,16 @@ export async function nearestNeighbors(
   { k, leaveOneOut = false, ...options }: NeighborOptions,
 ): Promise<Neighbors> {
   requireSameWidth(queries, bank, 'bank');
-  const bankRows = countFiniteRows(bank, 'the bank');
-  const count = countFiniteRows(queries, 'the queries');
+  const bankRows = countFiniteRows(bank, 'The features of the bank');
+  const count = countFiniteRows(queries, 'The features of the queries');
   const wanted = leaveOneOut ? k + 1 : k;
   if (!Number.isInteger(k) || k < 1 || wanted > bankRows) {
     throw new RangeError(
-      `${k} neighbors cannot be found in a bank of ${bankRows} rows${leaveOneOut ? ' with one left out' : ''}: choose a smaller k`,
+      `${k} neighbors cannot be found in a bank of ${bankRows} rows${leaveOneOut ? ' with one left out' : ''}: choose a smaller k.`,
     );
   }
   if (leaveOneOut && count !== bankRows) {
-    throw new RangeError(`leaving one out needs the bank itself as queries, not ${count} other rows`);
+    throw new RangeError(`Leaving one out needs the bank itself as queries, not ${count} other rows.`);
   }
   const search = new NeighborSearch(engine, queries, { ...options, k: wanted });
   await search.add(bank, 0);

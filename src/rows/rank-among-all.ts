@@ -62,7 +62,7 @@ const INDEX = 2 ** 21;
 function bySimilarity(similarities: Float32Array, wanted: readonly number[]): Int32Array {
   if (wanted.length > INDEX) {
     throw new RangeError(
-      `${wanted.length} rows cannot be ranked among the others, at most ${INDEX} can: score a part of the images`,
+      `${wanted.length} rows cannot be ranked among the others, at most ${INDEX} can: score a part of the images.`,
     );
   }
   const value = new Float32Array(1);

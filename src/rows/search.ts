@@ -35,13 +35,13 @@ export async function searchBlocks(
   k: number,
   engineOptions: EngineOptions = {},
 ): Promise<FoundRow[][]> {
-  countFiniteRows(queries, 'the features of the queries');
+  countFiniteRows(queries, 'The features of the queries');
   const search = new NeighborSearch(engine, l2NormalizedRows(queries), { k, engineOptions });
   // Copies of the rows that are among the best, so that a block need not stay in memory.
   let kept = new Map<number, Float32Array>();
   let searched = 0;
   for await (const { start, rows } of blocks) {
-    const count = countFiniteRows(rows, `the bank's features from row ${start} on`);
+    const count = countFiniteRows(rows, `The bank's features from row ${start} on`);
     requireSameWidth(queries, rows, 'bank');
     await search.add(l2NormalizedRows(rows), start);
     const feature = (row: number): Float32Array =>
@@ -50,7 +50,7 @@ export async function searchBlocks(
     searched += count;
   }
   await search.dispose();
-  if (searched === 0) throw new RangeError('the bank is empty: give one that holds images');
+  if (searched === 0) throw new RangeError('The bank is empty: give one that holds images.');
   const found = search.found();
   return Array.from({ length: found.queries }, (_, query) =>
     Array.from(found.rows.subarray(query * found.k, (query + 1) * found.k), (row, i) => ({

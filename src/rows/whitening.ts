@@ -44,14 +44,14 @@ export function whiteningOf(
 ): Whitening {
   if (!Number.isInteger(dim) || dim < 1 || dim > inputDim) {
     throw new RangeError(
-      `features of ${inputDim} numbers cannot be whitened to ${dim}: choose from 1 to ${inputDim} components`,
+      `Features of ${inputDim} numbers cannot be whitened to ${dim}: choose from 1 to ${inputDim} components.`,
     );
   }
   const { vectors, eigenvalues } = symmetricSpectrum(covariance, inputDim);
   const largest = eigenvalues[0]!;
   if (!(largest > 0 && Number.isFinite(largest))) {
     throw new RangeError(
-      `the largest eigenvalue of the covariance is ${largest}, so nothing can be whitened: give features that are finite and not all zero`,
+      `The largest eigenvalue of the covariance is ${largest}, so nothing can be whitened: give features that are finite and not all zero.`,
     );
   }
   const floor = FLOOR * largest;
@@ -107,7 +107,7 @@ export async function learnWhitening(
   options: WhiteningOptions = {},
   engineOptions: EngineOptions = {},
 ): Promise<CenteredWhitening> {
-  countFiniteRows(rows, 'the features to learn whitening from');
+  countFiniteRows(rows, 'The features to learn whitening from');
   const covariance = await secondMoment(engine, rows, new Float32Array(rows.dim), engineOptions);
   return { ...whiteningOf(covariance, rows.dim, options), mean: columnMeans(rows), covariance };
 }
@@ -131,8 +131,8 @@ export async function whiten(
 function requireWidth({ inputDim }: Whitening, rows: FeatureRows): void {
   if (rows.dim !== inputDim) {
     throw new RangeError(
-      `the whitening was learned from rows of ${inputDim} numbers and is given rows of ${rows.dim}: take both from the same network`,
+      `The whitening was learned from rows of ${inputDim} numbers and is given rows of ${rows.dim}: take both from the same network.`,
     );
   }
-  countFiniteRows(rows, 'the features to whiten');
+  countFiniteRows(rows, 'The features to whiten');
 }

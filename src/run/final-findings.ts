@@ -1,8 +1,8 @@
 /** What the doctor says when a run has come to its end. */
 import type { TrainConfig } from '../train/config.ts';
 import type { Diagnosis } from '../train/diagnosis.ts';
-import { examineScores } from '../train/doctor.ts';
 import { enoughSteps, examinePlan, LENGTH } from '../train/examine-plan.ts';
+import { examineScores } from '../train/examine-scores.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface EndOfRun {

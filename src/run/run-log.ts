@@ -26,6 +26,9 @@ export const SCORE_KEYS: Readonly<Record<OnlineEval, string>> = {
 /** What the score of raw pixels is called there. */
 export const PIXELS_KEY = 'knn_pixels';
 
+/** How many images a look asked. */
+export const IMAGES_KEY = 'look_images';
+
 const openLineSchema = z.object({
   steps: z.number(),
   loss: z.number(),
@@ -216,7 +219,7 @@ export class RunLog {
         serializeSafetensors(new Map([['attention', { dtype: 'F32', shape, data: attention }]]), metadata),
       );
     }
-    this.#folder.appendLog({ step, ...scalars });
+    this.#folder.appendLog({ step, ...scalars, [IMAGES_KEY]: observation.images });
     this.#folder.appendScalars(step, scalars);
   }
 

@@ -6,7 +6,7 @@ import { standing } from '../train/diagnosis.ts';
 import { toFlag } from '../train/option-names.ts';
 import { duration } from './duration.ts';
 import type { LogLine } from './run-folder-node.ts';
-import { overallRate, PIXELS_KEY } from './run-log.ts';
+import { IMAGES_KEY, overallRate, PIXELS_KEY } from './run-log.ts';
 import { type RunRecord, stepsOf } from './run-record.ts';
 
 /** Everything but the pictures and what evaluations found. */
@@ -77,6 +77,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     curve(log, 'cluster_nmi'),
   ];
   const pixels = curve(log, PIXELS_KEY, 0.01);
+  const lookImages = log.findLast((line) => typeof line[IMAGES_KEY] === 'number')?.[IMAGES_KEY];
   return {
     outDim: config.outDim,
     ...(loss === undefined ? {} : { loss }),
@@ -84,6 +85,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     ...(divergence === undefined ? {} : { divergence }),
     ...(knn === undefined ? {} : { knn }),
     ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
+    ...(lookImages === undefined ? {} : { lookImages: Number(lookImages) }),
     ...(linear === undefined ? {} : { linear }),
     ...(cluster === undefined ? {} : { cluster }),
     others: named,

@@ -46,7 +46,7 @@ export async function measureStep(
     if (event.type === 'step') times.push(event.milliseconds);
     if (event.type === 'failed')
       throw new Error(
-        `the measurement of a step ended early: ${event.diagnosis.title}; lower --lr, or set --clip_grad 1.`,
+        `The measurement of a step ended early: ${event.diagnosis.title}; lower --lr, or set --clip_grad 1.`,
       );
     const spent = performance.now() - started;
     const isDone = ({ steps, milliseconds, share }: typeof ENOUGH): boolean =>

@@ -1,7 +1,7 @@
 /**
  * The doctor during a run and at its end: reads the numbers and says what is wrong. The two collapses of section 5.3 of the
  * paper (without centering the teacher's entropy goes to 0, without sharpening to ln K; the divergence goes to 0 in both),
- * features that are all alike, and scores that training did not raise.
+ * features that are all alike. What it says of scores is in `examine-scores.ts`.
  */
 import { l2NormalizedRows } from '../rows/feature-rows.ts';
 import type { Diagnosis } from './diagnosis.ts';
@@ -169,59 +169,3 @@ const FEW_IMAGES = 30;
 const ALIKE = 0.99;
 const FEW_DIRECTIONS = 1.05;
 const EARLY = 0.5;
-
-/** A score of the trained network, in percent, and what it has to beat. */
-export interface Compared {
-  /** How it was measured, as in "20-NN". */
-  readonly what: string;
-  /** On how many images. */
-  readonly images: number;
-  readonly trained: number;
-  /** The others by what they are called, in percent. */
-  readonly others: Readonly<Record<string, number | undefined>>;
-}
-
-/** Shares of fewer images say nothing. */
-const FEW_COMPARED = 50;
-
-/** Whether training was worth something: the trained network has to be above all others, and by more than chance. */
-export function examineScores({ what, images, trained, others }: Compared): Diagnosis | undefined {
-  const known = Object.entries(others).filter(
-    (each): each is [string, number] => each[1] !== undefined && !Number.isNaN(each[1]),
-  );
-  if (images < FEW_COMPARED || known.length === 0 || Number.isNaN(trained)) return undefined;
-  const percent = (value: number): string => `${value.toFixed(1)} %`;
-  const scores = known.map(([name, value]) => `${name} ${percent(value)}`).join(', ');
-  const detail = `${what} on ${images} images: trained ${percent(trained)}, ${scores}.`;
-  const better = known.filter(([, value]) => value >= trained).map(([name]) => name);
-  if (better.length > 0)
-    return {
-      severity: 'warning',
-      topic: 'scores',
-      title: `Training has not helped: it is no better than ${inWords(better)}`,
-      detail: `${detail} Features are worth something where the trained network is above all of these.`,
-      advice: 'If nothing else is wrong, train longer (--minutes) or on more images.',
-    };
-  const near = known.filter(([, value]) => trained - value <= chance(trained, value, images));
-  if (near.length > 0)
-    return {
-      severity: 'info',
-      topic: 'scores',
-      title: `Training may have helped: the gain over ${inWords(near.map(([name]) => name))} is within chance`,
-      detail: `${detail} With so few images shares differ by chance as much.`,
-      advice: 'Measure on more images (dino eval knn), or train longer.',
-    };
-  return { severity: 'ok', topic: 'scores', title: 'Training helped', detail };
-}
-
-/** How far two shares in percent, each of so many images, differ by chance in 95 of 100 cases (normal approximation). */
-function chance(a: number, b: number, images: number): number {
-  const variance = (percent: number): number => percent * (100 - percent);
-  return 1.96 * Math.sqrt((variance(a) + variance(b)) / images);
-}
-
-/** "a, b and c" */
-function inWords(names: readonly string[]): string {
-  const [last = '', ...others] = names.toReversed();
-  return others.length === 0 ? last : `${others.reverse().join(', ')} and ${last}`;
-}

@@ -57,7 +57,7 @@ export class Plan {
 
   /** The settings of step i, counted from 0. */
   at(step: number): StepSettings {
-    if (!(step < this.steps)) throw new RangeError(`step ${step} is beyond the ${this.steps} of the run`);
+    if (!(step < this.steps)) throw new RangeError(`Step ${step} is beyond the ${this.steps} of the run.`);
     return this.#settings(this.position(step), step);
   }
 

@@ -152,15 +152,17 @@ function squareSide(value: unknown, field: string, origin: string): number | und
   );
 }
 
-/** Heads by the word in timm's names (`vit_small_patch16_224`). */
-const TIMM_HEADS: Readonly<Record<string, number>> = {
-  tiny: 3,
-  small: 6,
-  base: 12,
-  large: 16,
-  huge: 16,
-  giant: 16,
+/** Heads and width by the word in timm's names (`vit_small_patch16_224`). */
+const TIMM_SIZES: Readonly<Record<string, { readonly heads: number; readonly dim: number }>> = {
+  tiny: { heads: 3, dim: 192 },
+  small: { heads: 6, dim: 384 },
+  base: { heads: 12, dim: 768 },
+  large: { heads: 16, dim: 1024 },
+  huge: { heads: 16, dim: 1280 },
+  giant: { heads: 16, dim: 1408 },
 };
+/** DINOv2's giant is another one than timm's. */
+const DINOV2_GIANT = { heads: 24, dim: 1536 };
 
 /** Arguments of timm's `VisionTransformer` that change what is computed, and the values they may have here. */
 const TIMM_ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
@@ -185,12 +187,14 @@ const TIMM_ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
 
 function timm(config: z.infer<typeof timmSchema>, origin: string): NetworkConfig {
   const { architecture, pretrained_cfg: pretrained } = config;
-  const name = /^(?:vit|deit)_([a-z]+)_patch/.exec(architecture)?.[1];
-  if (name === undefined)
+  const [, word, patch] = /^(?:vit|deit)_([a-z]+)_patch(\d+)/.exec(architecture) ?? [];
+  if (word === undefined)
     throw new Error(
       `${origin} describes ${architecture}: of timm's networks only Vision Transformers (vit_*, deit_*) can be read.`,
     );
   const args = config.model_args ?? {};
+  // Before timm 0.7 its fields stood beside the architecture.
+  const shown = pretrained ?? ('input_size' in config ? config : undefined);
   if (![undefined, null, '', 'token'].includes(config.global_pool))
     throw new Error(
       `${origin} says global_pool "${config.global_pool}", and the feature here is the class token: take weights with "token".`,
@@ -204,23 +208,28 @@ function timm(config: z.infer<typeof timmSchema>, origin: string): NetworkConfig
     throw new Error(
       `${origin} describes ${architecture}, and only networks with the exact GELU can be computed: take other weights.`,
     );
-  const claim = (field: string, of: keyof NetworkShape) => {
+  const isDinov2Giant = word === 'giant' && /dinov2/.test(architecture);
+  const named = isDinov2Giant ? DINOV2_GIANT : TIMM_SIZES[word];
+  /** By the argument, else by the name. */
+  const claim = (field: string, of: keyof NetworkShape, byName?: number) => {
     const value = args[field];
-    return typeof value === 'number' ? [{ field, of, value }] : [];
+    if (typeof value === 'number') return [{ field, of, value }];
+    const claimed = `architecture "${architecture}" with ${field}`;
+    return byName === undefined ? [] : [{ field: claimed, of, value: byName }];
   };
   return {
     origin,
-    heads: typeof args.num_heads === 'number' ? args.num_heads : TIMM_HEADS[name],
+    heads: typeof args.num_heads === 'number' ? args.num_heads : named?.heads,
     eps: undefined,
     qkvBias: args.qkv_bias !== false,
     claims: [
-      ...claim('embed_dim', 'dim'),
+      ...claim('embed_dim', 'dim', named?.dim),
       ...claim('depth', 'depth'),
       ...claim('img_size', 'imageSize'),
-      ...claim('patch_size', 'patchSize'),
+      ...claim('patch_size', 'patchSize', Number(patch)),
       ...claim('in_chans', 'channels'),
     ],
-    preprocessing: pretrained === undefined ? undefined : statedByTimm(pretrained, origin),
+    preprocessing: shown === undefined ? undefined : statedByTimm(shown, origin),
   };
 }
 

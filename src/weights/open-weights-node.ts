@@ -34,6 +34,8 @@ export interface OpenedWeights {
 
 /** Files of a folder that hold its weights, the first that is there; an index names shards. */
 const NAMES = ['model.safetensors', 'pytorch_model.bin'].flatMap((name) => [name, `${name}.index.json`]);
+/** Configs of a network, the first that is there; timm's has another name where both libraries' are kept. */
+const CONFIGS = ['config.json', 'timm_config.json'];
 const ENDINGS = /\.(safetensors|pth|pt|bin|ckpt)$/i;
 const SHARD = /-\d+-of-\d+\.(safetensors|bin)$/;
 
@@ -113,8 +115,8 @@ function ownOf(file: string, { facts }: StateDict): StatedPreprocessing | undefi
 }
 
 function configIn(folder: string): NetworkConfig | undefined {
-  const file = join(folder, 'config.json');
-  return existsSync(file) ? readNetworkConfig(readJson(file), file) : undefined;
+  const file = CONFIGS.map((name) => join(folder, name)).find((path) => existsSync(path));
+  return file === undefined ? undefined : readNetworkConfig(readJson(file), file);
 }
 
 function preprocessingIn(folder: string): StatedPreprocessing | undefined {

@@ -25,7 +25,7 @@ export function toLayout(
       const name = forBlock(official, block);
       const tensor = weights.get(name);
       if (tensor === undefined && optional) continue;
-      if (tensor === undefined) throw new Error(`the weights lack ${name}, which ${layout.name} needs.`);
+      if (tensor === undefined) throw new Error(`The weights lack ${name}, which ${layout.name} needs.`);
       used.add(name);
       const names = (typeof foreign === 'string' ? [foreign] : foreign).map((each) => forBlock(each, block));
       const rows = (tensor.shape[0] ?? 1) / names.length;

@@ -170,7 +170,7 @@ esac
     const net = await dino('attend', await trainedOn(images, 'convnet'), good);
     expect(net).toMatchObject({ code: 1 });
     expect(net.err).toContain(
-      'a convolutional network that is pooled by its mean has no attention maps; train with --arch hybrid or vit',
+      'A convolutional network that is pooled by its mean has no attention maps; train with --arch hybrid or vit',
     );
   });
 });

@@ -202,7 +202,7 @@ describe('dino dedupe', () => {
     const source = scenesSource({ count: 4, size: 16 });
     await expect(
       dedupeReport({ source, backbone, weights, engine: ortNode, jpeg: jpegCopy }),
-    ).rejects.toThrow('the feature of scene-0 is not finite (NaN)');
+    ).rejects.toThrow('The feature of scene-0 is not finite (NaN)');
     await backbone.dispose();
   });
 });

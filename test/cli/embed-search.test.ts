@@ -323,6 +323,6 @@ describe('banks and their search', () => {
     expect(found.slice(0, 2).map(({ row }) => row)).toEqual([3, 40]);
     expect(found.slice(2).map(({ row }) => row)).toEqual(expected.slice(2, 12).map(({ row }) => row));
     for (const { row, similarity } of found) expect(similarity).toBeCloseTo(cosine(row), 5);
-    await expect(searchBlocks(ortNode, asked, [], 3)).rejects.toThrow('the bank is empty');
+    await expect(searchBlocks(ortNode, asked, [], 3)).rejects.toThrow('The bank is empty');
   });
 });

@@ -7,10 +7,8 @@ import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
 const percent = z.number().min(0).max(100);
-const accuracy = z.strictObject({
-  top1: z.strictObject({ 3: percent, 10: percent }),
-  top5: z.strictObject({ 3: percent, 10: percent }),
-});
+/** Of three classes: top-5 would always be 100. */
+const accuracy = z.strictObject({ top1: z.strictObject({ 3: percent, 10: percent }) });
 
 describe('dino eval knn', () => {
   it('prints one JSON object with the scores of the trained and untrained network and the pixels, and keeps it', async () => {
@@ -25,6 +23,20 @@ describe('dino eval knn', () => {
     const kept: unknown = JSON.parse(readFileSync(join(run, 'eval', 'knn.json'), 'utf8'));
     expect(kept).toMatchObject(printed);
     expect(kept).toMatchObject({ protocol: { k: [3, 10], bankImages: 24, testImages: 6 } });
+  });
+
+  it('keeps top-5 of six classes, for as many neighbors', async () => {
+    const images = await photos(['a', 'b', 'c', 'd', 'e', 'f'], 3);
+    const run = await trainedOn(images);
+    const said = await dino('eval', 'knn', run, '--train', images, '--k', '3', '8', '--json');
+    const { trained } = z
+      .looseObject({ trained: z.strictObject({ top1: z.unknown(), top5: z.strictObject({ 8: percent }) }) })
+      .parse(JSON.parse(said.out));
+    expect(Object.keys(z.record(z.string(), percent).parse(trained.top1))).toEqual(['3', '8']);
+    const text = (await dino('eval', 'knn', run, '--train', images, '--k', '3')).out;
+    expect(text).toContain('each against all others: pooled feature at');
+    const kept: unknown = JSON.parse(readFileSync(join(run, 'eval', 'knn.json'), 'utf8'));
+    expect(kept).not.toHaveProperty('trained.top5');
   });
 
   it('leaves out each k that the bank cannot give, and says so', async () => {
@@ -59,7 +71,7 @@ describe('dino eval knn', () => {
     expect(unlabeled).toMatchObject({ code: 1 });
     expect(unlabeled.err).toContain('has no class folders, and k-NN needs labels');
     const other = await dino('eval', 'knn', run, '--train', images, '--test', await photos(['a', 'z'], 2));
-    expect(other.err).toContain('the class "z"');
+    expect(other.err).toContain('The class "z"');
     expect(await dino('eval', 'knn', run, '--test', images)).toMatchObject({ code: 2 });
     const one = await dino('eval', 'knn', run, '--train', await photos(['only'], 6));
     expect(one.err).toContain('only one class ("only")');
@@ -120,6 +132,25 @@ describe('dino eval cluster', () => {
     expect(kept.groups.flat().sort()).toHaveLength(18);
     expect(new Set(kept.groups.flat()).size).toBe(18);
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('The groups');
+    expect(said.err).not.toContain('For clusters'); // 18 images say nothing of training
+  });
+
+  it('says whether training helped, by the difference over the same halves of the images', async () => {
+    const images = await photos(['a', 'b', 'c'], 8);
+    const run = await trainedOn(images);
+    await dino('eval', 'cluster', run, '--images', images, '--no-report');
+    const interval = z.object({ low: z.number(), high: z.number() });
+    const { trained, pixels, gains } = z
+      .looseObject({
+        trained: z.object({ nmi: z.number() }),
+        pixels: z.object({ nmi: z.number() }),
+        gains: z.strictObject({ untrained: interval, pixels: interval, pca: interval }),
+      })
+      .parse(JSON.parse(readFileSync(join(run, 'eval', 'cluster.json'), 'utf8')));
+    const gain = trained.nmi - pixels.nmi;
+    expect(gains.pixels.low).toBeLessThanOrEqual(gain + 1e-9);
+    expect(gains.pixels.high).toBeGreaterThanOrEqual(gain - 1e-9);
+    expect(readFileSync(join(run, 'log.txt'), 'utf8')).toContain('"topic":"scores of clusters"');
   });
 
   it('chooses the number of groups by silhouette without classes, and says when there are too few images', async () => {

@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { calibratedBy, readClassifier } from '../../src/cli/classifier-file.ts';
 import { openFile } from '../../src/files/file-source-node.ts';
+import { parseSafetensors, serializeSafetensors } from '../../src/format/safetensors.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
 import { checkComplete, findVit } from '../../src/weights/vit-weights.ts';
@@ -58,7 +60,10 @@ describe('dino export', () => {
     const said = await dino('export', run, '--to', 'huggingface');
     expect(said).toMatchObject({ code: 1 });
     expect(said.err).toContain('no place for a convolutional network');
-    expect(await dino('export', run, '--to', 'torch')).toMatchObject({ code: 0 });
+    expect(await dino('export', run, '--to', 'torch', '--threads', '1')).toMatchObject({ code: 0 });
+    expect((await dino('export', run, '--to', 'torch', '--threads', '0')).err).toContain(
+      '--threads 0: must be 1 or more.',
+    );
     expect((await dino('export', run, '--to', 'torch', '--output', images)).err).toContain(
       'holds something else',
     );
@@ -82,6 +87,40 @@ describe('the processor of a classifier', () => {
     };
     expect(await size('--classifier', 'linear')).toMatchObject({ size: { height: 16, width: 16 } });
     expect(await size()).toMatchObject({ size: { shortest_edge: 18 }, resample: 1 });
+  });
+
+  it('divides its logits by the temperature, and the card says what that is good for', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const run = await trainedOn(images, 'vit');
+    await dino('eval', 'linear', run, '--train', images, '--epochs', '2', '--no-report');
+    const path = join(run, 'eval/linear/classifier.safetensors');
+    const { tensors, metadata } = parseSafetensors(readFileSync(path), path);
+    expect(metadata).not.toHaveProperty('calibration'); // of so few images
+    const before = readClassifier(openSubject(run), 'linear');
+    const card = async (): Promise<string> => {
+      await dino('export', run, '--to', 'transformers.js', '--classifier', 'linear');
+      return readFileSync(join(run, 'export/transformers.js-linear/README.md'), 'utf8');
+    };
+    expect(await card()).toContain('they are no probabilities');
+    const calibration = {
+      temperature: 2.5,
+      fitted: 60,
+      errorBefore: 0.124,
+      errorAfter: 0.0312,
+      measured: 90,
+    };
+    writeFileSync(
+      path,
+      Buffer.concat(serializeSafetensors(tensors, { ...metadata, ...calibratedBy(calibration) })),
+    );
+    const after = readClassifier(openSubject(run), 'linear');
+    expect(after.calibration).toEqual(calibration);
+    for (const name of ['weight', 'bias'] as const)
+      for (const [i, value] of after.head[name].entries())
+        expect(value).toBeCloseTo(before.head[name][i]! / 2.5, 6);
+    expect(await card()).toContain(
+      'logits are divided by 2.50, a temperature fitted on 60 images that it did not learn from. On 90 others the expected calibration error is 3.1 %; without the temperature it was 12.4 %.',
+    );
   });
 
   it('is refused where the classifier was trained with another preprocessing', async () => {

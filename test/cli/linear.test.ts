@@ -92,7 +92,7 @@ describe('dino eval linear', () => {
     expect((await eval_('--train', await photos(['only'], 4))).err).toContain('only one class ("only")');
     const unknown = await eval_('--train', images, '--test', await photos(['a', 'z'], 2));
     expect(unknown).toMatchObject({ code: 1 });
-    expect(unknown.err).toContain('the class "z"');
+    expect(unknown.err).toContain('The class "z"');
     expect(
       (await eval_('--train', images, '--avgpool_patchtokens', 'true', '--n_last_blocks', '4')).err,
     ).toContain('goes with the last block alone');

@@ -105,7 +105,7 @@ describe('dino eval masks', () => {
     const refused = await dino('eval', 'masks', net, '--images', images, '--masks', masks);
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.err).toContain(
-      'a convolutional network that is pooled by its mean has no attention masks',
+      'A convolutional network that is pooled by its mean has no attention masks',
     );
   });
 });

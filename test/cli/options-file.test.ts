@@ -56,6 +56,13 @@ describe('a file of options', () => {
 
   it.each([
     ['lrr: 1', 'there is no option "lrr". Did you mean lr?'],
+    ['learning_rate: 0.1', 'there is no option "learning_rate". Did you mean lr?'],
+    ['batch_size: 32', 'there is no option "batch_size". Did you mean batch_size_per_gpu?'],
+    ['batchSize: 32', 'there is no option "batchSize". Did you mean batchSizePerGpu?'],
+    ['num_epochs: 3', 'there is no option "num_epochs". Did you mean epochs?'],
+    ['device: cuda', 'there is no option "device": everything is computed on the CPU, so leave it out.'],
+    ['use_fp16: true', 'there is no option "use_fp16": the CPU engine computes in float32, so leave it out.'],
+    ['verbose: true', 'there is no option "verbose". dino train --help lists all.'],
     ['out_dim: many', 'out_dim "many": must be a number.'],
     ['out_dim: 8.5', 'out_dim 8.5: must be a whole number.'],
     ['resume: runs/a', 'there is no option "resume"'],

@@ -18,7 +18,11 @@ const contenders = z.strictObject({
   untrained: retrieved,
   pixels: retrieved,
   pca: retrieved,
+  chance: retrieved,
 });
+
+const harmonic = (n: number): number =>
+  Array.from({ length: n }, (_, i) => 1 / (i + 1)).reduce((a, b) => a + b);
 
 function kept(run: string): unknown {
   return JSON.parse(readFileSync(join(run, 'eval', 'retrieval.json'), 'utf8'));
@@ -36,11 +40,19 @@ describe('dino eval retrieval on folders', () => {
     expect(printed.pixels.map).toBeGreaterThan(0.9);
     expect(printed.pixels.recallAt).toEqual({ 1: 1, 3: 1 });
     expect(printed.pixels.nsScore).toBeGreaterThan(3.5);
+    // Three of eleven others are right: 1 - C(8, 3) / C(11, 3) for the first three, 1 + 3 * 3 / 11 places of four.
+    expect(printed.chance).toEqual({
+      map: expect.closeTo((3 + 11 * 0.2 + 0.8 * harmonic(11)) / 22, 12),
+      recallAt: { 1: expect.closeTo(3 / 11, 12), 3: expect.closeTo(1 - 56 / 165, 12) },
+      nsScore: expect.closeTo(1 + 9 / 11, 12),
+    });
     expect(kept(run)).toMatchObject({
       protocol: { size: 16, multiScale: false, queries: 12, database: 11, queriesWithPositives: 12 },
     });
     const report = readFileSync(join(run, 'report.html'), 'utf8');
     expect(report).toContain('Queries and their nearest images');
+    expect(report).toContain('<dt>by chance</dt>');
+    expect(report).toContain('Recall at k in percent, and N-S of 4');
     expect(report).toContain('class="same"');
   });
 
@@ -57,8 +69,28 @@ describe('dino eval retrieval on folders', () => {
     expect(said).toMatchObject({ code: 0 });
     expect(said.out).toContain('retrieval of 4 queries among 8 images');
     expect(said.out).toContain('whitened to 12 components of 12 images');
+    expect(said.out).toContain('class token at 16 pixels, mean of scales');
+    expect(said.out).toMatch(/^by chance +\d/m);
+    // Five of eight images cannot miss all four that are right.
+    expect(said.err).toContain('Recall at 5, 10 left out: among so many of 8 images even a random order');
+    expect(said.out).not.toContain('N-S');
     const byPrefix = await dino('eval', 'retrieval', run, '--images', flat, '--prefix', '3', '--json');
     expect(contenders.parse(JSON.parse(byPrefix.out)).pixels.recallAt['1']).toBe(1);
+  });
+
+  it('has no N-S score where groups are not of four, and says whether training helped', async () => {
+    const images = join(temporaryFolder(), 'photos');
+    for (let i = 0; i < 24; i++)
+      writeFiles(images, { [`${'abcd'[i % 4]}/${i}.png`]: await colorPhoto(i % 4, i) });
+    const run = await trainedOn(images);
+    const said = await dino('eval', 'retrieval', run, '--images', images, '--k', '1');
+    expect(said.out).not.toContain('N-S');
+    expect(kept(run)).not.toHaveProperty('trained.nsScore');
+    expect(kept(run)).toHaveProperty('gains.pixels.low');
+    // Colors are classes here, so that pixels are right each time and no network can be better.
+    expect(said.err).toContain('warning: For retrieval, training has not helped: it is no better than');
+    const log = readFileSync(join(run, 'log.txt'), 'utf8');
+    expect(log).toContain('"topic":"scores of retrieval"');
   });
 
   it('says what is missing: groups, positives, other images', async () => {

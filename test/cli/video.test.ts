@@ -120,7 +120,7 @@ describe('dino eval video', () => {
     expect(await refused(...both, '--topk', '0')).toContain('--topk 0');
     const net = await dino('eval', 'video', await trainedOn(images), ...both);
     expect(net.err).toContain(
-      'a convolutional network that is pooled by its mean has no patch tokens to carry masks with',
+      'A convolutional network that is pooled by its mean has no patch tokens to carry masks with',
     );
   });
 });

@@ -198,7 +198,7 @@ describe('an ONNX model', () => {
     expect(() => onnxModel(convnet, shaken(convnet), { attentions: true })).toThrow('no attention maps');
     const others = new Map(weights);
     others.delete('blocks.1.norm1.weight');
-    expect(() => onnxModel(vitConfig, others)).toThrow('the weights lack blocks.1.norm1.weight');
+    expect(() => onnxModel(vitConfig, others)).toThrow('The weights lack blocks.1.norm1.weight');
     const large = new Map(weights).set('norm.bias', new Float32Array(24).fill(1e5));
     expect(() => toHalf(onnxModel(vitConfig, large))).toThrow(/norm.bias holds 100000/);
   });

@@ -17,7 +17,7 @@ describe('multi-scale features', () => {
 
   it('refuse features that differ in size, are zero, or not finite', () => {
     expect(() => combineScales([new Float32Array(3).fill(1), new Float32Array(2)])).toThrow(
-      'features of 3, 2 numbers cannot be averaged',
+      'Features of 3, 2 numbers cannot be averaged',
     );
     expect(() => combineScales([new Float32Array(3)])).toThrow('the norm 0');
     expect(() => combineScales([Float32Array.of(1, Number.NaN)])).toThrow('the norm NaN');
@@ -52,7 +52,7 @@ describe('resizing by a scale', () => {
   });
 
   it('refuses to leave no pixel', () => {
-    expect(() => resizeByScale(ramp, 0.3)).toThrow('an image of 3 x 4 cannot be resized by 0.3');
+    expect(() => resizeByScale(ramp, 0.3)).toThrow('An image of 3 x 4 cannot be resized by 0.3');
     expect(() => resizeByScale(ramp, Number.NaN)).toThrow(RangeError);
   });
 });

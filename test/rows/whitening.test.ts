@@ -43,10 +43,10 @@ describe('whitening', () => {
 
   it('refuses zeros, NaN, rows of another width, and more components than there are', async () => {
     expect(() => whiteningOf(new Float32Array(4), 2)).toThrow(
-      'the largest eigenvalue of the covariance is 0',
+      'The largest eigenvalue of the covariance is 0',
     );
     expect(() => whiteningOf(identity(2), 2, { dim: 3 })).toThrow(
-      'features of 2 numbers cannot be whitened to 3',
+      'Features of 2 numbers cannot be whitened to 3',
     );
     const broken = { values: Float32Array.of(1, Number.NaN), dim: 2 };
     await expect(learnWhitening(ortNode, broken)).rejects.toThrow('hold NaN in row 0');

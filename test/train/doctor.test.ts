@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random/random.ts';
 import { type Diagnosis, standing } from '../../src/train/diagnosis.ts';
-import {
-  examine,
-  examineFeatures,
-  examineScores,
-  featureSpread,
-  type Vitals,
-} from '../../src/train/doctor.ts';
+import { examine, examineFeatures, featureSpread, type Vitals } from '../../src/train/doctor.ts';
+import { examineScores } from '../../src/train/examine-scores.ts';
 
 const uniform = Math.log(1024);
 
@@ -106,6 +101,43 @@ describe('scores', () => {
     expect(compared(54, 47.5)?.severity).toBe('ok');
     expect(compared(15.5, 13.8, 12.1, 58)?.severity).toBe('info');
     expect(compared(100, 0, 0, 49)).toBeUndefined();
+  });
+});
+
+describe('scores with intervals of the gain', () => {
+  const compared = (low: number, high: number, images = 40) =>
+    examineScores({
+      what: 'NMI',
+      images,
+      scale: 'unit',
+      scope: 'clusters',
+      trained: 0.5,
+      others: { untrained: 0.4, 'raw pixels': 0.1 },
+      gains: { untrained: { low, high }, 'raw pixels': { low: 0.2, high: 0.6 } },
+    });
+
+  it('are judged by these, in the units of the score', () => {
+    expect(compared(0.01, 0.19)).toEqual({
+      severity: 'ok',
+      topic: 'scores of clusters',
+      title: 'For clusters, training helped',
+      detail: 'NMI on 40 images: trained 0.500, untrained 0.400, raw pixels 0.100.',
+    });
+    expect(compared(-0.02, 0.22)).toMatchObject({
+      severity: 'info',
+      title: 'For clusters, training may have helped: the gain over untrained is within chance',
+      detail: expect.stringContaining('interval goes down to 0 or below: -0.020 to 0.220 over untrained.'),
+    });
+    expect(compared(0, 0.2)?.severity).toBe('info');
+    expect(compared(Number.NaN, Number.NaN)).toMatchObject({
+      severity: 'info',
+      detail: expect.stringContaining('Too few were measured to know the interval of the gain.'),
+    });
+  });
+
+  it('of fewer than 20 images say nothing', () => {
+    expect(compared(0.01, 0.19, 20)?.severity).toBe('ok');
+    expect(compared(0.01, 0.19, 19)).toBeUndefined();
   });
 });
 

@@ -47,7 +47,7 @@ describe('the plan of a run', () => {
     const plan = new Plan(config(400), 400, 39);
     for (const step of [0, 1, 7, 250, 399]) expect(plan.position(step)).toBe(step);
     expect(plan.at(399).lr).toBeGreaterThan(0);
-    expect(() => plan.at(400)).toThrow('step 400 is beyond the 400 of the run');
+    expect(() => plan.at(400)).toThrow('Step 400 is beyond the 400 of the run');
   });
 
   it('goes through the rest of it in more or fewer steps after a change', () => {

@@ -84,6 +84,33 @@ describe('a config.json of timm', () => {
     expect(() => openSubject(timmWith({ model_args: args }))).toThrow('6 attention heads do not divide');
   });
 
+  it('says by its name how wide the network and how large a patch is, so that another network is not taken for it', () => {
+    const { embed_dim: _, patch_size: __, ...args } = timmConfig.model_args;
+    const named = (architecture: string) => () => openSubject(timmWith({ architecture, model_args: args }));
+    expect(named('vit_small_patch8_16')).toThrow(
+      'says architecture "vit_small_patch8_16" with embed_dim 384, and the weights of',
+    );
+    expect(named('vit_giant_patch14_dinov2')).toThrow('with embed_dim 1536, and the weights of');
+    expect(named('vit_medium_patch16_16')).toThrow('with patch_size 16, and the weights of');
+    expect(named('vit_medium_patch8_16.dino')).not.toThrow();
+  });
+
+  it('of its old form, or under its own name, says how images become the input too', () => {
+    const { pretrained_cfg: shown, ...network } = timmConfig;
+    const wanted = openSubject(timmWith({})).preprocessing;
+    expect(wanted.statistics.mean).toEqual([0.5, 0.4, 0.3]);
+    const flat = folderWith({
+      'config.json': { ...network, ...shown },
+      'model.safetensors': officialTensors(),
+    });
+    expect(openSubject(flat).preprocessing).toEqual(wanted);
+    const named = folderWith({ 'timm_config.json': timmConfig, 'model.safetensors': officialTensors() });
+    expect(openSubject(named)).toMatchObject({
+      preprocessing: wanted,
+      preprocessingOrigin: join(named, 'timm_config.json'),
+    });
+  });
+
   it.each([
     [{ architecture: 'resnet50' }, 'describes resnet50'],
     [{ global_pool: 'avg' }, 'says global_pool "avg"'],

@@ -2,13 +2,15 @@
 import { z } from 'zod';
 import { labeledPart } from '../../data/subset.ts';
 import { type ClusterScoreName, clusterReport } from '../../eval/cluster/cluster-report.ts';
-import { type ComparedName, comparedTitles } from '../../features/baselines.ts';
+import { type ComparedName, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { featureTitle } from '../../model/backbone.ts';
 import type { Block } from '../../report/blocks.ts';
 import { thumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const contenders = Object.keys(comparedTitles) as ComparedName[];
 const scoreTitles: Readonly<Record<ClusterScoreName, string>> = {
@@ -50,9 +52,9 @@ export const cluster = defineEvaluation({
       engine,
       onProgress,
     });
-    const { scored, tried, members, majorities, indices } = report;
+    const { scored, gains, tried, members, majorities, indices } = report;
     warnOfSkipped(report.skipped, warn);
-    const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized features at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
+    const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized ${featureTitle(subject.backbone)} at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
     const groups = [];
     for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {
       const shown = Array.from(rows.subarray(0, SHOWN_IMAGES), (row) => indices[row] ?? 0);
@@ -118,11 +120,26 @@ export const cluster = defineEvaluation({
           ? { tried }
           : Object.fromEntries(contenders.map((each) => [each, scored[each].scores]))),
       },
+      finding:
+        scored === undefined || gains === undefined
+          ? undefined
+          : verdict({
+              scope: 'clusters',
+              what: 'NMI of clusters and classes',
+              images: indices.length,
+              scale: 'unit',
+              scores: {
+                trained: scored.trained.scores.nmi,
+                ...forBaselines((name) => scored[name].scores.nmi),
+              },
+              gains,
+            }),
       details: {
         protocol: { size: subject.size, restarts, seed, images: indices.length },
         ...(scored === undefined
           ? {}
           : {
+              gains,
               intervals: Object.fromEntries(contenders.map((each) => [each, scored[each].intervals])),
             }),
         groups: members.map((rows) => Array.from(rows, (row) => source.key(indices[row] ?? 0))),

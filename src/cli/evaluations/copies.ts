@@ -11,6 +11,7 @@ import { thumbnail, thumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const names = ['trained', 'untrained', 'pixels'] as const satisfies readonly CopyContender[];
 const COUNT = 100;
@@ -98,7 +99,17 @@ export const copies = defineEvaluation({
       scores: Object.fromEntries(
         names.map((name) => [name, { map: report[name].map, blocks: report[name].blocks }]),
       ),
+      finding: verdict({
+        scope: 'finding copies',
+        what: 'Mean average precision',
+        images: asked,
+        of: 'queries',
+        scale: 'unit',
+        scores: { trained: report.trained.map, untrained: report.untrained.map, pixels: report.pixels.map },
+        gains: report.gains,
+      }),
       details: {
+        gains: report.gains,
         intervals: Object.fromEntries(
           names.map((name) => [name, { map: report[name].interval, blocks: report[name].blockIntervals }]),
         ),

@@ -6,6 +6,7 @@ import { embedImages } from '../../features/embed-images.ts';
 import { FeatureBankWriter, networkFingerprint } from '../../features/feature-bank-node.ts';
 import { viewTitles } from '../../features/views.ts';
 import { makeFolder } from '../../files/make-folder-node.ts';
+import { featureTitle } from '../../model/backbone.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
@@ -82,7 +83,7 @@ export const embed = defineEvaluation({
     for (const { reason } of skipped) warn(`skipped: ${reason}`);
     const written = files.map((name) => join(folder, name)).filter((file) => existsSync(file));
     return {
-      protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: class token or pooled feature at ${info.size} pixels, ${info.dim} numbers${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
+      protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: ${featureTitle(subject.backbone)} at ${info.size} pixels, ${info.dim} numbers${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
       table: written.map((file) => [file, size(statSync(file).size)]),
       scores: {
         images: info.images,

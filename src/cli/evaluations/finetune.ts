@@ -5,11 +5,12 @@ import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
 import { comparedTitles } from '../../features/baselines.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
-import { trainedOn } from '../classifier-file.ts';
+import { calibratedBy, trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { accuracyBlocks, confusionBlocks, labelsFile, warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const starts = ['trained', 'untrained'] as const;
 
@@ -95,7 +96,8 @@ export const finetune = defineEvaluation({
       seed,
       onProgress,
     });
-    const { classes, results, confusion, batchSize, trainImages, testImages, heldBack } = report;
+    const { classes, results, gain, calibration, confusion, batchSize, trainImages, testImages, heldBack } =
+      report;
     warnOfSkipped(results.trained.skipped, warn);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape, values }] of results.trained.weights)
@@ -106,6 +108,7 @@ export const finetune = defineEvaluation({
       ...(subject.backbone.kind === 'vit' ? { heads: String(subject.backbone.heads) } : {}),
       [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
       ...trainedOn(train),
+      ...calibratedBy(calibration),
     };
     const file = write('model.safetensors', Buffer.concat(serializeSafetensors(tensors, metadata)));
     write('labels.json', labelsFile(classes));
@@ -133,8 +136,17 @@ export const finetune = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      finding: verdict({
+        scope: 'fine-tuning',
+        what: 'Top-1',
+        images: testImages,
+        scores: { trained: results.trained.scores.top1, untrained: results.untrained.scores.top1 },
+        gains: { untrained: gain },
+      }),
       details: {
+        gains: { untrained: gain },
         intervals: Object.fromEntries(starts.map((name) => [name, results[name].scores.intervals])),
+        ...(calibration === undefined ? {} : { calibration }),
         epochs: Object.fromEntries(starts.map((name) => [name, results[name].epochs])),
         protocol: { ...settings, size: subject.size, batchSize, seed, trainImages, testImages, heldBack },
       },

@@ -1,14 +1,17 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
 import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
-import { type ComparedName, comparedTitles } from '../../features/baselines.ts';
+import type { BaselineName } from '../../features/baselines.ts';
+import { type ComparedName, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { viewTitles } from '../../features/views.ts';
+import { featureTitle } from '../../model/backbone.ts';
+import type { Interval } from '../../rows/bootstrap.ts';
 import type { Diagnosis } from '../../train/diagnosis.ts';
-import { examineScores } from '../../train/doctor.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const names = Object.keys(comparedTitles) as ComparedName[];
 
@@ -31,7 +34,9 @@ export const knn = defineEvaluation({
   async run({ train, test, k = [10, 20, 100, 200], views = 1, temperature = 0.07 }, context) {
     const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
-      throw new UsageError('k-NN needs --train (the bank), and --test where there are other images to ask.');
+      throw new UsageError(
+        'The k-NN evaluation needs --train (the bank), and --test where there are other images to ask.',
+      );
     const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const report = await knnReport({
       train: open(train),
@@ -45,7 +50,7 @@ export const knn = defineEvaluation({
       engine,
       onProgress,
     });
-    const { intervals, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
+    const { intervals, gains, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
     warnOfSkipped(skipped, warn);
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
@@ -53,7 +58,7 @@ export const knn = defineEvaluation({
     const against = leaveOneOut
       ? `${testImages} images, each against all others`
       : `${testImages} images against ${bankImages}`;
-    const protocol = `k-NN of ${against}: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}, cosine, votes exp(s / ${temperature})`;
+    const protocol = `k-NN of ${against}: ${featureTitle(subject.backbone)} at ${subject.size} pixels${viewTitles[views]}, cosine, votes exp(s / ${temperature})`;
     const shown = used.includes('20') ? '20' : (used[0] ?? '');
     return {
       protocol,
@@ -69,6 +74,7 @@ export const knn = defineEvaluation({
       scores: accuracies,
       details: {
         intervals,
+        gains,
         protocol: {
           k: used.map(Number),
           temperature,
@@ -104,14 +110,12 @@ export const knn = defineEvaluation({
 /** Whether the trained network is above all that it is compared with. @param k which of the numbers of neighbors counts */
 export function examineKnn(report: KnnReport, k: string): Diagnosis | undefined {
   const of = (name: ComparedName): number => report[name].top1[k] ?? Number.NaN;
-  return examineScores({
+  const gain = (name: BaselineName): Interval =>
+    report.gains[name][k] ?? { low: Number.NaN, high: Number.NaN };
+  return verdict({
     what: `${k}-NN`,
     images: report.testImages,
-    trained: of('trained'),
-    others: {
-      'the untrained network': of('untrained'),
-      'raw pixels': of('pixels'),
-      'PCA of pixels': of('pca'),
-    },
+    scores: { trained: of('trained'), ...forBaselines(of) },
+    gains: forBaselines(gain),
   });
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { linearFeature } from '../../eval/classify/linear-features.ts';
 import { linearHeadReport } from '../../eval/classify/linear-head-report.ts';
 import { linearReport } from '../../eval/classify/linear-report.ts';
-import { comparedNames, comparedTitles } from '../../features/baselines.ts';
+import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { networkFingerprint } from '../../features/feature-bank-node.ts';
 import { openFile } from '../../files/file-source-node.ts';
 import { serializeSafetensors } from '../../format/safetensors.ts';
@@ -11,7 +11,7 @@ import type { BackboneConfig } from '../../model/backbone.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
-import { trainedOn } from '../classifier-file.ts';
+import { calibratedBy, trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import {
@@ -27,6 +27,7 @@ import {
   type EvaluationResult,
   withInterval,
 } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const FAST_EPOCHS = 100;
 const AUGMENTED_EPOCHS = 20;
@@ -114,7 +115,7 @@ export const linear = defineEvaluation({
       ...(options.lr === undefined ? {} : { rates: options.lr }),
       onProgress,
     });
-    const { classes, scores, results, trainImages, testImages, heldBack } = report;
+    const { classes, scores, gains, results, trainImages, testImages, heldBack } = report;
     warnOfSkipped(report.skipped, warn);
     const { weight, bias } = results.trained.classifier;
     const tensors = serializeSafetensors(
@@ -128,6 +129,7 @@ export const linear = defineEvaluation({
         ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens),
         [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
         ...trainedOn(train),
+        ...calibratedBy(results.trained.calibration),
       },
     );
     const file = write('classifier.safetensors', Buffer.concat(tensors));
@@ -157,9 +159,18 @@ export const linear = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      finding: verdict({
+        scope: 'a linear classifier',
+        what: 'Top-1',
+        images: testImages,
+        scores: { trained: scores.trained.top1, ...forBaselines((name) => scores[name].top1) },
+        gains,
+      }),
       details: {
         intervals: Object.fromEntries(comparedNames.map((name) => [name, scores[name].intervals])),
+        gains,
         rates: Object.fromEntries(comparedNames.map((name) => [name, results[name].rates])),
+        ...(results.trained.calibration === undefined ? {} : { calibration: results.trained.calibration }),
         confused: namedPairs(classes, results.trained.mostConfused),
         protocol: {
           feature: feature.title,

@@ -1,11 +1,14 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
-import { comparedNames, comparedTitles } from '../../features/baselines.ts';
+import type { ComparedName } from '../../features/baselines.ts';
+import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { featureTitle } from '../../model/backbone.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 export const logistic = defineEvaluation({
   name: 'logistic',
@@ -58,15 +61,16 @@ export const logistic = defineEvaluation({
       seed,
       onProgress,
     });
-    const { classes, curves, trainImages, testImages, heldBack } = report;
+    const { classes, curves, gains, trainImages, testImages, heldBack } = report;
     warnOfSkipped(report.skipped, warn);
     if (report.unfinished > 0)
       warn(
         `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
       );
     const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: class token or pooled feature at ${subject.size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
+    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: ${featureTitle(subject.backbone)} at ${subject.size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
     const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
+    const withMost = (name: ComparedName): number => curves[name].at(-1)?.top1 ?? Number.NaN;
     const x = report.budgets.map(({ labeled }) => labeled);
     const cells = comparedNames.map((name) => [
       comparedTitles[name],
@@ -83,7 +87,15 @@ export const logistic = defineEvaluation({
           Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
         ]),
       ),
+      finding: verdict({
+        scope: 'logistic regression',
+        what: `Top-1 (labels: ${titles.at(-1) ?? ''})`,
+        images: testImages,
+        scores: { trained: withMost('trained'), ...forBaselines(withMost) },
+        gains,
+      }),
       details: {
+        gains,
         intervals: Object.fromEntries(
           comparedNames.map((name) => [
             name,

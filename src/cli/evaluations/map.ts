@@ -9,6 +9,7 @@ import {
   type MapMethod,
   type MappedNetwork,
 } from '../../eval/map/feature-map.ts';
+import { featureTitle } from '../../model/backbone.ts';
 import type { Block } from '../../report/blocks.ts';
 import { type MapColoring, renderMapPage } from '../../report/map/map-page.ts';
 import { makeAtlas, smallImages } from '../../report/pictures/atlas-node.ts';
@@ -82,7 +83,7 @@ export const map = defineEvaluation({
         return { method, methodName, network, networkName, positions, accuracy };
       }),
     );
-    const protocol = `Map of ${indices.length} images${indices.length < source.length ? ` of ${source.length}` : ''}: L2-normalized features at ${subject.size} pixels, PCA to ${found.components}, t-SNE with perplexity ${Number(found.perplexity.toFixed(1))}, ${iterations} iterations`;
+    const protocol = `Map of ${indices.length} images${indices.length < source.length ? ` of ${source.length}` : ''}: L2-normalized ${featureTitle(subject.backbone)} at ${subject.size} pixels, PCA to ${found.components}, t-SNE with perplexity ${Number(found.perplexity.toFixed(1))}, ${iterations} iterations`;
     const scoreName = `${MAP_NEIGHBORS}-NN in the map, %`;
     onProgress('pictures', 0, indices.length);
     const atlas = await makeAtlas(smallImages(source, indices, SIDE), indices.length, SIDE);

@@ -9,12 +9,14 @@ import {
   objectsInView,
 } from '../../eval/attention/mask-report.ts';
 import { type Mask, maskUnion } from '../../image/mask.ts';
+import { attentionTitle } from '../../model/backbone.ts';
 import type { Tile } from '../../report/blocks.ts';
 import { headLabel, headNumber } from '../../report/pictures/head-label.ts';
 import { smallPicture } from '../../report/pictures/thumbnails.ts';
 import { maskOverlay } from '../../report/pictures/tiles.ts';
 import { UsageError } from '../flags.ts';
-import { defineEvaluation, withInterval } from './evaluation.ts';
+import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const contenders = Object.keys(maskContenderTitles) as MaskContender[];
 const SHOWN = 6;
@@ -63,7 +65,7 @@ export const masks = defineEvaluation({
         `${report.lost} objects have no pixel at this size and were not compared: choose a larger --image_size.`,
       );
     for (const reason of [...source.unreadable, ...report.unfit].slice(0, 5)) warn(`Left out: ${reason}`);
-    const protocol = `Attention of the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
+    const protocol = `${capitalized(attentionTitle(subject.backbone))} at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
     const ranked = report.images.toSorted(
       (a, b) => mean(b.scores.trained.best) - mean(a.scores.trained.best),
     );
@@ -112,7 +114,7 @@ export const masks = defineEvaluation({
       for (const [i, { index }] of rows.entries())
         groups.push({ ...(i === 0 ? { title } : {}), tiles: await show(index) });
     }
-    const { scores, intervals } = report;
+    const { scores, intervals, gains } = report;
     return {
       protocol,
       shown: 'own',
@@ -126,8 +128,23 @@ export const masks = defineEvaluation({
         ]),
       ],
       scores: { ...scores },
+      finding: verdict({
+        scope: 'attention masks',
+        what: 'Jaccard index of the best head',
+        images: report.objects,
+        of: 'objects',
+        scale: 'unit',
+        scores: {
+          trained: scores.trained.bestHead,
+          untrained: scores.untrained.bestHead,
+          box: scores.box.bestHead,
+          image: scores.image.bestHead,
+        },
+        gains,
+      }),
       details: {
         intervals,
+        gains,
         protocol: { size, threshold, images: report.images.length, objects: report.objects },
         leftOut: {
           unmasked: source.unmasked,

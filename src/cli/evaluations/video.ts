@@ -11,8 +11,11 @@ import type { Block, Tile, TileBlock } from '../../report/blocks.ts';
 import { labelOverlay, labelPalette } from '../../report/pictures/label-colors.ts';
 import { encodeIndexedPng, encodePng } from '../../report/pictures/png.ts';
 import { smallPicture, spread } from '../../report/pictures/thumbnails.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
+import type { Diagnosis } from '../../train/diagnosis.ts';
 import { UsageError } from '../flags.ts';
 import { defineEvaluation } from './evaluation.ts';
+import { verdict } from './verdict.ts';
 
 const titles = {
   trained: 'trained network',
@@ -127,6 +130,7 @@ export const video = defineEvaluation({
       shown: 'own',
       table: rows.length > 0 ? [head, ...rows] : [['masks of', String(frames), 'frames, not scored']],
       scores: { clips: clips.length, frames, ...summaries },
+      finding: summaries === undefined ? undefined : examineVideo(scored),
       details: {
         protocol: settings,
         sequences: clips.map(({ sequence, scores }) => ({ name: sequence.name, ...scores })),
@@ -139,6 +143,24 @@ export const video = defineEvaluation({
     };
   },
 });
+
+/** Object by object, where there are enough of them. */
+function examineVideo(scored: readonly Clip[]): Diagnosis | undefined {
+  const of = (name: Contender): number[] =>
+    scored.flatMap(({ scores }) => scores[name].objects.map(({ jAndF }) => jAndF));
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [trained, untrained, kept] = [of('trained'), of('untrained'), of('kept')];
+  return verdict({
+    scope: 'video segmentation',
+    what: 'J and F',
+    images: trained.length,
+    of: 'objects',
+    scale: 'unit',
+    scores: { trained: mean(trained), untrained: mean(untrained), kept: mean(kept) },
+    gains: pairedGains(trained, { untrained, kept }),
+  });
+}
 
 const head = ['video', 'J&F (95 %)', 'J mean', 'J recall', 'J decay', 'F mean', 'F recall', 'F decay'];
 

@@ -10,7 +10,7 @@ export interface ClassificationScores {
   readonly loss: number;
   /** Percent of samples. */
   readonly top1: number;
-  /** Percent of samples whose class is among the first five; absent below five classes. */
+  /** Percent of samples whose class is among the first five; absent below six classes. */
   readonly top5?: number;
   /** [samples] */
   readonly predictions: Int32Array;
@@ -54,7 +54,7 @@ export class ScoreSheet {
     const done = this.#predictions.push(best);
     this.#ranks.push(rank);
     if (rank < 1) this.#first++;
-    if (rank < 5) this.#firstFive++; // not read below five classes
+    if (rank < 5) this.#firstFive++; // not read below six classes
     this.#batchLoss += largest + Math.log(sum) - own;
     if (done % this.#batch === 0) this.#closeBatch(this.#batch);
   }

@@ -1,20 +1,30 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
 import { matchClasses, requireLabels } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
-import { type ComparedName, type CompareOptions, compareFeatures } from '../../features/baselines.ts';
+import type { BaselineName } from '../../features/baselines.ts';
+import {
+  type ComparedName,
+  type CompareOptions,
+  compareFeatures,
+  forBaselines,
+} from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
 import { knn } from './knn.ts';
 
 /** Percent correct by k. */
 export interface Accuracy {
   readonly top1: Readonly<Record<string, number>>;
-  readonly top5: Readonly<Record<string, number>>;
+  /** Absent below six classes, where it is always 100, and for fewer than five neighbors, which vote for fewer classes. */
+  readonly top5?: Readonly<Record<string, number>>;
 }
 
 export interface KnnReport extends Readonly<Record<ComparedName, Accuracy>> {
   /** 95 % intervals of top-1 in percent, by k. */
   readonly intervals: Readonly<Record<ComparedName, Readonly<Record<string, Interval>>>>;
+  /** 95 % intervals of how many percent more the trained network tells right, image by image, by k. */
+  readonly gains: Readonly<Record<BaselineName, Readonly<Record<string, Interval>>>>;
   readonly bankImages: number;
   readonly testImages: number;
   /** Images that could not be read. */
@@ -31,6 +41,8 @@ export interface KnnReportOptions extends CompareOptions {
   readonly temperature: number;
 }
 
+const FIVE = 5;
+
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const { ks, temperature, engine, onProgress } = options;
@@ -46,9 +58,11 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const available = bankLabels.length - (leaveOneOut ? 1 : 0);
   const usable = ks.filter((k) => k <= available);
   if (usable.length === 0) throw tooFew(bankLabels.length, ks);
+  const hitsOf = new Map<ComparedName, Float64Array[]>();
   const scored: [ComparedName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
   for (const { name, sets: rows } of compared) {
-    onProgress?.(`neighbors, ${name}`, 0, queryLabels.length);
+    const watch = (done: number): void => onProgress?.(`neighbors, ${name}`, done, queryLabels.length);
+    watch(0);
     const [bank, queries = bank] = rows;
     const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
       ks: usable,
@@ -56,18 +70,24 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
       classes: train.classes.length,
       leaveOneOut,
     });
+    watch(queryLabels.length);
     const hits = results.map(({ predictions }) =>
-      predictions.map((label, i) => (label === queryLabels[i] ? 100 : 0)),
+      Float64Array.from(predictions, (label, i) => (label === queryLabels[i] ? 100 : 0)),
     );
+    hitsOf.set(name, hits);
     const intervals = shareIntervals(hits, 100);
     const byK = <T>(values: readonly T[]): Record<string, T> =>
       Object.fromEntries(values.map((value, i) => [usable[i], value]));
+    const fives =
+      train.classes.length <= FIVE
+        ? []
+        : results.flatMap(({ top5 }, i) => (usable[i]! < FIVE ? [] : [[usable[i], top5] as const]));
     scored.push([
       name,
       {
         accuracy: {
           top1: byK(results.map(({ top1 }) => top1)),
-          top5: byK(results.map(({ top5 }) => top5)),
+          ...(fives.length === 0 ? {} : { top5: Object.fromEntries(fives) }),
         },
         intervals: byK(intervals),
       },
@@ -81,6 +101,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   return {
     ...pick(({ accuracy }) => accuracy),
     intervals: pick(({ intervals }) => intervals),
+    gains: gainsByK(hitsOf, usable),
     skipped: sets.flatMap((set) => set.skipped),
     bankImages: bankLabels.length,
     testImages: queryLabels.length,
@@ -88,8 +109,20 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   };
 }
 
+/** @param hits of every k, a column for each contender */
+function gainsByK(
+  hits: ReadonlyMap<ComparedName, readonly Float64Array[]>,
+  ks: readonly number[],
+): KnnReport['gains'] {
+  const byK = ks.map((_, i) => {
+    const of = (name: ComparedName): Float64Array => hits.get(name)?.[i] ?? new Float64Array();
+    return pairedGains(of('trained'), forBaselines(of));
+  });
+  return forBaselines((name) => Object.fromEntries(ks.map((k, i) => [k, byK[i]![name]])));
+}
+
 function tooFew(bank: number, ks: readonly number[]): Error {
   return new Error(
-    `the bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
+    `The bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
   );
 }

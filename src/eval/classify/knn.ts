@@ -27,14 +27,14 @@ export function knnVotes(
   { k, temperature, classes }: VoteOptions,
 ): Float32Array {
   if (k > found)
-    throw new RangeError(`${found} neighbors were searched and ${k} shall vote: search for more`);
+    throw new RangeError(`${found} neighbors were searched and ${k} shall vote: search for more.`);
   const votes = new Float32Array(queries * classes);
   for (let query = 0; query < queries; query++) {
     for (let i = query * found; i < query * found + k; i++) {
       const label = labels[rows[i]!]!;
       if (!(label >= 0 && label < classes)) {
         throw new RangeError(
-          `row ${rows[i]} of the bank has the class ${label}, there are ${classes} classes`,
+          `Row ${rows[i]} of the bank has the class ${label}, there are ${classes} classes.`,
         );
       }
       votes[query * classes + label]! += Math.exp(similarities[i]! / temperature);

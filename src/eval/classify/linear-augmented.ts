@@ -7,9 +7,18 @@ import type { Engine } from '../../engine/engine.ts';
 import { Random } from '../../random/random.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { checkSets, chosenRows, type LabeledFeatures, splitByClass } from '../../rows/labeled-features.ts';
+import { calibrate } from './calibration.ts';
 import { BATCH_SIZE, linearRate } from './linear-evaluation.ts';
 import { LinearProbe } from './linear-probe.ts';
-import { bestRate, type LinearResult, SWEPT_RATES, type SweepOptions, tested } from './linear-sweep.ts';
+import {
+  bestRate,
+  type LinearResult,
+  rateScores,
+  SWEPT_RATES,
+  type SweepOptions,
+  tested,
+} from './linear-sweep.ts';
+import { probeLogits } from './probe-logits.ts';
 
 /** Features of one kind, of images as evaluations see them. */
 export interface PlainSets {
@@ -82,17 +91,12 @@ export async function augmentedLinearEvaluation<Kind extends string>(
         await pair.partial.epoch(data, part, now);
         pair.losses = await pair.whole.epoch(data, all, now);
       }
-      options.onEpoch?.(epoch + 1, epochs);
+      options.onEpoch?.(epoch + 1, epochs, 'training');
     }
     const results: [string, LinearResult][] = [];
     for (const [kind, { plain, partial, whole, losses }] of pairs) {
-      const compared = await partial.scores(chosenRows(plain.train, held), batchSize);
-      const scores = compared.map(({ loss, top1, top5 }, i) => ({
-        rate: rates[i]!,
-        loss,
-        top1,
-        ...(top5 === undefined ? {} : { top5 }),
-      }));
+      const rest = chosenRows(plain.train, held);
+      const scores = rateScores(rates, await partial.scores(rest, batchSize));
       const { rate } = bestRate(scores);
       const best = rates.indexOf(rate);
       const onTest = (await whole.scores(plain.test, batchSize))[best]!;
@@ -103,6 +107,11 @@ export async function augmentedLinearEvaluation<Kind extends string>(
           rate,
           trainLoss: losses[best]!,
           classifier: whole.weights(best),
+          calibration: calibrate(
+            await probeLogits(partial, rest, best),
+            await probeLogits(whole, plain.test, best),
+            classes,
+          ),
           ...tested(plain.test, onTest, classes),
         },
       ]);

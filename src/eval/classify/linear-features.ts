@@ -4,7 +4,7 @@
  */
 import type { NetworkFeature } from '../../features/descriptors.ts';
 import { concat, GraphError, mean, reshape, slice, type Tensor } from '../../graph/index.ts';
-import { type BackboneConfig, featureDim, imageFeature } from '../../model/backbone.ts';
+import { type BackboneConfig, featureDim, featureTitle, imageFeature } from '../../model/backbone.ts';
 import { vit } from '../../model/vit.ts';
 
 export interface ProbeFeatureOptions {
@@ -61,7 +61,7 @@ export function probeFeature(blocks: readonly Tensor[], options: ProbeFeatureOpt
 export function linearFeature(config: BackboneConfig, options: ProbeFeatureOptions): NetworkFeature {
   if (config.kind === 'convnet') {
     return {
-      title: 'pooled feature',
+      title: featureTitle(config),
       dim: featureDim(config),
       trace: (scope, images) => imageFeature(scope, images, config, 'eval'),
     };

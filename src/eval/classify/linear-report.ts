@@ -3,11 +3,13 @@
  * features (official `eval_linear.py`), each contender with the learning rate that suits it. The features are extracted
  * once; with `augment` anew in each epoch from random crops, as the official script does it.
  */
+import type { BaselineName } from '../../features/baselines.ts';
 import {
   type ComparedName,
   compareDescribed,
   comparedNames,
   comparedWeights,
+  forBaselines,
 } from '../../features/baselines.ts';
 import { extractFeatures } from '../../features/extract.ts';
 import {
@@ -18,6 +20,7 @@ import {
 import { randomView } from '../../features/random-view.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
 import type { ClassificationScores } from './classification-scores.ts';
 import { augmentedLinearEvaluation } from './linear-augmented.ts';
 import { EPOCHS } from './linear-evaluation.ts';
@@ -37,7 +40,7 @@ export interface LinearReportOptions extends LabeledImagesOptions {
 /** Percent. */
 export interface Accuracies {
   readonly top1: number;
-  /** Absent below five classes. */
+  /** Absent below six classes. */
   readonly top5?: number;
   readonly intervals: { readonly top1: Interval; readonly top5?: Interval };
 }
@@ -46,6 +49,8 @@ export interface LinearReport {
   /** Class names; the classifiers' rows and the labels count in them. */
   readonly classes: readonly string[];
   readonly scores: Readonly<Record<ComparedName, Accuracies>>;
+  /** 95 % intervals of how many percent more the trained network tells right, image by image. */
+  readonly gains: Readonly<Record<BaselineName, Interval>>;
   /** Chosen rates, classifiers, confusions. */
   readonly results: Readonly<Record<ComparedName, LinearResult>>;
   readonly trainImages: number;
@@ -67,6 +72,10 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
   return {
     classes,
     scores: Object.fromEntries(scores) as Record<ComparedName, Accuracies>,
+    gains: pairedGains(
+      hits(results.trained.test),
+      forBaselines((name) => hits(results[name].test)),
+    ),
     results,
     trainImages: kinds.trained.train.labels.length,
     testImages: kinds.trained.test.labels.length,
@@ -75,11 +84,15 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
   };
 }
 
+/** 100 for each test image that was told right, 0 for the others. */
+export function hits({ ranks }: Pick<ClassificationScores, 'ranks'>, places = 1): Float64Array {
+  return Float64Array.from(ranks, (rank) => (rank < places ? 100 : 0));
+}
+
 /** Top-1 and top-5 of a classifier with bootstrap intervals over the test images. */
-export function accuracies({ top1, top5, ranks }: ClassificationScores): Accuracies {
-  const within = (places: number): Float64Array =>
-    Float64Array.from(ranks, (rank) => (rank < places ? 100 : 0));
-  const [first, five] = shareIntervals([within(1), within(5)], 100);
+export function accuracies(scores: ClassificationScores): Accuracies {
+  const { top1, top5 } = scores;
+  const [first, five] = shareIntervals([hits(scores), hits(scores, 5)], 100);
   return {
     top1,
     ...(top5 === undefined ? {} : { top5 }),
@@ -108,7 +121,8 @@ async function fast(
       ...training(options),
       classes: classes.length,
       epochs,
-      onEpoch: (done, total) => onProgress?.(`linear classifier, ${name}: epochs`, done, total),
+      onEpoch: (done, total, phase) =>
+        onProgress?.(`linear classifier, ${name}, epochs of ${phase}`, done, total),
     });
     results.push([name, result]);
   }

@@ -12,6 +12,8 @@ import {
   type LabeledFeatures,
   splitByClass,
 } from '../../rows/labeled-features.ts';
+import type { Calibration } from './calibration.ts';
+import { calibrate } from './calibration.ts';
 import {
   type ClassificationScores,
   type Confusion,
@@ -20,17 +22,22 @@ import {
 } from './classification-scores.ts';
 import { BATCH_SIZE, EPOCHS, type LinearOptions, trainLinear } from './linear-evaluation.ts';
 import type { LinearWeights } from './linear-probe.ts';
+import { probeLogits } from './probe-logits.ts';
+import type { LogitRows } from './temperature.ts';
 
 /** Rates that are tried unless others are given; they are multiplied by batch / 256, as the official ones are. */
 export const SWEPT_RATES: readonly number[] = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3];
+
+/** Finding the learning rate, and training with it. */
+export type LinearPhase = 'choosing the learning rate' | 'training';
 
 export interface SweepOptions extends Omit<LinearOptions, 'order'> {
   /** Learning rates to try, before they are multiplied by batch / 256. Default `SWEPT_RATES`. */
   readonly rates?: readonly number[];
   /** Share of each class's training samples that the rates are compared on. Default 0.1. */
   readonly validationShare?: number;
-  /** Called after each epoch of the sweep and of the training after it. */
-  readonly onEpoch?: (done: number, total: number) => void;
+  /** Called after each epoch of the sweep and of the training after it, each counted on its own. */
+  readonly onEpoch?: (done: number, total: number, phase: LinearPhase) => void;
 }
 
 /** What one learning rate reached on the validation split. */
@@ -49,6 +56,15 @@ export async function sweepRates(
   train: LabeledFeatures,
   options: SweepOptions,
 ): Promise<RateScores[]> {
+  return (await sweep(engine, train, options)).scores;
+}
+
+/** The same, with the logits of the best classifier on the samples that the rates were compared on. */
+async function sweep(
+  engine: Engine,
+  train: LabeledFeatures,
+  options: SweepOptions,
+): Promise<{ readonly scores: RateScores[]; readonly held: LogitRows }> {
   const {
     rates = SWEPT_RATES,
     epochs = EPOCHS,
@@ -59,11 +75,20 @@ export async function sweepRates(
   checkLabeled('training', train, options.classes);
   if (rates.length === 0) throw new RangeError('No learning rate is given to try: give one or more.');
   const { fit, held } = splitByClass(train.labels, validationShare, seed);
-  let scores: ClassificationScores[] = [];
+  const rest = chosenRows(train, held);
+  let scores: RateScores[] = [];
+  let logits: LogitRows = { logits: new Float32Array(), labels: [] };
   for await (const { epoch, probe } of trainLinear(engine, train, rates, options, fit)) {
-    options.onEpoch?.(epoch + 1, 2 * epochs);
-    if (epoch === epochs - 1) scores = await probe.scores(chosenRows(train, held), batchSize);
+    options.onEpoch?.(epoch + 1, epochs, 'choosing the learning rate');
+    if (epoch < epochs - 1) continue;
+    scores = rateScores(rates, await probe.scores(rest, batchSize));
+    logits = await probeLogits(probe, rest, rates.indexOf(bestRate(scores).rate));
   }
+  return { scores, held: logits };
+}
+
+/** What each rate reached. */
+export function rateScores(rates: readonly number[], scores: readonly ClassificationScores[]): RateScores[] {
   return scores.map(({ loss, top1, top5 }, i) => ({
     rate: rates[i]!,
     loss,
@@ -95,6 +120,11 @@ export interface LinearResult {
   /** The pairs of classes that were confused most often, 20 at most. */
   readonly mostConfused: readonly Confusion[];
   readonly classifier: LinearWeights;
+  /**
+   * Its temperature, fitted on the samples that the rates were compared on; the errors are those on the test set. Undefined where
+   * either has too few samples.
+   */
+  readonly calibration: Calibration | undefined;
 }
 
 const CONFUSED_PAIRS = 20;
@@ -115,15 +145,23 @@ export async function linearEvaluation(
   const { classes, epochs = EPOCHS, batchSize = BATCH_SIZE } = options;
   checkSets(train, test, classes);
   if (epochs < 1) throw new RangeError(`Nothing is learned in ${epochs} epochs: give one or more.`);
-  const rates = await sweepRates(engine, train, options);
+  const { scores: rates, held } = await sweep(engine, train, options);
   const { rate } = bestRate(rates);
   let result: LinearResult | undefined;
   for await (const { epoch, trainLosses, probe } of trainLinear(engine, train, [rate], options)) {
-    options.onEpoch?.(epochs + epoch + 1, 2 * epochs);
+    options.onEpoch?.(epoch + 1, epochs, 'training');
     if (epoch < epochs - 1) continue;
     const [scores] = await probe.scores(test, batchSize);
     const classifier = probe.weights();
-    result = { rates, rate, trainLoss: trainLosses[0]!, classifier, ...tested(test, scores!, classes) };
+    const calibration = calibrate(held, await probeLogits(probe, test, 0), classes);
+    result = {
+      rates,
+      rate,
+      trainLoss: trainLosses[0]!,
+      classifier,
+      calibration,
+      ...tested(test, scores!, classes),
+    };
   }
   return result!;
 }

@@ -34,7 +34,7 @@ export async function chooseClusters(
   rows: FeatureRows,
   { candidates, sample, onProgress, ...options }: ChooseClustersOptions,
 ): Promise<ClusterChoice> {
-  const count = countFiniteRows(rows, 'the features to cluster');
+  const count = countFiniteRows(rows, 'The features to cluster');
   const drawn = new Random(options.seed ?? 0, 'silhouette').permutation(count).subarray(0, SAMPLE);
   const scored = sample ?? drawn;
   const tried: { k: number; silhouette: number; inertia: number }[] = [];
@@ -49,12 +49,13 @@ export async function chooseClusters(
         : await silhouette(engine, rows, clustering.assignments, { ...options, sample: scored });
     tried.push({ k, silhouette: score, inertia: clustering.inertia });
     if (score > (best?.score ?? Number.NEGATIVE_INFINITY)) best = { score, clustering };
+    onProgress?.(i + 1, candidates.length);
   }
   if (best === undefined) {
     throw new RangeError(
       scored.length < 3
-        ? `fewer than 3 images (${scored.length}) cannot be grouped: give more`
-        : `none of the numbers of clusters ${candidates.join(', ') || '(none given)'} has a silhouette for ${scored.length} rows: try numbers from 2 to ${scored.length - 1}`,
+        ? `Fewer than 3 images (${scored.length}) cannot be grouped: give more.`
+        : `None of the numbers of clusters ${candidates.join(', ') || '(none given)'} has a silhouette for ${scored.length} rows: try numbers from 2 to ${scored.length - 1}.`,
     );
   }
   return { clustering: best.clustering, tried };

@@ -34,7 +34,7 @@ export interface ClusterScores {
 export function contingency(labels: ArrayLike<number>, clusters: ArrayLike<number>): Contingency {
   if (labels.length === 0 || labels.length !== clusters.length) {
     throw new RangeError(
-      `${labels.length} labels cannot be compared with ${clusters.length} cluster assignments: give one of each for every sample`,
+      `${labels.length} labels cannot be compared with ${clusters.length} cluster assignments: give one of each for every sample.`,
     );
   }
   const rows = distinct(labels);

@@ -55,20 +55,20 @@ export interface Clustering {
  */
 export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansOptions): Promise<Clustering> {
   const { k, restarts = 3, seed = 0, initialCenters, engineOptions } = options;
-  const what = 'the features to cluster';
+  const what = 'The features to cluster';
   const count = countRows(rows, what);
   if (!Number.isInteger(k) || k < 1 || k > count) {
     throw new RangeError(
-      `${count} rows cannot be put into ${k} clusters: choose a whole number from 1 to ${count}`,
+      `${count} rows cannot be put into ${k} clusters: choose a whole number from 1 to ${count}.`,
     );
   }
   if (initialCenters !== undefined && initialCenters.length !== k * rows.dim) {
     throw new RangeError(
-      `${initialCenters.length} numbers are not ${k} centers of ${rows.dim}: give k rows as wide as the features`,
+      `${initialCenters.length} numbers are not ${k} centers of ${rows.dim}: give k rows as wide as the features.`,
     );
   }
   if (!Number.isInteger(restarts) || restarts < 1) {
-    throw new RangeError(`k-means cannot run ${restarts} times: choose at least one restart`);
+    throw new RangeError(`K-means cannot run ${restarts} times: choose at least one restart.`);
   }
   const products = new RowProducts(engine, rows, engineOptions);
   // A length tells as much of a row as all its values.
@@ -82,7 +82,7 @@ export async function kMeans(engine: Engine, rows: FeatureRows, options: KMeansO
       const found = await lloyd(products, centers, options);
       if (best === undefined || found.inertia < best.inertia) best = found;
     }
-    if (best === undefined) throw new Error('unreachable: there is at least one run');
+    if (best === undefined) throw new Error('Unreachable: there is at least one run.');
     return best;
   } finally {
     await products.dispose();

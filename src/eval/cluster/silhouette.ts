@@ -63,14 +63,16 @@ export async function silhouetteValues(
   assignments: ArrayLike<number>,
   engineOptions?: EngineOptions,
 ): Promise<Float64Array> {
-  const count = countFiniteRows(rows, 'the clustered features');
+  const count = countFiniteRows(rows, 'The clustered features');
   if (assignments.length !== count) {
-    throw new RangeError(`${assignments.length} assignments do not fit ${count} rows: give one for each row`);
+    throw new RangeError(
+      `${assignments.length} assignments do not fit ${count} rows: give one for each row.`,
+    );
   }
   const clusters = [...new Set(Array.from(assignments))];
   if (clusters.length < 2 || clusters.length >= count) {
     throw new RangeError(
-      `${count} rows in ${clusters.length} ${clusters.length === 1 ? 'cluster' : 'clusters'} have no silhouette: there must be at least two clusters, and fewer than rows`,
+      `${count} rows in ${clusters.length} ${clusters.length === 1 ? 'cluster' : 'clusters'} have no silhouette: there must be at least two clusters, and fewer than rows.`,
     );
   }
   const index = new Map(clusters.map((cluster, i) => [cluster, i]));
@@ -146,7 +148,7 @@ function takeRows({ values, dim }: FeatureRows, assignments: ArrayLike<number>, 
     const row = sample[i]!;
     const cluster = assignments[row];
     if (cluster === undefined) {
-      throw new RangeError(`row ${row} of the sample is none of the ${assignments.length} rows: draw again`);
+      throw new RangeError(`Row ${row} of the sample is none of the ${assignments.length} rows: draw again.`);
     }
     taken.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
     clusters[i] = cluster;

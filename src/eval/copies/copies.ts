@@ -24,8 +24,8 @@ export async function rankCopies(
   places = PLACES,
   engineOptions: EngineOptions = {},
 ): Promise<Neighbors> {
-  const rows = countFiniteRows(database, 'the database descriptors');
-  countFiniteRows(queries, 'the query descriptors');
+  const rows = countFiniteRows(database, 'The database descriptors');
+  countFiniteRows(queries, 'The query descriptors');
   return nearestNeighbors(engine, l2NormalizedRows(database), l2NormalizedRows(queries), {
     k: Math.min(places, rows),
     engineOptions,
@@ -71,7 +71,7 @@ export function copyAveragePrecision(
 ): Float64Array {
   if (positives.length !== queries) {
     throw new RangeError(
-      `${positives.length} lists of positives do not fit ${queries} queries: give one for each query`,
+      `${positives.length} lists of positives do not fit ${queries} queries: give one for each query.`,
     );
   }
   return Float64Array.from(positives, (wanted, query) => {
@@ -89,7 +89,7 @@ export function meanByBlock(
   const total = blocks.reduce((sum, { size }) => sum + size, 0);
   if (total !== averagePrecisions.length) {
     throw new RangeError(
-      `blocks of ${total} queries do not fit ${averagePrecisions.length} average precisions: give the sizes of all blocks`,
+      `Blocks of ${total} queries do not fit ${averagePrecisions.length} average precisions: give the sizes of all blocks.`,
     );
   }
   let start = 0;

@@ -18,6 +18,7 @@ import { resize } from '../../image/resize.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';
 import type { Neighbors } from '../../rows/nearest-neighbors.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
 import { copyAveragePrecision, rankCopies } from './copies.ts';
 import { type Attack, attackedImages } from './copy-attacks.ts';
 import { attackBlocks, queryBlocks } from './copy-blocks.ts';
@@ -43,6 +44,8 @@ export interface FoundCopy {
 }
 
 export interface CopyReport extends Readonly<Record<CopyContender, CopyScores>> {
+  /** 95 % intervals of how much higher the trained network's mean average precision is; drawn over the originals. */
+  readonly gains: Readonly<Record<Exclude<CopyContender, 'trained'>, Interval>>;
   readonly blocks: readonly { readonly name: string; readonly queries: number }[];
   readonly originals: number;
   readonly distractors: number;
@@ -107,17 +110,25 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
     asked.positives(index).flatMap((original) => rowOf.get(original) ?? []),
   );
   const scored: [CopyContender, CopyScores][] = [];
+  const all = new Map<string, Float64Array>();
   let found: Neighbors | undefined;
   const sets = second === undefined ? [first, altered] : [first, second, altered];
   for (const { name, sets: rows } of await compareDescribed(engine, sets, { whitening: learned })) {
     onProgress?.(`copies, ${name}`, 0, altered.indices.length);
     const ranked = await rankCopies(engine, stacked(rows.slice(0, -1)), rows.at(-1)!, PLACES);
+    onProgress?.(`copies, ${name}`, altered.indices.length, altered.indices.length);
     if (name === 'trained') found = ranked;
     const precisions = copyAveragePrecision(ranked, positives);
+    all.set(name, precisions);
     scored.push([name as CopyContender, scoreBlocks(precisions, positives, blockOf, asked.names)]);
   }
   return {
     ...(Object.fromEntries(scored) as Record<CopyContender, CopyScores>),
+    gains: pairedGains(
+      all.get('trained')!,
+      { untrained: all.get('untrained')!, pixels: all.get('pixels')! },
+      positives.map(([original = -1]) => original),
+    ),
     blocks: asked.names.map((name, block) => ({
       name,
       queries: blockOf.filter((each) => each === block).length,

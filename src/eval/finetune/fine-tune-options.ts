@@ -57,6 +57,8 @@ export interface FineTuned {
   readonly test: ClassificationScores;
   /** Classes of the test images that could be read, in the order of the scores. */
   readonly testLabels: readonly number[];
+  /** [test images, classes] */
+  readonly testLogits: Float32Array;
   /** `backbone.*` (with running statistics) and `head.*`: shapes and values. */
   readonly weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
   /** Images that could not be read. */

@@ -6,9 +6,13 @@ import { matchClasses, requireLabels } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
 import { HELD_BACK } from '../../features/labeled-images.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import type { Interval } from '../../rows/bootstrap.ts';
 import { splitByClass } from '../../rows/labeled-features.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
+import type { Calibration } from '../classify/calibration.ts';
+import { calibrateOnHalves } from '../classify/calibration.ts';
 import { confusionMatrix } from '../classify/classification-scores.ts';
-import { type Accuracies, accuracies } from '../classify/linear-report.ts';
+import { type Accuracies, accuracies, hits } from '../classify/linear-report.ts';
 import { FineTuner } from './fine-tune.ts';
 import type { FineTuned, FineTuneOptions, ImageSet } from './fine-tune-options.ts';
 
@@ -27,6 +31,10 @@ export interface FineTuneReport {
   /** Class names; the head's rows and the labels count in them. */
   readonly classes: readonly string[];
   readonly results: Readonly<Record<StartingWeights, FineTuned & { readonly scores: Accuracies }>>;
+  /** 95 % interval of how many percent more the trained start tells right, image by image. */
+  readonly gain: Interval;
+  /** Of the network that started from trained weights: fitted on half of the test images, the errors are those on the others; undefined for too few. */
+  readonly calibration: Calibration | undefined;
   /** Of the network that started from trained weights: [true class, predicted class] */
   readonly confusion: Int32Array;
   /** Images in a step: fewer than asked for where there are not so many. */
@@ -59,6 +67,11 @@ export async function fineTuneReport(options: FineTuneReportOptions): Promise<Fi
     return {
       classes,
       results,
+      calibration: calibrateOnHalves(
+        { logits: results.trained.testLogits, labels: results.trained.testLabels },
+        classes.length,
+      ),
+      gain: gainOf(results.trained, results.untrained),
       confusion: confusionMatrix(
         results.trained.testLabels,
         results.trained.test.predictions,
@@ -72,6 +85,11 @@ export async function fineTuneReport(options: FineTuneReportOptions): Promise<Fi
   } finally {
     await tuner.dispose();
   }
+}
+
+/** Both starts were tested on the same images in one order. */
+function gainOf(trained: FineTuned, untrained: FineTuned): Interval {
+  return pairedGains(hits(trained.test), { untrained: hits(untrained.test) }).untrained;
 }
 
 /** Training and test images with their classes, counted as the training set counts them. */

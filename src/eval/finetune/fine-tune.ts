@@ -31,6 +31,8 @@ const TEST_BATCH = 128;
 const MEASURED = 10;
 const FINAL_RATE = 1e-6;
 
+type Tested = Pick<FineTuned, 'test' | 'testLabels' | 'testLogits'>;
+
 /** A compiled training step; `run` may be called for several starting weights. */
 export class FineTuner {
   readonly batchSize: number;
@@ -100,7 +102,7 @@ export class FineTuner {
     const history: FineTunedEpoch[] = [];
     // Images that are left over at the end of an epoch begin the next one's first step.
     let [step, waiting] = [0, 0];
-    let tested: Pick<FineTuned, 'test' | 'testLabels'> | undefined;
+    let tested: Tested | undefined;
     for (let epoch = 0; epoch < epochs; epoch++) {
       const losses: number[] = [];
       const order = new Random(seed, 'fine-tuning order', epoch).permutation(train.indices.length);
@@ -138,6 +140,7 @@ export class FineTuner {
         ...(measured ? { top1: tested!.test.top1 } : {}),
       });
     }
+    onProgress?.(steps, steps); // fewer were done where images could not be read
     if (step === 0)
       throw new Error(
         `${train.source.name}: too few of its images can be read to train on, the first says: ${[...skipped.values()][0]}`,
@@ -158,7 +161,7 @@ export class FineTuner {
       const values = weights.get(name.slice('backbone.'.length));
       if (values?.length !== sizeOf(target.shape))
         throw new Error(
-          `the weights ${values === undefined ? 'lack' : 'have another size of'} "${name}": take those of the same network.`,
+          `The weights ${values === undefined ? 'lack' : 'have another size of'} "${name}": take those of the same network.`,
         );
       target.write(values);
     }
@@ -187,16 +190,17 @@ export class FineTuner {
     if (Number.isFinite(loss) && [...gradientNorms.values()].every(Number.isFinite)) return loss;
     throw new Error(
       step === 0
-        ? 'the loss is not a finite number at the first step: the weights it starts from are broken, take those of an earlier checkpoint.'
-        : `the loss is not a finite number any more at step ${step + 1} of fine-tuning: give a smaller --lr.`,
+        ? 'The loss is not a finite number at the first step: the weights it starts from are broken, take those of an earlier checkpoint.'
+        : `The loss is not a finite number any more at step ${step + 1} of fine-tuning: give a smaller --lr.`,
     );
   }
 
-  async #test(skipped: Map<string, string>): Promise<Pick<FineTuned, 'test' | 'testLabels'>> {
+  async #test(skipped: Map<string, string>): Promise<Tested> {
     const { test, classes, backbone } = this.#options;
     const weights = await networkValues(this.#trainer.state, 'student');
     const sheet = new ScoreSheet(classes, TEST_BATCH);
     const testLabels: number[] = [];
+    const testLogits = new Float32Array(test.indices.length * classes);
     const batches = evalImages(test.source, {
       size: backbone.size,
       batch: TEST_BATCH,
@@ -209,12 +213,14 @@ export class FineTuner {
       const { logits } = await backbone.compute('class logits', weights, square, (scope, images) => ({
         logits: classLogits(scope, images, { backbone: backbone.config, classes }, 'eval'),
       }));
+      testLogits.set(logits, testLabels.length * classes);
       for (const [i, index] of indices.entries()) {
         testLabels.push(test.label(index));
         sheet.add(logits, i * classes, test.label(index));
       }
     }
-    return { test: sheet.total(), testLabels };
+    const used = testLogits.subarray(0, testLabels.length * classes);
+    return { test: sheet.total(), testLabels, testLogits: used };
   }
 
   async #weights(): Promise<FineTuned['weights']> {

@@ -35,7 +35,7 @@ export async function nearestRows(engine: Engine, features: FeatureRows, k: numb
   const { values, dim } = features;
   const count = values.length / dim;
   if (!(k >= 1 && k < count))
-    throw new RangeError(`${count} rows do not have ${k} neighbors each: choose a smaller number`);
+    throw new RangeError(`${count} rows do not have ${k} neighbors each: choose a smaller number.`);
   const products = new RowProducts(
     engine,
     features,

@@ -53,15 +53,15 @@ const LEAST_GAIN = 0.01;
  */
 export async function tsne(engine: Engine, rows: FeatureRows, options: TsneOptions = {}): Promise<TsneMap> {
   const { perplexity = 30, iterations = 1000, theta = 0.5 } = options;
-  const count = countFiniteRows(rows, 'the features to map');
+  const count = countFiniteRows(rows, 'The features to map');
   if (!(perplexity >= 1))
-    throw new RangeError(`a perplexity of ${perplexity} means no neighbor: give 1 or more`);
+    throw new RangeError(`A perplexity of ${perplexity} means no neighbor: give 1 or more.`);
   if (!(theta >= 0 && theta <= 0.7))
     throw new RangeError(
-      `theta is ${theta}: give 0 (exact) to 0.7, beyond which a cell could act on its own points`,
+      `Theta is ${theta}: give 0 (exact) to 0.7, beyond which a cell could act on its own points.`,
     );
   if (!Number.isInteger(iterations) || iterations < 1)
-    throw new RangeError(`${iterations} iterations cannot be done: give a whole number, 1 or more`);
+    throw new RangeError(`${iterations} iterations cannot be done: give a whole number, 1 or more.`);
   const used = usablePerplexity(perplexity, count);
   if (count === 1) return { positions: new Float64Array(2), perplexity: used, divergence: 0, iterations: 0 };
   const nearest = await nearestRows(engine, rows, Math.min(count - 1, Math.floor(3 * used + 1)));

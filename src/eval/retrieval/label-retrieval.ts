@@ -136,7 +136,7 @@ function rowsByLabel(labels: ArrayLike<number>): Map<number, number[]> {
 function requireLabels({ values, dim }: FeatureRows, labels: ArrayLike<number>, what: string): void {
   if (labels.length !== values.length / dim) {
     throw new RangeError(
-      `${labels.length} ${what} labels do not fit ${values.length / dim} rows: give one label for each row`,
+      `${labels.length} ${what} labels do not fit ${values.length / dim} rows: give one label for each row.`,
     );
   }
 }

@@ -182,7 +182,7 @@ export function queryBox(image: Image, box: readonly number[], size: number): Im
   };
   if (inside.width < 1 || inside.height < 1)
     throw new Error(
-      `the box ${box.join(', ')} holds no pixel of an image of ${image.width} x ${image.height}: give left, top, right and lower edge`,
+      `The box ${box.join(', ')} holds no pixel of an image of ${image.width} x ${image.height}: give left, top, right and lower edge.`,
     );
   const part = resizedCrop(image, inside, inside.height, inside.width, 'bilinear');
   const share = Math.max(part.width, part.height) / Math.max(image.width, image.height);
@@ -198,7 +198,7 @@ function atLeast(image: Image, side: number): Image {
 function refuse(source: Source): (key: string, reason: string) => void {
   return (key, reason) => {
     throw new Error(
-      `${key} of ${source.name} cannot be read, and the ground truth needs all images (${reason})`,
+      `${key} of ${source.name} cannot be read, and the ground truth needs all images (${reason}).`,
     );
   };
 }

@@ -1,11 +1,13 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
 import type { Source } from '../../data/source.ts';
+import type { BaselineName } from '../../features/baselines.ts';
 import {
   type ComparedName,
   type CompareOptions,
   compareDescribed,
   comparedWeights,
+  forBaselines,
   pixelComponents,
   whiteningDim,
 } from '../../features/baselines.ts';
@@ -17,19 +19,21 @@ import { inputView } from '../../image/preprocessing.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
 import { nearestNeighbors } from '../../rows/nearest-neighbors.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
 import {
   type FolderRetrieval,
   folderRetrieval,
   type LabelRetrieval,
   labelRetrieval,
 } from './label-retrieval.ts';
+import { areGroupsOfFour, chanceNsScore, retrievalChance } from './retrieval-chance.ts';
 
 export interface Retrieved {
   /** Mean average precision, 0 to 1. */
   readonly map: number;
   /** Share of queries with an image of their group among the k nearest, by k. */
   readonly recallAt: Readonly<Record<string, number>>;
-  /** Mean number of images of the group among the 4 nearest, itself included; only where each image asks the others. */
+  /** Mean number of images of the group among the 4 nearest, itself included; only where each of four images asks the others. */
   readonly nsScore?: number;
   /** 95 % intervals: `map`, `recall@k` and `nsScore`. */
   readonly intervals: Readonly<Record<string, Interval>>;
@@ -43,6 +47,12 @@ export interface RetrievalExample {
 }
 
 export interface RetrievalReport extends Readonly<Record<ComparedName, Retrieved>> {
+  /** What a random ranking scores: expected values. */
+  readonly chance: Omit<Retrieved, 'intervals'>;
+  /** 95 % intervals of how much higher the mean average precision of the trained network is, query by query. */
+  readonly gains: Readonly<Record<BaselineName, Interval>>;
+  /** The k of recall at k that were left out, since even a random ranking finds an image among so many. */
+  readonly certain: readonly number[];
   readonly queries: number;
   readonly database: number;
   /** Queries that have an image of their group to find; the others count nowhere. */
@@ -67,12 +77,13 @@ export interface RetrievalReportOptions extends CompareOptions {
   readonly whiten?: Source | undefined;
 }
 
+const KS = [1, 5, 10];
 const EXAMPLES = 10;
 const SHOWN = 8;
 
 /** @throws Error if it is not known which images belong together, or no image has another to find */
 export async function retrievalReport(options: RetrievalReportOptions): Promise<RetrievalReport> {
-  const { images, test, grouping, backbone, engine, onProgress, ks = [1, 5, 10] } = options;
+  const { images, test, grouping, backbone, engine, onProgress } = options;
   const sources = test === undefined ? [images] : [images, test];
   const groups = imageGroups(sources, grouping);
   requirePositives(sources, groups);
@@ -97,23 +108,39 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   const labels = sets.map(({ indices }, i) => indices.map((index) => groups[i]![index]!));
   const pca = await pixelComponents(engine, sets[0]!);
   const compared = await compareDescribed(engine, sets, { whitening, pca });
-  const scored: [ComparedName, Retrieved][] = [];
-  let ofTrained: LabelRetrieval | undefined;
+  const asked = options.ks ?? KS;
+  const leaveOneOut = test === undefined;
+  const all = retrievalChance(labels[0]!, labels.at(-1)!, { ks: asked, leaveOneOut });
+  const certain = asked.filter((k) => all.recallAt[k] === 1);
+  const ks = asked.filter((k) => !certain.includes(k));
+  const withNs = leaveOneOut && areGroupsOfFour(labels[0]!);
+  const results = new Map<string, LabelRetrieval | FolderRetrieval>();
   for (const { name, sets: rows } of compared) {
-    onProgress?.(`retrieval, ${name}`, 0, labels.at(-1)!.length);
-    const result: LabelRetrieval | FolderRetrieval =
-      test === undefined
+    const watch = (done: number): void => onProgress?.(`retrieval, ${name}`, done, labels.at(-1)!.length);
+    watch(0);
+    results.set(
+      name,
+      leaveOneOut
         ? await folderRetrieval(engine, rows[0]!, labels[0]!, { ks })
-        : await labelRetrieval(engine, rows[0]!, labels[0]!, rows[1]!, labels[1]!, { ks });
-    if (name === 'trained') ofTrained = result;
-    scored.push([name, summary(result)]);
+        : await labelRetrieval(engine, rows[0]!, labels[0]!, rows[1]!, labels[1]!, { ks }),
+    );
+    watch(labels.at(-1)!.length);
   }
-  const precisions = ofTrained!.averagePrecision;
+  const precisionsOf = (name: ComparedName): Float64Array => results.get(name)!.averagePrecision;
+  const precisions = precisionsOf('trained');
+  const scored = [...results].map(([name, result]) => [name, summary(result, withNs)]);
   return {
     ...(Object.fromEntries(scored) as Record<ComparedName, Retrieved>),
+    chance: {
+      map: all.map,
+      recallAt: Object.fromEntries(ks.map((k) => [k, all.recallAt[k]!])),
+      ...(withNs ? { nsScore: chanceNsScore(labels[0]!.length) } : {}),
+    },
+    gains: pairedGains(precisions, forBaselines(precisionsOf)),
+    certain,
     queries: precisions.length,
     database: labels[0]!.length - (test === undefined ? 1 : 0),
-    queriesWithPositives: ofTrained!.queriesWithPositives,
+    queriesWithPositives: results.get('trained')!.queriesWithPositives,
     ...(whitening === undefined
       ? {}
       : { whitening: { images: whitening.indices.length, dim: whiteningDim(whitening) } }),
@@ -122,12 +149,12 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   };
 }
 
-function summary(result: LabelRetrieval | FolderRetrieval): Retrieved {
+function summary(result: LabelRetrieval | FolderRetrieval, withNs: boolean): Retrieved {
   const { map, recallAt, averagePrecision, firstPlace } = result;
   const hits = recallAt.map(({ k }) =>
     firstPlace.map((place) => (Number.isFinite(place) ? Number(place < k) : Number.NaN)),
   );
-  const near = 'nearCounts' in result ? [result.nearCounts] : [];
+  const near = withNs && 'nearCounts' in result ? [result.nearCounts] : [];
   const names = ['map', ...recallAt.map(({ k }) => `recall@${k}`), ...near.map(() => 'nsScore')];
   const intervals = [
     ...bootstrapMeans([averagePrecision]),
@@ -137,7 +164,7 @@ function summary(result: LabelRetrieval | FolderRetrieval): Retrieved {
   return {
     map,
     recallAt: Object.fromEntries(recallAt.map(({ k, recall }) => [k, recall])),
-    ...('nsScore' in result ? { nsScore: result.nsScore } : {}),
+    ...(withNs && 'nsScore' in result ? { nsScore: result.nsScore } : {}),
     intervals: Object.fromEntries(names.map((name, i) => [name, intervals[i]!])),
   };
 }

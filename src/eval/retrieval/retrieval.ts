@@ -99,7 +99,7 @@ export function retrievalScores(
   const places = ranks.length / truth.length;
   if (!Number.isInteger(places)) {
     throw new RangeError(
-      `${ranks.length} ranks are no table of ${truth.length} queries: give one ranking for each query with ground truth`,
+      `${ranks.length} ranks are no table of ${truth.length} queries: give one ranking for each query with ground truth.`,
     );
   }
   const precisions = new Float64Array(truth.length);

@@ -4,6 +4,9 @@ import { html, type Markup } from '../markup.ts';
 import type { Curve, Curves } from '../model.ts';
 import { section } from './section.ts';
 
+/** A score of fewer images is hardly one. */
+const FEW = 100;
+
 /** The charts that are read first. */
 export function runCharts(curves: Curves): LineChart[] {
   const uniform =
@@ -20,23 +23,26 @@ export function runCharts(curves: Curves): LineChart[] {
       'It begins near ln K, which guessing gives, and should leave it. To stay there is uniform collapse.',
     references: uniform,
   });
+  const few =
+    curves.lookImages === undefined || curves.lookImages >= FEW
+      ? ''
+      : ` Of ${curves.lookImages} ${curves.lookImages === 1 ? 'image' : 'images'} only: it says little.`;
   add(curves.knn && percent(curves.knn), 'k-NN top-1', {
     title: 'k-NN accuracy, %',
-    caption: `On images of the training set, at every look. It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,
+    caption: `On images of the training set, at every look.${few} It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,
     references: [{ name: 'raw pixels', value: 100 * (curves.knnPixels ?? Number.NaN) }],
     unit: '\u202f%',
     fromZero: true,
   });
   add(curves.linear && percent(curves.linear), 'linear top-1', {
     title: 'Linear accuracy, %',
-    caption:
-      'A linear classifier on the features, quickly fitted. It should rise; its own level says little.',
+    caption: `A linear classifier on the features, quickly fitted.${few} It should rise; its own level says little.`,
     unit: '\u202f%',
     fromZero: true,
   });
   add(curves.cluster, 'NMI', {
     title: 'Clusters and classes (NMI)',
-    caption: 'How well groups that k-means finds agree with the classes: 0 not at all, 1 entirely.',
+    caption: `How well groups that k-means finds agree with the classes: 0 not at all, 1 entirely.${few}`,
     fromZero: true,
   });
   add(curves.teacherEntropy, 'entropy', {
@@ -64,7 +70,8 @@ const captions: Readonly<Record<string, string>> = {
   'feature cosine':
     'Mean similarity of features of different images. Near 1 all images look the same to the network.',
   'feature rank': 'How many directions the features use. Near 1 there is nothing left to tell images by.',
-  'images per second': 'Of ten steps each. Should be level: dips come from the disk or from other programs.',
+  'images per second':
+    'Of up to ten steps each. Should be level: dips come from the disk or from other programs.',
 };
 
 /** Schedules and other measurements. */
@@ -84,7 +91,7 @@ export function curvesSection(curves: Curves): Markup | undefined {
   if (charts.length + others.length === 0) return undefined;
   return section(
     'The run',
-    'Each point is the mean of ten steps; accuracies are measured at the looks. Point at a chart to read it.',
+    'Each point is the mean of up to ten steps; accuracies are measured at the looks. Point at a chart to read it.',
     html`${charts.length > 0 && html`<div class="charts">${charts}</div>`}${
       others.length > 0 &&
       html`<details><summary>Schedules and other measurements</summary><div class="charts">${others}</div></details>`

@@ -1,8 +1,10 @@
 /** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
+import { shareInterval } from '../../rows/share-interval.ts';
 import type { ScoreBlock } from '../blocks.ts';
+import { isKnown } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';
 import { html, type Markup } from '../markup.ts';
-import type { Curve, KnnAccuracy, Report } from '../model.ts';
+import type { Curve, Curves, KnnAccuracy, Report } from '../model.ts';
 import { scrolling } from './scrolling.ts';
 
 /** Rows that were measured together, a cell for each run. */
@@ -41,12 +43,15 @@ export function scoreGroups(reports: readonly Report[]): ScoreGroup[] {
 function measuredIn({ accuracy, curves, evaluations = [] }: Report): Measured[] {
   const groups: Measured[] = [];
   if (accuracy !== undefined) groups.push(knnGroup(accuracy));
-  const last = lastValues([
-    ['k-NN top-1', curves?.knn, percentLabel],
-    ['linear top-1', curves?.linear, percentLabel],
-    ['clusters and classes (NMI)', curves?.cluster, valueLabel],
-  ]);
-  if (last.length > 0) groups.push({ title: 'At the end of training', protocol: '', rows: last });
+  if (curves !== undefined) {
+    const rows = endRows(curves);
+    if (rows.length > 0)
+      groups.push({
+        title: 'At the end of training',
+        protocol: curves.lookImages === undefined ? '' : `${curves.lookImages} images`,
+        rows,
+      });
+  }
   for (const { title, intro, blocks } of evaluations) {
     for (const block of blocks) {
       if (block.kind === 'scores')
@@ -71,18 +76,45 @@ function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy)
     title: `k-NN accuracy, ${neighbors} neighbors`,
     protocol: `${bankImages} ${testImages}`,
     rows: named.flatMap(([name, share]) =>
-      share === undefined ? [] : [{ name, value: percentLabel(share) }],
+      share === undefined ? [] : [{ name, value: shareLabel(share, testImages) }],
     ),
   };
 }
 
-type NamedCurve = readonly [name: string, curve: Curve | undefined, label: (value: number) => string];
+/** What the last look scored, and what that stands beside: the first look, and raw pixels. */
+function endRows({ knn, knnPixels, linear, cluster, lookImages }: Curves): Measured['rows'] {
+  const share = (value: number): string => shareLabel(value, lookImages);
+  const pixels = knnPixels === undefined || Number.isNaN(knnPixels) ? [] : [knnPixels];
+  return [
+    ...lastAndFirst('k-NN top-1', knn, share),
+    ...(knn === undefined
+      ? []
+      : pixels.map((value) => ({ name: 'k-NN top-1 of raw pixels', value: share(value) }))),
+    ...lastAndFirst('linear top-1', linear, share),
+    ...lastAndFirst('clusters and classes (NMI)', cluster, valueLabel),
+  ];
+}
 
-function lastValues(curves: readonly NamedCurve[]): Measured['rows'] {
-  return curves.flatMap(([name, curve, label]) => {
-    const value = Array.from(curve?.values ?? []).findLast(Number.isFinite);
-    return value === undefined ? [] : [{ name, value: label(value) }];
-  });
+function lastAndFirst(
+  name: string,
+  curve: Curve | undefined,
+  label: (value: number) => string,
+): Measured['rows'] {
+  const values = Array.from(curve?.values ?? []);
+  const last = values.findLastIndex(Number.isFinite);
+  const first = values.findIndex(Number.isFinite);
+  if (last < 0) return [];
+  const rows = [{ name, value: label(values[last] ?? Number.NaN) }];
+  return first === last
+    ? rows
+    : [...rows, { name: `${name} before training`, value: label(values[first] ?? Number.NaN) }];
+}
+
+/** A share of so many images with its 95 % interval. */
+function shareLabel(share: number, images: number | undefined): string {
+  if (images === undefined || !Number.isFinite(share)) return percentLabel(share);
+  const { low, high } = shareInterval(share, images);
+  return `${percentLabel(share)} (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
 }
 
 function scoreLabel(
@@ -92,7 +124,7 @@ function scoreLabel(
   const places = digits ?? (unit === '' ? 3 : 1);
   if (!Number.isFinite(value)) return 'none';
   const interval =
-    low === undefined || high === undefined ? '' : ` (${low.toFixed(places)} to ${high.toFixed(places)})`;
+    isKnown(low) && isKnown(high) ? ` (${low.toFixed(places)} to ${high.toFixed(places)})` : '';
   return `${value.toFixed(places)}${unit}${interval}`;
 }
 

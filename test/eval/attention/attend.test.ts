@@ -38,7 +38,7 @@ describe('attending', () => {
       ortNode,
     );
     await expect(attend(net, new Map(), noiseImage(16, 16))).rejects.toThrow(
-      'a convolutional network that is pooled by its mean has no attention maps; train with --arch hybrid or vit to get them',
+      'A convolutional network that is pooled by its mean has no attention maps; train with --arch hybrid or vit to get them',
     );
   });
 

@@ -13,8 +13,10 @@ describe('neighbors', () => {
     const [result] = await knn(ortNode, good, labels, good, labels, options);
     expect(result?.top1).toBe(100);
     await expect(knn(ortNode, bad, labels, good, labels, options)).rejects.toThrow(
-      'the bank hold NaN in row 1',
+      'The features of the bank hold NaN in row 1',
     );
-    await expect(nearestNeighbors(ortNode, good, bad, { k: 1 })).rejects.toThrow('the queries hold NaN');
+    await expect(nearestNeighbors(ortNode, good, bad, { k: 1 })).rejects.toThrow(
+      'The features of the queries hold NaN',
+    );
   });
 });

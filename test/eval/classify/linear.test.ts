@@ -6,7 +6,7 @@ import { LinearProbe } from '../../../src/eval/classify/linear-probe.ts';
 import { bestRate, linearEvaluation, sweepRates } from '../../../src/eval/classify/linear-sweep.ts';
 import { input } from '../../../src/graph/index.ts';
 import { Random } from '../../../src/random/random.ts';
-import { type LabeledFeatures, splitByClass } from '../../../src/rows/labeled-features.ts';
+import { chosenRows, type LabeledFeatures, splitByClass } from '../../../src/rows/labeled-features.ts';
 
 const DIM = 8;
 
@@ -25,11 +25,11 @@ const inTurn = (classes: number, count: number): number[] =>
 describe('the linear evaluation', () => {
   it('finds a rate that learns, and says what it confused', async () => {
     const [train, test] = [clouds(inTurn(6, 300), 0.4), clouds(inTurn(6, 120), 0.4, 2)];
-    const done: number[] = [];
+    const done: string[] = [];
     const options = { classes: 6, epochs: 8, batchSize: 32, rates: [1e-6, 0.3, 3, 1e30] };
     const result = await linearEvaluation(ortNode, train, test, {
       ...options,
-      onEpoch: (epoch, total) => done.push(epoch / total),
+      onEpoch: (epoch, total, phase) => done.push(`${phase} ${epoch} of ${total}`),
     });
     expect([0.3, 3]).toContain(result.rate);
     expect(result.rates.map(({ rate }) => rate)).toEqual(options.rates);
@@ -38,8 +38,33 @@ describe('the linear evaluation', () => {
     expect(result.confusion.reduce((sum, n) => sum + n, 0)).toBe(120);
     const wrong = result.mostConfused.reduce((sum, { count }) => sum + count, 0);
     expect(wrong).toBe(120 - Math.round((result.test.top1 / 100) * 120));
-    expect(done).toEqual(Array.from({ length: 16 }, (_, i) => (i + 1) / 16));
+    const counted = Array.from({ length: 8 }, (_, i) => `${i + 1} of 8`);
+    expect(done).toEqual([
+      ...counted.map((each) => `choosing the learning rate ${each}`),
+      ...counted.map((each) => `training ${each}`),
+    ]);
     expect((await linearEvaluation(ortNode, train, test, options)).classifier).toEqual(result.classifier);
+  });
+
+  it('fits a temperature on what the rate was chosen on, and measures it on the test set', async () => {
+    const [train, test] = [clouds(inTurn(4, 600), 0.6), clouds(inTurn(4, 200), 0.6, 2)];
+    const options = { classes: 4, epochs: 4, batchSize: 32, rates: [0.01] };
+    const { calibration } = await linearEvaluation(ortNode, train, test, options);
+    // Such a small rate leaves the classifier far too unsure: its logits have to grow.
+    expect(calibration).toMatchObject({ fitted: 60, measured: 200 });
+    const { temperature = 9, errorBefore = 0, errorAfter = 1 } = calibration ?? {};
+    expect(temperature).toBeLessThan(0.8);
+    expect(errorAfter).toBeLessThan(errorBefore / 2);
+    const few = await linearEvaluation(
+      ortNode,
+      chosenRows(
+        train,
+        Uint32Array.from({ length: 400 }, (_, i) => i),
+      ),
+      test,
+      options,
+    );
+    expect(few.calibration).toBeUndefined();
   });
 
   it('trains side by side what it trains alone, also beside a rate that diverges', async () => {

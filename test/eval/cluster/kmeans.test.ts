@@ -133,7 +133,7 @@ describe('k-means', () => {
     );
     const broken = { values: Float32Array.of(0, 2, 4, Number.NaN), dim: 2 };
     await expect(kMeans(ortNode, broken, { k: 1 })).rejects.toThrow(
-      'the features to cluster hold NaN in row 1: leave that image out, or take weights from before the training diverged',
+      'The features to cluster hold NaN in row 1: leave that image out, or take weights from before the training diverged',
     );
     await expect(kMeans(ortNode, { values: new Float32Array(3), dim: 2 }, { k: 1 })).rejects.toThrow(
       'whole rows',
@@ -174,7 +174,7 @@ describe('the number of clusters chosen by silhouette', () => {
     expect(clustering.k).toBe(2);
     expect(tried.map(({ silhouette }) => Number.isNaN(silhouette))).toEqual([true, false, true]);
     await expect(chooseClusters(ortNode, rows, { candidates: [1] })).rejects.toThrow(
-      'none of the numbers of clusters 1 has a silhouette for 40 rows',
+      'None of the numbers of clusters 1 has a silhouette for 40 rows',
     );
   });
 });

@@ -63,7 +63,7 @@ describe('the silhouette', () => {
     );
     expect(await silhouette(ortNode, rows, labels, { sample })).toBe(wanted);
     await expect(silhouette(ortNode, rows, labels, { sample: [0, 200] })).rejects.toThrow(
-      'row 200 of the sample',
+      'Row 200 of the sample',
     );
   });
 

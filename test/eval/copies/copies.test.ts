@@ -37,10 +37,10 @@ describe('copy detection', () => {
     const good = { values: Float32Array.of(0, 1), dim: 2 };
     const broken = { values: Float32Array.of(0, Number.NaN), dim: 2 };
     await expect(rankCopies(ortNode, broken, good)).rejects.toThrow(
-      'the database descriptors hold NaN in row 0',
+      'The database descriptors hold NaN in row 0',
     );
     await expect(rankCopies(ortNode, good, broken)).rejects.toThrow(
-      'the query descriptors hold NaN in row 0',
+      'The query descriptors hold NaN in row 0',
     );
   });
 
@@ -73,7 +73,7 @@ describe('copy detection', () => {
     ]);
     expect(() => copyAveragePrecision(neighbors, [[1]])).toThrow('1 lists of positives do not fit 4 queries');
     expect(() => meanByBlock(precisions, [{ name: 'original', size: 3 }])).toThrow(
-      'blocks of 3 queries do not fit 4',
+      'Blocks of 3 queries do not fit 4',
     );
   });
 });

@@ -139,11 +139,11 @@ describe('t-SNE', () => {
   });
 
   it('says what is wrong with an option or a value', async () => {
-    await expect(tsne(ortNode, rows, { perplexity: 0.5 })).rejects.toThrow('a perplexity of 0.5');
-    await expect(tsne(ortNode, rows, { theta: 2 })).rejects.toThrow('theta is 2');
+    await expect(tsne(ortNode, rows, { perplexity: 0.5 })).rejects.toThrow('A perplexity of 0.5');
+    await expect(tsne(ortNode, rows, { theta: 2 })).rejects.toThrow('Theta is 2');
     await expect(tsne(ortNode, rows, { iterations: 0 })).rejects.toThrow('0 iterations');
     await expect(tsne(ortNode, { values: Float32Array.of(1, Number.NaN), dim: 1 })).rejects.toThrow(
-      'the features to map hold NaN in row 1',
+      'The features to map hold NaN in row 1',
     );
   });
 });

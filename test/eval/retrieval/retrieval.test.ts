@@ -75,11 +75,11 @@ describe('a database ranking', () => {
     const good = { values: Float32Array.of(1, 0), dim: 2 };
     const broken = { values: Float32Array.of(1, Number.NaN), dim: 2 };
     await expect(rankDatabase(ortNode, broken, good)).rejects.toThrow(
-      'the database features hold NaN in row 0',
+      'The database features hold NaN in row 0',
     );
-    await expect(rankDatabase(ortNode, good, broken)).rejects.toThrow('the query features hold NaN in row 0');
+    await expect(rankDatabase(ortNode, good, broken)).rejects.toThrow('The query features hold NaN in row 0');
     await expect(rankDatabase(ortNode, good, { values: new Float32Array(3), dim: 3 })).rejects.toThrow(
-      'the queries have 3 numbers a row and the database has 2',
+      'The queries have 3 numbers a row and the database has 2',
     );
   });
 });

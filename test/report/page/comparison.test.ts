@@ -58,12 +58,41 @@ describe('runs beside each other', () => {
       rows: [{ name: 'trained', cells: ['41.3 % (40.3 to 42.3)', undefined, '52.0 % (51.0 to 53.0)'] }],
     });
     const last = groups.find(({ title }) => title === 'At the end of training');
-    expect(last?.rows.map(({ name }) => name)).toEqual(['k-NN top-1']);
-    expect(last?.rows.find(({ name }) => name === 'k-NN top-1')?.cells).toEqual([
-      '60.0\u202f%',
-      undefined,
-      undefined,
+    expect(last?.rows).toEqual([
+      { name: 'k-NN top-1', cells: ['60.0\u202f%', undefined, undefined] },
+      { name: 'k-NN top-1 before training', cells: ['28.0\u202f%', undefined, undefined] },
     ]);
+  });
+
+  it('have intervals at the end of training, by the number of images, and stand beside raw pixels', () => {
+    const { curves } = sampleReport();
+    const [group] = scoreGroups([
+      { title: 'a', curves: { ...curves, lookImages: 100, knnPixels: 0.5 } },
+      { title: 'b', curves: { ...curves, lookImages: 400 } },
+    ]);
+    expect(group).toEqual({
+      title: 'At the end of training',
+      alike: false,
+      rows: [
+        { name: 'k-NN top-1', cells: ['60.0\u202f% (50.2 to 69.1)', '60.0\u202f% (55.1 to 64.7)'] },
+        {
+          name: 'k-NN top-1 before training',
+          cells: ['28.0\u202f% (20.1 to 37.5)', '28.0\u202f% (23.8 to 32.6)'],
+        },
+        { name: 'k-NN top-1 of raw pixels', cells: ['50.0\u202f% (40.4 to 59.6)', undefined] },
+      ],
+    });
+  });
+
+  it('have no interval where too few samples were measured for one', () => {
+    const unknown = { name: 'trained', value: 0.5, low: Number.NaN, high: Number.NaN };
+    const [group] = scoreGroups([
+      {
+        title: 'a',
+        evaluations: [{ title: 'Clusters', intro: '', blocks: [{ kind: 'scores', rows: [unknown] }] }],
+      },
+    ]);
+    expect(group?.rows).toEqual([{ name: 'trained', cells: ['0.500'] }]);
   });
 
   it('are marked where they were measured in different ways', () => {

@@ -54,7 +54,7 @@ function inSuccession(inputs: readonly AttendInput[]): AttendInput {
   for (const { name } of places) counts.set(name, (counts.get(name) ?? 0) + 1);
   const at = (index: number): (typeof places)[number] => {
     const place = places[index];
-    if (place === undefined) throw new RangeError(`image ${index} of ${places.length}`);
+    if (place === undefined) throw new RangeError(`There is no image ${index}, only ${places.length}.`);
     return place;
   };
   return {

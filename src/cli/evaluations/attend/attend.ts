@@ -9,6 +9,7 @@ import { hasFfmpeg, joinFrames } from '../../../data/video-file-node.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../../eval/attention/attend.ts';
 import { makeFolder } from '../../../files/make-folder-node.ts';
 import type { Image } from '../../../image/image.ts';
+import { attentionTitle } from '../../../model/backbone.ts';
 import type { TileBlock } from '../../../report/blocks.ts';
 import { headLabel } from '../../../report/pictures/head-label.ts';
 import { picture } from '../../../report/pictures/pictures.ts';
@@ -17,7 +18,7 @@ import { smallPicture, spread } from '../../../report/pictures/thumbnails.ts';
 import { brightestValue, heatTile, maskOverlay } from '../../../report/pictures/tiles.ts';
 import { bootstrapMeans } from '../../../rows/bootstrap.ts';
 import { UsageError } from '../../flags.ts';
-import { defineEvaluation, withInterval } from '../evaluation.ts';
+import { capitalized, defineEvaluation, withInterval } from '../evaluation.ts';
 import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';
 
@@ -167,7 +168,7 @@ export const attend = defineEvaluation({
         ...both.map((values, i) => withInterval(average(values), intervals[i] ?? { low: 0, high: 0 })),
       ];
     });
-    const protocol = `Attention of the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
+    const protocol = `${capitalized(attentionTitle(subject.backbone))} at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
     return {
       protocol,
       shown: 'own',

@@ -1,11 +1,14 @@
 /** What both kinds of retrieval say and show: how features were taken, and queries with their nearest images. */
 import type { Source } from '../../../data/source.ts';
 import type { RetrievalExample, RetrievalReport } from '../../../eval/retrieval/retrieval-report.ts';
+import type { BackboneConfig } from '../../../model/backbone.ts';
+import { featureTitle } from '../../../model/backbone.ts';
 import type { Block } from '../../../report/blocks.ts';
 import { thumbnails } from '../../../report/pictures/thumbnails.ts';
 
 /** Sizes, scales and whitening, for the line of the protocol. */
 export function describeFeatures(
+  backbone: BackboneConfig,
   size: number,
   multiScale: boolean,
   whitening: RetrievalReport['whitening'],
@@ -15,7 +18,7 @@ export function describeFeatures(
     whitening === undefined
       ? ''
       : `, networks' features whitened to ${whitening.dim} components of ${whitening.images} images`;
-  return `class token or pooled feature at ${size} pixels${side}${multiScale ? ', mean of scales 1, 1/sqrt(2), 1/2' : ''}${learned}`;
+  return `${featureTitle(backbone)} at ${size} pixels${side}${multiScale ? ', mean of scales 1, 1/sqrt(2), 1/2' : ''}${learned}`;
 }
 
 /** Queries with what was found for them. */

@@ -40,7 +40,7 @@ export async function officialRetrieval(
   });
   warnOfSkipped(report.skipped, warn);
   const { database, queries, cropQueries, size, multiScale } = settings;
-  const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(size, multiScale, report.whitening, ' on the longer side')}`;
+  const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(subject.backbone, size, multiScale, report.whitening, ' on the longer side')}`;
   return {
     protocol,
     shown: 'own',

@@ -2,21 +2,13 @@
 import { z } from 'zod';
 import type { Grouping } from '../../../data/image-groups.ts';
 import type { Source } from '../../../data/source.ts';
-import { type RetrievalReport, retrievalReport } from '../../../eval/retrieval/retrieval-report.ts';
-import { type ComparedName, comparedTitles } from '../../../features/baselines.ts';
+import { retrievalReport } from '../../../eval/retrieval/retrieval-report.ts';
 import { UsageError } from '../../flags.ts';
 import { openImages } from '../../open-images.ts';
-import {
-  capitalized,
-  defineEvaluation,
-  type EvaluationContext,
-  type EvaluationResult,
-  withInterval,
-} from '../evaluation.ts';
-import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
+import { defineEvaluation } from '../evaluation.ts';
+import { folderResult } from './retrieval-folder.ts';
 import { officialRetrieval } from './retrieval-official.ts';
 
-const names = Object.keys(comparedTitles) as ComparedName[];
 const KS = [1, 5, 10];
 
 export const retrieval = defineEvaluation({
@@ -108,90 +100,4 @@ function groupingOf({
     throw new UsageError('--prefix and --separator exclude each other: give one.');
   if (prefix !== undefined) return { by: 'prefix', length: prefix };
   return separator === undefined ? { by: 'class' } : { by: 'separator', separator };
-}
-
-async function folderResult(
-  report: RetrievalReport,
-  settings: {
-    readonly source: Source;
-    readonly test: Source | undefined;
-    readonly grouping: Grouping;
-    readonly size: number;
-    readonly multiScale: boolean;
-  },
-  { warn }: EvaluationContext,
-): Promise<EvaluationResult> {
-  const { source, test, grouping, size, multiScale } = settings;
-  const { queries, database, queriesWithPositives, whitening, examples, skipped } = report;
-  if (skipped.length > 0)
-    warn(`${skipped.length} images could not be read, the first: ${skipped[0]?.key} (${skipped[0]?.reason})`);
-  if (queriesWithPositives < queries)
-    warn(`${queries - queriesWithPositives} of ${queries} queries have no image to find and are left out.`);
-  const same = {
-    class: 'class folder',
-    prefix: `first ${grouping.by === 'prefix' ? grouping.length : 0} letters of the name`,
-    separator: `name up to "${grouping.by === 'separator' ? grouping.separator : ''}"`,
-  }[grouping.by];
-  const protocol = `retrieval of ${queriesWithPositives} queries among ${database} ${test === undefined ? 'other ' : ''}images by cosine, right is the same ${same}; ${describeFeatures(size, multiScale, whitening)}`;
-  const ks = Object.keys(report.trained.recallAt);
-  const alone = test === undefined;
-  const cell = (name: ComparedName, value: number | undefined, score: string, scale = 100): string =>
-    value === undefined
-      ? ''
-      : withInterval(
-          scale * value,
-          {
-            low: scale * (report[name].intervals[score]?.low ?? Number.NaN),
-            high: scale * (report[name].intervals[score]?.high ?? Number.NaN),
-          },
-          scale === 1 ? 2 : 1,
-        );
-  return {
-    protocol,
-    shown: size,
-    table: [
-      ['% (95 %)', 'mAP', ...ks.map((k) => `recall@${k}`), ...(alone ? ['N-S of 4'] : [])],
-      ...names.map((name) => [
-        comparedTitles[name],
-        cell(name, report[name].map, 'map'),
-        ...ks.map((k) => cell(name, report[name].recallAt[k], `recall@${k}`)),
-        ...(alone ? [cell(name, report[name].nsScore, 'nsScore', 1)] : []),
-      ]),
-    ],
-    scores: Object.fromEntries(
-      names.map((name) => {
-        const { intervals: _, ...scores } = report[name];
-        return [name, scores];
-      }),
-    ),
-    details: {
-      intervals: Object.fromEntries(names.map((name) => [name, report[name].intervals])),
-      protocol: {
-        size,
-        multiScale,
-        grouping,
-        queries,
-        database,
-        queriesWithPositives,
-        ...(whitening && { whitening }),
-      },
-      skipped: skipped.map(({ key }) => key),
-    },
-    section: {
-      title: 'Retrieval',
-      intro: `${capitalized(protocol)}. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
-      blocks: [
-        {
-          kind: 'scores',
-          title: 'Mean average precision',
-          rows: names.map((name) => ({
-            name: comparedTitles[name],
-            value: report[name].map,
-            ...report[name].intervals.map,
-          })),
-        },
-        await exampleBlock(examples, test ?? source, source),
-      ],
-    },
-  };
 }

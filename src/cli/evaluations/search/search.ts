@@ -22,6 +22,7 @@ import {
   isSamePreprocessing,
   usualPreprocessing,
 } from '../../../image/preprocessing.ts';
+import { featureTitle } from '../../../model/backbone.ts';
 import type { TileBlock } from '../../../report/blocks.ts';
 import { thumbnail } from '../../../report/pictures/thumbnails.ts';
 import { joinRows } from '../../../rows/feature-rows.ts';
@@ -82,7 +83,7 @@ export const search = defineEvaluation({
     );
     const several = queries.length > 1;
     const count = Math.min(k, near[0]?.length ?? 0);
-    const protocol = `${several ? `for each of ${queries.length} images ` : ''}the ${count} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: class token or pooled feature at ${subject.size} pixels${viewTitles[views]}`;
+    const protocol = `${several ? `for each of ${queries.length} images ` : ''}the ${count} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: ${featureTitle(subject.backbone)} at ${subject.size} pixels${viewTitles[views]}`;
     const answers: Answer[] = [];
     for (const [i, query] of queries.entries()) {
       const file = several ? `search-${i + 1}.html` : 'search.html';

@@ -1,4 +1,5 @@
 /** The README of an exported network: what it is, how it was made, what was measured, how to use it. */
+import type { Calibration } from '../eval/classify/calibration.ts';
 import { describeView, type Preprocessing } from '../image/preprocessing.ts';
 
 export interface CardFacts {
@@ -20,6 +21,8 @@ export interface CardFacts {
   readonly isGray: boolean;
   /** Names of the classes, of a classifier. */
   readonly classes: readonly string[] | undefined;
+  /** How far its probabilities can be believed; undefined where that was not measured. */
+  readonly calibration: Calibration | undefined;
   /** Whether there is a model in float16. */
   readonly isHalved: boolean;
   /** Whether its 8-bit model differs from the one in float32. */
@@ -32,7 +35,7 @@ export interface CardFacts {
 const LISTED = 100;
 
 export function modelCard(facts: CardFacts): string {
-  const { library, network, origin, commands, classes, scores } = facts;
+  const { library, network, origin, commands, classes, calibration, scores } = facts;
   const task = classes === undefined ? 'image-feature-extraction' : 'image-classification';
   const title = capitalized(classes === undefined ? network : `image classifier: ${network}`);
   return `---
@@ -44,7 +47,7 @@ tags: [dino, self-supervised]
 # ${title}
 
 ${origin}
-${classes === undefined ? '' : `\n${taskOf(classes)}\n`}${commands.length === 0 ? '' : `\n\`\`\`sh\n${commands.join('\n')}\n\`\`\`\n`}
+${classes === undefined ? '' : `\n${taskOf(classes, calibration)}\n`}${commands.length === 0 ? '' : `\n\`\`\`sh\n${commands.join('\n')}\n\`\`\`\n`}
 ## Measured
 
 ${scores.length === 0 ? 'Nothing was measured yet; `npx dino eval --help` lists the evaluations.' : scores.map((score) => `- ${capitalized(score)}`).join('\n')}
@@ -57,16 +60,23 @@ ${processorOf(facts)}
 `;
 }
 
-function taskOf(classes: readonly string[]): string {
+function taskOf(classes: readonly string[], calibration: Calibration | undefined): string {
   const shown = classes.slice(0, LISTED).join(', ');
   const more = classes.length - LISTED;
-  const scores =
-    'The scores order the classes; they are no probabilities, and wrong answers have high ones too.';
   return `**Task:** image classification, one of ${classes.length} classes for each image.
 
 **Labels:** ${shown}${more > 0 ? ` and ${more} more, see \`config.json\`` : ''}.
 
-${scores}`;
+${believed(calibration)}`;
+}
+
+/** What a score says. */
+function believed(calibration: Calibration | undefined): string {
+  if (calibration === undefined)
+    return 'The scores order the classes; they are no probabilities, and wrong answers have high ones too.';
+  const { temperature, fitted, errorBefore, errorAfter, measured } = calibration;
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  return `The scores are probabilities for images like those it was measured on: logits are divided by ${temperature.toFixed(2)}, a temperature fitted on ${fitted} images that it did not learn from. On ${measured} others the expected calibration error is ${percent(errorAfter)}; without the temperature it was ${percent(errorBefore)}. For other images they only order the classes.`;
 }
 
 function processorOf({ library, preprocessing, isGray }: CardFacts): string {

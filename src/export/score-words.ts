@@ -60,6 +60,7 @@ const besides: readonly (readonly [string, string])[] = [
   ['pixels', 'raw pixels'],
   ['box', 'a box in the middle'],
   ['kept', 'the first mask kept'],
+  ['chance', 'a random order'],
 ];
 
 const recordSchema = z.looseObject({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scoreWords } from '../../src/weights/score-words.ts';
+import { scoreWords } from '../../src/export/score-words.ts';
 
 describe('scores in words', () => {
   it.each([
@@ -33,6 +33,11 @@ describe('scores in words', () => {
       'retrieval',
       { trained: { medium: { map: 0.5 }, hard: { map: 0.1 } } },
       'images of a kind found (mean average precision, 0 to 1): 0.500',
+    ],
+    [
+      'retrieval',
+      { trained: { map: 0.5 }, pixels: { map: 0.3 }, chance: { map: 0.1234 } },
+      'images of a kind found (mean average precision, 0 to 1): 0.500 (raw pixels 0.300, a random order 0.123)',
     ],
   ])('%s', (name, record, words) => {
     expect(scoreWords(name, record)).toBe(words);

@@ -1,0 +1,96 @@
+/** What is shown while something is computed, on a terminal and in a file. */
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { phasesOn, progressLine } from '../../src/cli/progress.ts';
+import { duration } from '../../src/run/duration.ts';
+
+/** A stream that keeps what is written to it. */
+function stream(isTTY: boolean): { readonly to: NodeJS.WriteStream; text(): string } {
+  const parts: string[] = [];
+  const to = new Writable({
+    write(chunk, _, done) {
+      parts.push(String(chunk));
+      done();
+    },
+  });
+  return {
+    to: Object.assign(to, { isTTY, columns: 80 }) as unknown as NodeJS.WriteStream,
+    text: () => parts.join(''),
+  };
+}
+
+describe('a progress line in a file', () => {
+  it('is written at first and at the end, and not after a line that says how it ended', () => {
+    const { to, text } = stream(false);
+    const line = progressLine(to);
+    for (const step of [1, 2, 3]) line.show(`step ${step}`);
+    line.end();
+    expect(text()).toBe('step 1\nstep 3\n');
+    line.show('step 4');
+    line.print('Stopped after step 4.');
+    line.end();
+    expect(text()).toBe('step 1\nstep 3\nStopped after step 4.\n');
+  });
+});
+
+describe('phases', () => {
+  it('come to their end when another begins and when all is done', () => {
+    const { to, text } = stream(true);
+    const line = progressLine(to);
+    const phases = phasesOn(line, 'report, ');
+    phases.show('features', 30, 32);
+    phases.show('neighbors', 0, 200);
+    phases.finish();
+    line.end();
+    const shown = text()
+      .replaceAll('\r\u001b[2K', '\n')
+      .split('\n')
+      .filter((each) => each !== '');
+    expect(shown).toEqual([
+      'report, features: 30 of 32',
+      'report, features: 32 of 32',
+      'report, neighbors: 0 of 200',
+      'report, neighbors: 200 of 200',
+    ]);
+  });
+
+  it('of one name are two where the second begins anew', () => {
+    const { to, text } = stream(true);
+    const phases = phasesOn(progressLine(to));
+    phases.show('features', 3, 4);
+    phases.show('features', 1, 8);
+    expect(text()).toContain('features: 4 of 4');
+  });
+
+  it('are not shown again behind a line that stays', () => {
+    const { to, text } = stream(false);
+    const line = progressLine(to);
+    const phases = phasesOn(line);
+    phases.show('pca', 0, 200);
+    line.print('The classifier: a file');
+    phases.finish();
+    line.end();
+    expect(text()).toBe('pca: 0 of 200\nThe classifier: a file\n');
+    const other = stream(false);
+    const ended = progressLine(other.to);
+    const last = phasesOn(ended);
+    last.show('pca', 0, 200);
+    last.finish();
+    ended.end();
+    expect(other.text()).toBe('pca: 0 of 200\npca: 200 of 200\n');
+  });
+});
+
+describe('a duration', () => {
+  it.each([
+    [0, '0 s'],
+    [0.04, '0.04 s'],
+    [2.34, '2.3 s'],
+    [9.96, '10 s'],
+    [75, '1 min 15 s'],
+    [7260, '2 h 1 min'],
+    [Number.NaN, '?'],
+  ])('of %d seconds is %s', (seconds, text) => {
+    expect(duration(seconds)).toBe(text);
+  });
+});
