@@ -7,7 +7,7 @@ import { asSentence } from '../src/cli/sentence.ts';
 
 /** What follows the name of an operation or of a file, as in "conv2d: wants the convolution". */
 const fragments =
-  /^src\/(graph\/|data\/parquet-column|image\/(decode-node|levels)|eval\/linear-features|engine\/ort-library)/;
+  /^src\/(graph\/|data\/parquet-column|image\/(decode-node|levels)|eval\/classify\/linear-features|engine\/ort-library)/;
 
 interface Message {
   readonly file: string;

@@ -60,12 +60,14 @@ export type { LabeledFeatures } from '../rows/labeled-features.ts';
 export { type LbfgsOptions, lbfgs, type Minimum } from '../rows/lbfgs.ts';
 export { largestMatching } from '../rows/matching.ts';
 export { type Neighbors, nearestNeighbors } from '../rows/nearest-neighbors.ts';
+export { pairedGains } from '../rows/paired-gains.ts';
 export { fitPca, type Pca, projectPca } from '../rows/pca.ts';
 export { type FoundRow, type SearchBlock, searchBlocks } from '../rows/search.ts';
 export { type CenteredWhitening, learnWhitening, whiten } from '../rows/whitening.ts';
 
 // Classification of frozen features
 
+export { type Calibration, calibrate, calibrationError } from './classify/calibration.ts';
 export {
   type ClassificationScores,
   type Confusion,
@@ -111,6 +113,7 @@ export {
   lowShotReport,
 } from './classify/low-shot.ts';
 export { ridgeProbe } from './classify/ridge-probe.ts';
+export { fitTemperature, type LogitRows } from './classify/temperature.ts';
 
 // Fine-tuning
 
@@ -145,6 +148,12 @@ export {
   landmarkReport,
 } from './retrieval/landmark-report.ts';
 export { type LandmarkTruth, parseLandmarkTruth } from './retrieval/landmark-truth.ts';
+export {
+  chanceAveragePrecision,
+  chanceRecall,
+  type RetrievalChance,
+  retrievalChance,
+} from './retrieval/retrieval-chance.ts';
 export {
   type RetrievalReport,
   type RetrievalReportOptions,
