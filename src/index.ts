@@ -70,7 +70,17 @@ export type { Values } from './engine/values.ts';
 // Networks and the method
 
 export { type DinoConfig, dino } from './method/dino.ts';
-export type { Method, Objective, ObjectiveInputs, SampleInput, Samples, ViewGroup } from './method/method.ts';
+export type {
+  Measure,
+  Method,
+  Objective,
+  ObjectiveInputs,
+  SampleInput,
+  Samples,
+  Verdict,
+  ViewGroup,
+  Vitals,
+} from './method/method.ts';
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
@@ -95,7 +105,7 @@ export {
   trainOptionsSchema,
 } from './train/config.ts';
 export type { Diagnosis } from './train/diagnosis.ts';
-export { examine, examineFeatures, type Vitals } from './train/doctor.ts';
+export { examine, examineFeatures } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
 export { examineScores } from './train/examine-scores.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
