@@ -108,3 +108,8 @@ function readLabels(file: string, kind: ClassifierKind): string[] {
     throw new Error(`${file} is damaged: run dino eval ${kind} again.`, { cause: error });
   }
 }
+
+/** Class names in the order of the classifier's outputs. */
+export function labelsFile(classes: readonly string[]): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(classes, null, 2)}\n`);
+}

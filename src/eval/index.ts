@@ -207,7 +207,7 @@ export {
 export { boundingBox, boxIou, corLoc, isLocalized, largestComponent } from './attention/localization.ts';
 export {
   type ImageMaskScores,
-  type MaskContender,
+  type MaskCompared,
   type MaskReport,
   type MaskReportOptions,
   type MaskSummary,

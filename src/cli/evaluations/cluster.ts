@@ -1,27 +1,15 @@
 /** `dino eval cluster`: groups that k-means finds in the features, without labels, and how well they agree with classes. */
 import { z } from 'zod';
 import { labeledPart } from '../../data/subset.ts';
-import { type ClusterScoreName, clusterReport } from '../../eval/cluster/cluster-report.ts';
-import { type ComparedName, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { clusterReport } from '../../eval/cluster/cluster-report.ts';
+import { clusterStatement } from '../../eval/cluster/section.ts';
+import { comparedNames } from '../../features/baselines.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import type { Block } from '../../report/blocks.ts';
-import { thumbnails } from '../../report/pictures/thumbnails.ts';
+import { withThumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
-import { defineEvaluation, withInterval } from './evaluation.ts';
-import { verdict } from './verdict.ts';
-
-const contenders = Object.keys(comparedTitles) as ComparedName[];
-const scoreTitles: Readonly<Record<ClusterScoreName, string>> = {
-  nmi: 'NMI',
-  ari: 'ARI',
-  hungarianAccuracy: 'Hungarian accuracy',
-  purity: 'purity',
-};
-const scoreNames = Object.keys(scoreTitles) as ClusterScoreName[];
-const SHOWN_CLUSTERS = 20;
-const SHOWN_IMAGES = 8;
+import { defineEvaluation } from './evaluation.ts';
+import { warnOfSkipped } from './left-out.ts';
 
 export const cluster = defineEvaluation({
   name: 'cluster',
@@ -52,102 +40,29 @@ export const cluster = defineEvaluation({
       engine,
       onProgress,
     });
-    const { scored, gains, tried, members, majorities, indices } = report;
+    const { scored, gains, tried, members, indices } = report;
     warnOfSkipped(report.skipped, warn);
-    const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized ${featureTitle(subject.backbone)} at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
-    const groups = [];
-    for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {
-      const shown = Array.from(rows.subarray(0, SHOWN_IMAGES), (row) => indices[row] ?? 0);
-      const pictures = await thumbnails(source, shown);
-      const most = majorities?.[i];
-      groups.push({
-        title: `Group ${i + 1}: ${rows.length} images${most === undefined ? '' : `, ${(100 * most.share).toFixed(0)} % ${source.classes[most.label] ?? ''}`}`,
-        tiles: pictures.map((each, at) => ({ picture: each, name: source.key(shown[at] ?? 0) })),
-      });
-    }
-    const blocks: Block[] = [];
-    if (scored !== undefined) {
-      for (const name of ['nmi', 'hungarianAccuracy'] as const) {
-        blocks.push({
-          kind: 'scores',
-          title: scoreTitles[name],
-          rows: contenders.map((each) => ({
-            name: comparedTitles[each],
-            value: scored[each].scores[name],
-            ...scored[each].intervals[name],
-          })),
-        });
-      }
-    }
-    if (tried !== undefined) {
-      blocks.push({
-        kind: 'chart',
-        title: 'Silhouette',
-        caption:
-          'How much nearer images are to their own group than to the next one, by the number of groups.',
-        xName: 'groups',
-        series: [
-          { name: 'silhouette', x: tried.map((each) => each.k), y: tried.map((each) => each.silhouette) },
-        ],
-      });
-    }
-    blocks.push({
-      kind: 'tiles',
-      title: 'The groups',
-      caption: 'The images nearest to the center of each group: do they show the same kind of thing?',
-      groups,
-    });
+    const { size } = subject;
+    const { classes } = source;
+    const facts = { feature: featureTitle(subject.backbone), size, restarts, classes };
+    const statement = await withThumbnails(source, (pictured) => clusterStatement(report, facts, pictured));
     return {
-      protocol,
-      table:
-        scored === undefined
-          ? [
-              ['groups', 'silhouette'],
-              ...(tried ?? []).map((each) => [String(each.k), each.silhouette.toFixed(3)]),
-            ]
-          : [
-              ['score (95 %)', ...scoreNames.map((name) => scoreTitles[name])],
-              ...contenders.map((each) => [
-                comparedTitles[each],
-                ...scoreNames.map((name) =>
-                  withInterval(scored[each].scores[name], scored[each].intervals[name], 3),
-                ),
-              ]),
-            ],
+      ...statement,
       scores: {
         k: report.k,
         ...(scored === undefined
           ? { tried }
-          : Object.fromEntries(contenders.map((each) => [each, scored[each].scores]))),
+          : Object.fromEntries(comparedNames.map((each) => [each, scored[each].scores]))),
       },
-      finding:
-        scored === undefined || gains === undefined
-          ? undefined
-          : verdict({
-              scope: 'clusters',
-              what: 'NMI of clusters and classes',
-              images: indices.length,
-              scale: 'unit',
-              scores: {
-                trained: scored.trained.scores.nmi,
-                ...forBaselines((name) => scored[name].scores.nmi),
-              },
-              gains,
-            }),
       details: {
-        protocol: { size: subject.size, restarts, seed, images: indices.length },
+        protocol: { size, restarts, seed, images: indices.length },
         ...(scored === undefined
           ? {}
           : {
               gains,
-              intervals: Object.fromEntries(contenders.map((each) => [each, scored[each].intervals])),
+              intervals: Object.fromEntries(comparedNames.map((each) => [each, scored[each].intervals])),
             }),
         groups: members.map((rows) => Array.from(rows, (row) => source.key(indices[row] ?? 0))),
-      },
-      section: {
-        title: 'Clusters',
-        intro: `${protocol}. No label was used to find the groups.`,
-        blocks,
       },
     };
   },

@@ -2,18 +2,16 @@
 import { z } from 'zod';
 import type { Source } from '../../data/source.ts';
 import { type Attack, attacked, copyAttacks } from '../../eval/copies/copy-attacks.ts';
-import { type CopyContender, type CopyReport, copyReport, copySize } from '../../eval/copies/copy-report.ts';
-import { comparedTitles } from '../../features/baselines.ts';
+import { copyReport, copySize } from '../../eval/copies/copy-report.ts';
+import { type CopyPictures, copyNames, copyStatement } from '../../eval/copies/section.ts';
+import type { Image } from '../../image/image.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
-import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture } from '../../report/picture.ts';
-import { thumbnail, thumbnails } from '../../report/pictures/thumbnails.ts';
+import { thumbnail, withThumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
-import { verdict } from './verdict.ts';
+import { defineEvaluation } from './evaluation.ts';
 
-const names = ['trained', 'untrained', 'pixels'] as const satisfies readonly CopyContender[];
 const COUNT = 100;
 
 export const copies = defineEvaluation({
@@ -75,47 +73,29 @@ export const copies = defineEvaluation({
       warn(
         `${skipped.length} images could not be read, the first: ${skipped[0]?.key} (${skipped[0]?.reason})`,
       );
-    const asked = blocks.reduce((sum, block) => sum + block.queries, 0);
-    const what = config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'pooled feature only';
-    const learned =
-      whitening === undefined
-        ? 'not whitened'
-        : `whitened to ${whitening.dim} components of ${whitening.images} images`;
-    const made = queries === undefined ? `, ${attacks.length} alterations with seed ${seed}` : '';
-    const protocol = `copy detection of ${asked} queries${made} among ${report.originals + report.distractors} images: ${what} of squares of ${size} pixels, ${learned}, cosine, mAP of the first 20`;
+    const descriptor =
+      config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'pooled feature only';
+    const made = queries === undefined ? { attacks: attacks.length, seed } : undefined;
+    const statement = await withPictures(originals, altered, (pictures) =>
+      copyStatement(report, { descriptor, size, made }, pictures),
+    );
     return {
-      protocol,
+      ...statement,
       shown: 'own',
-      table: [
-        ['mAP % (95 %)', ...names.map((name) => comparedTitles[name])],
-        ['all', ...names.map((name) => percent(report[name].map, report[name].interval))],
-        ...blocks.map((block) => [
-          block.name,
-          ...names.map((name) =>
-            percent(report[name].blocks[block.name], report[name].blockIntervals[block.name]),
-          ),
-        ]),
-      ],
       scores: Object.fromEntries(
-        names.map((name) => [name, { map: report[name].map, blocks: report[name].blocks }]),
+        copyNames.map((name) => [name, { map: report[name].map, blocks: report[name].blocks }]),
       ),
-      finding: verdict({
-        scope: 'finding copies',
-        what: 'Mean average precision',
-        images: asked,
-        of: 'queries',
-        scale: 'unit',
-        scores: { trained: report.trained.map, untrained: report.untrained.map, pixels: report.pixels.map },
-        gains: report.gains,
-      }),
       details: {
         gains: report.gains,
         intervals: Object.fromEntries(
-          names.map((name) => [name, { map: report[name].interval, blocks: report[name].blockIntervals }]),
+          copyNames.map((name) => [
+            name,
+            { map: report[name].interval, blocks: report[name].blockIntervals },
+          ]),
         ),
         protocol: {
           size,
-          descriptor: what,
+          descriptor,
           blocks,
           originals: report.originals,
           distractors: report.distractors,
@@ -124,41 +104,9 @@ export const copies = defineEvaluation({
         },
         skipped: skipped.map(({ key }) => key),
       },
-      section: {
-        title: 'Copy detection',
-        intro: `${capitalized(protocol)}. A network that knows an image again in spite of what was done to it finds the original first.`,
-        blocks: [
-          {
-            kind: 'scores',
-            title: 'Mean average precision of all queries',
-            rows: names.map((name) => ({
-              name: comparedTitles[name],
-              value: report[name].map,
-              ...report[name].interval,
-            })),
-          },
-          {
-            kind: 'table',
-            title: 'By what was done to the images, mAP in percent',
-            head: ['block', 'queries', ...names.map((name) => comparedTitles[name])],
-            rows: blocks.map((block) => [
-              block.name,
-              String(block.queries),
-              ...names.map((name) => (100 * (report[name].blocks[block.name] ?? Number.NaN)).toFixed(1)),
-            ]),
-          },
-          await copyTiles(report, originals, altered),
-        ],
-      },
     };
   },
 });
-
-function percent(value: number | undefined, interval: { low: number; high: number } | undefined): string {
-  if (value === undefined || Number.isNaN(value)) return 'none';
-  const { low, high } = interval ?? { low: Number.NaN, high: Number.NaN };
-  return withInterval(100 * value, { low: 100 * low, high: 100 * high });
-}
 
 /** Numbers spread over all images. */
 function evenly(total: number, count: number): number[] {
@@ -166,57 +114,24 @@ function evenly(total: number, count: number): number[] {
   return Array.from({ length: wanted }, (_, i) => Math.floor((i * total) / wanted));
 }
 
-async function copyTiles(
-  { examples }: CopyReport,
-  originals: Source,
+/** Pictures of originals and of altered images, which are read or made again. */
+function withPictures<Result>(
+  source: Source,
   altered: Source | { readonly attacks: readonly Attack[]; readonly seed: number },
-): Promise<Block> {
-  const groups = [];
-  for (const { original, copies: found } of examples) {
-    const pictures =
-      'attacks' in altered
-        ? await attackedPictures(originals, original, altered)
-        : await thumbnails(
-            altered,
-            found.map(({ query }) => query),
-          );
-    const [first] = await thumbnails(originals, [original]);
-    groups.push({
-      title: originals.key(original),
-      tiles: [
-        { picture: first!, name: originals.key(original), caption: 'original' },
-        ...found.map(
-          ({ block, place }, i): Tile => ({
-            picture: pictures[i]!,
-            name: `${block}: the original is ${place === undefined ? 'not among the first 20' : `at place ${place}`}`,
-            caption: place === 1 ? block : `${block}: ${place ?? 'none'}`,
-            mark: place === 1 ? 'same' : 'other',
-          }),
-        ),
-      ],
-    });
-  }
-  return {
-    kind: 'tiles',
-    title: 'Originals and their copies',
-    caption:
-      'A solid green frame: the trained network finds the original first. A dashed red one: it does not; the number is the place at which it comes.',
-    groups,
-  };
-}
-
-async function attackedPictures(
-  originals: Source,
-  index: number,
-  { attacks, seed }: { readonly attacks: readonly Attack[]; readonly seed: number },
-): Promise<Picture[]> {
-  const reader = originals.open();
-  try {
-    const image = await reader.read(index);
-    const pictures: Picture[] = [];
-    for (const attack of attacks) pictures.push(await thumbnail(await attacked(image, index, attack, seed)));
-    return pictures;
-  } finally {
-    reader.close();
-  }
+  use: (pictures: CopyPictures) => Promise<Result>,
+): Promise<Result> {
+  return withThumbnails(source, (originals) => {
+    if (!('attacks' in altered))
+      return withThumbnails(altered, (queries) => use({ originals, query: queries.pictureOf }));
+    const { attacks, seed } = altered;
+    const reader = source.open();
+    let read: { readonly index: number; readonly image: Promise<Image> } | undefined;
+    const query = async (number: number): Promise<Picture> => {
+      const index = Math.floor(number / attacks.length);
+      if (read?.index !== index) read = { index, image: reader.read(index) };
+      const attack = attacks[number % attacks.length]!;
+      return thumbnail(await attacked(await read.image, index, attack, seed));
+    };
+    return use({ originals, query }).finally(() => reader.close());
+  });
 }

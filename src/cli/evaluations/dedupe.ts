@@ -2,17 +2,16 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { imageFiles } from '../../data/image-files-node.ts';
-import { type DedupeReport, dedupeReport, LEAST_AGREEMENT } from '../../eval/copies/dedupe-report.ts';
+import { dedupeReport } from '../../eval/copies/dedupe-report.ts';
+import { dedupeStatement, foundCopies } from '../../eval/copies/dedupe-section.ts';
 import { checkMoveTarget, moveFiles } from '../../files/move-files-node.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
+import { withThumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { dedupeBlocks, describeCopy, type FoundCopy } from './dedupe-blocks.ts';
-import { capitalized, defineEvaluation } from './evaluation.ts';
+import { defineEvaluation } from './evaluation.ts';
 
 const usage = '<run> <source>';
-/** Copies that are printed. */
-const PRINTED = 20;
 /** A larger share of copies than this is rare enough to look twice. */
 const SUSPICIOUS = 0.3;
 
@@ -69,9 +68,7 @@ export const dedupe = defineEvaluation({
     const { groups, images, check, similarity, skipped } = report;
     for (const { reason } of skipped) warn(`skipped: ${reason}`);
     const key = (row: number): string => source.key(images[row]?.index ?? 0);
-    const copies: FoundCopy[] = groups.flatMap(({ kept, copies: each }) =>
-      each.map((copy) => ({ kept, ...copy })),
-    );
+    const copies = foundCopies(report);
     if (copies.length > SUSPICIOUS * images.length && images.length >= 10)
       warn(
         `${copies.length} of ${images.length} images are called copies: look at the least certain ones in the report before you drop any, or give a higher --agreement.`,
@@ -99,19 +96,17 @@ export const dedupe = defineEvaluation({
         ),
       ),
     ];
-    const blocks = await dedupeBlocks(report, source, copies);
+    // Pictures are taken before the files are.
+    const facts = {
+      ...{ size: subject.size, agreement, threshold },
+      advice: advice(files[0] ?? '', path, copies.length, move),
+    };
+    const statement = await withThumbnails(source, (pictured) => dedupeStatement(report, facts, pictured));
     if (move !== undefined && root !== undefined) moveFiles(root, dropped, move);
-    const exact = copies.filter((copy) => copy.exact).length;
-    const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${subject.size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
     return {
-      protocol,
+      ...statement,
       table: [
-        ...(copies.length > 0 ? [['copy', 'kept', 'how']] : []),
-        ...copies.slice(0, PRINTED).map((copy) => [key(copy.row), key(copy.kept), describeCopy(copy)]),
-        ...(copies.length > PRINTED ? [[`and ${copies.length - PRINTED} more`]] : []),
-        ...(copies.length > 0 ? [[]] : []),
-        [summary(report, copies.length, exact)],
-        [describeCheck(report)],
+        ...statement.table,
         ...(move === undefined ? [] : [[`${dropped.length} files were moved to ${move}`]]),
         ...files.map((file) => [file]),
       ],
@@ -122,45 +117,14 @@ export const dedupe = defineEvaluation({
         pairs: copies.length,
         groups: groups.length,
         copies: copies.length,
-        exact,
+        exact: copies.filter((copy) => copy.exact).length,
         ...(move === undefined ? {} : { moved: dropped.length, movedTo: move }),
         files,
       },
       details: { protocol: { size: subject.size, seed }, check, skipped },
-      section: {
-        title: 'Copies',
-        intro: `${capitalized(protocol)}. ${capitalized(summary(report, copies.length, exact))}. ${capitalized(describeCheck(report))}.`,
-        blocks: [{ kind: 'text', text: advice(files[0] ?? '', path, copies.length, move) }, ...blocks],
-      },
     };
   },
 });
-
-function summary({ groups, images }: DedupeReport, copies: number, exact: number): string {
-  if (copies === 0) return `there are no copies among ${images.length} images`;
-  return `copies: ${copies} of ${images.length} images, in ${groups.length} ${groups.length === 1 ? 'group' : 'groups'}; with exactly the same pixels: ${exact}`;
-}
-
-/** Where the least agreement comes from that nobody gave. */
-function howChosen(agreement: number): string {
-  return agreement > LEAST_AGREEMENT
-    ? 'raised, as different images of this folder agree by much'
-    : 'the usual limit';
-}
-
-/** What was measured on the folder itself. */
-function describeCheck({
-  check: { different, nearest, altered, recognized },
-  agreement,
-}: DedupeReport): string {
-  const strangers =
-    different === 0
-      ? 'there were no pairs of different images to compare with'
-      : nearest > 0
-        ? `of ${different} pairs of different images the most alike agree by ${nearest.toFixed(3)}, and ${agreement.toFixed(3)} is asked for`
-        : `none of ${different} pairs of different images agrees in all its parts`;
-  return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized; copies that were turned, colored anew or cut by much more are not looked for`;
-}
 
 function advice(list: string, path: string, copies: number, move: string | undefined): string {
   if (copies === 0) return 'There are none.';

@@ -5,11 +5,10 @@
 import { z } from 'zod';
 import type { Engine } from '../../engine/engine.ts';
 import type { EvaluationName } from '../../eval/names.ts';
+import type { Statement } from '../../eval/statement.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { viewCounts } from '../../features/views.ts';
-import type { EvaluationSection } from '../../report/blocks.ts';
 import type { Subject } from '../../run/subject.ts';
-import type { Diagnosis } from '../../train/diagnosis.ts';
 
 export interface EvaluationContext {
   readonly subject: Subject;
@@ -28,24 +27,16 @@ export interface EvaluationContext {
   readonly write: (file: string, bytes: Uint8Array) => string;
 }
 
-export interface EvaluationResult {
-  /** How it was measured, in one line: sizes, k, temperature, layers. */
-  readonly protocol: string;
+export interface EvaluationResult extends Statement {
   /**
    * Side at which images were shown, where it is not that of the weights' preprocessing; 'own' where they were shown in a way of
    * the evaluation's own, with mean and deviation of the weights.
    */
   readonly shown?: number | 'own';
-  /** What is printed; the first row heads the columns. */
-  readonly table: readonly (readonly string[])[];
   /** What `--json` prints. */
   readonly scores: Readonly<Record<string, unknown>>;
   /** What `eval/<name>.json` holds besides the scores. */
   readonly details?: Readonly<Record<string, unknown>>;
-  /** Left out where there is nothing to show. */
-  readonly section?: EvaluationSection;
-  /** What the doctor says of it, for the console, the run's log and its report. */
-  readonly finding?: Diagnosis | undefined;
 }
 
 export interface Evaluation {
@@ -81,15 +72,4 @@ export function defineEvaluation<Fields extends Readonly<Record<string, z.ZodTyp
   },
 ): Evaluation {
   return evaluation as Evaluation;
-}
-
-/** "41.3 (40.2 to 42.5)"; the value alone where too few samples were measured for an interval */
-export function withInterval(value: number, interval: { low: number; high: number }, digits = 1): string {
-  if (Number.isNaN(interval.low)) return value.toFixed(digits);
-  return `${value.toFixed(digits)} (${interval.low.toFixed(digits)} to ${interval.high.toFixed(digits)})`;
-}
-
-/** A protocol as the beginning of a text. */
-export function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -2,17 +2,14 @@
 import { z } from 'zod';
 import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/finetune/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
-import { comparedTitles } from '../../features/baselines.ts';
+import { fineTuneStatement, starts } from '../../eval/finetune/section.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
-import { calibratedBy, trainedOn } from '../classifier-file.ts';
+import { calibratedBy, labelsFile, trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { accuracyBlocks, confusionBlocks, labelsFile, warnOfSkipped } from './classification-blocks.ts';
-import { defineEvaluation, withInterval } from './evaluation.ts';
-import { verdict } from './verdict.ts';
-
-const starts = ['trained', 'untrained'] as const;
+import { defineEvaluation } from './evaluation.ts';
+import { warnOfSkipped } from './left-out.ts';
 
 export const finetune = defineEvaluation({
   name: 'finetune',
@@ -96,8 +93,7 @@ export const finetune = defineEvaluation({
       seed,
       onProgress,
     });
-    const { classes, results, gain, calibration, confusion, batchSize, trainImages, testImages, heldBack } =
-      report;
+    const { classes, results, gain, calibration, batchSize, trainImages, testImages, heldBack } = report;
     warnOfSkipped(results.trained.skipped, warn);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape, values }] of results.trained.weights)
@@ -113,76 +109,20 @@ export const finetune = defineEvaluation({
     const file = write('model.safetensors', Buffer.concat(serializeSafetensors(tensors, metadata)));
     write('labels.json', labelsFile(classes));
     warn(`The fine-tuned network: ${file}`);
-    const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `Fine-tuning on ${classes.length} classes with ${trainImages} images, ${divided}: ${subject.size} pixels, random crops of ${cropsScale.join(' to ')} and mirroring, AdamW, learning rate ${lr} x ${batchSize}/256 with warm-up over ${Number(warmupEpochs.toFixed(2))} of ${epochs} epochs and a cosine, layer decay ${layerDecay}, weight decay ${weightDecay}, label smoothing ${labelSmoothing}, drop path ${dropPathRate}; tested after the last epoch`;
-    const titles = { trained: comparedTitles.trained, untrained: comparedTitles.untrained };
-    const hasFive = results.trained.scores.top5 !== undefined;
     return {
-      protocol,
-      table: [
-        ['fine-tuned, % (95 %)', 'top-1', ...(hasFive ? ['top-5'] : [])],
-        ...starts.map((name) => {
-          const { top1, top5 = Number.NaN, intervals } = results[name].scores;
-          return [
-            titles[name],
-            withInterval(top1, intervals.top1),
-            ...(intervals.top5 === undefined ? [] : [withInterval(top5, intervals.top5)]),
-          ];
-        }),
-      ],
+      ...fineTuneStatement(report, { ...settings, train, size: subject.size }),
       scores: Object.fromEntries(
         starts.map((name) => {
           const { top1, top5 } = results[name].scores;
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
-      finding: verdict({
-        scope: 'fine-tuning',
-        what: 'Top-1',
-        images: testImages,
-        scores: { trained: results.trained.scores.top1, untrained: results.untrained.scores.top1 },
-        gains: { untrained: gain },
-      }),
       details: {
         gains: { untrained: gain },
         intervals: Object.fromEntries(starts.map((name) => [name, results[name].scores.intervals])),
         ...(calibration === undefined ? {} : { calibration }),
         epochs: Object.fromEntries(starts.map((name) => [name, results[name].epochs])),
         protocol: { ...settings, size: subject.size, batchSize, seed, trainImages, testImages, heldBack },
-      },
-      section: {
-        title: 'Fine-tuning',
-        intro: `${protocol}. Both start from the same head and see the same crops in the same order; the distance between them is what training without labels was worth.`,
-        blocks: [
-          ...accuracyBlocks(starts.map((name) => ({ name: titles[name], scores: results[name].scores }))),
-          {
-            kind: 'chart',
-            title: 'Top-1 by epoch',
-            caption: 'On the test images. A good start shows at the left: it needs fewer epochs.',
-            xName: 'epoch',
-            unit: ' %',
-            series: starts.map((name) => {
-              const measured = results[name].epochs.filter(({ top1 }) => top1 !== undefined);
-              return {
-                name: titles[name],
-                x: measured.map(({ epoch }) => epoch),
-                y: measured.map(({ top1 }) => top1 ?? Number.NaN),
-              };
-            }),
-          },
-          {
-            kind: 'chart',
-            title: 'Training loss',
-            caption: 'Cross entropy with smoothed labels, mean over an epoch.',
-            xName: 'epoch',
-            series: starts.map((name) => ({
-              name: titles[name],
-              x: results[name].epochs.map(({ epoch }) => epoch),
-              y: results[name].epochs.map(({ trainLoss }) => trainLoss),
-            })),
-          },
-          ...confusionBlocks(classes, confusion),
-        ],
       },
     };
   },

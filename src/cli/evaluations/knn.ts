@@ -1,19 +1,12 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
-import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
-import type { BaselineName } from '../../features/baselines.ts';
-import { type ComparedName, comparedTitles, forBaselines } from '../../features/baselines.ts';
-import { viewTitles } from '../../features/views.ts';
+import { knnReport } from '../../eval/classify/knn-report.ts';
+import { knnStatement } from '../../eval/classify/knn-section.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import type { Interval } from '../../rows/bootstrap.ts';
-import type { Diagnosis } from '../../train/diagnosis.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
-import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
-import { verdict } from './verdict.ts';
-
-const names = Object.keys(comparedTitles) as ComparedName[];
+import { defineEvaluation, viewsField } from './evaluation.ts';
+import { warnOfSkipped } from './left-out.ts';
 
 export const knn = defineEvaluation({
   name: 'knn',
@@ -55,67 +48,15 @@ export const knn = defineEvaluation({
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
-    const against = leaveOneOut
-      ? `${testImages} images, each against all others`
-      : `${testImages} images against ${bankImages}`;
-    const protocol = `k-NN of ${against}: ${featureTitle(subject.backbone)} at ${subject.size} pixels${viewTitles[views]}, cosine, votes exp(s / ${temperature})`;
-    const shown = used.includes('20') ? '20' : (used[0] ?? '');
+    const { size } = subject;
     return {
-      protocol,
-      table: [
-        ['top-1 % (95 %)', ...used.map((each) => `k = ${each}`)],
-        ...names.map((name) => [
-          comparedTitles[name],
-          ...used.map((each) =>
-            withInterval(report[name].top1[each] ?? 0, intervals[name][each] ?? { low: 0, high: 0 }),
-          ),
-        ]),
-      ],
+      ...knnStatement(report, { feature: featureTitle(subject.backbone), size, views, temperature }),
       scores: accuracies,
       details: {
         intervals,
         gains,
-        protocol: {
-          k: used.map(Number),
-          temperature,
-          views,
-          size: subject.size,
-          bankImages,
-          testImages,
-          leaveOneOut,
-        },
-      },
-      finding: examineKnn(report, shown),
-      section: {
-        title: 'k-NN classification',
-        intro: `${protocol}. The labels are used for this measurement only. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
-        blocks: [
-          {
-            kind: 'scores',
-            title: `Top-1 with ${shown} neighbors`,
-            top: 100,
-            unit: ' %',
-            rows: names.map((name) => ({
-              name: comparedTitles[name],
-              value: report[name].top1[shown] ?? Number.NaN,
-              ...intervals[name][shown],
-            })),
-          },
-        ],
+        protocol: { k: used.map(Number), temperature, views, size, bankImages, testImages, leaveOneOut },
       },
     };
   },
 });
-
-/** Whether the trained network is above all that it is compared with. @param k which of the numbers of neighbors counts */
-export function examineKnn(report: KnnReport, k: string): Diagnosis | undefined {
-  const of = (name: ComparedName): number => report[name].top1[k] ?? Number.NaN;
-  const gain = (name: BaselineName): Interval =>
-    report.gains[name][k] ?? { low: Number.NaN, high: Number.NaN };
-  return verdict({
-    what: `${k}-NN`,
-    images: report.testImages,
-    scores: { trained: of('trained'), ...forBaselines(of) },
-    gains: forBaselines(gain),
-  });
-}

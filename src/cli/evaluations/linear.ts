@@ -1,9 +1,11 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
+import { namedPairs } from '../../eval/classify/classification-blocks.ts';
 import { linearFeature } from '../../eval/classify/linear-features.ts';
 import { linearHeadReport } from '../../eval/classify/linear-head-report.ts';
 import { linearReport } from '../../eval/classify/linear-report.ts';
-import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { linearHeadStatement, linearStatement } from '../../eval/classify/linear-section.ts';
+import { comparedNames } from '../../features/baselines.ts';
 import { networkFingerprint } from '../../features/feature-bank-node.ts';
 import { openFile } from '../../files/file-source-node.ts';
 import { serializeSafetensors } from '../../format/safetensors.ts';
@@ -11,23 +13,11 @@ import type { BackboneConfig } from '../../model/backbone.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
-import { calibratedBy, trainedOn } from '../classifier-file.ts';
+import { calibratedBy, labelsFile, trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import {
-  accuracyBlocks,
-  confusionBlocks,
-  labelsFile,
-  namedPairs,
-  warnOfSkipped,
-} from './classification-blocks.ts';
-import {
-  defineEvaluation,
-  type EvaluationContext,
-  type EvaluationResult,
-  withInterval,
-} from './evaluation.ts';
-import { verdict } from './verdict.ts';
+import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
+import { warnOfSkipped } from './left-out.ts';
 
 const FAST_EPOCHS = 100;
 const AUGMENTED_EPOCHS = 20;
@@ -135,37 +125,16 @@ export const linear = defineEvaluation({
     const file = write('classifier.safetensors', Buffer.concat(tensors));
     write('labels.json', labelsFile(classes));
     warn(`The classifier: ${file}`);
-    const crops = augment ? 'random crops and mirroring' : 'features extracted once';
-    const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `Linear classifier of ${classes.length} classes on ${trainImages} images, ${divided}: ${feature.title} at ${subject.size} pixels, ${crops}, SGD with a cosine, ${epochs} epochs, batch ${batchSizePerGpu}, the learning rate (x batch / 256) that is best on a tenth of the training images`;
-    const hasFive = scores.trained.top5 !== undefined;
+    const { size } = subject;
+    const batchSize = batchSizePerGpu;
     return {
-      protocol,
-      table: [
-        ['% (95 %)', 'top-1', ...(hasFive ? ['top-5'] : []), 'learning rate'],
-        ...comparedNames.map((name) => {
-          const { top1, top5 = Number.NaN, intervals } = scores[name];
-          return [
-            comparedTitles[name],
-            withInterval(top1, intervals.top1),
-            ...(intervals.top5 === undefined ? [] : [withInterval(top5, intervals.top5)]),
-            String(results[name].rate),
-          ];
-        }),
-      ],
+      ...linearStatement(report, { feature: feature.title, size, train, augment, epochs, batchSize }),
       scores: Object.fromEntries(
         comparedNames.map((name) => {
           const { top1, top5 } = scores[name];
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
-      finding: verdict({
-        scope: 'a linear classifier',
-        what: 'Top-1',
-        images: testImages,
-        scores: { trained: scores.trained.top1, ...forBaselines((name) => scores[name].top1) },
-        gains,
-      }),
       details: {
         intervals: Object.fromEntries(comparedNames.map((name) => [name, scores[name].intervals])),
         gains,
@@ -174,9 +143,9 @@ export const linear = defineEvaluation({
         confused: namedPairs(classes, results.trained.mostConfused),
         protocol: {
           feature: feature.title,
-          size: subject.size,
+          size,
           epochs,
-          batchSize: batchSizePerGpu,
+          batchSize,
           augment,
           seed,
           trainImages,
@@ -184,16 +153,6 @@ export const linear = defineEvaluation({
           heldBack,
           rate: Object.fromEntries(comparedNames.map((name) => [name, results[name].rate])),
         },
-      },
-      section: {
-        title: 'Linear classification',
-        intro: `${protocol}. The network stays as it is; only the classifier sees labels. The same protocol is given to the untrained network and to the pixels: what lies above them was learned without labels.`,
-        blocks: [
-          ...accuracyBlocks(
-            comparedNames.map((name) => ({ name: comparedTitles[name], scores: scores[name] })),
-          ),
-          ...confusionBlocks(classes, results.trained.confusion),
-        ],
       },
     };
   },
@@ -241,28 +200,16 @@ async function testHead(
     });
     warnOfSkipped(report.skipped, warn);
     const { top1, top5, intervals } = report.accuracies;
-    const protocol = `The linear classifier of ${path} (${head.classes} classes) on ${report.scores.samples} test images: ${feature.title} at ${subject.size} pixels`;
-    const name = 'the given classifier';
+    const { size } = subject;
     return {
-      protocol,
-      table: [
-        ['% (95 %)', 'top-1', ...(top5 === undefined ? [] : ['top-5'])],
-        [
-          name,
-          withInterval(top1, intervals.top1),
-          ...(top5 === undefined || intervals.top5 === undefined ? [] : [withInterval(top5, intervals.top5)]),
-        ],
-      ],
+      ...linearHeadStatement(report, {
+        feature: feature.title,
+        size,
+        head: path,
+        classes: source.classes,
+      }),
       scores: { trained: top5 === undefined ? { top1 } : { top1, top5 } },
-      details: { intervals, protocol: { head: path, feature: feature.title, size: subject.size } },
-      section: {
-        title: 'Linear classification',
-        intro: `${protocol}. It was trained elsewhere; nothing is learned here.`,
-        blocks: [
-          ...accuracyBlocks([{ name, scores: report.accuracies }]),
-          ...confusionBlocks(source.classes, report.confusion),
-        ],
-      },
+      details: { intervals, protocol: { head: path, feature: feature.title, size } },
     };
   } finally {
     file.close();

@@ -1,14 +1,13 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
+import { logisticStatement } from '../../eval/classify/logistic-section.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
-import type { ComparedName } from '../../features/baselines.ts';
-import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { comparedNames } from '../../features/baselines.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation } from './evaluation.ts';
-import { verdict } from './verdict.ts';
+import { warnOfSkipped } from './left-out.ts';
 
 export const logistic = defineEvaluation({
   name: 'logistic',
@@ -61,39 +60,22 @@ export const logistic = defineEvaluation({
       seed,
       onProgress,
     });
-    const { classes, curves, gains, trainImages, testImages, heldBack } = report;
+    const { curves, gains, trainImages, testImages, heldBack } = report;
     warnOfSkipped(report.skipped, warn);
     if (report.unfinished > 0)
       warn(
         `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
       );
-    const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-    const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: ${featureTitle(subject.backbone)} at ${subject.size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
     const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
-    const withMost = (name: ComparedName): number => curves[name].at(-1)?.top1 ?? Number.NaN;
-    const x = report.budgets.map(({ labeled }) => labeled);
-    const cells = comparedNames.map((name) => [
-      comparedTitles[name],
-      ...curves[name].map(({ top1, spread, draws: each }) =>
-        each.length < 2 ? top1.toFixed(1) : `${top1.toFixed(1)} ± ${spread.toFixed(1)}`,
-      ),
-    ]);
+    const { size } = subject;
     return {
-      protocol,
-      table: [['top-1 % (± deviation)', ...titles], ...cells],
+      ...logisticStatement(report, { feature: featureTitle(subject.backbone), size, train, c, draws }),
       scores: Object.fromEntries(
         comparedNames.map((name) => [
           name,
           Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
         ]),
       ),
-      finding: verdict({
-        scope: 'logistic regression',
-        what: `Top-1 (labels: ${titles.at(-1) ?? ''})`,
-        images: testImages,
-        scores: { trained: withMost('trained'), ...forBaselines(withMost) },
-        gains,
-      }),
       details: {
         gains,
         intervals: Object.fromEntries(
@@ -108,45 +90,10 @@ export const logistic = defineEvaluation({
             Object.fromEntries(curves[name].map(({ draws: each }, i) => [titles[i], each])),
           ]),
         ),
-        protocol: { size: subject.size, c, draws, seed, labeled: x, trainImages, testImages, heldBack },
-      },
-      section: {
-        title: 'How many labels it needs',
-        intro: `${protocol}. Read it from left to right: how few labels of the trained network are worth many labels of the pixels?`,
-        blocks: [
-          {
-            kind: 'chart',
-            title: 'Top-1 by labeled images',
-            caption: 'Mean over draws; shaded: one standard deviation to both sides.',
-            xName: 'labeled images',
-            logX: true,
-            unit: ' %',
-            series: comparedNames.map((name) => ({
-              name: comparedTitles[name],
-              x,
-              y: curves[name].map(({ top1 }) => top1),
-              low: curves[name].map(({ top1, spread }) => top1 - spread),
-              high: curves[name].map(({ top1, spread }) => top1 + spread),
-            })),
-            references: [{ name: 'chance', value: 100 / classes.length }],
-          },
-          {
-            kind: 'table',
-            title: 'Top-1 in percent',
-            head: ['labeled images', ...titles],
-            rows: [['in all', ...x.map(String)], ...cells],
-          },
-          {
-            kind: 'scores',
-            title: `Top-1 with ${titles.at(-1) ?? ''}${titles.at(-1) === 'all' ? ' images labeled' : ''}`,
-            top: 100,
-            unit: ' %',
-            rows: comparedNames.map((name) => {
-              const last = curves[name].at(-1);
-              return { name: comparedTitles[name], value: last?.top1 ?? Number.NaN, ...last?.interval };
-            }),
-          },
-        ],
+        protocol: {
+          ...{ size, c, draws, seed, trainImages, testImages, heldBack },
+          labeled: report.budgets.map(({ labeled }) => labeled),
+        },
       },
     };
   },

@@ -1,25 +1,13 @@
 /** `dino eval masks`: how well the attention of a ViT covers objects whose masks are given (section 4.2.2 of the paper). */
 import { z } from 'zod';
 import { openMaskedImages } from '../../data/masked-images-node.ts';
-import { attend } from '../../eval/attention/attend.ts';
-import {
-  type MaskContender,
-  maskContenderTitles,
-  maskReport,
-  objectsInView,
-} from '../../eval/attention/mask-report.ts';
-import { type Mask, maskUnion } from '../../image/mask.ts';
+import { maskReport } from '../../eval/attention/mask-report.ts';
+import { maskTiles } from '../../eval/attention/mask-tiles.ts';
+import { maskStatement } from '../../eval/attention/section.ts';
 import { attentionTitle } from '../../model/backbone.ts';
-import type { Tile } from '../../report/blocks.ts';
-import { headLabel, headNumber } from '../../report/pictures/head-label.ts';
-import { smallPicture } from '../../report/pictures/thumbnails.ts';
-import { maskOverlay } from '../../report/pictures/tiles.ts';
+import { headNumber } from '../../report/pictures/head-label.ts';
 import { UsageError } from '../flags.ts';
-import { capitalized, defineEvaluation, withInterval } from './evaluation.ts';
-import { verdict } from './verdict.ts';
-
-const contenders = Object.keys(maskContenderTitles) as MaskContender[];
-const SHOWN = 6;
+import { defineEvaluation } from './evaluation.ts';
 
 export const masks = defineEvaluation({
   name: 'masks',
@@ -44,16 +32,12 @@ export const masks = defineEvaluation({
     backbone.requireAttention('attention masks');
     const size = imageSize ?? [subject.size];
     const source = openMaskedImages(images, masksFolder, subject.imageOptions);
-    const { trained, untrained } = subject;
-    const report = await maskReport({
-      images: source,
-      backbone,
-      trained,
-      untrained,
-      size,
-      share: threshold,
-      onProgress,
-    });
+    const measured = {
+      ...{ images: source, backbone, size, share: threshold, onProgress },
+      trained: subject.trained,
+      untrained: subject.untrained,
+    };
+    const report = await maskReport(measured);
     if (source.unmasked.length > 0)
       warn(`${source.unmasked.length} images have no mask and were left out, such as ${source.unmasked[0]}.`);
     if (report.empty.length > 0)
@@ -65,83 +49,12 @@ export const masks = defineEvaluation({
         `${report.lost} objects have no pixel at this size and were not compared: choose a larger --image_size.`,
       );
     for (const reason of [...source.unreadable, ...report.unfit].slice(0, 5)) warn(`Left out: ${reason}`);
-    const protocol = `${capitalized(attentionTitle(subject.backbone))} at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
-    const ranked = report.images.toSorted(
-      (a, b) => mean(b.scores.trained.best) - mean(a.scores.trained.best),
-    );
-    const show = async (index: number): Promise<Tile[]> => {
-      const given = await source.read(index);
-      const row = report.images.find((each) => each.index === index);
-      if (given === undefined || row === undefined) return [];
-      const { scores } = row;
-      const tiles: Tile[] = [];
-      for (const name of ['trained', 'untrained'] as const) {
-        const { view, masks: found } = await attend(backbone, subject[name], given.image, {
-          size,
-          share: threshold,
-        });
-        const { rows, columns } = view.grid;
-        if (name === 'trained') {
-          const { objects } = objectsInView(given.mask, view);
-          const all: Mask = maskUnion(objects);
-          tiles.push(
-            { picture: await smallPicture(view.image), name: given.name, caption: given.name },
-            {
-              picture: await smallPicture(maskOverlay(view.image, all.data, all.height, all.width)),
-              name: `objects of ${given.name}`,
-              caption: 'object mask',
-            },
-          );
-        }
-        const head = scores[name].bestHeads[0] ?? 0;
-        const patches = rows * columns;
-        const mask = found.subarray(head * patches, (head + 1) * patches);
-        tiles.push({
-          picture: await smallPicture(maskOverlay(view.image, mask, rows, columns)),
-          name: `${maskContenderTitles[name]}, ${headLabel(head)}, on ${given.name}`,
-          caption: `${name}, ${headLabel(head)}: ${mean(scores[name].best).toFixed(2)}`,
-        });
-      }
-      return tiles;
-    };
-    const half = Math.min(SHOWN, Math.ceil(ranked.length / 2));
-    const [best, worst] = [ranked.slice(0, half), ranked.slice(half).slice(-SHOWN)];
-    const groups = [];
-    for (const [title, rows] of [
-      ['Best', best],
-      ['Worst', worst],
-    ] as const) {
-      for (const [i, { index }] of rows.entries())
-        groups.push({ ...(i === 0 ? { title } : {}), tiles: await show(index) });
-    }
     const { scores, intervals, gains } = report;
+    const attention = attentionTitle(subject.backbone);
     return {
-      protocol,
+      ...maskStatement(report, { attention, size, threshold }, await maskTiles(report, measured)),
       shown: 'own',
-      table: [
-        ['Jaccard, CorLoc (95 %)', 'best head', 'mean head', 'CorLoc'],
-        ...contenders.map((each) => [
-          maskContenderTitles[each],
-          withInterval(scores[each].bestHead, intervals[each].bestHead, 3),
-          withInterval(scores[each].meanHead, intervals[each].meanHead, 3),
-          withInterval(scores[each].corLoc, intervals[each].corLoc, 3),
-        ]),
-      ],
       scores: { ...scores },
-      finding: verdict({
-        scope: 'attention masks',
-        what: 'Jaccard index of the best head',
-        images: report.objects,
-        of: 'objects',
-        scale: 'unit',
-        scores: {
-          trained: scores.trained.bestHead,
-          untrained: scores.untrained.bestHead,
-          box: scores.box.bestHead,
-          image: scores.image.bestHead,
-        },
-        gains,
-      }),
       details: {
         intervals,
         gains,
@@ -160,42 +73,6 @@ export const masks = defineEvaluation({
           untrained: each.untrained.best,
         })),
       },
-      section: {
-        title: 'Objects in the attention',
-        intro: `${protocol}. No mask was used in training. The best head is chosen with the mask at hand, for the untrained network too, so compare with that and with the centered box: many photographs have their object in the middle.`,
-        blocks: [
-          {
-            kind: 'scores',
-            title: 'Jaccard index, best head',
-            rows: contenders.map((name) => ({
-              name: maskContenderTitles[name],
-              value: scores[name].bestHead,
-              ...intervals[name].bestHead,
-            })),
-          },
-          {
-            kind: 'scores',
-            title: 'CorLoc of the mean head',
-            rows: contenders.map((name) => ({
-              name: maskContenderTitles[name],
-              value: scores[name].corLoc,
-              ...intervals[name].corLoc,
-            })),
-          },
-          {
-            kind: 'tiles',
-            title: 'Best and worst',
-            caption:
-              'What the network sees, the object, and the mask of the best head, trained and untrained.',
-            large: true,
-            groups,
-          },
-        ],
-      },
     };
   },
 });
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}

@@ -17,16 +17,19 @@ import { enlargeMask, maskLikeView, type PatchView } from './attention-maps.ts';
 import { jaccard, jaccardTable, objectScores } from './attention-masks.ts';
 import { boundingBox, isLocalized } from './localization.ts';
 
-export type MaskContender = 'trained' | 'untrained' | 'box' | 'image';
+export type MaskCompared = 'trained' | 'untrained' | 'box' | 'image';
 
-export const maskContenderTitles: Readonly<Record<MaskContender, string>> = {
+export const maskComparedTitles: Readonly<Record<MaskCompared, string>> = {
   trained: 'trained network',
   untrained: 'the same, untrained',
   box: 'a centered box of half the area',
   image: 'the whole image',
 };
 
-/** Scores of one image under one contender. */
+/** In the order in which they are shown. */
+export const maskComparedNames = Object.keys(maskComparedTitles) as readonly MaskCompared[];
+
+/** Scores of one image under one of them. */
 export interface ImageMaskScores {
   /** Best head's Jaccard index of each object. */
   readonly best: readonly number[];
@@ -47,14 +50,14 @@ export interface MaskSummary {
 }
 
 export interface MaskReport {
-  readonly scores: Readonly<Record<MaskContender, MaskSummary>>;
-  readonly intervals: Readonly<Record<MaskContender, Readonly<Record<keyof MaskSummary, Interval>>>>;
+  readonly scores: Readonly<Record<MaskCompared, MaskSummary>>;
+  readonly intervals: Readonly<Record<MaskCompared, Readonly<Record<keyof MaskSummary, Interval>>>>;
   /** 95 % intervals of how much higher the best head's Jaccard index of the trained network is, object by object. */
-  readonly gains: Readonly<Record<Exclude<MaskContender, 'trained'>, Interval>>;
+  readonly gains: Readonly<Record<Exclude<MaskCompared, 'trained'>, Interval>>;
   readonly images: readonly {
     readonly index: number;
     readonly name: string;
-    readonly scores: Readonly<Record<MaskContender, ImageMaskScores>>;
+    readonly scores: Readonly<Record<MaskCompared, ImageMaskScores>>;
   }[];
   readonly objects: number;
   /** Objects of these images that have no pixel at this size and were not compared. */
@@ -75,8 +78,6 @@ export interface MaskReportOptions {
   readonly share: number;
   readonly onProgress?: (what: string, done: number, total: number) => void;
 }
-
-const contenders = Object.keys(maskContenderTitles) as MaskContender[];
 
 /** The objects of a mask as the network sees the image, those without a pixel left out, and what belongs to nobody. */
 export function objectsInView(
@@ -137,9 +138,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
       `None of the ${images.length} images has a mask with an object: mark objects with any value but 0.`,
     );
   }
-  const summaries = contenders.map(
-    (contender) => (drawn: ArrayLike<number>) => summary(rows, contender, drawn),
-  );
+  const summaries = maskComparedNames.map((name) => (drawn: ArrayLike<number>) => summary(rows, name, drawn));
   const every = Uint32Array.from(rows.keys());
   const flat = (drawn: ArrayLike<number>): number[] =>
     summaries.flatMap((of) => {
@@ -148,10 +147,10 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
     });
   const intervals = bootstrap(rows.length, flat);
   const nothing = { low: Number.NaN, high: Number.NaN };
-  const record = <T>(of: (contender: MaskContender, at: number) => T): Record<MaskContender, T> =>
-    Object.fromEntries(contenders.map((each, i) => [each, of(each, i)])) as Record<MaskContender, T>;
+  const record = <T>(of: (name: MaskCompared, at: number) => T): Record<MaskCompared, T> =>
+    Object.fromEntries(maskComparedNames.map((each, i) => [each, of(each, i)])) as Record<MaskCompared, T>;
   return {
-    scores: record((contender) => summary(rows, contender, every)),
+    scores: record((name) => summary(rows, name, every)),
     intervals: record((_, at) => ({
       bestHead: intervals[3 * at] ?? nothing,
       meanHead: intervals[3 * at + 1] ?? nothing,
@@ -168,7 +167,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
 
 /** The objects of one image stand and fall together. */
 function gainsOf(rows: MaskReport['images']): MaskReport['gains'] {
-  const of = (contender: MaskContender): number[] => rows.flatMap(({ scores }) => scores[contender].best);
+  const of = (name: MaskCompared): number[] => rows.flatMap(({ scores }) => scores[name].best);
   const images = rows.flatMap(({ scores }, image) => scores.trained.best.map(() => image));
   const others = { untrained: of('untrained'), box: of('box'), image: of('image') };
   return pairedGains(of('trained'), others, images);
@@ -218,14 +217,10 @@ export function centeredBox(height: number, width: number): Mask {
   return { height, width, data };
 }
 
-function summary(
-  rows: MaskReport['images'],
-  contender: MaskContender,
-  drawn: ArrayLike<number>,
-): MaskSummary {
+function summary(rows: MaskReport['images'], name: MaskCompared, drawn: ArrayLike<number>): MaskSummary {
   let [objects, best, mean, localized] = [0, 0, 0, 0];
   for (let i = 0; i < drawn.length; i++) {
-    const scores = rows[drawn[i]!]!.scores[contender];
+    const scores = rows[drawn[i]!]!.scores[name];
     objects += scores.best.length;
     for (const value of scores.best) best += value;
     for (const value of scores.meanHead) mean += value;

@@ -23,7 +23,7 @@ import { copyAveragePrecision, rankCopies } from './copies.ts';
 import { type Attack, attackedImages } from './copy-attacks.ts';
 import { attackBlocks, queryBlocks } from './copy-blocks.ts';
 
-export type CopyContender = Exclude<ComparedName, 'pca'>;
+export type CopyCompared = Exclude<ComparedName, 'pca'>;
 
 export interface CopyScores {
   /** Mean average precision over all queries, 0 to 1. */
@@ -43,9 +43,9 @@ export interface FoundCopy {
   readonly place: number | undefined;
 }
 
-export interface CopyReport extends Readonly<Record<CopyContender, CopyScores>> {
+export interface CopyReport extends Readonly<Record<CopyCompared, CopyScores>> {
   /** 95 % intervals of how much higher the trained network's mean average precision is; drawn over the originals. */
-  readonly gains: Readonly<Record<Exclude<CopyContender, 'trained'>, Interval>>;
+  readonly gains: Readonly<Record<Exclude<CopyCompared, 'trained'>, Interval>>;
   readonly blocks: readonly { readonly name: string; readonly queries: number }[];
   readonly originals: number;
   readonly distractors: number;
@@ -109,7 +109,7 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
   const positives = Array.from(altered.indices, (index) =>
     asked.positives(index).flatMap((original) => rowOf.get(original) ?? []),
   );
-  const scored: [CopyContender, CopyScores][] = [];
+  const scored: [CopyCompared, CopyScores][] = [];
   const all = new Map<string, Float64Array>();
   let found: Neighbors | undefined;
   const sets = second === undefined ? [first, altered] : [first, second, altered];
@@ -120,10 +120,10 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
     if (name === 'trained') found = ranked;
     const precisions = copyAveragePrecision(ranked, positives);
     all.set(name, precisions);
-    scored.push([name as CopyContender, scoreBlocks(precisions, positives, blockOf, asked.names)]);
+    scored.push([name as CopyCompared, scoreBlocks(precisions, positives, blockOf, asked.names)]);
   }
   return {
-    ...(Object.fromEntries(scored) as Record<CopyContender, CopyScores>),
+    ...(Object.fromEntries(scored) as Record<CopyCompared, CopyScores>),
     gains: pairedGains(
       all.get('trained')!,
       { untrained: all.get('untrained')!, pixels: all.get('pixels')! },

@@ -58,21 +58,24 @@ export interface SequenceScores {
 /** Which masks are scored: the network's, or the first one kept. */
 export type MaskMaker = Weights | 'first mask kept';
 
+export interface SegmentOptions extends VideoOptions {
+  readonly backbone: FrozenBackbone;
+  readonly maker: MaskMaker;
+  readonly engine: Engine;
+  /** Told every frame's mask, in order; awaited. */
+  readonly onFrame?: (frame: SegmentedFrame) => void | Promise<void>;
+}
+
 /**
  * Makes the masks of one video and scores them.
- *
- * @param onFrame told every frame's mask, in order; awaited
  * @throws Error for a network without attention, a video of one frame, a first frame without mask or object, frames or masks of
  *   several sizes (naming the file)
  */
 export async function segmentVideo(
   sequence: VideoSequence,
-  backbone: FrozenBackbone,
-  maker: MaskMaker,
-  engine: Engine,
-  { lastFrames, neighborhood, topk, short, engineOptions }: VideoOptions,
-  onFrame: (frame: SegmentedFrame) => void | Promise<void> = () => {},
+  { backbone, maker, engine, onFrame = () => {}, ...options }: SegmentOptions,
 ): Promise<SequenceScores> {
+  const { lastFrames, neighborhood, topk, short, engineOptions } = options;
   backbone.requireAttention('patch tokens to carry masks with');
   const { patch: patchSize } = backbone;
   const { channels } = backbone.config;

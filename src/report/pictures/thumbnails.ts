@@ -2,7 +2,7 @@
 import type { Source } from '../../data/source.ts';
 import type { Image } from '../../image/image.ts';
 import { resizedCenter, resizeShortSide } from '../../image/resize.ts';
-import type { Picture } from '../picture.ts';
+import type { Picture, PicturedImages } from '../picture.ts';
 import { picture } from './pictures.ts';
 
 /** Side in pixels. */
@@ -20,16 +20,34 @@ export function smallPicture(image: Image, side = 128): Promise<Picture> {
   );
 }
 
-/** Thumbnails of some images, in order; large files are shrunk while they are decoded, which is several times faster. */
-export async function thumbnails(source: Source, indices: Iterable<number>, side = SIDE): Promise<Picture[]> {
+/** Thumbnails of a source's images, as long as `use` takes; large files are shrunk while they are decoded, which is several times faster. */
+export async function withThumbnails<Result>(
+  source: Source,
+  use: (images: PicturedImages) => Promise<Result>,
+  side = SIDE,
+): Promise<Result> {
   const reader = source.open(2 * side);
   try {
-    const pictures: Picture[] = [];
-    for (const index of indices) pictures.push(await thumbnail(await reader.read(index), side));
-    return pictures;
+    return await use({
+      key: (index) => source.key(index),
+      pictureOf: async (index) => thumbnail(await reader.read(index), side),
+    });
   } finally {
     reader.close();
   }
+}
+
+/** Thumbnails of some images, in order. */
+export function thumbnails(source: Source, indices: Iterable<number>, side = SIDE): Promise<Picture[]> {
+  return withThumbnails(
+    source,
+    async ({ pictureOf }) => {
+      const pictures: Picture[] = [];
+      for (const index of indices) pictures.push(await pictureOf(index));
+      return pictures;
+    },
+    side,
+  );
 }
 
 /** Which of `length` things to show: the first, the last and some evenly between, `count` at most. */

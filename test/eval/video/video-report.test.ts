@@ -8,7 +8,13 @@ import type { Mask } from '../../../src/image/mask.ts';
 import { noiseImage, stillNetwork } from '../still-network.ts';
 
 const { backbone, weights } = stillNetwork(64, 8);
-const options = { lastFrames: 2, neighborhood: 0, topk: 1, short: 64 };
+const options = {
+  ...{ backbone, maker: weights, engine: ortNode },
+  lastFrames: 2,
+  neighborhood: 0,
+  topk: 1,
+  short: 64,
+};
 
 /** An upright bar 16 pixels wide. */
 function bar(left: number, label = 1, size = 64): Mask {
@@ -35,14 +41,10 @@ describe('segmenting a video', () => {
   it('keeps the mask of a picture that stands still, with its label', async () => {
     const truth = bar(16, 38);
     const frames: SegmentedFrame[] = [];
-    const scores = await segmentVideo(
-      clip(still(4), [truth, truth, truth, truth]),
-      backbone,
-      weights,
-      ortNode,
-      options,
-      (frame) => void frames.push(frame),
-    );
+    const scores = await segmentVideo(clip(still(4), [truth, truth, truth, truth]), {
+      ...options,
+      onFrame: (frame) => void frames.push(frame),
+    });
     expect(frames.map(({ frame, mask }) => [frame, mask])).toEqual([0, 1, 2, 3].map((i) => [i, truth]));
     expect(scores.frames).toEqual([1, 2]);
     expect(scores.objects).toEqual([
@@ -58,7 +60,7 @@ describe('segmenting a video', () => {
 
   it('scores the first mask kept by how far the object went, on the frames that have a mask', async () => {
     const masks = [bar(0), bar(0), undefined, bar(8), bar(32), bar(40)];
-    const scores = await segmentVideo(clip(still(6), masks), backbone, 'first mask kept', ortNode, options);
+    const scores = await segmentVideo(clip(still(6), masks), { ...options, maker: 'first mask kept' });
     expect(scores.frames).toEqual([1, 3, 4]);
     expect(scores.objects[0]?.jOfFrames).toEqual([1, 1 / 3, 0]);
     expect(scores.objects[0]?.j.mean).toBeCloseTo(4 / 9, 10);
@@ -67,8 +69,11 @@ describe('segmenting a video', () => {
 
   it('makes masks without scores where only the first is given', async () => {
     let count = 0;
-    const scores = await segmentVideo(clip(still(2), [bar(8)]), backbone, weights, ortNode, options, () => {
-      count++;
+    const scores = await segmentVideo(clip(still(2), [bar(8)]), {
+      ...options,
+      onFrame: () => {
+        count++;
+      },
     });
     expect(scores).toEqual({ frames: [], objects: [] });
     expect(count).toBe(2);
@@ -76,7 +81,7 @@ describe('segmenting a video', () => {
 
   it('refuses a single frame, a first frame without mask or object, and several sizes, naming the file', async () => {
     const run = (images: readonly Image[], masks: readonly (Mask | undefined)[]) =>
-      segmentVideo(clip(images, masks), backbone, weights, ortNode, options);
+      segmentVideo(clip(images, masks), options);
     await expect(run(still(1), [bar(8)])).rejects.toThrow('The video clip has one frame');
     await expect(run(still(2), [])).rejects.toThrow('The first frame of clip, 0, has no mask');
     await expect(run(still(2), [bar(90)])).rejects.toThrow('masks/0.png has no object to follow');
@@ -84,7 +89,7 @@ describe('segmenting a video', () => {
       'frames/1.png has 64 x 80 pixels and the first frame 64 x 64: bring all of a video to one size.',
     );
     await expect(run(still(3), [bar(8), bar(8, 1, 32)])).rejects.toThrow('masks/1.png has 32 x 32 pixels');
-    const odd = segmentVideo(clip(still(2), [bar(8)]), backbone, weights, ortNode, { ...options, short: 68 });
+    const odd = segmentVideo(clip(still(2), [bar(8)]), { ...options, short: 68 });
     await expect(odd).rejects.toThrow('do not consist of patches of 8');
   });
 });

@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { hasFfmpeg, joinFrames } from '../../../data/video-file-node.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../../eval/attention/attend.ts';
+import type { MaskAreas } from '../../../eval/attention/attend-section.ts';
+import { attendStatement, maskAreas, meanAreas } from '../../../eval/attention/attend-section.ts';
 import { makeFolder } from '../../../files/make-folder-node.ts';
 import type { Image } from '../../../image/image.ts';
 import { attentionTitle } from '../../../model/backbone.ts';
@@ -16,9 +18,8 @@ import { picture } from '../../../report/pictures/pictures.ts';
 import { encodePng } from '../../../report/pictures/png.ts';
 import { smallPicture, spread } from '../../../report/pictures/thumbnails.ts';
 import { brightestValue, heatTile, maskOverlay } from '../../../report/pictures/tiles.ts';
-import { bootstrapMeans } from '../../../rows/bootstrap.ts';
 import { UsageError } from '../../flags.ts';
-import { capitalized, defineEvaluation, withInterval } from '../evaluation.ts';
+import { defineEvaluation } from '../evaluation.ts';
 import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';
 
@@ -70,7 +71,7 @@ export const attend = defineEvaluation({
     const asVideo = video || input.isVideo;
     const shown = new Set(spread(input.length, SHOWN));
     const groups: TileBlock['groups'][number][] = [];
-    const areas: { trained: number[]; untrained: number[] }[] = [];
+    const areas: MaskAreas[] = [];
     const skipped: string[] = [];
     let first: { readonly height: number; readonly width: number } | undefined;
     let [written, top, lastFile] = [0, 0, ''];
@@ -157,48 +158,19 @@ export const attend = defineEvaluation({
         warn(error instanceof Error ? error.message : String(error));
       }
     }
-    const heads = areas[0]?.trained.length ?? 0;
-    const column = (of: 'trained' | 'untrained', head: number) => areas.map((each) => each[of][head] ?? 0);
-    const titles = [...Array.from({ length: heads - 1 }, (_, head) => headLabel(head)), 'mean head'];
-    const table = titles.map((title, head) => {
-      const both = [column('trained', head), column('untrained', head)];
-      const intervals = bootstrapMeans(both);
-      return [
-        title,
-        ...both.map((values, i) => withInterval(average(values), intervals[i] ?? { low: 0, high: 0 })),
-      ];
-    });
-    const protocol = `${capitalized(attentionTitle(subject.backbone))} at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${backbone.patch}; masks of ${(100 * threshold).toFixed(0)} % of the attention; ${written} ${asVideo ? 'frames' : 'images'} in ${folder}`;
+    const facts = {
+      ...{ attention: attentionTitle(subject.backbone), size, threshold, patch: backbone.patch },
+      written: `${written} ${asVideo ? 'frames' : 'images'} in ${folder}`,
+    };
     return {
-      protocol,
+      ...attendStatement(areas, facts, groups),
       shown: 'own',
-      table: [['area of the mask, % of the image (no score)', 'trained', 'untrained'], ...table],
       scores: {
         images: written,
         output: folder,
-        maskArea: {
-          trained: titles.map((_, head) => average(column('trained', head))),
-          untrained: titles.map((_, head) => average(column('untrained', head))),
-        },
+        maskArea: { trained: meanAreas(areas, 'trained'), untrained: meanAreas(areas, 'untrained') },
       },
       details: { protocol: { size, threshold, patchQuery }, skipped },
-      section: {
-        title: 'Attention in images',
-        intro: `What the class token looks at: ${(100 * threshold).toFixed(0)} % of a head's attention is its mask. Shown is the head whose mask lies most in one piece. Patches with similar features have similar colors (the first three principal components of this image's patches). Look for maps that follow objects where the untrained network's only follow contrast or position.`,
-        blocks: [{ kind: 'tiles', large: true, groups }],
-      },
     };
   },
 });
-
-/** The share of the patches that each head's mask takes, percent; the mean head's comes last. */
-function maskAreas({ masks, meanMask, heads }: Attended): number[] {
-  const patches = meanMask.length;
-  const share = (mask: Uint8Array): number => (100 * mask.reduce((sum, x) => sum + x, 0)) / patches;
-  const own = Array.from({ length: heads }, (_, h) => share(masks.subarray(h * patches, (h + 1) * patches)));
-  return [...own, share(meanMask)];
-}
-
-function average(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}

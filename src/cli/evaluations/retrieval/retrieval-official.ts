@@ -2,14 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Source } from '../../../data/source.ts';
 import { landmarkReport } from '../../../eval/retrieval/landmark-report.ts';
+import { landmarkLevels, landmarkStatement } from '../../../eval/retrieval/landmark-section.ts';
 import { parseLandmarkTruth } from '../../../eval/retrieval/landmark-truth.ts';
-import { type ComparedName, comparedTitles } from '../../../features/baselines.ts';
-import { warnOfSkipped } from '../classification-blocks.ts';
-import { capitalized, type EvaluationContext, type EvaluationResult, withInterval } from '../evaluation.ts';
-import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
-
-const names = Object.keys(comparedTitles) as ComparedName[];
-const levels = ['easy', 'medium', 'hard'] as const;
+import { comparedNames } from '../../../features/baselines.ts';
+import { featureTitle } from '../../../model/backbone.ts';
+import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
+import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
+import { warnOfSkipped } from '../left-out.ts';
 
 export interface OfficialRetrieval {
   readonly database: Source;
@@ -40,26 +39,24 @@ export async function officialRetrieval(
   });
   warnOfSkipped(report.skipped, warn);
   const { database, queries, cropQueries, size, multiScale } = settings;
-  const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(subject.backbone, size, multiScale, report.whitening, ' on the longer side')}`;
+  const feature = featureTitle(subject.backbone);
+  const statement = await withThumbnails(database, (images) =>
+    withThumbnails(queries, (asked) =>
+      landmarkStatement(report, {
+        ...{ feature, size, multiScale, cropQueries },
+        queries: asked,
+        database: images,
+      }),
+    ),
+  );
   return {
-    protocol,
+    ...statement,
     shown: 'own',
-    table: [
-      ['% (95 %)', ...levels.map((level) => `mAP ${level}`), ...levels.map((level) => `mP@10 ${level}`)],
-      ...names.map((name) => [
-        comparedTitles[name],
-        ...levels.map((level) => {
-          const { map, interval } = report[name][level];
-          return withInterval(100 * map, { low: 100 * interval.low, high: 100 * interval.high });
-        }),
-        ...levels.map((level) => (100 * (report[name][level].meanPrecisionAt[10] ?? Number.NaN)).toFixed(1)),
-      ]),
-    ],
     scores: Object.fromEntries(
-      names.map((name) => [
+      comparedNames.map((name) => [
         name,
         Object.fromEntries(
-          levels.map((level) => {
+          landmarkLevels.map((level) => {
             const { map, meanPrecisionAt } = report[name][level];
             return [level, { map, meanPrecisionAt }];
           }),
@@ -68,9 +65,9 @@ export async function officialRetrieval(
     ),
     details: {
       intervals: Object.fromEntries(
-        names.map((name) => [
+        comparedNames.map((name) => [
           name,
-          Object.fromEntries(levels.map((level) => [level, report[name][level].interval])),
+          Object.fromEntries(landmarkLevels.map((level) => [level, report[name][level].interval])),
         ]),
       ),
       protocol: {
@@ -81,22 +78,6 @@ export async function officialRetrieval(
         database: report.database,
         ...(report.whitening && { whitening: report.whitening }),
       },
-    },
-    section: {
-      title: 'Retrieval of landmarks',
-      intro: `${capitalized(protocol)}. Medium looks for easy and hard images, hard for the hard ones only; junk images are passed over.`,
-      blocks: [
-        {
-          kind: 'scores',
-          title: 'Mean average precision, medium',
-          rows: names.map((name) => ({
-            name: comparedTitles[name],
-            value: report[name].medium.map,
-            ...report[name].medium.interval,
-          })),
-        },
-        await exampleBlock(report.examples, queries, database),
-      ],
     },
   };
 }

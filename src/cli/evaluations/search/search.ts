@@ -1,50 +1,26 @@
 /** `dino search`: the images of a bank that are most similar to one or to each of several, as lists and as pages to go on in. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { openSource } from '../../../data/open-source-node.ts';
-import { embedImages } from '../../../features/embed-images.ts';
-import {
-  type BankInfo,
-  type FeatureBank,
-  isFeatureBank,
-  networkFingerprint,
-  openFeatureBank,
-} from '../../../features/feature-bank-node.ts';
+import { type Answer, searchProtocol, searchStatement } from '../../../eval/retrieval/search-section.ts';
+import { capitalized } from '../../../eval/statement.ts';
+import { isFeatureBank, openFeatureBank } from '../../../features/feature-bank-node.ts';
 import type { FrozenBackbone } from '../../../features/frozen-backbone.ts';
-import { meanFeatures, type ViewCount, viewCounts, viewsOf, viewTitles } from '../../../features/views.ts';
+import { meanFeatures, type ViewCount, viewsOf, viewTitles } from '../../../features/views.ts';
 import { decode } from '../../../image/decode-node.ts';
 import type { Image } from '../../../image/image.ts';
 import { normalizationTable, normalize } from '../../../image/normalize.ts';
-import {
-  describeStatistics,
-  describeView,
-  isSamePreprocessing,
-  usualPreprocessing,
-} from '../../../image/preprocessing.ts';
 import { featureTitle } from '../../../model/backbone.ts';
-import type { TileBlock } from '../../../report/blocks.ts';
 import { thumbnail } from '../../../report/pictures/thumbnails.ts';
 import { joinRows } from '../../../rows/feature-rows.ts';
-import { type FoundRow, type SearchBlock, searchBlocks } from '../../../rows/search.ts';
+import { type FoundRow, searchBlocks } from '../../../rows/search.ts';
 import type { Subject } from '../../../run/subject.ts';
 import { UsageError } from '../../flags.ts';
-import { openImages } from '../../open-images.ts';
-import { capitalized, defineEvaluation, type EvaluationContext, viewsField } from '../evaluation.ts';
-import { foundTiles, type PicturedRows, searchPage } from './search-result.ts';
+import { defineEvaluation, type EvaluationContext, viewsField } from '../evaluation.ts';
+import { foundTiles, searchPage } from './search-result.ts';
+import { embedded, live, type Searched } from './searched.ts';
 
 const usage = '<run> <image> ... --bank <path>';
-
-/** What is searched, and how its rows are called. */
-interface Searched {
-  readonly blocks: Iterable<SearchBlock> | AsyncIterable<SearchBlock>;
-  path(row: number): string;
-  /** Images of the rows; undefined where all are gone. */
-  images(rows: readonly number[]): PicturedRows | undefined;
-  size(): number;
-  readonly what: string;
-  readonly views: ViewCount;
-}
 
 export const search = defineEvaluation({
   name: 'search',
@@ -83,33 +59,21 @@ export const search = defineEvaluation({
     );
     const several = queries.length > 1;
     const count = Math.min(k, near[0]?.length ?? 0);
-    const protocol = `${several ? `for each of ${queries.length} images ` : ''}the ${count} most similar of ${searched.size()} images of ${searched.what} by cosine, exact: ${featureTitle(subject.backbone)} at ${subject.size} pixels${viewTitles[views]}`;
+    const facts = {
+      ...{ feature: featureTitle(subject.backbone), size: subject.size, count },
+      ...{ images: searched.size(), what: searched.what, views: viewTitles[views] },
+    };
+    const protocol = searchProtocol(queries.length, facts);
     const answers: Answer[] = [];
     for (const [i, query] of queries.entries()) {
       const file = several ? `search-${i + 1}.html` : 'search.html';
       answers.push(await answer(query, near[i] ?? [], searched, { k, pageImages, file, protocol }, context));
     }
     const [first] = answers;
-    const page = several
-      ? ' The pages eval/search/search-1.html and so on'
-      : ' The page eval/search/search.html';
     return {
-      protocol,
-      table: [
-        ['image', 'similarity'],
-        ...answers.flatMap(({ query, found, file }) => [
-          ...(several ? [[`like ${query}:`]] : []),
-          ...found.map(({ path, similarity }) => [path, similarity.toFixed(4)]),
-          ...(file === undefined ? [] : [[file]]),
-        ]),
-      ],
+      ...searchStatement(answers, facts),
       scores: several ? { queries: answers.map(scoresOf) } : first === undefined ? {} : scoresOf(first),
       details: { protocol: { size: subject.size, views, bank, images: searched.size() } },
-      section: {
-        title: 'Search',
-        intro: `${capitalized(protocol)}. Does it find what you would call similar, or only the same colors?${first?.file === undefined ? '' : `${page} in the run folder ${several ? 'go' : 'goes'} on from each of them.`}`,
-        blocks: answers.map(({ block }) => block),
-      },
     };
   },
 });
@@ -119,15 +83,6 @@ interface Query {
   readonly image: Image;
   /** [D] */
   readonly feature: Float32Array;
-}
-
-/** What was found for one image. */
-interface Answer {
-  readonly query: string;
-  readonly found: readonly { readonly path: string; readonly similarity: number }[];
-  /** The page to go on in, where the images are still there. */
-  readonly file: string | undefined;
-  readonly block: TileBlock;
 }
 
 function scoresOf({ query, found, file }: Answer): Record<string, unknown> {
@@ -209,83 +164,4 @@ function pixelsOf(image: Image, { preprocessing }: FrozenBackbone): Float32Array
   const pixels = new Float32Array(image.data.length);
   normalize(image, normalizationTable(preprocessing.statistics), pixels);
   return pixels;
-}
-
-/** A bank that was embedded before. */
-function embedded(
-  bank: FeatureBank,
-  folder: string,
-  given: ViewCount | undefined,
-  { subject }: EvaluationContext,
-): Searched {
-  const { info } = bank;
-  requireSameNetwork(info, folder, subject);
-  const views = viewCounts.find((count) => count === info.views) ?? 1;
-  if (given !== undefined && given !== views)
-    throw new Error(
-      `${folder} was embedded with --views ${views}, and --views ${given} asks for others: leave it out, or embed the images again.`,
-    );
-  return {
-    views,
-    what: info.source,
-    blocks: bank.blocks(),
-    path: (row) => bank.paths[row] ?? '',
-    size: () => info.images,
-    images(rows) {
-      if (!existsSync(info.source)) return undefined;
-      const source = openSource(info.source, subject.imageOptions);
-      const wanted = new Map(rows.map((row) => [bank.paths[row], -1]));
-      for (let i = 0; i < source.length; i++) if (wanted.has(source.key(i))) wanted.set(source.key(i), i);
-      const indices = rows.map((row) => wanted.get(bank.paths[row]) ?? -1);
-      return indices.every((index) => index < 0) ? undefined : { source, indices };
-    },
-  };
-}
-
-function requireSameNetwork(
-  info: BankInfo,
-  folder: string,
-  { trained, size, name, channels, preprocessing }: Subject,
-): void {
-  const isSame =
-    info.network === networkFingerprint(trained) && info.size === size && info.channels === channels;
-  const { preprocessing: shown = usualPreprocessing(size, channels) } = info;
-  if (isSame && isSamePreprocessing(shown, preprocessing)) return;
-  if (isSame)
-    throw new Error(
-      `${folder} holds features of images that were shown in another way (${describeView(shown)}, ${describeStatistics(shown)}): give the same flags, or embed the images again.`,
-    );
-  throw new Error(
-    `${folder} holds features of another model than the one of ${name} (or of its other --checkpoint): embed the images with this one first.`,
-  );
-}
-
-/** Images whose features are computed while they are searched. */
-function live(
-  path: string,
-  views: ViewCount,
-  { subject, backbone, onProgress, warn }: EvaluationContext,
-): Searched {
-  const source = openImages(path, subject.imageOptions, warn);
-  const numbers: number[] = [];
-  const onSkip = (_: string, reason: string): void => warn(`skipped: ${reason}`);
-  async function* blocks(): AsyncGenerator<SearchBlock> {
-    for await (const { indices, rows } of embedImages(source, backbone, subject.trained, {
-      onSkip,
-      views,
-    })) {
-      const start = numbers.length;
-      numbers.push(...indices);
-      onProgress(`features of ${source.name}`, numbers.length, source.length);
-      yield { start, rows };
-    }
-  }
-  return {
-    what: path,
-    views,
-    blocks: blocks(),
-    path: (row) => source.key(numbers[row] ?? 0),
-    size: () => numbers.length,
-    images: (rows) => ({ source, indices: rows.map((row) => numbers[row] ?? 0) }),
-  };
 }

@@ -1,10 +1,10 @@
 /** What the doctor says of an evaluation: whether the trained network is above all that stands beside it. */
-import type { Interval } from '../../rows/bootstrap.ts';
-import type { Diagnosis } from '../../train/diagnosis.ts';
-import { type Compared, examineScores } from '../../train/examine-scores.ts';
+import type { Interval } from '../rows/bootstrap.ts';
+import type { Diagnosis } from '../train/diagnosis.ts';
+import { type Compared, examineScores } from '../train/examine-scores.ts';
 
 /** What the others are called in a sentence, in the order in which they are named. */
-const rivals = {
+const baselines = {
   untrained: 'the untrained network',
   pixels: 'raw pixels',
   pca: 'PCA of pixels',
@@ -12,18 +12,18 @@ const rivals = {
   image: 'the whole image',
   kept: 'the first mask kept',
 } as const;
-type Rival = keyof typeof rivals;
-const names = Object.keys(rivals) as Rival[];
+type Baseline = keyof typeof baselines;
+const names = Object.keys(baselines) as Baseline[];
 
 export interface Evaluated extends Pick<Compared, 'what' | 'images' | 'of' | 'scale' | 'scope'> {
-  /** By contender. */
-  readonly scores: Readonly<Record<'trained', number>> & Readonly<Partial<Record<Rival, number>>>;
+  /** By what is compared. */
+  readonly scores: Readonly<Record<'trained', number>> & Readonly<Partial<Record<Baseline, number>>>;
   /** 95 % intervals of how much higher the trained network scores than each other one. */
-  readonly gains: Readonly<Partial<Record<Rival, Interval>>>;
+  readonly gains: Readonly<Partial<Record<Baseline, Interval>>>;
 }
 
 export function verdict({ scores, gains, ...measured }: Evaluated): Diagnosis | undefined {
-  const named = <T>(values: Readonly<Partial<Record<Rival, T>>>): Record<string, T | undefined> =>
-    Object.fromEntries(names.flatMap((name) => (name in values ? [[rivals[name], values[name]]] : [])));
+  const named = <T>(values: Readonly<Partial<Record<Baseline, T>>>): Record<string, T | undefined> =>
+    Object.fromEntries(names.flatMap((name) => (name in values ? [[baselines[name], values[name]]] : [])));
   return examineScores({ ...measured, trained: scores.trained, others: named(scores), gains: named(gains) });
 }

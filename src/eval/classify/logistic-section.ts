@@ -1,0 +1,89 @@
+/** What the evaluation with few labels says of its report. */
+import { type ComparedName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { gridBars, gridTable } from '../../report/score-grid.ts';
+import type { FeatureFacts, Statement } from '../statement.ts';
+import { verdict } from '../verdict.ts';
+import { budgetTitle, type LowShotReport } from './low-shot.ts';
+
+export interface LogisticFacts extends FeatureFacts {
+  /** The training images as they were given. */
+  readonly train: string;
+  readonly c: number;
+  /** Random draws of the labeled images. */
+  readonly draws: number;
+}
+
+export function logisticStatement(
+  report: LowShotReport,
+  { feature, size, train, c, draws }: LogisticFacts,
+): Statement {
+  const { classes, curves, gains, trainImages, testImages, heldBack } = report;
+  const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
+  const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: ${feature} at ${size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
+  const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
+  const most = titles.at(-1) ?? '';
+  const x = report.budgets.map(({ labeled }) => labeled);
+  const table = gridTable({
+    corner: 'top-1 % (± deviation)',
+    columns: titles.map((title) => ({ title })),
+    rows: comparedNames.map((name) => ({
+      name: comparedTitles[name],
+      cells: curves[name].map(({ top1, spread, draws: each }) =>
+        each.length < 2 ? { value: top1 } : `${top1.toFixed(1)} ± ${spread.toFixed(1)}`,
+      ),
+    })),
+  });
+  const withMost = (name: ComparedName): number => curves[name].at(-1)?.top1 ?? Number.NaN;
+  const best = {
+    corner: '',
+    columns: [{ title: most }],
+    rows: comparedNames.map((name) => ({
+      name: comparedTitles[name],
+      cells: [{ value: withMost(name), ...curves[name].at(-1)?.interval }],
+    })),
+  };
+  return {
+    protocol,
+    table,
+    finding: verdict({
+      scope: 'logistic regression',
+      what: `Top-1 (labels: ${most})`,
+      images: testImages,
+      scores: { trained: withMost('trained'), ...forBaselines(withMost) },
+      gains,
+    }),
+    section: {
+      title: 'How many labels it needs',
+      intro: `${protocol}. Read it from left to right: how few labels of the trained network are worth many labels of the pixels?`,
+      blocks: [
+        {
+          kind: 'chart',
+          title: 'Top-1 by labeled images',
+          caption: 'Mean over draws; shaded: one standard deviation to both sides.',
+          xName: 'labeled images',
+          logX: true,
+          unit: ' %',
+          series: comparedNames.map((name) => ({
+            name: comparedTitles[name],
+            x,
+            y: curves[name].map(({ top1 }) => top1),
+            low: curves[name].map(({ top1, spread }) => top1 - spread),
+            high: curves[name].map(({ top1, spread }) => top1 + spread),
+          })),
+          references: [{ name: 'chance', value: 100 / classes.length }],
+        },
+        {
+          kind: 'table',
+          title: 'Top-1 in percent',
+          head: ['labeled images', ...titles],
+          rows: [['in all', ...x.map(String)], ...table.slice(1)],
+        },
+        gridBars(best, most, {
+          title: `Top-1 with ${most}${most === 'all' ? ' images labeled' : ''}`,
+          top: 100,
+          unit: ' %',
+        }),
+      ],
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** What clustering says of its report. */
+import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import type { Block, TileBlock } from '../../report/blocks.ts';
+import type { PicturedImages } from '../../report/picture.ts';
+import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
+import type { FeatureFacts, Statement } from '../statement.ts';
+import { verdict } from '../verdict.ts';
+import type { ClusterReport, ClusterScoreName } from './cluster-report.ts';
+
+const scoreTitles: Readonly<Record<ClusterScoreName, string>> = {
+  nmi: 'NMI',
+  ari: 'ARI',
+  hungarianAccuracy: 'Hungarian accuracy',
+  purity: 'purity',
+};
+const scoreNames: readonly ClusterScoreName[] = ['nmi', 'ari', 'hungarianAccuracy', 'purity'];
+const SHOWN_CLUSTERS = 20;
+const SHOWN_IMAGES = 8;
+
+export interface ClusterFacts extends FeatureFacts {
+  /** Runs of k-means. */
+  readonly restarts: number;
+  readonly classes: readonly string[];
+}
+
+export async function clusterStatement(
+  report: ClusterReport,
+  { feature, size, restarts, classes }: ClusterFacts,
+  images: PicturedImages,
+): Promise<Statement> {
+  const { scored, gains, tried, indices } = report;
+  const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized ${feature} at ${size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
+  const grid = scored === undefined ? undefined : clusterGrid(scored);
+  const silhouette: Block[] = tried === undefined ? [] : [silhouetteChart(tried)];
+  return {
+    protocol,
+    table:
+      grid === undefined
+        ? [
+            ['groups', 'silhouette'],
+            ...(tried ?? []).map((each) => [String(each.k), each.silhouette.toFixed(3)]),
+          ]
+        : gridTable(grid),
+    finding:
+      scored === undefined || gains === undefined
+        ? undefined
+        : verdict({
+            scope: 'clusters',
+            what: 'NMI of clusters and classes',
+            images: indices.length,
+            scale: 'unit',
+            scores: {
+              trained: scored.trained.scores.nmi,
+              ...forBaselines((name) => scored[name].scores.nmi),
+            },
+            gains,
+          }),
+    section: {
+      title: 'Clusters',
+      intro: `${protocol}. No label was used to find the groups.`,
+      blocks: [
+        ...(grid === undefined
+          ? []
+          : ([scoreTitles.nmi, scoreTitles.hungarianAccuracy] as const).map((title) =>
+              gridBars(grid, title, { title }),
+            )),
+        ...silhouette,
+        {
+          kind: 'tiles',
+          title: 'The groups',
+          caption: 'The images nearest to the center of each group: do they show the same kind of thing?',
+          groups: await groupTiles(report, classes, images),
+        },
+      ],
+    },
+  };
+}
+
+function clusterGrid(scored: NonNullable<ClusterReport['scored']>): ScoreGrid {
+  return {
+    corner: 'score (95 %)',
+    columns: scoreNames.map((name) => ({ title: scoreTitles[name], digits: 3 })),
+    rows: comparedNames.map((each) => ({
+      name: comparedTitles[each],
+      cells: scoreNames.map((name) => ({
+        value: scored[each].scores[name],
+        ...scored[each].intervals[name],
+      })),
+    })),
+  };
+}
+
+function silhouetteChart(tried: NonNullable<ClusterReport['tried']>): Block {
+  return {
+    kind: 'chart',
+    title: 'Silhouette',
+    caption: 'How much nearer images are to their own group than to the next one, by the number of groups.',
+    xName: 'groups',
+    series: [{ name: 'silhouette', x: tried.map((each) => each.k), y: tried.map((each) => each.silhouette) }],
+  };
+}
+
+async function groupTiles(
+  { members, majorities, indices }: ClusterReport,
+  classes: readonly string[],
+  { key, pictureOf }: PicturedImages,
+): Promise<TileBlock['groups']> {
+  const groups: TileBlock['groups'][number][] = [];
+  for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {
+    const most = majorities?.[i];
+    const tiles = [];
+    for (const row of rows.subarray(0, SHOWN_IMAGES)) {
+      const index = indices[row] ?? 0;
+      tiles.push({ picture: await pictureOf(index), name: key(index) });
+    }
+    groups.push({
+      title: `Group ${i + 1}: ${rows.length} images${most === undefined ? '' : `, ${(100 * most.share).toFixed(0)} % ${classes[most.label] ?? ''}`}`,
+      tiles,
+    });
+  }
+  return groups;
+}

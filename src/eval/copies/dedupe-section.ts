@@ -1,0 +1,156 @@
+/** What the search for copies in a folder says of its report. */
+import type { Block, Tile } from '../../report/blocks.ts';
+import type { Picture, PicturedImages } from '../../report/picture.ts';
+import { capitalized, type Statement } from '../statement.ts';
+import { type DedupeReport, LEAST_AGREEMENT } from './dedupe-report.ts';
+import type { Copy } from './duplicates.ts';
+
+const SHOWN_PAIRS = 12;
+const SHOWN_GROUPS = 40;
+const SHOWN_COPIES = 9;
+
+/** One copy and the image that is kept in its place. */
+export interface FoundCopy extends Copy {
+  readonly kept: number;
+}
+
+/** How a copy was recognized: 'same pixels', 'agreement 0.981, mirrored'. */
+export function describeCopy({ exact, agreement, mirrored }: Copy): string {
+  return exact ? 'same pixels' : `agreement ${agreement.toFixed(3)}${mirrored ? ', mirrored' : ''}`;
+}
+
+/** The same in a few letters, for under a picture. */
+function shortly({ exact, agreement, mirrored }: Copy): string {
+  return exact ? 'same pixels' : `${agreement.toFixed(3)}${mirrored ? ' mirrored' : ''}`;
+}
+
+/** The copies of a report, each with the image that is kept in its place. */
+export function foundCopies({ groups }: DedupeReport): FoundCopy[] {
+  return groups.flatMap(({ kept, copies }) => copies.map((copy) => ({ kept, ...copy })));
+}
+
+export interface DedupeFacts {
+  /** Side of the network's input, pixels. */
+  readonly size: number;
+  /** What was asked for, if it was. */
+  readonly agreement?: number | undefined;
+  readonly threshold?: number | undefined;
+  /** What can be done with what was found, a sentence or two. */
+  readonly advice: string;
+}
+
+/** Copies that are printed. */
+const PRINTED = 20;
+
+export async function dedupeStatement(
+  report: DedupeReport,
+  { size, agreement, threshold, advice }: DedupeFacts,
+  pictures: PicturedImages,
+): Promise<Statement> {
+  const { images } = report;
+  const copies = foundCopies(report);
+  const exact = copies.filter((copy) => copy.exact).length;
+  const key = (row: number): string => pictures.key(images[row]?.index ?? 0);
+  const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
+  return {
+    protocol,
+    table: [
+      ...(copies.length > 0 ? [['copy', 'kept', 'how']] : []),
+      ...copies.slice(0, PRINTED).map((copy) => [key(copy.row), key(copy.kept), describeCopy(copy)]),
+      ...(copies.length > PRINTED ? [[`and ${copies.length - PRINTED} more`]] : []),
+      ...(copies.length > 0 ? [[]] : []),
+      [summary(report, copies.length, exact)],
+      [describeCheck(report)],
+    ],
+    section: {
+      title: 'Copies',
+      intro: `${capitalized(protocol)}. ${capitalized(summary(report, copies.length, exact))}. ${capitalized(describeCheck(report))}.`,
+      blocks: [{ kind: 'text', text: advice }, ...(await dedupeBlocks(report, pictures, copies))],
+    },
+  };
+}
+
+function summary({ groups, images }: DedupeReport, copies: number, exact: number): string {
+  if (copies === 0) return `there are no copies among ${images.length} images`;
+  return `copies: ${copies} of ${images.length} images, in ${groups.length} ${groups.length === 1 ? 'group' : 'groups'}; with exactly the same pixels: ${exact}`;
+}
+
+/** Where the least agreement comes from that nobody gave. */
+function howChosen(agreement: number): string {
+  return agreement > LEAST_AGREEMENT
+    ? 'raised, as different images of this folder agree by much'
+    : 'the usual limit';
+}
+
+/** What was measured on the folder itself. */
+function describeCheck({
+  check: { different, nearest, altered, recognized },
+  agreement,
+}: DedupeReport): string {
+  const strangers =
+    different === 0
+      ? 'there were no pairs of different images to compare with'
+      : nearest > 0
+        ? `of ${different} pairs of different images the most alike agree by ${nearest.toFixed(3)}, and ${agreement.toFixed(3)} is asked for`
+        : `none of ${different} pairs of different images agrees in all its parts`;
+  return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized; copies that were turned, colored anew or cut by much more are not looked for`;
+}
+
+async function dedupeBlocks(
+  { groups, images }: DedupeReport,
+  { key, pictureOf }: PicturedImages,
+  copies: readonly FoundCopy[],
+): Promise<Block[]> {
+  if (copies.length === 0) return [];
+  const tiles = async (kept: number, others: readonly Copy[]): Promise<Tile[]> => {
+    const rows = [kept, ...others.map(({ row }) => row)].flatMap((row) => images[row] ?? []);
+    const drawn: Picture[] = [];
+    for (const { index } of rows) drawn.push(await pictureOf(index));
+    return rows.map(({ index, width, height }, i) => {
+      const copy = others[i - 1];
+      const how = copy === undefined ? 'kept' : describeCopy(copy);
+      const file = key(index);
+      return {
+        picture: drawn[i]!,
+        name: `${file}, ${width} x ${height} pixels, ${how}`,
+        caption: `${copy === undefined ? 'kept' : shortly(copy)}, ${width} x ${height}`,
+        file,
+        ...(i === 0 ? { mark: 'same' as const } : {}),
+      };
+    });
+  };
+  const doubtful = copies
+    .filter(({ exact }) => !exact)
+    .sort((a, b) => a.agreement - b.agreement)
+    .slice(0, SHOWN_PAIRS);
+  const blocks: Block[] = [];
+  if (doubtful.length > 0) {
+    const drawn = [];
+    for (const copy of doubtful)
+      drawn.push({ title: describeCopy(copy), tiles: await tiles(copy.kept, [copy]) });
+    blocks.push({
+      kind: 'tiles',
+      title: 'The least certain copies',
+      caption: 'Where a pair shows two different pictures, ask for more than its agreement with --agreement.',
+      compact: true,
+      groups: drawn,
+    });
+  }
+  const drawn = [];
+  for (const { kept, copies: others } of groups.slice(0, SHOWN_GROUPS)) {
+    const title =
+      others.length === 1
+        ? '1 copy'
+        : `${others.length} copies${others.length > SHOWN_COPIES ? `, ${SHOWN_COPIES} shown` : ''}`;
+    drawn.push({ title, tiles: await tiles(kept, others.slice(0, SHOWN_COPIES)) });
+  }
+  blocks.push({
+    kind: 'tiles',
+    title:
+      groups.length > SHOWN_GROUPS ? `The ${SHOWN_GROUPS} largest groups of ${groups.length}` : 'All groups',
+    caption: 'The framed image is kept: the one with the most pixels, of equal ones the largest file.',
+    compact: true,
+    groups: drawn,
+  });
+  return blocks;
+}

@@ -1,0 +1,57 @@
+/** What retrieval on revisited Oxford and Paris says of its report. */
+import { comparedNames, comparedTitles } from '../../features/baselines.ts';
+import type { PicturedImages } from '../../report/picture.ts';
+import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
+import { capitalized, type Statement } from '../statement.ts';
+import { describeFeatures, exampleTiles, type RetrievalFacts } from './example-tiles.ts';
+import type { LandmarkReport } from './landmark-report.ts';
+
+export const landmarkLevels = ['easy', 'medium', 'hard'] as const;
+
+export interface LandmarkFacts extends RetrievalFacts {
+  readonly cropQueries: boolean;
+  readonly queries: PicturedImages;
+  readonly database: PicturedImages;
+}
+
+export async function landmarkStatement(
+  report: LandmarkReport,
+  { cropQueries, queries, database, ...facts }: LandmarkFacts,
+): Promise<Statement> {
+  const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(facts, report.whitening, ' on the longer side')}`;
+  const grid = landmarkGrid(report);
+  return {
+    protocol,
+    table: gridTable(grid),
+    section: {
+      title: 'Retrieval of landmarks',
+      intro: `${capitalized(protocol)}. Medium looks for easy and hard images, hard for the hard ones only; junk images are passed over.`,
+      blocks: [
+        gridBars(grid, 'mAP medium', { title: 'Mean average precision, medium' }),
+        await exampleTiles(report.examples, { queries, database }),
+      ],
+    },
+  };
+}
+
+function landmarkGrid(report: LandmarkReport): ScoreGrid {
+  return {
+    corner: '% (95 %)',
+    columns: [
+      ...landmarkLevels.map((level) => ({ title: `mAP ${level}`, scale: 100 })),
+      ...landmarkLevels.map((level) => ({ title: `mP@10 ${level}`, scale: 100 })),
+    ],
+    rows: comparedNames.map((name) => ({
+      name: comparedTitles[name],
+      cells: [
+        ...landmarkLevels.map((level) => {
+          const { map, interval } = report[name][level];
+          return { value: map, ...interval };
+        }),
+        ...landmarkLevels.map((level) => ({
+          value: report[name][level].meanPrecisionAt[10] ?? Number.NaN,
+        })),
+      ],
+    })),
+  };
+}
