@@ -1,12 +1,13 @@
 /** Revisited Oxford and Paris, the part of `dino eval retrieval` with official ground truth. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Source } from '../../data/source.ts';
-import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
+import { type ContenderName, contenderTitles, forRivals } from '../../eval/contenders.ts';
 import { landmarkReport } from '../../eval/landmark-report.ts';
 import { parseLandmarkTruth } from '../../eval/landmark-truth.ts';
 import { warnOfSkipped } from './classification-blocks.ts';
 import { capitalized, type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
+import { verdict } from './verdict.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
 const levels = ['easy', 'medium', 'hard'] as const;
@@ -66,7 +67,17 @@ export async function officialRetrieval(
         ),
       ]),
     ),
+    finding: verdict({
+      scope: 'retrieval',
+      what: 'Medium mean average precision',
+      images: report.queries,
+      of: 'queries',
+      scale: 'unit',
+      scores: { trained: report.trained.medium.map, ...forRivals((name) => report[name].medium.map) },
+      gains: report.gains,
+    }),
     details: {
+      gains: report.gains,
       intervals: Object.fromEntries(
         names.map((name) => [
           name,
