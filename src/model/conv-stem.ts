@@ -12,7 +12,6 @@ import {
   layerNorm,
   linear,
   one,
-  reshape,
   type Scope,
   type Tensor,
   transpose,
@@ -32,7 +31,7 @@ const convInit: Initializer = (random, shape) => {
 /**
  * @param images [B, C, H, W]
  * @param patchSize a power of 2: the stride of the whole stem
- * @returns tokens, [h * w, B, D]
+ * @returns [B, h, w, D]
  */
 export function convStem(scope: Scope, images: Tensor, patchSize: number, dim: number): Tensor {
   const halvings = Math.log2(patchSize);
@@ -48,10 +47,8 @@ export function convStem(scope: Scope, images: Tensor, patchSize: number, dim: n
     x = gelu(layerNorm(h, norm.param('weight', [width], one), norm.param('bias', [width], zero), EPS));
   }
   const proj = scope.at('proj');
-  const [b, h, w] = [x.dim(0), x.dim(1), x.dim(2)];
-  const tokens = add(
+  return add(
     linear(x, proj.param('weight', [dim, x.dim(3)], truncNormal(0.02))),
     proj.param('bias', [dim], zero),
-  ); // [B, h, w, D]
-  return transpose(reshape(tokens, [b, h * w, dim]), [1, 0, 2]);
+  );
 }

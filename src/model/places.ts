@@ -4,11 +4,11 @@
  */
 import {
   concat,
+  crop,
   div,
   expand,
   reshape,
   type Scope,
-  slice,
   sum,
   type Tensor,
   transpose,
@@ -74,5 +74,5 @@ function spread(x: Tensor, rows: number, columns: number): Tensor {
   const [b, h, w, dim] = [x.dim(0), x.dim(1), x.dim(2), x.dim(3)];
   if (h === rows && w === columns) return x;
   const four = expand(reshape(x, [b, h, 1, w, 1, dim]), [b, h, 2, w, 2, dim]);
-  return slice(slice(reshape(four, [b, 2 * h, 2 * w, dim]), 1, 0, rows), 2, 0, columns);
+  return crop(crop(reshape(four, [b, 2 * h, 2 * w, dim]), 1, rows), 2, columns);
 }

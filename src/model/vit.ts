@@ -16,6 +16,7 @@ import {
   linear,
   mul,
   one,
+  patchProjection,
   reshape,
   type Scope,
   scale,
@@ -125,31 +126,33 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
 function embed(scope: Scope, images: Tensor, config: VitConfig): Tensor {
   const { patchSize, dim, imageSize, stem, registers = 0 } = config;
   const patchEmbed = scope.at('patch_embed');
-  const tokens =
-    stem === 'conv' ? convStem(patchEmbed, images, patchSize, dim) : patchTokens(patchEmbed, images, config); // [hw, B, D]
+  const [batch, height, width] = [images.dim(0), images.dim(2), images.dim(3)];
+  let [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
+  let tokens: Tensor; // [rows * columns, B, D]
+  if (stem === 'conv') {
+    const map = convStem(patchEmbed, images, patchSize, dim);
+    [rows, columns] = [map.dim(1), map.dim(2)]; // with a place for what is left of a patch
+    tokens = transpose(reshape(map, [batch, rows * columns, dim]), [1, 0, 2]);
+  } else tokens = patchTokens(patchEmbed, images, config);
   const cls = scope.param('cls_token', [1, 1, dim], init);
   const position = scope.param('pos_embed', [1, Math.floor(imageSize / patchSize) ** 2 + 1, dim], init);
-  const size = { height: images.dim(2), width: images.dim(3) };
   if (config.maskToken === true) scope.param('mask_token', [1, dim], zero);
   const placed = add(
-    concat([expand(cls, [1, images.dim(0), dim]), tokens], 0),
-    transpose(positions(position, size, patchSize, config.positions), [1, 0, 2]),
+    concat([expand(cls, [1, batch, dim]), tokens], 0),
+    transpose(positions(position, { height, width }, { rows, columns }, config.positions), [1, 0, 2]),
   );
   if (registers === 0) return placed;
   const extra = transpose(scope.param('register_tokens', [1, registers, dim], init), [1, 0, 2]);
-  const everywhere = expand(extra, [registers, images.dim(0), dim]);
+  const everywhere = expand(extra, [registers, batch, dim]);
   return concat([slice(placed, 0, 0, 1), everywhere, slice(placed, 0, 1, placed.dim(0))], 0);
 }
 
-/** A convolution whose stride is its kernel: one linear map of every patch. [B, C, H, W] -> [hw, B, D] */
+/** [B, C, H, W] -> [hw, B, D] */
 function patchTokens(scope: Scope, images: Tensor, { patchSize: p, dim, channels }: VitConfig): Tensor {
-  const [b, h, w] = [images.dim(0), Math.floor(images.dim(2) / p), Math.floor(images.dim(3) / p)];
-  const grid = reshape(slice(slice(images, 2, 0, h * p), 3, 0, w * p), [b, channels, h, p, w, p]);
-  const patches = reshape(transpose(grid, [2, 4, 0, 1, 3, 5]), [h * w, b, channels * p * p]);
   const proj = scope.at('proj');
   const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialization leaves it alone
-  const weight = reshape(proj.param('weight', [dim, channels, p, p], convInit), [dim, channels * p * p]);
-  return add(linear(patches, weight), proj.param('bias', [dim], convInit));
+  const weight = proj.param('weight', [dim, channels, p, p], convInit);
+  return patchProjection(images, weight, proj.param('bias', [dim], convInit));
 }
 
 function norm(scope: Scope, x: Tensor, eps: number): Tensor {

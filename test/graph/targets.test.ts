@@ -66,6 +66,8 @@ const smooth: Readonly<Record<string, g.Tensor>> = {
   l2Normalize: g.l2Normalize(x),
   weightNormLinear: g.weightNormLinear(x, g.input('v', [5, 4]), g.input('lengths', [5, 1])),
   conv2d: g.conv2d(image, g.input('kernel', [4, 3, 3, 3]), { stride: 2, padding: 1 }),
+  patchProjection: g.patchProjection(image, g.input('patches', [4, 5, 2, 2]), perRow),
+  crop: g.crop(wide, 1, 2),
   maxPool: g.maxPool(image, { kernel: 3, stride: 2, padding: 1 }),
   meanPool: g.meanPool(image, { kernel: 2 }),
   'reshape, transpose': g.transpose(g.reshape(wide, [6, 4])),
