@@ -62,12 +62,8 @@ export {
   uniform,
   zero,
 } from './scope.ts';
-export {
-  type OnnxProgram,
-  onnxCpu,
-  onnxPrimitives,
-  type View,
-} from './targets/onnx-cpu/compile.ts';
+export { type OnnxProgram, onnxCpu, onnxPrimitives } from './targets/onnx-cpu/compile.ts';
+export type { View } from './targets/onnx-cpu/onnx-lowering.ts';
 export type { Border, Results, Target } from './targets/target.ts';
 export {
   apply,

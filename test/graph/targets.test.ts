@@ -1,5 +1,6 @@
 /**
- * Every op means the same taken apart into primitives and as ONNX Runtime's own kernels compute it: values and gradients.
+ * Every op means the same taken apart into primitives, as ONNX Runtime's own kernels compute it and as any runtime does: values
+ * and gradients.
  * The primitives alone are what other targets are tested against.
  */
 import { describe, expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { evaluate } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import * as g from '../../src/graph/index.ts';
 import { decompose } from '../../src/graph/passes/decompose.ts';
+import { onnxPortable } from '../../src/graph/targets/onnx-portable/compile.ts';
 import { topological } from '../../src/graph/traverse.ts';
 import { classifier } from '../../src/method/classifier.ts';
 import { dino } from '../../src/method/dino.ts';
@@ -98,12 +100,15 @@ async function run(target: typeof g.onnxCpu, results: g.Results): Promise<Record
 }
 
 async function expectSame(results: g.Results, tolerance = 1e-5): Promise<void> {
-  const [own, apart] = [await run(g.onnxCpu, results), await run(g.onnxPrimitives, results)];
-  for (const [name, values] of Object.entries(apart)) {
-    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-    const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - own[name]![i]!)), 0);
-    expect(worst / largest, name).toBeLessThan(tolerance);
-    expect(values.every(Number.isFinite), name).toBe(true);
+  const apart = await run(g.onnxPrimitives, results);
+  for (const target of [g.onnxCpu, onnxPortable]) {
+    const own = await run(target, results);
+    for (const [name, values] of Object.entries(apart)) {
+      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
+      const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - own[name]![i]!)), 0);
+      expect(worst / largest, `${name}, ${target.name}`).toBeLessThan(tolerance);
+      expect(values.every(Number.isFinite), name).toBe(true);
+    }
   }
 }
 
