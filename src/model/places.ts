@@ -14,7 +14,7 @@ import {
   transpose,
 } from '../graph/index.ts';
 import type { BackboneConfig } from './backbone.ts';
-import { convNet, pooledMaps, stemLayers } from './convnet.ts';
+import { type ConvNetOutput, convNet, pooledMaps, stemLayers } from './convnet.ts';
 import { vit } from './vit.ts';
 
 export interface PlaceOutputs {
@@ -30,19 +30,32 @@ export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfi
     const { clsAttention, patches } = vit(scope, images, config);
     return { attention: clsAttention, tokens: patches };
   }
-  const { attentions, maps } = convNet(scope, images, config, 'eval');
-  const [largest] = maps;
-  if (largest === undefined || attentions.length === 0)
+  const output = convNet(scope, images, config, 'eval');
+  if (output.attentions.length === 0)
     throw new Error('this network pools its map by the mean, without attention');
-  const [b, rows, columns] = [largest.dim(0), largest.dim(1), largest.dim(2)];
-  const flat = (map: Tensor): Tensor => reshape(spread(map, rows, columns), [b, rows * columns, map.dim(3)]);
+  const { looks, tokens } = mapPlaces(output);
+  return { attention: concat(looks, 1), tokens };
+}
+
+/**
+ * What a convolutional net shows of the places of its largest pooled map.
+ *
+ * @returns where the heads of each map look, spread over those places, and what all maps know of each place
+ */
+export function mapPlaces({ attentions, maps }: ConvNetOutput): {
+  readonly looks: readonly Tensor[];
+  readonly tokens: Tensor;
+} {
+  const [rows, columns] = [maps[0]?.dim(1) ?? 0, maps[0]?.dim(2) ?? 0];
+  const flat = (map: Tensor): Tensor =>
+    reshape(spread(map, rows, columns), [map.dim(0), rows * columns, map.dim(3)]);
   const looks = attentions.map((attention, i) => {
-    const [h, w] = [maps[i]?.dim(1) ?? 0, maps[i]?.dim(2) ?? 0];
+    const [b, h, w] = [attention.dim(0), maps[i]?.dim(1) ?? 0, maps[i]?.dim(2) ?? 0];
     const map = reshape(transpose(attention, [0, 2, 1]), [b, h, w, attention.dim(1)]);
     const weights = transpose(flat(map), [0, 2, 1]); // [B, heads, places]
     return div(weights, sum(weights, { axes: [2], keep: true }));
   });
-  return { attention: concat(looks, 1), tokens: concat(maps.map(flat), 2) };
+  return { looks, tokens: concat(maps.map(flat), 2) };
 }
 
 /** Heads of the attention; 0 for a network without. */

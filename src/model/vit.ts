@@ -63,12 +63,16 @@ export interface VitOutput {
   readonly patches: Tensor;
   /** Registers after the last norm. [B, registers, D] */
   readonly registers: Tensor;
+  /** All of these after the last norm. [B, N, D] */
+  readonly tokens: Tensor;
   /** Embedded tokens before the first block. [B, N, D] */
   readonly embedded: Tensor;
   /** Normed outputs of the last n blocks without registers, oldest first (official `get_intermediate_layers`). */
   lastBlocks(n: number): readonly Tensor[];
   /** Attention of the last block. [B, heads, N, N] (official `get_last_selfattention`) */
   readonly attention: Tensor;
+  /** Attention of every block. */
+  readonly attentions: readonly Tensor[];
   /** The class token's row of it, over the patches alone. [B, heads, patches] */
   readonly clsAttention: Tensor;
 }
@@ -85,7 +89,7 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
   const embedded = embed(scope, images, config); // [N, B, D]
   const outputs: Tensor[] = [];
   let x = embedded;
-  let probabilities = embedded;
+  const attentions: Tensor[] = [];
   const undropped = depth - (dropPath?.dim(0) ?? 0) / 2;
   for (let i = 0; i < depth; i++) {
     const factors = (branch: number): Tensor | undefined =>
@@ -94,7 +98,7 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
         : slice(dropPath, 0, 2 * (i - undropped) + branch, 2 * (i - undropped) + branch + 1);
     const block = scope.at('blocks').at(i);
     const attended = selfAttention(block.at('attn'), norm(block.at('norm1'), x, eps), heads);
-    probabilities = attended.probabilities;
+    attentions.push(attended.probabilities);
     x = add(x, drop(scaled(block.at('ls1'), attended.context, config), factors(0)));
     const h = mlp(block.at('mlp'), norm(block.at('norm2'), x, eps), config);
     x = add(x, drop(scaled(block.at('ls2'), h, config), factors(1)));
@@ -107,13 +111,16 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
       ? tokens
       : concat([slice(tokens, 0, 0, 1), slice(tokens, 0, 1 + registers, tokens.dim(0))], 0);
   const y = normed(x);
+  const probabilities = attentions.at(-1) ?? embedded;
   return {
     cls: reshape(slice(y, 0, 0, 1), [images.dim(0), config.dim]),
     patches: imageFirst(slice(y, 0, 1 + registers, y.dim(0))),
     registers: imageFirst(slice(y, 0, 1, 1 + registers)),
+    tokens: imageFirst(y),
     embedded: imageFirst(embedded),
     lastBlocks: (n) => outputs.slice(-n).map((tokens) => imageFirst(withoutRegisters(normed(tokens)))),
     attention: probabilities,
+    attentions,
     clsAttention: reshape(slice(slice(probabilities, 2, 0, 1), 3, 1 + registers, y.dim(0)), [
       images.dim(0),
       heads,
