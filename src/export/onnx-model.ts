@@ -4,9 +4,17 @@
  */
 import type { Weights } from '../eval/frozen-backbone.ts';
 import { linearFeature, type ProbeFeatureOptions } from '../eval/linear-features.ts';
-import { add, concat, input, linear, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
+import {
+  add,
+  concat,
+  input,
+  linear,
+  openModel,
+  ParameterSet,
+  type Scope,
+  type Tensor,
+} from '../graph/index.ts';
 import type { OnnxGraph, OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
-import { openModel } from '../graph/targets/onnx-portable/open.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { convNet } from '../model/convnet.ts';
 import { attentionHeads, mapPlaces } from '../model/places.ts';

@@ -64,6 +64,12 @@ export {
 } from './scope.ts';
 export { type OnnxProgram, onnxCpu, onnxPrimitives } from './targets/onnx-cpu/compile.ts';
 export type { View } from './targets/onnx-cpu/onnx-lowering.ts';
+export {
+  type OpenModel,
+  type OpenModelOptions,
+  onnxPortable,
+  openModel,
+} from './targets/onnx-portable/compile.ts';
 export type { Border, Results, Target } from './targets/target.ts';
 export {
   apply,

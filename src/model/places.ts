@@ -68,9 +68,10 @@ export function patchSide(config: BackboneConfig): number {
   return config.kind === 'vit' ? config.patchSize : (pooledMaps(config)[0]?.stride ?? 0);
 }
 
-/** Places along an image's side of `pixels`. A convolution of stride 2 leaves the larger half, a patch must be whole. */
+/** Places along an image's side of `pixels`. Convolutions of stride 2 leave the larger half, a patch must be whole. */
 export function placesAlong(config: BackboneConfig, pixels: number): number {
-  if (config.kind === 'vit') return Math.floor(pixels / config.patchSize);
+  if (config.kind === 'vit')
+    return (config.stem === 'conv' ? Math.ceil : Math.floor)(pixels / config.patchSize);
   let side = pixels;
   for (const { kernel, stride } of stemLayers(config))
     side = kernel === stride ? Math.floor(side / stride) : Math.ceil(side / stride);

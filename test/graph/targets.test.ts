@@ -8,7 +8,6 @@ import { evaluate } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import * as g from '../../src/graph/index.ts';
 import { decompose } from '../../src/graph/passes/decompose.ts';
-import { onnxPortable } from '../../src/graph/targets/onnx-portable/compile.ts';
 import { topological } from '../../src/graph/traverse.ts';
 import { classifier } from '../../src/method/classifier.ts';
 import { dino } from '../../src/method/dino.ts';
@@ -101,7 +100,7 @@ async function run(target: typeof g.onnxCpu, results: g.Results): Promise<Record
 
 async function expectSame(results: g.Results, tolerance = 1e-5): Promise<void> {
   const apart = await run(g.onnxPrimitives, results);
-  for (const target of [g.onnxCpu, onnxPortable]) {
+  for (const target of [g.onnxCpu, g.onnxPortable]) {
     const own = await run(target, results);
     for (const [name, values] of Object.entries(apart)) {
       const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);

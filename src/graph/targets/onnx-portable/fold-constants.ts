@@ -122,12 +122,12 @@ function walked(shape: Shape, steps: readonly number[]): Int32Array {
 function picked(values: Float32Array, shape: Shape, order: readonly number[]): Floats {
   const own = strides(shape);
   const to = order.map((axis) => shape[axis] ?? 1);
-  const from = walked(
-    to,
-    order.map((axis) => own[axis] ?? 0),
-  );
+  const steps = order.map((axis) => own[axis] ?? 0);
+  const [length, step] = [to.at(-1) ?? 1, steps.at(-1) ?? 0];
   const result = new Float32Array(values.length);
-  for (let i = 0; i < result.length; i++) result[i] = values[from[i]!]!;
+  let n = 0;
+  for (const start of walked(to.slice(0, -1), steps.slice(0, -1)))
+    for (let k = 0; k < length; k++) result[n++] = values[start + k * step]!;
   return { shape: to, values: result };
 }
 
