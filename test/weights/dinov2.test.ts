@@ -110,7 +110,9 @@ describe.each([
     }
     const [tokens = new Float32Array()] = await frozen.tokens(trained, { pixels, height: 24, width: 24 });
     expect(tokens).toHaveLength(10 * 18);
-    expect([...tokens.subarray(0, 18)]).toEqual([...(await frozen.features(trained, pixels))]);
+    // The feature alone is computed with one query, so that it is rounded in another order.
+    const feature = await frozen.features(trained, pixels);
+    for (const [i, value] of feature.entries()) expect(tokens[i]).toBeCloseTo(value, 5);
   });
 });
 
