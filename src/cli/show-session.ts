@@ -2,7 +2,7 @@
 import { duration } from '../run/duration.ts';
 import { overallRate } from '../run/run-log.ts';
 import { runSession, type Session, type SessionEvent } from '../run/session.ts';
-import { diagnosisLine } from '../train/diagnosis.ts';
+import { findingLine } from '../train/finding.ts';
 import { whenOutputCloses } from './closed-output.ts';
 import { phasesOn, progressLine } from './progress.ts';
 
@@ -67,7 +67,7 @@ function lastingLine(event: SessionEvent, { folder, record }: Session): string |
     }
     case 'diagnosis':
     case 'failed':
-      return diagnosisLine(event.diagnosis);
+      return findingLine(event.diagnosis);
     case 'skipped':
       return `skipped ${event.key}: ${event.reason}`;
     case 'compared':

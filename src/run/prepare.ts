@@ -6,10 +6,10 @@ import { stepsPerEpoch } from '../data/order.ts';
 import type { Source } from '../data/source.ts';
 import { availableMemory } from '../features/memory-limit.ts';
 import type { Method } from '../method/method.ts';
+import type { Finding } from '../report/finding.ts';
 import { methodOf } from '../train/build.ts';
 import type { TrainConfig, TrainOptions } from '../train/config.ts';
 import { checkArchitecture, checkBatch, checkOptions, OptionError } from '../train/contradictions.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
 import { affordableSteps, type LookPlan, lookMilliseconds, planLooks } from '../train/evaluation-plan.ts';
 import { examineImages, examinePlan } from '../train/examine-plan.ts';
 import {
@@ -40,7 +40,7 @@ export interface Prepared {
   /** What the run begins with, if not with nothing. */
   readonly begun?: Begun;
   /** What the doctor says before the first step. */
-  readonly findings: readonly Diagnosis[];
+  readonly findings: readonly Finding[];
 }
 
 /** A trainer that has an initial state. */

@@ -6,8 +6,8 @@
  */
 import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
+import type { Finding } from '../report/finding.ts';
 import { type OnlineEval, onlineEvals } from '../train/config.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
 import { COLLAPSE, type Vitals } from '../train/doctor.ts';
 import { EXAMINATION, type StepEvent } from '../train/loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
@@ -223,7 +223,7 @@ export class RunLog {
     this.#folder.appendScalars(step, scalars);
   }
 
-  diagnosis(step: number, { severity, topic, title, detail, advice }: Diagnosis): void {
+  diagnosis(step: number, { severity, topic, title, detail, advice }: Finding): void {
     this.#folder.appendLog({
       step,
       severity,

@@ -1,8 +1,9 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
 import { describeNetwork } from '../model/backbone.ts';
-import type { Curve, Curves, Finding, Report } from '../report/model.ts';
+import type { Finding } from '../report/finding.ts';
+import type { Curve, Curves, Report } from '../report/model.ts';
 import { backboneOf } from '../train/build.ts';
-import { standing } from '../train/diagnosis.ts';
+import { standing } from '../train/finding.ts';
 import { toFlag } from '../train/option-names.ts';
 import { duration } from './duration.ts';
 import type { LogLine } from './run-folder-node.ts';
@@ -93,7 +94,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
 }
 
 function findings(log: readonly LogLine[]): Finding[] {
-  const found = log.flatMap((line): (Finding & { readonly topic: string })[] => {
+  const found = log.flatMap((line): Finding[] => {
     const { step, severity, topic, title, detail, advice } = line;
     if (severity !== 'ok' && severity !== 'info' && severity !== 'warning' && severity !== 'error') return [];
     return [
@@ -106,5 +107,5 @@ function findings(log: readonly LogLine[]): Finding[] {
       },
     ];
   });
-  return standing(found).map(({ topic: _, ...finding }) => finding);
+  return standing(found);
 }

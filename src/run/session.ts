@@ -3,10 +3,10 @@
  * events and checkpoints into the run folder, and can go on where a run was stopped. Still an iterator of plain events.
  */
 import type { Source } from '../data/source.ts';
+import type { Finding } from '../report/finding.ts';
 import { methodOf } from '../train/build.ts';
 import { encodeCheckpoint, restoreCheckpoint } from '../train/checkpoint.ts';
 import { evalsOf, type OnlineEval, type TrainConfig } from '../train/config.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
 import { examineFeatures, explainNotFinite, FEATURES } from '../train/doctor.ts';
 import { type TrainEvent, trainLoop } from '../train/loop.ts';
 import { Plan } from '../train/plan.ts';
@@ -214,7 +214,7 @@ export async function* runSession(
     if (file === LAST) [saved, savedAt] = [step, performance.now()];
     return { type: 'saved', step, file };
   };
-  const say = function* (step: number, diagnosis: Diagnosis): Generator<SessionEvent> {
+  const say = function* (step: number, diagnosis: Finding): Generator<SessionEvent> {
     log.diagnosis(step, diagnosis);
     yield { type: 'diagnosis', step, diagnosis };
   };

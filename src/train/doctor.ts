@@ -3,8 +3,8 @@
  * paper (without centering the teacher's entropy goes to 0, without sharpening to ln K; the divergence goes to 0 in both),
  * features that are all alike. What it says of scores is in `examine-scores.ts`.
  */
+import type { Finding } from '../report/finding.ts';
 import { l2NormalizedRows } from '../rows/feature-rows.ts';
-import type { Diagnosis } from './diagnosis.ts';
 
 export interface Vitals {
   readonly step: number;
@@ -20,7 +20,7 @@ export interface Vitals {
 export const COLLAPSE = 'collapse';
 
 /** Judges the latest steps of a run, oldest first. */
-export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim: number }): Diagnosis[] {
+export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim: number }): Finding[] {
   const recent = vitals.slice(-50);
   if (recent.length < 10) return [];
   const uniform = Math.log(outDim);
@@ -28,7 +28,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
     recent.reduce((sum, v) => sum + pick(v), 0) / recent.length;
   const entropy = mean((v) => v.teacherEntropy);
   const divergence = mean((v) => v.loss - v.teacherEntropy);
-  const findings: Diagnosis[] = [];
+  const findings: Finding[] = [];
   const still = divergence < 0.02 * uniform;
   if (entropy > 0.99 * uniform && still) {
     findings.push({
@@ -85,7 +85,7 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
  * @param what the number: "The loss", "A gradient"
  * @param broken an array of the training state that is not finite either: then no state is worth keeping
  */
-export function explainNotFinite(step: number, what: string, broken?: string): Diagnosis {
+export function explainNotFinite(step: number, what: string, broken?: string): Finding {
   return {
     severity: 'error',
     topic: 'failure',
@@ -147,7 +147,7 @@ export function examineFeatures(
   { meanCosine, rank }: FeatureSpread,
   images: number,
   progress = 1,
-): Diagnosis | undefined {
+): Finding | undefined {
   if (images < FEW_IMAGES) return undefined;
   const numbers = `The features of ${images} different images have a mean cosine of ${meanCosine.toFixed(4)} and differ in ${rank.toFixed(1)} directions`;
   if (meanCosine < ALIKE && rank > FEW_DIRECTIONS)

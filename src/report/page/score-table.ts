@@ -1,7 +1,6 @@
 /** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
 import { shareInterval } from '../../rows/share-interval.ts';
-import type { ScoreBlock } from '../blocks.ts';
-import { isKnown } from '../blocks.ts';
+import { isKnown, type ScoreBlock } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';
 import { html, type Markup } from '../markup.ts';
 import type { Curve, Curves, KnnAccuracy, Report } from '../model.ts';
