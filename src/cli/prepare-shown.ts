@@ -57,7 +57,7 @@ function printPlan(
       ? ''
       : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
   const basis = isEstimate
-    ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and looking at the teacher come on top)`
+    ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and online evaluations come on top)`
     : '';
   console.error(
     `${plan.steps} ${plan.steps === 1 ? 'step' : 'steps'} of ${config.batchSizePerGpu} ${config.batchSizePerGpu === 1 ? 'image' : 'images'} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,

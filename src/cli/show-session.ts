@@ -96,7 +96,7 @@ function comparison({ measure, before, after, kept }: Extract<SessionEvent, { ty
   const digits = measure === 'cluster' ? 3 : 1;
   const numbers = `${measures[measure]} was ${before.toFixed(digits)} before and is ${after.toFixed(digits)} now`;
   return kept === 'before'
-    ? `${numbers}: no look during the run was better than the weights it began with, and best.safetensors holds those.`
+    ? `${numbers}: no online evaluation during the run was better than the weights it began with, and best.safetensors holds those.`
     : `${numbers}: best.safetensors holds the best weights of the run.`;
 }
 

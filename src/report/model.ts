@@ -71,8 +71,8 @@ export interface Curves {
   readonly knn?: Curve;
   /** The same of raw pixels. */
   readonly knnPixels?: number;
-  /** How many images are asked at each look. */
-  readonly lookImages?: number;
+  /** How many images are asked at each online evaluation. */
+  readonly evaluationImages?: number;
   /** Top-1 of a linear classifier on the teacher's features, as shares. */
   readonly linear?: Curve;
   /** Normalized mutual information of classes and clusters of the teacher's features. */

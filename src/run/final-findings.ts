@@ -10,10 +10,10 @@ export interface EndOfRun {
   readonly log: RunLog;
   readonly step: number;
   readonly stepsPerEpoch: number;
-  /** The step before the first one of this run, and what was looked at then: "the untrained network". */
+  /** The step before the first one of this run, and what was evaluated then: "the untrained network". */
   readonly firstStep: number;
   readonly start: string;
-  /** How many images were asked at each look. */
+  /** How many images were asked at each online evaluation. */
   readonly images: number;
 }
 

@@ -26,7 +26,7 @@ export const SCORE_KEYS: Readonly<Record<OnlineEval, string>> = {
 /** What the score of raw pixels is called there. */
 export const PIXELS_KEY = 'knn_pixels';
 
-/** How many images a look asked. */
+/** How many images an online evaluation asked. */
 export const IMAGES_KEY = 'look_images';
 
 const openLineSchema = z.object({
@@ -118,7 +118,7 @@ export class RunLog {
     });
   }
 
-  /** Whether the teacher was looked at after this step. */
+  /** Whether the teacher was evaluated after this step. */
   hasObservation(step: number): boolean {
     return this.#folder.readLog().some((line) => line.step === step && 'feature_cosine' in line);
   }
@@ -142,7 +142,7 @@ export class RunLog {
     });
   }
 
-  /** What raw pixels scored at the first look. */
+  /** What raw pixels scored at the first online evaluation. */
   knnOfPixels(): number | undefined {
     const found = this.#folder.readLog().find((line) => typeof line[PIXELS_KEY] === 'number');
     return found === undefined ? undefined : Number(found[PIXELS_KEY]);
@@ -243,7 +243,7 @@ export class RunLog {
 }
 
 /**
- * Images a second over all training steps of a log, waiting for crops included, looks and saves not; NaN where nothing was
+ * Images a second over all training steps of a log, waiting for crops included, evaluations and saves not; NaN where nothing was
  * trained.
  */
 export function overallRate(log: readonly LogLine[], batchSize: number): number {

@@ -78,7 +78,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     curve(log, 'cluster_nmi'),
   ];
   const pixels = curve(log, PIXELS_KEY, 0.01);
-  const lookImages = log.findLast((line) => typeof line[IMAGES_KEY] === 'number')?.[IMAGES_KEY];
+  const evaluationImages = log.findLast((line) => typeof line[IMAGES_KEY] === 'number')?.[IMAGES_KEY];
   return {
     outDim: config.outDim,
     ...(loss === undefined ? {} : { loss }),
@@ -86,7 +86,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     ...(divergence === undefined ? {} : { divergence }),
     ...(knn === undefined ? {} : { knn }),
     ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
-    ...(lookImages === undefined ? {} : { lookImages: Number(lookImages) }),
+    ...(evaluationImages === undefined ? {} : { evaluationImages: Number(evaluationImages) }),
     ...(linear === undefined ? {} : { linear }),
     ...(cluster === undefined ? {} : { cluster }),
     others: named,

@@ -8,7 +8,7 @@ export interface PlanFacts {
   readonly stepsPerEpoch: number;
 }
 
-/** What the first look at a few images found. */
+/** What reading a few images found. */
 export interface ImageFacts {
   /** How many were looked at. */
   readonly seen: number;
