@@ -91,6 +91,7 @@ export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
+export type { Finding } from './report/finding.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {
   type CheckpointHeader,
@@ -104,7 +105,6 @@ export {
   trainConfigSchema,
   trainOptionsSchema,
 } from './train/config.ts';
-export type { Diagnosis } from './train/diagnosis.ts';
 export { examine, examineFeatures } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
 export { examineScores } from './train/examine-scores.ts';

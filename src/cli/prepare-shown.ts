@@ -2,7 +2,7 @@
 import { duration } from '../run/duration.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../run/prepare.ts';
 import type { RunFolder } from '../run/run-folder-node.ts';
-import { diagnosisLine } from '../train/diagnosis.ts';
+import { findingLine } from '../train/finding.ts';
 import { toFlag } from '../train/option-names.ts';
 import type { Recipe } from '../train/recipe.ts';
 import { progressLine } from './progress.ts';
@@ -57,10 +57,10 @@ function printPlan(
       ? ''
       : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
   const basis = isEstimate
-    ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and looking at the teacher come on top)`
+    ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and online evaluations come on top)`
     : '';
   console.error(
     `${plan.steps} ${plan.steps === 1 ? 'step' : 'steps'} of ${config.batchSizePerGpu} ${config.batchSizePerGpu === 1 ? 'image' : 'images'} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
   );
-  for (const finding of findings) console.error(diagnosisLine(finding));
+  for (const finding of findings) console.error(findingLine(finding));
 }

@@ -13,7 +13,7 @@ import { nodeMachine } from '../run/machine-node.ts';
 import { openSubject } from '../run/open-subject-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
 import { newSession } from '../run/session.ts';
-import { diagnosisLine } from '../train/diagnosis.ts';
+import { findingLine } from '../train/finding.ts';
 import { examples } from './examples.ts';
 import { parseFlags } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
@@ -87,7 +87,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
     console.log(
       `${K}-NN accuracy on ${knn.testImages} new scenes: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}, PCA of pixels ${percent(knn.pca)}`,
     );
-    if (finding?.severity === 'warning') console.error(diagnosisLine(finding));
+    if (finding?.severity === 'warning') console.error(findingLine(finding));
   }
   await reportShown(folder, {
     source,

@@ -8,6 +8,7 @@ import { withThreads } from '../engine/with-threads.ts';
 import { capitalized } from '../eval/statement.ts';
 import { FrozenBackbone } from '../features/frozen-backbone.ts';
 import { makeFolder } from '../files/make-folder-node.ts';
+import type { Finding } from '../report/finding.ts';
 import { encodeSection } from '../report/page/stored-section.ts';
 import { openSubject } from '../run/open-subject-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
@@ -15,7 +16,7 @@ import { RunLog } from '../run/run-log.ts';
 import { stepsOf } from '../run/run-record.ts';
 import type { Subject } from '../run/subject.ts';
 import { writeEvaluationReport } from '../run/write-report-node.ts';
-import { type Diagnosis, diagnosisLine } from '../train/diagnosis.ts';
+import { findingLine } from '../train/finding.ts';
 import { levelsField, levelsOf } from '../train/levels-field.ts';
 import { columns } from './columns.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
@@ -141,8 +142,8 @@ export async function runEvaluation(
 }
 
 /** Says what the doctor found, and writes it into the run's log, where its report finds it. */
-function tell({ folder, record }: Subject, finding: Diagnosis): void {
-  if (finding.severity !== 'ok') console.error(diagnosisLine(finding));
+function tell({ folder, record }: Subject, finding: Finding): void {
+  if (finding.severity !== 'ok') console.error(findingLine(finding));
   if (record === undefined) return;
   const { config } = record;
   new RunLog(folder, config.batchSizePerGpu, record).diagnosis(stepsOf(record), finding);

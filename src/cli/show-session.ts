@@ -3,7 +3,7 @@ import type { Measure } from '../method/method.ts';
 import { duration } from '../run/duration.ts';
 import { overallRate } from '../run/run-log.ts';
 import { runSession, type Session, type SessionEvent } from '../run/session.ts';
-import { diagnosisLine } from '../train/diagnosis.ts';
+import { findingLine } from '../train/finding.ts';
 import { whenOutputCloses } from './closed-output.ts';
 import { phasesOn, progressLine } from './progress.ts';
 
@@ -68,7 +68,7 @@ function lastingLine(event: SessionEvent, { folder, record }: Session): string |
     }
     case 'diagnosis':
     case 'failed':
-      return diagnosisLine(event.diagnosis);
+      return findingLine(event.diagnosis);
     case 'skipped':
       return `skipped ${event.key}: ${event.reason}`;
     case 'compared':
@@ -97,7 +97,7 @@ function comparison({ measure, before, after, kept }: Extract<SessionEvent, { ty
   const digits = measure === 'cluster' ? 3 : 1;
   const numbers = `${measures[measure]} was ${before.toFixed(digits)} before and is ${after.toFixed(digits)} now`;
   return kept === 'before'
-    ? `${numbers}: no look during the run was better than the weights it began with, and best.safetensors holds those.`
+    ? `${numbers}: no online evaluation during the run was better than the weights it began with, and best.safetensors holds those.`
     : `${numbers}: best.safetensors holds the best weights of the run.`;
 }
 

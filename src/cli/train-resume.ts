@@ -33,7 +33,7 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   const session = await resumeSession(folder, openRecorded(record, dataPath), nodeMachine, changes);
   const { fromStep, plan, source, trainer } = session;
   try {
-    // A run may have been stopped during its last look.
+    // A run may have been stopped during its last online evaluation.
     const isDone = session.log.hasObservation(plan.steps) || record.config.evalEvery === 0;
     if (fromStep >= plan.steps && isDone) {
       console.error(

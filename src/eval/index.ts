@@ -162,7 +162,7 @@ export {
 
 // Copies of images
 
-export { type SecondLook, secondLook } from './copies/confirm-copy.ts';
+export { comparePixels, type PixelComparison } from './copies/confirm-copy.ts';
 export { type Attack, attacked, attackedImages, copyAttacks, type Jpeg } from './copies/copy-attacks.ts';
 export { type CopyReport, type CopyReportOptions, copyReport, copySize } from './copies/copy-report.ts';
 export {

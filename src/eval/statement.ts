@@ -3,7 +3,7 @@
  * makes of it. Each is a pure function of the report and of what the report does not hold, such as pictures.
  */
 import type { EvaluationSection } from '../report/blocks.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
+import type { Finding } from '../report/finding.ts';
 
 export interface Statement {
   /** How it was measured, in one line: sizes, k, temperature, layers. */
@@ -13,7 +13,7 @@ export interface Statement {
   /** Left out where there is nothing to show. */
   readonly section?: EvaluationSection;
   /** For the console, the run's log and its report. */
-  readonly finding?: Diagnosis | undefined;
+  readonly finding?: Finding | undefined;
 }
 
 /** How features were taken, for protocols. */

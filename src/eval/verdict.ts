@@ -1,7 +1,7 @@
 /** What the doctor says of an evaluation: whether the trained network is above all that stands beside it. */
+import type { Finding } from '../report/finding.ts';
 import type { Interval } from '../rows/bootstrap.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
-import { type Compared, examineScores } from '../train/examine-scores.ts';
+import { examineScores, type ScoreComparison } from '../train/examine-scores.ts';
 
 /** What the others are called in a sentence, in the order in which they are named. */
 const baselines = {
@@ -15,14 +15,14 @@ const baselines = {
 type Baseline = keyof typeof baselines;
 const names = Object.keys(baselines) as Baseline[];
 
-export interface Evaluated extends Pick<Compared, 'what' | 'images' | 'of' | 'scale' | 'scope'> {
+export interface Evaluated extends Pick<ScoreComparison, 'what' | 'images' | 'of' | 'scale' | 'scope'> {
   /** By what is compared. */
   readonly scores: Readonly<Record<'trained', number>> & Readonly<Partial<Record<Baseline, number>>>;
   /** 95 % intervals of how much higher the trained network scores than each other one. */
   readonly gains: Readonly<Partial<Record<Baseline, Interval>>>;
 }
 
-export function verdict({ scores, gains, ...measured }: Evaluated): Diagnosis | undefined {
+export function verdict({ scores, gains, ...measured }: Evaluated): Finding | undefined {
   const named = <T>(values: Readonly<Partial<Record<Baseline, T>>>): Record<string, T | undefined> =>
     Object.fromEntries(names.flatMap((name) => (name in values ? [[baselines[name], values[name]]] : [])));
   return examineScores({ ...measured, trained: scores.trained, others: named(scores), gains: named(gains) });

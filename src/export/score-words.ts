@@ -15,7 +15,7 @@ const top1 = z.looseObject({ top1: number });
 const percent = (what: string, value: number): MainScore => ({ what, value, isPercent: true });
 const share = (what: string, value: number): MainScore => ({ what, value, isPercent: false });
 
-/** The number that stands for an evaluation, read from what one contender scored; undefined if it is not there. */
+/** The number that stands for an evaluation, read from what one network or baseline scored; undefined if it is not there. */
 const mainScores: Readonly<Record<string, (scores: unknown) => MainScore | undefined>> = {
   knn(scores) {
     const byK = z.looseObject({ top1: z.record(z.string(), number) }).safeParse(scores).data?.top1 ?? {};
@@ -54,7 +54,7 @@ function ofField(name: string, what: string, scores: unknown): MainScore | undef
   return typeof value === 'number' ? share(what, value) : undefined;
 }
 
-/** Contenders that a score stands beside, and what they are called. */
+/** Baselines that a score stands beside, and what they are called. */
 const besides: readonly (readonly [string, string])[] = [
   ['untrained', 'the same network untrained'],
   ['pixels', 'raw pixels'],

@@ -26,7 +26,7 @@ export interface TextBlock {
   readonly text: string;
 }
 
-/** One number for each of a few contenders, as bars; the first is the one that matters. */
+/** One number for each of a few things that are compared, as bars; the first is the one that matters. */
 export interface ScoreBlock {
   readonly kind: 'scores';
   readonly title?: string;

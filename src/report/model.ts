@@ -3,6 +3,7 @@
  * left out when its data are absent; what needs labels is never made up where there are none.
  */
 import type { EvaluationSection } from './blocks.ts';
+import type { Finding } from './finding.ts';
 import type { Picture } from './picture.ts';
 
 export interface Report {
@@ -21,7 +22,7 @@ export interface Report {
   /** What evaluations found, in order. */
   readonly evaluations?: readonly EvaluationSection[];
   /** What the doctor found; an empty list says that it looked and found nothing. */
-  readonly findings?: readonly Finding[];
+  readonly findings?: readonly Omit<Finding, 'topic'>[];
   readonly versions?: readonly Fact[];
 }
 
@@ -74,8 +75,8 @@ export interface Curves {
   readonly knn?: Curve;
   /** The same of raw pixels. */
   readonly knnPixels?: number;
-  /** How many images are asked at each look. */
-  readonly lookImages?: number;
+  /** How many images are asked at each online evaluation. */
+  readonly evaluationImages?: number;
   /** Top-1 of a linear classifier on the teacher's features, as shares. */
   readonly linear?: Curve;
   /** Normalized mutual information of classes and clusters of the teacher's features. */
@@ -144,11 +145,4 @@ export interface ObjectMaskScore {
   readonly trained: number;
   readonly untrained?: number;
   readonly images?: number;
-}
-
-export interface Finding {
-  readonly severity: 'ok' | 'info' | 'warning' | 'error';
-  readonly title: string;
-  readonly detail: string;
-  readonly advice?: string;
 }

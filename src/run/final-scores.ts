@@ -28,7 +28,7 @@ export const isPercent = (key: keyof FinalScores): boolean => key.startsWith('kn
 
 export const scoreKeys = Object.keys(finalScoreNames) as (keyof typeof finalScoreNames)[];
 
-/** The latest value of each score in a run's log, and the k-NN accuracy of its first look. */
+/** The latest value of each score in a run's log, and the k-NN accuracy of its first online evaluation. */
 export function finalScores(log: readonly LogLine[]): FinalScores {
   const first = log.find((line) => typeof line.knn_top1 === 'number')?.knn_top1;
   const found = scoreKeys.flatMap((key) => {

@@ -1,6 +1,6 @@
 /**
- * Looks at the teacher while it trains: the scores that were asked for where there are labels (small versions of the
- * evaluations), how alike the features are, and attention maps of a few images. Runs of all seeds look at the same images, so that
+ * Evaluates the teacher while it trains: the scores that were asked for where there are labels (small versions of the
+ * evaluations), how alike the features are, and attention maps of a few images. Runs of all seeds are evaluated on the same images, so that
  * their scores can be compared; they are read once and kept as 8-bit pixels.
  */
 import type { Source } from '../data/source.ts';
@@ -27,7 +27,7 @@ export interface Observation {
   readonly step: number;
   /** Top-1 of 20-NN in percent, queries against other training images; absent without labels. */
   readonly knn?: number;
-  /** The same of raw pixels; measured once, at the first look. */
+  /** The same of raw pixels; measured once, at the first evaluation. */
   readonly knnPixels?: number;
   /** Normalized mutual information, 0 to 1, of classes and k-means clusters of the queries, one for each class. */
   readonly cluster?: number;
@@ -40,7 +40,7 @@ export interface Observation {
   readonly attention?: Float32Array;
 }
 
-/** What is looked at. */
+/** What online evaluations see. */
 export interface WatchedImages {
   readonly bank: readonly Image[];
   /** Numbers of the bank's images in the source. */
@@ -61,18 +61,18 @@ const EXAMPLES = 6;
 const FINE = 16;
 const BATCH = 100;
 const MEMORY = 256 * 2 ** 20;
-/** Operations of a look: half a minute or less on an ordinary machine. A large network looks at fewer images. */
+/** Operations of an online evaluation: half a minute or less on an ordinary machine. A large network is shown fewer images. */
 const OPERATIONS = 8e12;
 
-/** How a look is watched and ended. */
+/** How an online evaluation is watched and ended. */
 export interface Watch {
   /** Called as images are read or shown to the network. */
   readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
-  /** Ends a look between two batches of images, with an `Interrupted`. */
+  /** Ends it between two batches of images, with an `Interrupted`. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A look was ended before it was done; nothing of it counts. */
+/** An online evaluation was ended before it was done; nothing of it counts. */
 export class Interrupted extends Error {
   override name = 'Interrupted';
 }
@@ -118,7 +118,7 @@ export class Monitor {
       Math.floor(MEMORY / (size * size * source.channels)),
       Math.floor(OPERATIONS / forwardOperations(backboneOf(config), size)),
     );
-    // Where there are classes, only images that have one are looked at.
+    // Where there are classes, only images that have one are taken.
     const order = new Random(0, 'watched images')
       .permutation(source.length)
       .filter((index) => source.classes.length < 2 || source.label(index) !== undefined);
@@ -131,7 +131,7 @@ export class Monitor {
         const image = batch.images[i];
         if (image !== undefined) images.set(index, image);
       });
-      proceed(watch, 'reading images to look at', images.size, wanted.length);
+      proceed(watch, 'reading images to evaluate on', images.size, wanted.length);
     }
     const readable = wanted.filter((index) => images.has(index));
     const [queryIndices, bankIndices] = [readable.slice(0, queries), readable.slice(queries)];
@@ -194,7 +194,7 @@ export class Monitor {
     for (let start = 0; start < images.length; start += BATCH) {
       const part = await this.backbone.features(weights, this.#pixels(images.slice(start, start + BATCH)));
       features.set(part, start * this.backbone.dim);
-      proceed(this.#watch, 'looking at images', Math.min(start + BATCH, images.length), images.length);
+      proceed(this.#watch, 'evaluating on images', Math.min(start + BATCH, images.length), images.length);
     }
     return features;
   }

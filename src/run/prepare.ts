@@ -1,16 +1,21 @@
 /**
- * What happens before the first step: look at the images, let the recipe choose, compile, and measure what has to be
+ * What happens before the first step: read some images, let the recipe choose, compile, and measure what has to be
  * measured (the micro-batch, and how many steps a budget in minutes is).
  */
 import { stepsPerEpoch } from '../data/order.ts';
 import type { Source } from '../data/source.ts';
 import { availableMemory } from '../features/memory-limit.ts';
 import type { Method } from '../method/method.ts';
+import type { Finding } from '../report/finding.ts';
 import { methodOf } from '../train/build.ts';
 import type { TrainConfig, TrainOptions } from '../train/config.ts';
 import { checkArchitecture, checkBatch, checkOptions, OptionError } from '../train/contradictions.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
-import { affordableSteps, type LookPlan, lookMilliseconds, planLooks } from '../train/evaluation-plan.ts';
+import {
+  affordableSteps,
+  type EvaluationPlan,
+  evaluationMilliseconds,
+  planEvaluations,
+} from '../train/evaluation-plan.ts';
 import { examineImages, examinePlan } from '../train/examine-plan.ts';
 import {
   applyInitialState,
@@ -40,7 +45,7 @@ export interface Prepared {
   /** What the run begins with, if not with nothing. */
   readonly begun?: Begun;
   /** What the doctor says before the first step. */
-  readonly findings: readonly Diagnosis[];
+  readonly findings: readonly Finding[];
 }
 
 /** A trainer that has an initial state. */
@@ -101,8 +106,8 @@ export async function prepare({
 }: PrepareOptions): Promise<Prepared> {
   const started = performance.now();
   const options = initial === undefined ? given : withInitialState(given, initial);
-  const looked = await sourceFacts(source, cores);
-  const facts: RunFacts = { ...looked.facts, begins: beginningOf(initial) };
+  const found = await sourceFacts(source, cores);
+  const facts: RunFacts = { ...found.facts, begins: beginningOf(initial) };
   checkOptions(options);
   const first = chooseRecipe(options, facts);
   checkArchitecture(given, first.config);
@@ -112,7 +117,8 @@ export async function prepare({
   const { microBatch, minutes } = first.config;
   let steps = knownSteps(first.config, perEpoch);
   // Once the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
-  const finalRecipe = (looks?: LookPlan): Recipe => chooseRecipe(options, { ...facts, steps, looks });
+  const finalRecipe = (evaluations?: EvaluationPlan): Recipe =>
+    chooseRecipe(options, { ...facts, steps, evaluations });
   const sizes =
     microBatch === undefined ? microBatchCandidates(first.config, method.couplesBatch) : [microBatch];
   checkCrops(first.config, method, sizes[0] ?? first.config.batchSizePerGpu);
@@ -130,7 +136,7 @@ export async function prepare({
     },
     dryRun ? sizes.slice(0, 1) : sizes,
   );
-  let looks: LookPlan | undefined;
+  let evaluations: EvaluationPlan | undefined;
   let stepMilliseconds: number | undefined;
   if (dryRun || minutes !== undefined) onProgress?.('measuring a training step');
   if (dryRun) stepMilliseconds = await estimateStep(trainer, new Plan(first.config, steps, perEpoch));
@@ -142,10 +148,14 @@ export async function prepare({
       budget,
     );
     const left = budget - (performance.now() - started);
-    looks = planLooks(left, lookMilliseconds(first.config, stepMilliseconds), facts.readMilliseconds);
-    steps = affordableSteps(left, stepMilliseconds, looks, options.evalEvery);
+    evaluations = planEvaluations(
+      left,
+      evaluationMilliseconds(first.config, stepMilliseconds),
+      facts.readMilliseconds,
+    );
+    steps = affordableSteps(left, stepMilliseconds, evaluations, options.evalEvery);
   }
-  const recipe = finalRecipe(looks);
+  const recipe = finalRecipe(evaluations);
   if (minutes !== undefined) onRecipe?.(recipe);
   const { config, choices } = recipe;
   const begun = initial === undefined ? undefined : begin(trainer, initial, steps, perEpoch);
@@ -157,7 +167,7 @@ export async function prepare({
     stepMilliseconds,
     elapsed: performance.now() - started,
     ...(begun === undefined ? {} : { begun }),
-    findings: [...examinePlan({ config, steps, stepsPerEpoch: perEpoch }), ...examineImages(looked.seen)],
+    findings: [...examinePlan({ config, steps, stepsPerEpoch: perEpoch }), ...examineImages(found.seen)],
   };
 }
 

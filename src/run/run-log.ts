@@ -8,8 +8,8 @@ import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
 import { DIVERGENCE, TEACHER_ENTROPY } from '../method/dino-health.ts';
 import type { Vitals } from '../method/method.ts';
+import type { Finding } from '../report/finding.ts';
 import { type OnlineEval, onlineEvals } from '../train/config.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
 import { COLLAPSE } from '../train/doctor.ts';
 import { EXAMINATION, type StepEvent } from '../train/loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
@@ -28,7 +28,7 @@ export const SCORE_KEYS: Readonly<Record<OnlineEval, string>> = {
 /** What the score of raw pixels is called there. */
 export const PIXELS_KEY = 'knn_pixels';
 
-/** How many images a look asked. */
+/** How many images an online evaluation asked. */
 export const IMAGES_KEY = 'look_images';
 
 /** Checkpoints of before have the two measures of DINO under names of their own. */
@@ -133,7 +133,7 @@ export class RunLog {
     });
   }
 
-  /** Whether the teacher was looked at after this step. */
+  /** Whether the teacher was evaluated after this step. */
   hasObservation(step: number): boolean {
     return this.#folder.readLog().some((line) => line.step === step && 'feature_cosine' in line);
   }
@@ -157,7 +157,7 @@ export class RunLog {
     });
   }
 
-  /** What raw pixels scored at the first look. */
+  /** What raw pixels scored at the first online evaluation. */
   knnOfPixels(): number | undefined {
     const found = this.#folder.readLog().find((line) => typeof line[PIXELS_KEY] === 'number');
     return found === undefined ? undefined : Number(found[PIXELS_KEY]);
@@ -238,7 +238,7 @@ export class RunLog {
     this.#folder.appendScalars(step, scalars);
   }
 
-  diagnosis(step: number, { severity, topic, title, detail, advice }: Diagnosis): void {
+  diagnosis(step: number, { severity, topic, title, detail, advice }: Finding): void {
     this.#folder.appendLog({
       step,
       severity,
@@ -258,7 +258,7 @@ export class RunLog {
 }
 
 /**
- * Images a second over all training steps of a log, waiting for crops included, looks and saves not; NaN where nothing was
+ * Images a second over all training steps of a log, waiting for crops included, evaluations and saves not; NaN where nothing was
  * trained.
  */
 export function overallRate(log: readonly LogLine[], batchSize: number): number {

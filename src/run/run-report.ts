@@ -1,8 +1,9 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
 import { describeNetwork } from '../model/backbone.ts';
-import type { Curve, Curves, Finding, Report } from '../report/model.ts';
+import type { Finding } from '../report/finding.ts';
+import type { Curve, Curves, Report } from '../report/model.ts';
 import { backboneOf, methodOf } from '../train/build.ts';
-import { standing } from '../train/diagnosis.ts';
+import { standing } from '../train/finding.ts';
 import { toFlag } from '../train/option-names.ts';
 import { duration } from './duration.ts';
 import type { LogLine } from './run-folder-node.ts';
@@ -80,13 +81,13 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     curve(log, 'cluster_nmi'),
   ];
   const pixels = curve(log, PIXELS_KEY, 0.01);
-  const lookImages = log.findLast((line) => typeof line[IMAGES_KEY] === 'number')?.[IMAGES_KEY];
+  const evaluationImages = log.findLast((line) => typeof line[IMAGES_KEY] === 'number')?.[IMAGES_KEY];
   return {
     ...(loss === undefined ? {} : { loss: { ...method.loss, ...loss } }),
     measures,
     ...(knn === undefined ? {} : { knn }),
     ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
-    ...(lookImages === undefined ? {} : { lookImages: Number(lookImages) }),
+    ...(evaluationImages === undefined ? {} : { evaluationImages: Number(evaluationImages) }),
     ...(linear === undefined ? {} : { linear }),
     ...(cluster === undefined ? {} : { cluster }),
     others: named,
@@ -94,7 +95,7 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
 }
 
 function findings(log: readonly LogLine[]): Finding[] {
-  const found = log.flatMap((line): (Finding & { readonly topic: string })[] => {
+  const found = log.flatMap((line): Finding[] => {
     const { step, severity, topic, title, detail, advice } = line;
     if (severity !== 'ok' && severity !== 'info' && severity !== 'warning' && severity !== 'error') return [];
     return [
@@ -107,5 +108,5 @@ function findings(log: readonly LogLine[]): Finding[] {
       },
     ];
   });
-  return standing(found).map(({ topic: _, ...finding }) => finding);
+  return standing(found);
 }

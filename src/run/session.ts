@@ -1,12 +1,12 @@
 /**
- * A training run with everything around the loop: it looks at the teacher from time to time, writes the log, TensorBoard
+ * A training run with everything around the loop: it evaluates the teacher from time to time, writes the log, TensorBoard
  * events and checkpoints into the run folder, and can go on where a run was stopped. Still an iterator of plain events.
  */
 import type { Source } from '../data/source.ts';
+import type { Finding } from '../report/finding.ts';
 import { methodOf } from '../train/build.ts';
 import { encodeCheckpoint, restoreCheckpoint } from '../train/checkpoint.ts';
 import { evalsOf, type OnlineEval, type TrainConfig } from '../train/config.ts';
-import type { Diagnosis } from '../train/diagnosis.ts';
 import { examineFeatures, explainNotFinite, FEATURES } from '../train/doctor.ts';
 import { type TrainEvent, trainLoop } from '../train/loop.ts';
 import { Plan } from '../train/plan.ts';
@@ -177,10 +177,10 @@ export async function resumeSession(
 
 /**
  * Runs a session to its end, or until the signal asks it to stop; then the state is saved. It is saved too when something
- * outside the training fails, such as a disk with the images that goes away; the error is thrown after that. A look at the
- * teacher that the signal ends is made up for when the run goes on.
+ * outside the training fails, such as a disk with the images that goes away; the error is thrown after that. An online
+ * evaluation that the signal ends is made up for when the run goes on.
  *
- * @param onProgress told of images that are read and looked at between steps
+ * @param onProgress told of images that are read and shown between steps
  */
 export async function* runSession(
   session: Session,
@@ -214,7 +214,7 @@ export async function* runSession(
     if (file === LAST) [saved, savedAt] = [step, performance.now()];
     return { type: 'saved', step, file };
   };
-  const say = function* (step: number, diagnosis: Diagnosis): Generator<SessionEvent> {
+  const say = function* (step: number, diagnosis: Finding): Generator<SessionEvent> {
     log.diagnosis(step, diagnosis);
     yield { type: 'diagnosis', step, diagnosis };
   };
@@ -223,7 +223,7 @@ export async function* runSession(
     monitor ??= await Monitor.create(source, config, engine, { onProgress, signal });
     const asked = performance.now();
     const observation = await monitor.observe(step, await trainer.teacherWeights(), step === firstStep);
-    budget?.look(performance.now() - asked);
+    budget?.evaluated(performance.now() - asked);
     log.observation(observation, monitor);
     yield { type: 'observed', observation };
     const progress = step / plan.steps;
@@ -237,11 +237,11 @@ export async function* runSession(
       yield await save(step, BEST);
     }
   };
-  const looks = config.evalEvery > 0 ? plan.scheduleSteps / config.evalEvery : 0;
+  const evaluations = config.evalEvery > 0 ? plan.scheduleSteps / config.evalEvery : 0;
   const budget =
     config.minutes === undefined
       ? undefined
-      : new TimeBudget({ plan, milliseconds: config.minutes * 60_000 - session.elapsed, looks });
+      : new TimeBudget({ plan, milliseconds: config.minutes * 60_000 - session.elapsed, evaluations });
   /** Changes the pace where time has turned out to be more or less than planned; a resumed run repeats the changes that were made. */
   const keepTime = (step: number): SessionEvent[] => {
     if (budget === undefined || plan.isChangedFrom(step)) return [];
@@ -252,7 +252,7 @@ export async function* runSession(
     return [{ type: 'paced', step, steps: plan.steps }];
   };
   /** Looks are spread over the schedule, whatever its pace. */
-  const isLook = (step: number): boolean => {
+  const isEvaluation = (step: number): boolean => {
     if (config.evalEvery === 0) return false;
     const count = (at: number): number => Math.floor(plan.position(at) / config.evalEvery);
     return count(step) > count(step - 1);
@@ -272,7 +272,7 @@ export async function* runSession(
   };
 
   try {
-    const isDue = fromStep === firstStep || isLook(fromStep);
+    const isDue = fromStep === firstStep || isEvaluation(fromStep);
     if (isDue && fromStep < plan.steps && !log.hasObservation(fromStep)) yield* observe(fromStep);
     for await (const event of trainLoop({
       trainer,
@@ -293,7 +293,7 @@ export async function* runSession(
           budget?.step(event.milliseconds);
           if (event.step === plan.steps) break; // see 'finished'
           // Looking comes first: what a checkpoint says was done is in the log.
-          if (isLook(event.step)) yield* observe(event.step);
+          if (isEvaluation(event.step)) yield* observe(event.step);
           yield* keepTime(event.step);
           if (event.step % config.saveEvery === 0 || performance.now() - savedAt > SAVE_AFTER) {
             const result = await save(event.step, LAST);

@@ -34,7 +34,7 @@ export async function sourceFacts(
   }
   if (sides.length === 0) {
     throw new Error(
-      `${source.name}: none of the ${Math.min(PROBES, source.length)} images looked at can be read; the first: ${reason}`,
+      `${source.name}: none of the ${Math.min(PROBES, source.length)} images that were tried can be read; the first: ${reason}`,
     );
   }
   sides.sort((a, b) => a - b);

@@ -136,14 +136,14 @@ const machine = {
   threads: count('threads of the compute engine'),
 };
 
-const looks = {
-  evalSize: count('side of images as looks and evaluations show them to the network, pixels'),
-  evalEvery: countOrZero('steps between looks at the teacher during the run; 0 = never'),
-  evalImages: count('images that these looks see, at most'),
+const onlineEvaluations = {
+  evalSize: count('side of images as evaluations show them to the network, pixels'),
+  evalEvery: countOrZero('steps between online evaluations of the teacher; 0 = never'),
+  evalImages: count('images that these see, at most'),
   evals: z
     .array(onlineEval)
     .min(1)
-    .describe('what these looks measure on labeled images: knn, cluster, linear; knn unless given'),
+    .describe('what these measure on labeled images: knn, cluster, linear; knn unless given'),
   bestBy: onlineEval.describe('which of them decides the best checkpoint; the first unless given'),
   saveEvery: count('steps between checkpoints'),
 };
@@ -158,7 +158,7 @@ export const trainGroups = [
   { title: 'Optimizer', fields: optimization },
   { title: 'Teacher and loss', fields: teacher },
   { title: 'Machine', fields: machine },
-  { title: 'Looks at the teacher, and checkpoints', fields: looks },
+  { title: 'Online evaluations of the teacher, and checkpoints', fields: onlineEvaluations },
 ] as const;
 
 export const trainSchema = z.strictObject({
@@ -170,7 +170,7 @@ export const trainSchema = z.strictObject({
   ...optimization,
   ...teacher,
   ...machine,
-  ...looks,
+  ...onlineEvaluations,
 });
 
 /** What the user gave: anything may be left out. */

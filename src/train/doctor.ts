@@ -4,8 +4,8 @@
  * `examine-scores.ts`.
  */
 import type { Method, Vitals } from '../method/method.ts';
+import type { Finding } from '../report/finding.ts';
 import { l2NormalizedRows } from '../rows/feature-rows.ts';
-import type { Diagnosis } from './diagnosis.ts';
 
 /** The topic of verdicts on the steps. */
 export const COLLAPSE = 'collapse';
@@ -14,10 +14,7 @@ export const COLLAPSE = 'collapse';
 const [FEWEST, LATEST] = [10, 50];
 
 /** Judges the latest steps of a run, oldest first: what is wrong with any training, or what the method says of its own. */
-export function examine(
-  vitals: readonly Vitals[],
-  method: Pick<Method, 'measures' | 'examine'>,
-): Diagnosis[] {
+export function examine(vitals: readonly Vitals[], method: Pick<Method, 'measures' | 'examine'>): Finding[] {
   const recent = vitals.slice(-LATEST);
   if (recent.length < FEWEST) return [];
   const mean = (pick: (each: Vitals) => number): number =>
@@ -26,7 +23,7 @@ export function examine(
     method.measures.map(({ key }) => [key, mean((each) => each.measures[key] ?? Number.NaN)]),
   );
   const verdict = method.examine({ loss: mean(({ loss }) => loss), measures });
-  const general: Diagnosis[] = [];
+  const general: Finding[] = [];
   if (recent.every(({ lr }) => lr === 0)) {
     general.push({
       severity: 'warning',
@@ -56,7 +53,7 @@ export function examine(
  * @param what the number: "The loss", "A gradient"
  * @param broken an array of the training state that is not finite either: then no state is worth keeping
  */
-export function explainNotFinite(step: number, what: string, broken?: string): Diagnosis {
+export function explainNotFinite(step: number, what: string, broken?: string): Finding {
   return {
     severity: 'error',
     topic: 'failure',
@@ -118,7 +115,7 @@ export function examineFeatures(
   { meanCosine, rank }: FeatureSpread,
   images: number,
   progress = 1,
-): Diagnosis | undefined {
+): Finding | undefined {
   if (images < FEW_IMAGES) return undefined;
   const numbers = `The features of ${images} different images have a mean cosine of ${meanCosine.toFixed(4)} and differ in ${rank.toFixed(1)} directions`;
   if (meanCosine < ALIKE && rank > FEW_DIRECTIONS)

@@ -1,6 +1,6 @@
 /** The doctor before the first step: settings that cannot train, runs too short to, and images that show nothing. */
+import type { Finding } from '../report/finding.ts';
 import type { TrainConfig } from './config.ts';
-import type { Diagnosis } from './diagnosis.ts';
 
 export interface PlanFacts {
   readonly config: TrainConfig;
@@ -8,7 +8,7 @@ export interface PlanFacts {
   readonly stepsPerEpoch: number;
 }
 
-/** What the first look at a few images found. */
+/** What reading a few images found. */
 export interface ImageFacts {
   /** How many were looked at. */
   readonly seen: number;
@@ -38,7 +38,7 @@ export function distinctLevels(data: Uint8Array, channels: number): number {
 }
 
 /** What is said of images that hardly differ from a plain square. */
-export function examineImages({ seen, plain, coarse, example }: ImageFacts): Diagnosis[] {
+export function examineImages({ seen, plain, coarse, example }: ImageFacts): Finding[] {
   const odd = plain > seen / 2 ? plain : plain + coarse > seen / 2 ? plain + coarse : 0;
   if (odd === 0) return [];
   const kind = odd === plain ? 'of one color' : `of at most ${FEW_LEVELS} levels of brightness`;
@@ -57,7 +57,7 @@ export function examineImages({ seen, plain, coarse, example }: ImageFacts): Dia
 export const LENGTH = 'length';
 
 /** What takes the place of a warning once a budget in minutes has held more steps than planned. */
-export function enoughSteps(steps: number): Diagnosis {
+export function enoughSteps(steps: number): Finding {
   return {
     severity: 'ok',
     topic: LENGTH,
@@ -67,7 +67,7 @@ export function enoughSteps(steps: number): Diagnosis {
 }
 
 /** What is said of a run before it begins. */
-export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Diagnosis[] {
+export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Finding[] {
   return [
     ...lengthOf(config, steps, stepsPerEpoch),
     ...frozenHead(config, steps, stepsPerEpoch),
@@ -75,7 +75,7 @@ export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Diagno
   ];
 }
 
-function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Diagnosis[] {
+function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Finding[] {
   const warmupSteps = config.warmupSteps ?? Math.round((config.warmupEpochs ?? 0) * stepsPerEpoch);
   if (warmupSteps >= steps && steps >= 10)
     return [
@@ -101,7 +101,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Di
 
 const FEW_STEPS = 300;
 
-function frozenHead(config: TrainConfig, steps: number, stepsPerEpoch: number): Diagnosis[] {
+function frozenHead(config: TrainConfig, steps: number, stepsPerEpoch: number): Finding[] {
   const frozen = config.freezeLastLayerSteps ?? (config.freezeLastLayer ?? 0) * stepsPerEpoch;
   if (frozen < steps) return [];
   return [
@@ -116,7 +116,7 @@ function frozenHead(config: TrainConfig, steps: number, stepsPerEpoch: number): 
 }
 
 /** Settings that no step can learn with, or that lead to a collapse. */
-function settings(config: TrainConfig): Diagnosis[] {
+function settings(config: TrainConfig): Finding[] {
   const { momentumTeacher, outDim, teacherTemp, studentTemp, centerMomentum, centering, lr, minLr } = config;
   const { warmupTeacherTemp, batchSizePerGpu, localCropsNumber, globalCropsScale } = config;
   const views = localCropsNumber === 0 && globalCropsScale[0] === 1 && globalCropsScale[1] === 1;

@@ -1,9 +1,9 @@
 /** What the doctor says of scores: whether training was worth something, beyond chance. */
+import type { Finding } from '../report/finding.ts';
 import type { Interval } from '../rows/bootstrap.ts';
-import type { Diagnosis } from './diagnosis.ts';
 
 /** A score of the trained network, and what it has to beat. */
-export interface Compared {
+export interface ScoreComparison {
   /** How it was measured, as in "20-NN". */
   readonly what: string;
   /** On how many images, or what `of` says. */
@@ -28,7 +28,7 @@ export interface Compared {
 const FEW = { percent: 50, unit: 20 } as const;
 
 /** Whether training was worth something: the trained network has to be above all others, and by more than chance. */
-export function examineScores(compared: Compared): Diagnosis | undefined {
+export function examineScores(compared: ScoreComparison): Finding | undefined {
   const { what, images, of = 'images', scale = 'percent', trained, others, gains, scope } = compared;
   const known = Object.entries(others).filter(
     (each): each is [string, number] => each[1] !== undefined && !Number.isNaN(each[1]),
@@ -70,7 +70,7 @@ export function examineScores(compared: Compared): Diagnosis | undefined {
 /** The intervals that hold 0. */
 function uncertainty(
   names: readonly string[],
-  gains: NonNullable<Compared['gains']>,
+  gains: NonNullable<ScoreComparison['gains']>,
   text: (value: number) => string,
 ): string {
   const intervals = names.flatMap((name) => {
@@ -79,7 +79,7 @@ function uncertainty(
   });
   return intervals.length === 0
     ? 'Too few were measured to know the interval of the gain.'
-    : `Its 95 % interval goes down to 0 or below: ${intervals.join(', ')}.`;
+    : `The 95 % interval of the gain goes down to 0 or below: ${intervals.join(', ')}.`;
 }
 
 /** How far two shares in percent, each of so many images, differ by chance in 95 of 100 cases (normal approximation). */

@@ -7,9 +7,9 @@ import { viewSizes } from '../data/augment.ts';
 import type { BatchLoader } from '../data/batch.ts';
 import type { Source } from '../data/source.ts';
 import type { Vitals } from '../method/method.ts';
+import type { Finding } from '../report/finding.ts';
 import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
-import type { Diagnosis } from './diagnosis.ts';
 import { examine, explainNotFinite } from './doctor.ts';
 import type { Plan } from './plan.ts';
 import { findNotFinite } from './state.ts';
@@ -34,12 +34,12 @@ export interface StepEvent {
 export type TrainEvent =
   | StepEvent
   | { readonly type: 'skipped'; readonly key: string; readonly reason: string }
-  | { readonly type: 'diagnosis'; readonly step: number; readonly diagnosis: Diagnosis }
+  | { readonly type: 'diagnosis'; readonly step: number; readonly diagnosis: Finding }
   /** `step` steps are done, the next one failed; `finite` tells whether the state after them is worth saving. */
   | {
       readonly type: 'failed';
       readonly step: number;
-      readonly diagnosis: Diagnosis;
+      readonly diagnosis: Finding;
       readonly finite: boolean;
     }
   | { readonly type: 'stopped'; readonly step: number }

@@ -222,7 +222,7 @@ export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     centerMomentum: [0.9, official],
     freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
     ...network.suggest({ global, local, images: facts.images, stemStride }),
-    ...machine(facts.cores, facts.steps ?? options.steps, facts.looks),
+    ...machine(facts.cores, facts.steps ?? options.steps, facts.evaluations),
     ...gentle(facts.begins, steps, network.lr),
   };
 }

@@ -2,7 +2,7 @@
 import type { TrainOptions } from './config.ts';
 import { machine, official, type RunFacts, type Suggestions, vitShape } from './recipe-parts.ts';
 
-export function paper(options: TrainOptions, { channels, cores, steps, looks }: RunFacts): Suggestions {
+export function paper(options: TrainOptions, { channels, cores, steps, evaluations }: RunFacts): Suggestions {
   return {
     ...vitShape(options.arch ?? 'vit_small', options.patchSize ?? 16, official),
     seed: [0, official],
@@ -45,6 +45,6 @@ export function paper(options: TrainOptions, { channels, cores, steps, looks }: 
     centering: ['center', official],
     centerMomentum: [0.9, official],
     freezeLastLayer: [1, official],
-    ...machine(cores, steps, looks),
+    ...machine(cores, steps, evaluations),
   };
 }

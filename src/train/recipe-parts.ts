@@ -1,7 +1,7 @@
-/** What the recipes have in common: what they look at and what they give, the shape of a ViT, and what depends on the machine. */
-import { LOOK_IMAGES, LOOKS, type LookPlan } from './evaluation-plan.ts';
+/** What the recipes have in common: what they are told and what they give, the shape of a ViT, and what depends on the machine. */
+import { EVALUATION_IMAGES, EVALUATIONS, type EvaluationPlan } from './evaluation-plan.ts';
 
-/** What a recipe looks at. */
+/** What a recipe goes by. */
 export interface RunFacts {
   /** Images in the source. */
   readonly images: number;
@@ -16,8 +16,8 @@ export interface RunFacts {
   readonly steps?: number;
   /** Milliseconds to read one of them. */
   readonly readMilliseconds: number;
-  /** How a budget in minutes is shared between steps and looks at the teacher. */
-  readonly looks?: LookPlan | undefined;
+  /** How a budget in minutes is shared between steps and online evaluations. */
+  readonly evaluations?: EvaluationPlan | undefined;
 }
 
 type Value = string | number | boolean | readonly number[];
@@ -39,22 +39,26 @@ export function vitShape(arch: string, patchSize: number, reason: string): Sugge
   };
 }
 
-export function machine(cores: number, steps: number | undefined, looks: LookPlan | undefined): Suggestions {
-  const { count = LOOKS, images = LOOK_IMAGES } = looks ?? {};
+export function machine(
+  cores: number,
+  steps: number | undefined,
+  evaluations: EvaluationPlan | undefined,
+): Suggestions {
+  const { count = EVALUATIONS, images = EVALUATION_IMAGES } = evaluations ?? {};
   return {
     numWorkers: [Math.max(1, Math.min(cores, 4)), 'one for each core, four at most'],
     threads: [cores, 'one for each core'],
     evalEvery: [
       steps === undefined ? 0 : Math.max(1, Math.ceil(steps / count)),
-      count === LOOKS
-        ? 'ten looks at the teacher during the run'
-        : 'few looks at the teacher: the time is for training',
+      count === EVALUATIONS
+        ? 'ten online evaluations during the run'
+        : 'few online evaluations: the time is for training',
     ],
     evalImages: [
       images,
-      images === LOOK_IMAGES
+      images === EVALUATION_IMAGES
         ? 'enough to follow the training'
-        : 'as many as can be looked at in a twelfth of the time',
+        : 'as many as can be evaluated on in a twelfth of the time',
     ],
     saveEvery: [200, 'a stop costs at most this many steps'],
   };

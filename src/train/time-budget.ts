@@ -11,27 +11,27 @@ const TOLERANCE = 0.04;
 
 export interface TimeBudgetOptions {
   readonly plan: Plan;
-  /** What is left of the budget, for steps and looks at the teacher. */
+  /** What is left of the budget, for steps and online evaluations. */
   readonly milliseconds: number;
-  /** Looks during the whole schedule, the one at its end included. */
-  readonly looks: number;
+  /** Online evaluations during the whole schedule, the one at its end included. */
+  readonly evaluations: number;
   /** A clock in milliseconds. */
   readonly now?: () => number;
 }
 
 export class TimeBudget {
   readonly #plan: Plan;
-  readonly #looks: number;
+  readonly #evaluations: number;
   readonly #now: () => number;
   readonly #end: number;
   /** Since the pace was last looked at. */
   #steps = 0;
   #stepMilliseconds = 0;
-  #lookMilliseconds = 0;
+  #evaluationMilliseconds = 0;
 
-  constructor({ plan, milliseconds, looks, now = () => performance.now() }: TimeBudgetOptions) {
+  constructor({ plan, milliseconds, evaluations, now = () => performance.now() }: TimeBudgetOptions) {
     this.#plan = plan;
-    this.#looks = looks;
+    this.#evaluations = evaluations;
     this.#now = now;
     this.#end = now() + milliseconds;
   }
@@ -46,9 +46,9 @@ export class TimeBudget {
     this.#stepMilliseconds += milliseconds;
   }
 
-  /** The latest look stands for those to come. */
-  look(milliseconds: number): void {
-    this.#lookMilliseconds = milliseconds;
+  /** The latest online evaluation stands for those to come. */
+  evaluated(milliseconds: number): void {
+    this.#evaluationMilliseconds = milliseconds;
   }
 
   /**
@@ -59,8 +59,8 @@ export class TimeBudget {
     const { scheduleSteps, steps } = this.#plan;
     const part = (at: number): number => Math.floor((PARTS * this.#plan.position(at)) / scheduleSteps);
     if (part(step) === part(step - 1) || part(step) >= PARTS - 1 || this.#steps === 0) return undefined;
-    const looksLeft = this.#looks * (1 - this.#plan.position(step) / scheduleSteps);
-    const forSteps = this.left - looksLeft * this.#lookMilliseconds;
+    const evaluationsLeft = this.#evaluations * (1 - this.#plan.position(step) / scheduleSteps);
+    const forSteps = this.left - evaluationsLeft * this.#evaluationMilliseconds;
     const stepsLeft = Math.max(1, Math.round((forSteps * this.#steps) / this.#stepMilliseconds));
     this.#steps = 0;
     this.#stepMilliseconds = 0;

@@ -151,17 +151,17 @@ describe('a run that is stopped and resumed', () => {
     const options = { ...tinyConvnet, steps: 8, evalEvery: 4 };
     const whole = await startRun(options);
     await follow(whole);
-    for (const looks of [1, 2, 3]) {
+    for (const evaluations of [1, 2, 3]) {
       const first = await startRun(options);
       const abort = new AbortController();
       const events: SessionEvent[] = [];
       // Ends the session within a look: each tells of its queries, then of its bank.
       let told = 0;
       for await (const event of runSession(first, abort.signal, (what) => {
-        if (what === 'looking at images' && ++told === 2 * (looks - 1) + 1) abort.abort();
+        if (what === 'evaluating on images' && ++told === 2 * (evaluations - 1) + 1) abort.abort();
       }))
         events.push(event);
-      const at = [0, 4, 8][looks - 1];
+      const at = [0, 4, 8][evaluations - 1];
       expect(events.at(-1)).toEqual({ type: 'stopped', step: at });
       expect(timelessLog(first.folder)).not.toContainEqual(
         expect.objectContaining({ step: at, feature_rank: expect.anything() }),

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { dinoHealth } from '../../src/method/dino-health.ts';
 import type { Vitals } from '../../src/method/method.ts';
 import { Random } from '../../src/random/random.ts';
-import { type Diagnosis, standing } from '../../src/train/diagnosis.ts';
+import type { Finding } from '../../src/report/finding.ts';
 import { examine, examineFeatures, featureSpread } from '../../src/train/doctor.ts';
 import { examineScores } from '../../src/train/examine-scores.ts';
+import { standing } from '../../src/train/finding.ts';
 
 const uniform = Math.log(1024);
 
@@ -149,7 +150,7 @@ describe('scores with intervals of the gain', () => {
 
 describe('what stands of several findings', () => {
   it('is the latest on each topic, and nothing that is fine beside what is not', () => {
-    const finding = (topic: string, severity: Diagnosis['severity'], title = topic): Diagnosis => ({
+    const finding = (topic: string, severity: Finding['severity'], title = topic): Finding => ({
       topic,
       severity,
       title,

@@ -1,9 +1,14 @@
-/** A budget in minutes: what of it goes to looks at the teacher, and how the pace follows the clock. */
+/** A budget in minutes: what of it goes to online evaluations, and how the pace follows the clock. */
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { readRecord, stepsOf } from '../../src/run/run-record.ts';
 import { writeRunReport } from '../../src/run/write-report-node.ts';
-import { affordableSteps, LOOK_IMAGES, LOOKS, planLooks } from '../../src/train/evaluation-plan.ts';
+import {
+  affordableSteps,
+  EVALUATION_IMAGES,
+  EVALUATIONS,
+  planEvaluations,
+} from '../../src/train/evaluation-plan.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 import { TimeBudget } from '../../src/train/time-budget.ts';
@@ -12,14 +17,18 @@ import { follow, killAfter, resumeRun, startRun, stateOf, tinyVit } from '../run
 const facts = { images: 5000, imageSide: 32, channels: 3, cores: 2, readMilliseconds: 1 } as const;
 const config = (steps: number) => chooseRecipe({ steps }, { ...facts, steps }).config;
 
-describe('looks at the teacher', () => {
+describe('online evaluations', () => {
   it('see all images ten times where that is a small share of the time', () => {
     const minutes = 30 * 60_000;
-    expect(planLooks(minutes, 0.1, 0.1)).toEqual({ count: LOOKS, images: LOOK_IMAGES, milliseconds: 500 });
+    expect(planEvaluations(minutes, 0.1, 0.1)).toEqual({
+      count: EVALUATIONS,
+      images: EVALUATION_IMAGES,
+      milliseconds: 500,
+    });
   });
 
   it('see fewer images, then fewer times, as the time becomes short', () => {
-    const plans = [600_000, 120_000, 30_000, 8000].map((left) => planLooks(left, 2, 0.5));
+    const plans = [600_000, 120_000, 30_000, 8000].map((left) => planEvaluations(left, 2, 0.5));
     for (const [i, { images, count, milliseconds }] of plans.entries()) {
       const left = [600_000, 120_000, 30_000, 8000][i] ?? 0;
       expect((count + 1) * milliseconds).toBeLessThanOrEqual(0.08 * left);
@@ -30,15 +39,15 @@ describe('looks at the teacher', () => {
   });
 
   it('are never of so few images that nothing can be said, however short the time', () => {
-    expect(planLooks(1000, 100, 1000)).toEqual({ count: 1, images: 40, milliseconds: 4000 });
+    expect(planEvaluations(1000, 100, 1000)).toEqual({ count: 1, images: 40, milliseconds: 4000 });
   });
 
   it('are paid for: what is left is for steps', () => {
-    const looks = { count: 10, images: 100, milliseconds: 1000 };
-    expect(affordableSteps(60_000, 100, looks, undefined)).toBe(490);
-    expect(affordableSteps(60_000, 100, looks, 50)).toBe(483);
-    expect(affordableSteps(60_000, 100, looks, 0)).toBe(600);
-    expect(affordableSteps(-5, 100, looks, undefined)).toBe(1);
+    const evaluations = { count: 10, images: 100, milliseconds: 1000 };
+    expect(affordableSteps(60_000, 100, evaluations, undefined)).toBe(490);
+    expect(affordableSteps(60_000, 100, evaluations, 50)).toBe(483);
+    expect(affordableSteps(60_000, 100, evaluations, 0)).toBe(600);
+    expect(affordableSteps(-5, 100, evaluations, undefined)).toBe(1);
   });
 });
 
@@ -88,7 +97,7 @@ describe('a time budget', () => {
     const budget = new TimeBudget({
       plan,
       milliseconds: minutes * 60_000,
-      looks: look > 0 ? 10 : 0,
+      evaluations: look > 0 ? 10 : 0,
       now: () => at,
     });
     let step = 0;
@@ -99,7 +108,7 @@ describe('a time budget', () => {
       budget.step(took);
       if (look > 0 && Math.floor(plan.position(step) / 40) > Math.floor(plan.position(step - 1) / 40)) {
         at += look;
-        budget.look(look);
+        budget.evaluated(look);
       }
       const steps = budget.revisedSteps(step);
       if (steps !== undefined) plan.change(step, steps);
@@ -125,7 +134,7 @@ describe('a time budget', () => {
     }
   });
 
-  it('counts the looks at the teacher', () => {
+  it('counts the online evaluations', () => {
     const { at } = simulate(4, () => 600, 4000);
     expect(at).toBeGreaterThan(3.75);
     expect(at).toBeLessThan(4.25);

@@ -109,7 +109,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   };
 }
 
-/** @param hits of every k, a column for each contender */
+/** @param hits of every k, a column for each that is compared */
 function gainsByK(
   hits: ReadonlyMap<ComparedName, readonly Float64Array[]>,
   ks: readonly number[],

@@ -1,6 +1,6 @@
 /**
  * The linear evaluation of a trained network beside what it must beat, with bootstrap intervals: a linear classifier on frozen
- * features (official `eval_linear.py`), each contender with the learning rate that suits it. The features are extracted
+ * features (official `eval_linear.py`), each network and baseline with the learning rate that suits it. The features are extracted
  * once; with `augment` anew in each epoch from random crops, as the official script does it.
  */
 import type { BaselineName } from '../../features/baselines.ts';

@@ -38,7 +38,7 @@ export interface ClusterReport {
   readonly indices: Int32Array;
   /** Images of every cluster, nearest to its center first: rows. */
   readonly members: readonly Int32Array[];
-  /** By contender; absent without classes. */
+  /** By what is compared; absent without classes. */
   readonly scored?: Readonly<Record<ComparedName, ScoredClusters>>;
   /** 95 % intervals of how much higher the trained network's mutual information is; absent without classes. */
   readonly gains?: Readonly<Record<BaselineName, Interval>>;
@@ -110,7 +110,7 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
   };
 }
 
-/** Scores of all contenders, and how much better the trained network is: from the same random halves of the images. */
+/** Scores of all that is compared, and how much better the trained network is: from the same random halves of the images. */
 function scoreAll(
   labels: Int32Array,
   assignmentsOf: (name: ComparedName) => Int32Array,
@@ -127,8 +127,8 @@ function scoreAll(
   };
   const whole = statistics();
   const drawn = halfSampling(labels.length, whole, statistics, { draws: DRAWS });
-  const scored = comparedNames.map((name, contender): [ComparedName, ScoredClusters] => {
-    const at = (score: number): number => contender * scoreNames.length + score;
+  const scored = comparedNames.map((name, place): [ComparedName, ScoredClusters] => {
+    const at = (score: number): number => place * scoreNames.length + score;
     const scores = Object.fromEntries(scoreNames.map((score, i) => [score, whole[at(i)]!]));
     const intervals = Object.fromEntries(
       scoreNames.map((score, i) => [score, inRange(drawn[at(i)]!, score)]),

@@ -8,7 +8,7 @@ import { align, type Placement, UNMOVED } from './align-planes.ts';
 import { type Plane, planesOf } from './image-planes.ts';
 import { agreement } from './plane-agreement.ts';
 
-export interface SecondLook {
+export interface PixelComparison {
   /** 0 to 1, see `agreement`. */
   readonly agreement: number;
   /** Whether the second image is mirrored. */
@@ -18,8 +18,8 @@ export interface SecondLook {
 /** Strangers agree less than this at a quarter of the side already. */
 const COARSE = 0.6;
 
-/** @param first, second of `imageLook` */
-export function secondLook(first: Image, second: Image): SecondLook {
+/** @param first, second of `miniature` */
+export function comparePixels(first: Image, second: Image): PixelComparison {
   const planes = planesOf(first);
   const mirror = flip(second);
   const [plain, turned] = [follow(planes, first, second), follow(planes, first, mirror)];

@@ -14,11 +14,11 @@ import { cropAway } from '../../image/attacks.ts';
 import type { Image } from '../../image/image.ts';
 import { Random } from '../../random/random.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';
-import { type SecondLook, secondLook } from './confirm-copy.ts';
+import { comparePixels, type PixelComparison } from './confirm-copy.ts';
 import type { Jpeg } from './copy-attacks.ts';
 import { copyCandidates, type RowPair } from './copy-candidates.ts';
 import { type Copy, type CopyGroup, connect, copyGroups } from './duplicates.ts';
-import { imageLook, LOOK_SIDE } from './image-planes.ts';
+import { MINIATURE_SIDE, miniature } from './image-planes.ts';
 
 export interface DedupeOptions {
   readonly source: Source;
@@ -108,11 +108,11 @@ export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport
   }
   const single = [...samePixels.values()].flatMap(([first]) => first ?? []).sort((a, b) => a - b);
   const similarity = (a: number, b: number): number => dot(features, a, b);
-  const known = new Map<number, SecondLook>();
-  const looked = (a: number, b: number): SecondLook => {
+  const known = new Map<number, PixelComparison>();
+  const looked = (a: number, b: number): PixelComparison => {
     const [first, second] = [Math.min(a, b), Math.max(a, b)];
     const key = first * images.length + second;
-    const found = known.get(key) ?? secondLook(images[first]!.look, images[second]!.look);
+    const found = known.get(key) ?? comparePixels(images[first]!.look, images[second]!.look);
     known.set(key, found);
     return found;
   };
@@ -162,7 +162,7 @@ async function readAll(
   { source, backbone, weights, onProgress }: DedupeOptions,
   skipped: SkippedImages,
 ): Promise<{ images: Seen[]; features: FeatureRows }> {
-  const look = LOOK_SIDE * LOOK_SIDE * source.channels;
+  const look = MINIATURE_SIDE * MINIATURE_SIDE * source.channels;
   checkMemory(
     (4 * backbone.dim + look) * source.length,
     `The features of ${source.length} images of ${source.name}`,
@@ -175,7 +175,7 @@ async function readAll(
     onSkip: (key, reason) => void skipped.push({ key, reason }),
     onImage: (image, index) => {
       const { width, height } = image;
-      seen.set(index, { index, width, height, hash: pixelHash(image), look: imageLook(image) });
+      seen.set(index, { index, width, height, hash: pixelHash(image), look: miniature(image) });
     },
   });
   for await (const { indices, rows } of batches) {
@@ -231,7 +231,7 @@ async function recognize(
   let [done, recognized] = [0, 0];
   for await (const { index, image } of readImages(source, { indices: [...looks.keys()] })) {
     const copy = await jpeg(cropAway(image, REMOVED, new Random(seed, 'dedupe', index)), QUALITY);
-    if (secondLook(looks.get(index)!, imageLook(copy)).agreement >= least) recognized++;
+    if (comparePixels(looks.get(index)!, miniature(copy)).agreement >= least) recognized++;
     onProgress?.('changed copies', ++done, altered);
   }
   return { altered, recognized };

@@ -2,10 +2,10 @@
  * Groups of copies around the image that is kept. Each copy was confirmed against that very image: that a resembles b and b
  * resembles c puts no a and c into one group, so that no chain of small differences leads from one picture to another.
  */
-import type { SecondLook } from './confirm-copy.ts';
+import type { PixelComparison } from './confirm-copy.ts';
 
 /** How an image was told to be a copy: the same pixels, or an agreement after alignment. */
-export interface Copy extends SecondLook {
+export interface Copy extends PixelComparison {
   readonly row: number;
   readonly exact: boolean;
 }

@@ -8,7 +8,7 @@ import type { Image } from '../../image/image.ts';
 import { resize } from '../../image/resize.ts';
 
 /** Side of a look in pixels: a multiple of 4, which `planesOf` halves twice, and of 3, which `thumbnailRow` asks for. */
-export const LOOK_SIDE = 48;
+export const MINIATURE_SIDE = 48;
 /** Standard deviation of the blur, pixels of the look: how sharp a copy was saved does not count. */
 const SOFTNESS = 0.8;
 /** Side of the thumbnails that are compared with all others. */
@@ -22,8 +22,8 @@ export interface Plane {
 }
 
 /** @returns [48, 48, channels] */
-export function imageLook(image: Image): Image {
-  return gaussianBlur(resize(image, LOOK_SIDE, LOOK_SIDE, 'bilinear'), SOFTNESS);
+export function miniature(image: Image): Image {
+  return gaussianBlur(resize(image, MINIATURE_SIDE, MINIATURE_SIDE, 'bilinear'), SOFTNESS);
 }
 
 /** The brightness of a look at a quarter, half and all of its side: coarse first. */

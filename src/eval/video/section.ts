@@ -1,8 +1,8 @@
 /** What video segmentation says of its report. */
 import type { Block, TileBlock } from '../../report/blocks.ts';
+import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid } from '../../report/score-grid.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
-import type { Diagnosis } from '../../train/diagnosis.ts';
 import type { Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import {
@@ -69,7 +69,7 @@ function scoresOf({ jAndF, j, f, interval }: VideoSummary): Score[] {
 }
 
 /** Object by object, where there are enough of them. */
-function examineVideo(scored: readonly Clip[]): Diagnosis | undefined {
+function examineVideo(scored: readonly Clip[]): Finding | undefined {
   const of = (name: VideoCompared): number[] =>
     scored.flatMap(({ scores }) => scores[name].objects.map(({ jAndF }) => jAndF));
   const mean = (values: readonly number[]): number =>

@@ -24,12 +24,12 @@ export function runCharts(curves: Curves): LineChart[] {
   };
   add(curves.loss, 'loss', { title: 'Loss', ...readingOf(curves.loss) });
   const few =
-    curves.lookImages === undefined || curves.lookImages >= FEW
+    curves.evaluationImages === undefined || curves.evaluationImages >= FEW
       ? ''
-      : ` Of ${curves.lookImages} ${curves.lookImages === 1 ? 'image' : 'images'} only: it says little.`;
+      : ` Of ${curves.evaluationImages} ${curves.evaluationImages === 1 ? 'image' : 'images'} only: it says little.`;
   add(curves.knn && percent(curves.knn), 'k-NN top-1', {
     title: 'k-NN accuracy, %',
-    caption: `On images of the training set, at every look.${few} It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,
+    caption: `On images of the training set, at every online evaluation.${few} It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,
     references: [{ name: 'raw pixels', value: 100 * (curves.knnPixels ?? Number.NaN) }],
     unit: '\u202f%',
     fromZero: true,
@@ -81,7 +81,7 @@ export function curvesSection(curves: Curves): Markup | undefined {
   if (charts.length + others.length === 0) return undefined;
   return section(
     'The run',
-    'Each point is the mean of up to ten steps; accuracies are measured at the looks. Point at a chart to read it.',
+    'Each point is the mean of up to ten steps; accuracies are measured by online evaluations. Point at a chart to read it.',
     html`${charts.length > 0 && html`<div class="charts">${charts}</div>`}${
       others.length > 0 &&
       html`<details><summary>Schedules and other measurements</summary><div class="charts">${others}</div></details>`

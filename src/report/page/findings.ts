@@ -1,6 +1,6 @@
 /** What the doctor found: each finding with its severity in words, not only in color. */
+import type { Finding } from '../finding.ts';
 import { html, type Markup } from '../markup.ts';
-import type { Finding } from '../model.ts';
 import { section } from './section.ts';
 
 const words: Record<Finding['severity'], string> = {
@@ -10,7 +10,7 @@ const words: Record<Finding['severity'], string> = {
   error: 'Problem',
 };
 
-export function findingsSection(findings: readonly Finding[]): Markup {
+export function findingsSection(findings: readonly Omit<Finding, 'topic'>[]): Markup {
   const items = findings.map(
     ({ severity, title, detail, advice }) =>
       html`<li class="${severity}"><span class="severity">${words[severity]}</span><h3>${title}</h3><p>${detail}</p>${

@@ -1,7 +1,6 @@
 /** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
 import { shareInterval } from '../../rows/share-interval.ts';
-import type { ScoreBlock } from '../blocks.ts';
-import { isKnown } from '../blocks.ts';
+import { isKnown, type ScoreBlock } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';
 import { html, type Markup } from '../markup.ts';
 import type { Curve, Curves, KnnAccuracy, Report } from '../model.ts';
@@ -48,7 +47,7 @@ function measuredIn({ accuracy, curves, evaluations = [] }: Report): Measured[] 
     if (rows.length > 0)
       groups.push({
         title: 'At the end of training',
-        protocol: curves.lookImages === undefined ? '' : `${curves.lookImages} images`,
+        protocol: curves.evaluationImages === undefined ? '' : `${curves.evaluationImages} images`,
         rows,
       });
   }
@@ -81,9 +80,9 @@ function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy)
   };
 }
 
-/** What the last look scored, and what that stands beside: the first look, and raw pixels. */
-function endRows({ knn, knnPixels, linear, cluster, lookImages }: Curves): Measured['rows'] {
-  const share = (value: number): string => shareLabel(value, lookImages);
+/** What the last online evaluation scored, and what that stands beside: the first one, and raw pixels. */
+function endRows({ knn, knnPixels, linear, cluster, evaluationImages }: Curves): Measured['rows'] {
+  const share = (value: number): string => shareLabel(value, evaluationImages);
   const pixels = knnPixels === undefined || Number.isNaN(knnPixels) ? [] : [knnPixels];
   return [
     ...lastAndFirst('k-NN top-1', knn, share),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { align, type Placement, UNMOVED } from '../../../src/eval/copies/align-planes.ts';
-import { secondLook } from '../../../src/eval/copies/confirm-copy.ts';
+import { comparePixels } from '../../../src/eval/copies/confirm-copy.ts';
 import { type CopyGroupOptions, copyGroups } from '../../../src/eval/copies/duplicates.ts';
-import { imageLook, planesOf, thumbnailRow } from '../../../src/eval/copies/image-planes.ts';
+import { miniature, planesOf, thumbnailRow } from '../../../src/eval/copies/image-planes.ts';
 import { agreement } from '../../../src/eval/copies/plane-agreement.ts';
 import { flip } from '../../../src/image/flip.ts';
 import type { Image } from '../../../src/image/image.ts';
@@ -22,7 +22,7 @@ function placed(first: Image, second: Image): Placement {
 
 describe('laying a look over another', () => {
   it('finds where a piece was cut out, from either side', () => {
-    const [whole, piece] = [imageLook(scene(0)), imageLook(cut(scene(0)))];
+    const [whole, piece] = [miniature(scene(0)), miniature(cut(scene(0)))];
     const inside = placed(piece, whole);
     // The middle of the box and its size, in halves of the image's sides.
     expect(inside.scaleX).toBeCloseTo(128 / 160, 1);
@@ -37,18 +37,18 @@ describe('laying a look over another', () => {
   });
 
   it('says that there is nothing to hold on to in an image of one color', () => {
-    const plain = imageLook({ width: 30, height: 20, channels: 3, data: new Uint8Array(1800).fill(90) });
+    const plain = miniature({ width: 30, height: 20, channels: 3, data: new Uint8Array(1800).fill(90) });
     const [small] = planesOf(plain);
     expect(align(small!, small!)).toBeUndefined();
-    expect(secondLook(plain, plain)).toEqual({ agreement: 0, mirrored: false });
+    expect(comparePixels(plain, plain)).toEqual({ agreement: 0, mirrored: false });
     expect(thumbnailRow(plain).every((value) => value === 0)).toBe(true);
   });
 
   it('is an agreement of 1 with itself, and of gray levels too', () => {
-    const look = imageLook(scene(1));
+    const look = miniature(scene(1));
     expect(agreement(look, look, UNMOVED)).toBeCloseTo(1, 10);
     const gray: Image = { ...look, channels: 1, data: look.data.filter((_, i) => i % 3 === 0) };
-    expect(secondLook(gray, gray).agreement).toBeCloseTo(1, 6);
+    expect(comparePixels(gray, gray).agreement).toBeCloseTo(1, 6);
     const [coarse, half, whole] = planesOf(gray);
     expect([coarse?.width, half?.width, whole?.width]).toEqual([12, 24, 48]);
     const mean = (values: Float32Array) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -60,7 +60,7 @@ describe('a second look', () => {
   it('confirms copies that were compressed, made smaller, cut and mirrored', async () => {
     for (let i = 0; i < 6; i++) {
       const original = scene(i);
-      const look = imageLook(original);
+      const look = miniature(original);
       const copies = {
         compressed: await jpegCopy(original, 40),
         smaller: resize(original, 100, 100, 'bicubic'),
@@ -68,23 +68,23 @@ describe('a second look', () => {
         stretched: resize(original, 110, 200, 'bicubic'),
       };
       for (const copy of Object.values(copies)) {
-        const found = secondLook(look, imageLook(copy));
+        const found = comparePixels(look, miniature(copy));
         expect(found.agreement).toBeGreaterThan(0.8);
         expect(found.mirrored).toBe(false);
       }
-      const mirrored = secondLook(look, imageLook(flip(copies.compressed)));
+      const mirrored = comparePixels(look, miniature(flip(copies.compressed)));
       expect(mirrored.agreement).toBeGreaterThan(0.8);
       expect(mirrored.mirrored).toBe(true);
     }
   });
 
   it('keeps apart what is not the same picture: other scenes, and the same drawing in another color', () => {
-    const looks = Array.from({ length: 30 }, (_, i) => imageLook(scene(i)));
+    const looks = Array.from({ length: 30 }, (_, i) => miniature(scene(i)));
     for (const [i, a] of looks.entries())
-      for (const b of looks.slice(i + 1)) expect(secondLook(a, b).agreement).toBeLessThan(0.6);
+      for (const b of looks.slice(i + 1)) expect(comparePixels(a, b).agreement).toBeLessThan(0.6);
     const [first] = looks;
     const swapped = { ...first!, data: first!.data.map((_, i, all) => all[i - (i % 3) + ((i + 1) % 3)]!) };
-    expect(secondLook(first!, swapped).agreement).toBeLessThan(0.6);
+    expect(comparePixels(first!, swapped).agreement).toBeLessThan(0.6);
   });
 
   it('keeps apart what differs in a part only: numbers on one badge, dark things on a white ground', () => {
@@ -100,12 +100,12 @@ describe('a second look', () => {
     };
     const bar = (from: number, to: number) => (x: number, y: number) =>
       x >= from && x < to && y > 28 && y < 68 ? 255 : undefined;
-    const [one, two] = [drawing(bar(30, 40)), drawing(bar(50, 60))].map(imageLook);
-    expect(secondLook(one!, one!).agreement).toBeCloseTo(1, 6);
+    const [one, two] = [drawing(bar(30, 40)), drawing(bar(50, 60))].map(miniature);
+    expect(comparePixels(one!, one!).agreement).toBeCloseTo(1, 6);
     // As a whole they agree, in the parts that differ they do not.
     expect(agreement(one!, two!, UNMOVED, 1)).toBeGreaterThan(0.7);
     expect(agreement(one!, two!, UNMOVED)).toBeLessThan(0.4);
-    expect(secondLook(one!, imageLook(drawing(bar(66, 76)))).agreement).toBeLessThan(0.7);
+    expect(comparePixels(one!, miniature(drawing(bar(66, 76)))).agreement).toBeLessThan(0.7);
   });
 });
 

@@ -67,8 +67,8 @@ describe('runs beside each other', () => {
   it('have intervals at the end of training, by the number of images, and stand beside raw pixels', () => {
     const { curves } = sampleReport();
     const [group] = scoreGroups([
-      { title: 'a', curves: { ...curves, lookImages: 100, knnPixels: 0.5 } },
-      { title: 'b', curves: { ...curves, lookImages: 400 } },
+      { title: 'a', curves: { ...curves, evaluationImages: 100, knnPixels: 0.5 } },
+      { title: 'b', curves: { ...curves, evaluationImages: 400 } },
     ]);
     expect(group).toEqual({
       title: 'At the end of training',
