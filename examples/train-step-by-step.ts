@@ -71,7 +71,7 @@ for await (const batch of loadBatches(source, {
   );
   batch.release();
   if (step % 10 > 0 && step < steps - 1) continue;
-  const entropy = measures.teacherEntropy!;
+  const entropy = measures.teacher_entropy!;
   console.log(
     `step ${step}  loss ${loss.toFixed(4)} = entropy ${entropy.toFixed(4)} + KL ${(loss - entropy).toFixed(4)}`,
   );

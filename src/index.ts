@@ -70,7 +70,17 @@ export type { Values } from './engine/values.ts';
 // Networks and the method
 
 export { type DinoConfig, dino } from './method/dino.ts';
-export type { Method, Objective, ObjectiveInputs, SampleInput, Samples, ViewGroup } from './method/method.ts';
+export type {
+  Measure,
+  Method,
+  Objective,
+  ObjectiveInputs,
+  SampleInput,
+  Samples,
+  Verdict,
+  ViewGroup,
+  Vitals,
+} from './method/method.ts';
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
@@ -81,7 +91,6 @@ export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
-export type { Finding } from './report/finding.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {
   type CheckpointHeader,
@@ -95,7 +104,7 @@ export {
   trainConfigSchema,
   trainOptionsSchema,
 } from './train/config.ts';
-export { examine, examineFeatures, type Vitals } from './train/doctor.ts';
+export { examine, examineFeatures } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';
 export { examineScores } from './train/examine-scores.ts';
 export { applyInitialState, type InitialState, type Taken } from './train/initial-state.ts';
@@ -167,11 +176,14 @@ export { checkComplete, type FoundVit, findVit, requireHeads } from './weights/v
 
 export type { Block, EvaluationSection } from './report/blocks.ts';
 export { chartSvg, scatterSvg } from './report/charts/standalone-svg.ts';
+export type { Finding } from './report/finding.ts';
 export { type MapColoring, type MapPage, renderMapPage } from './report/map/map-page.ts';
 export type * from './report/model.ts';
 export { type ComparedRun, renderComparison } from './report/page/comparison.ts';
 export { renderReport } from './report/page/html.ts';
-export type { Picture } from './report/picture.ts';
+export type { Picture, PicturedImages } from './report/picture.ts';
 export { labelOverlay, labelPalette } from './report/pictures/label-colors.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures/pictures.ts';
 export { encodeIndexedPng, encodePng } from './report/pictures/png.ts';
+export { withThumbnails } from './report/pictures/thumbnails.ts';
+export { gridBars, gridTable, type Score, type ScoreGrid } from './report/score-grid.ts';

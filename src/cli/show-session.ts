@@ -1,4 +1,5 @@
 /** Shows a running session on a terminal, or as JSON lines. */
+import type { Measure } from '../method/method.ts';
 import { duration } from '../run/duration.ts';
 import { overallRate } from '../run/run-log.ts';
 import { runSession, type Session, type SessionEvent } from '../run/session.ts';
@@ -104,15 +105,18 @@ function comparison({ measure, before, after, kept }: Extract<SessionEvent, { ty
 class Pace {
   readonly #batch: number;
   readonly #plan: Session['plan'];
+  /** What the method watches; the first of it is shown. */
+  readonly #measures: readonly Measure[];
   readonly #latest: number[] = [];
   #shown = 0;
   /** When a budget in minutes is used up, on the clock of `performance.now`. */
   readonly #end: number | undefined;
 
-  constructor({ record, plan, elapsed }: Session) {
+  constructor({ record, plan, elapsed, trainer }: Session) {
     const { batchSizePerGpu, minutes } = record.config;
     this.#batch = batchSizePerGpu;
     this.#plan = plan;
+    this.#measures = trainer.method.measures;
     this.#end = minutes === undefined ? undefined : performance.now() + minutes * 60_000 - elapsed;
   }
 
@@ -131,7 +135,9 @@ class Pace {
       `${((this.#batch * 1000) / mean).toFixed(0)} images/s lately`,
       `${duration(left / 1000)} left`,
       `loss ${event.loss.toFixed(4)}`,
-      `teacher entropy ${event.teacherEntropy.toFixed(3)}`,
+      ...this.#measures
+        .slice(0, 1)
+        .map(({ key, name }) => `${name} ${(event.measures[key] ?? 0).toFixed(3)}`),
       `lr ${event.settings.lr.toExponential(2)}`,
     ].join('  ');
   }

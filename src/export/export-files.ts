@@ -17,9 +17,8 @@ import { huggingFaceDinov2, huggingFaceVit } from '../weights/layouts.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../weights/own-facts.ts';
 import { type NamedTensor, toLayout } from '../weights/to-layout.ts';
 import { largestValue, type ProbeImages } from './half-range.ts';
-import { type ClassifierHead, onnxModel } from './onnx-model.ts';
+import { type ClassifierHead, type OnnxModel, onnxModel } from './onnx-model.ts';
 import { toHalf, toQuantized } from './onnx-precision.ts';
-import type { OnnxModel } from './onnx-writer.ts';
 
 export const exportTargets = [
   'huggingface',

@@ -2,14 +2,25 @@
  * A trained network as an ONNX model: input `pixel_values` [batch, channels, height, width], normalized as in training;
  * outputs named as Hugging Face names them, which transformers.js expects.
  */
-import type { ProbeFeatureOptions } from '../eval/classify/linear-features.ts';
+import { linearFeature, type ProbeFeatureOptions } from '../eval/classify/linear-features.ts';
 import type { Weights } from '../features/network-weights.ts';
-import { type BackboneConfig, featureDim } from '../model/backbone.ts';
-import { attentionHeads } from '../model/places.ts';
-import { onnxConvNet } from './onnx-convnet.ts';
-import { OnnxLayers } from './onnx-layers.ts';
-import { classToken, type OnnxFeatures, onnxVit } from './onnx-vit.ts';
-import { type OnnxModel, OnnxWriter } from './onnx-writer.ts';
+import {
+  add,
+  concat,
+  input,
+  linear,
+  openModel,
+  ParameterSet,
+  type Scope,
+  type Tensor,
+} from '../graph/index.ts';
+import type { OnnxGraph, OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
+import { convNet } from '../model/convnet.ts';
+import { attentionHeads, mapPlaces } from '../model/places.ts';
+import { resizeGridOp } from '../model/position.ts';
+import { vit } from '../model/vit.ts';
+import { positionRule } from './position-rule.ts';
 
 /** A linear classifier on frozen or fine-tuned features. */
 export interface ClassifierHead {
@@ -32,8 +43,15 @@ export interface OnnxModelOptions {
   readonly classifier?: ClassifierHead;
 }
 
+/** An ONNX model before it is a file. */
+export interface OnnxModel {
+  readonly graph: OnnxGraph;
+  /** Nodes that must stay in float32 in a model of lower precision. */
+  readonly precise: ReadonlySet<OnnxNode>;
+}
+
 /**
- * Features: `last_hidden_state` [batch, tokens, dim] (of a ViT the class token and the patches after the last norm; of a
+ * Features: `last_hidden_state` [batch, tokens, dim] (of a ViT the class token, registers and patches after the last norm; of a
  * convolutional net the places of the maps that are pooled) and `pooler_output` [batch, dim], the image feature that evaluations use:
  * the class token, or what is pooled.
  *
@@ -48,56 +66,79 @@ export function onnxModel(
     throw new Error(
       'This convolutional net pools its map by the mean and has no attention maps: export it without --attentions.',
     );
-  if (backbone.kind === 'vit' && (backbone.layerScale === true || (backbone.registers ?? 0) > 0))
-    throw new Error('A DINOv2 network cannot be exported to ONNX yet: export it with --to huggingface.');
-  const to = new OnnxWriter();
-  const layers = new OnnxLayers(to, weights);
-  const pixels = to.input('pixel_values', ['batch', backbone.channels, 'height', 'width']);
-  const features =
-    backbone.kind === 'vit' ? onnxVit(layers, pixels, backbone) : onnxConvNet(layers, pixels, backbone);
-  const dim = featureDim(backbone);
-  if (classifier === undefined) {
-    to.output('last_hidden_state', features.tokens, ['batch', 'tokens', dim]);
-    to.output('pooler_output', features.pooled, ['batch', dim]);
-  } else {
-    const { classes, weight, bias, feature } = classifier;
-    const read =
-      feature === undefined || backbone.kind !== 'vit'
-        ? features.pooled
-        : probeFeature(layers, features, dim, feature);
-    const logits = to.op(
-      'Gemm',
-      [
-        read,
-        to.weight('classifier.weight', [classes.length, weight.length / classes.length], weight),
-        to.weight('classifier.bias', [classes.length], bias),
-      ],
-      { transB: { int: 1 } },
-    );
-    to.output('logits', logits, ['batch', classes.length]);
-  }
-  if (attentions) {
-    const shape = backbone.kind === 'vit' ? ['tokens', 'tokens'] : ['tokens'];
-    for (const [i, map] of features.attentions.entries())
-      to.output(`attentions.${i}`, map, ['batch', attentionHeads(backbone), ...shape]);
-  }
-  return to.model;
+  const heads = new Map<string, Float32Array>(
+    classifier === undefined
+      ? []
+      : [
+          [CLASSIFIER_WEIGHT, classifier.weight],
+          [CLASSIFIER_BIAS, classifier.bias],
+        ],
+  );
+  const antialias = backbone.kind === 'vit' && backbone.positions?.antialias === true;
+  const model = openModel(
+    (images) => {
+      const { scope } = new ParameterSet();
+      const { looks, ...features } = featuresOf(scope, images, backbone);
+      const results =
+        classifier === undefined ? features : { logits: logitsOf(scope, images, backbone, classifier) };
+      const maps = attentions ? looks.map((map, i) => [`attentions.${i}`, map] as const) : [];
+      return { ...results, ...Object.fromEntries(maps) };
+    },
+    {
+      images: { name: 'pixel_values', channels: backbone.channels },
+      rules: [positionRule],
+      opset: antialias ? 18 : 17,
+      weight: (name) => {
+        const values = heads.get(name) ?? weights.get(name);
+        if (values === undefined) throw new Error(`The weights lack ${name}: they are of another network.`);
+        return values;
+      },
+    },
+  );
+  const outputs = model.outputs.map((output) => ({
+    ...output,
+    shape: output.shape.map((size) => (typeof size === 'number' || size === 'batch' ? size : 'tokens')),
+  }));
+  return {
+    graph: { ...model, outputs },
+    precise: new Set(model.nodes.filter(({ op }) => op === resizeGridOp)),
+  };
 }
 
-/** What a linear classifier reads of a ViT, as `eval/classify/linear-features.ts` puts it together. */
-function probeFeature(
-  layers: OnnxLayers,
-  features: OnnxFeatures,
-  dim: number,
-  { lastBlocks, meanPatchToken }: ProbeFeatureOptions,
-): string {
-  const { to } = layers;
-  if (!meanPatchToken) {
-    const tokens = features.lastBlocks(lastBlocks).map((block) => classToken(layers, block, dim));
-    return to.op('Concat', tokens, { axis: { int: 1 } });
+interface Features {
+  readonly last_hidden_state: Tensor;
+  readonly pooler_output: Tensor;
+  /** Attention maps. */
+  readonly looks: readonly Tensor[];
+}
+
+function featuresOf(scope: Scope, images: Tensor, backbone: BackboneConfig): Features {
+  if (backbone.kind === 'vit') {
+    const { tokens, cls, attentions } = vit(scope, images, backbone);
+    return { last_hidden_state: tokens, pooler_output: cls, looks: attentions };
   }
-  const patches = to.op('Slice', [features.tokens, ...[1, 2 ** 31 - 1, 1].map((at) => to.ints([at]))]);
-  const average = to.op('ReduceMean', [patches], { axes: { ints: [1] }, keepdims: { int: 0 } });
-  const pairs = [features.pooled, average].map((x) => layers.reshape(x, [0, dim, 1]));
-  return layers.reshape(to.op('Concat', pairs, { axis: { int: 2 } }), [0, 2 * dim]);
+  const output = convNet(scope, images, backbone, 'eval');
+  const { looks, tokens } = mapPlaces(output);
+  return {
+    last_hidden_state: tokens,
+    pooler_output: output.feature,
+    looks: looks.length === 0 ? [] : [concat(looks, 1)],
+  };
+}
+
+const [CLASSIFIER_WEIGHT, CLASSIFIER_BIAS] = ['classifier.weight', 'classifier.bias'] as const;
+
+function logitsOf(
+  scope: Scope,
+  images: Tensor,
+  backbone: BackboneConfig,
+  { classes, weight, feature }: ClassifierHead,
+): Tensor {
+  const read =
+    feature === undefined
+      ? imageFeature(scope, images, backbone, 'eval')
+      : linearFeature(backbone, feature).trace(scope, images);
+  const count = classes.length;
+  const products = linear(read, input(CLASSIFIER_WEIGHT, [count, weight.length / count]));
+  return add(products, input(CLASSIFIER_BIAS, [count]));
 }

@@ -4,7 +4,7 @@
  */
 import { halfBits } from '../format/half.ts';
 import type { OnnxConstant, OnnxGraph, OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
-import type { OnnxModel } from './onnx-writer.ts';
+import type { OnnxModel } from './onnx-model.ts';
 
 const FLOAT32 = 1;
 const FLOAT16 = 10;
@@ -37,13 +37,19 @@ export function toHalf({ graph, precise }: OnnxModel): OnnxGraph {
     return name;
   };
   for (const each of graph.nodes) {
-    const [result = ''] = each.outputs;
-    if (outputs.has(result))
-      nodes.push(node('Cast', each.inputs.map(half), each.outputs, { to: { int: FLOAT32 } }));
-    else if (precise.has(each)) {
+    if (precise.has(each)) {
       nodes.push(each);
       for (const name of each.outputs) full.add(name);
-    } else nodes.push({ ...each, inputs: each.inputs.map(half) });
+      continue;
+    }
+    const named = each.outputs.map((name) => (outputs.has(name) ? `${name} f16` : name));
+    nodes.push({ ...each, inputs: each.inputs.map(half), outputs: named });
+    each.outputs.forEach((name, i) => {
+      const [inHalf] = named.slice(i);
+      if (inHalf === undefined || inHalf === name) return;
+      halves.set(name, inHalf);
+      nodes.push(node('Cast', [inHalf], [name], { to: { int: FLOAT32 } }));
+    });
   }
   const used = new Set(nodes.flatMap((each) => each.inputs));
   return { ...graph, nodes, constants: [...graph.constants, ...made].filter(({ name }) => used.has(name)) };

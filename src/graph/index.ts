@@ -37,6 +37,7 @@ export {
   layerNorm,
   weightNormLinear,
 } from './ops/normalize.ts';
+export { patchProjection } from './ops/patches.ts';
 export {
   type GemmOptions,
   gemm,
@@ -47,7 +48,7 @@ export {
   product,
 } from './ops/product.ts';
 export { max, mean, type ReduceOptions, sum, sumOfSquares } from './ops/reduce.ts';
-export { topK } from './ops/select.ts';
+export { crop, topK } from './ops/select.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
 export { splitRows } from './passes/split-rows.ts';
 export {
@@ -61,11 +62,22 @@ export {
   uniform,
   zero,
 } from './scope.ts';
+export { type OnnxProgram, onnxCpu, onnxPrimitives } from './targets/onnx-cpu/compile.ts';
+export type { View } from './targets/onnx-cpu/onnx-lowering.ts';
 export {
-  type OnnxProgram,
-  onnxCpu,
-  onnxPrimitives,
-  type View,
-} from './targets/onnx-cpu/compile.ts';
+  type OpenModel,
+  type OpenModelOptions,
+  onnxPortable,
+  openModel,
+} from './targets/onnx-portable/compile.ts';
 export type { Border, Results, Target } from './targets/target.ts';
-export { type DType, type Shape, sizeOf, type Tensor, type TensorType } from './tensor.ts';
+export {
+  apply,
+  type DType,
+  type NodeOf,
+  type Op,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  type TensorType,
+} from './tensor.ts';

@@ -52,6 +52,12 @@ export function classifier(config: ClassifierConfig): Method {
     stateShapes: {},
     sampleInputs: rows > 0 ? { target, dropPath: dropPathInput(dropPathRate, depth, 1) } : { target },
     scalars: [],
+    loss: {
+      caption: 'It begins near ln C of C classes, which guessing gives.',
+      references: [{ name: `ln ${classes} =`, value: Math.log(classes) }],
+    },
+    measures: [],
+    examine: ({ loss }) => ({ severity: 'ok', title: 'Loss', detail: `The loss is ${loss.toFixed(3)}.` }),
     isLastLayer: (name) => name.startsWith('head.'),
     objective: ({ student, crops, sample, batch }) => {
       const drops = rows > 0 ? sample('dropPath') : undefined;

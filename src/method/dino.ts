@@ -23,6 +23,7 @@ import {
 } from '../graph/index.ts';
 import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
 import { type HeadConfig, projectionHead } from '../model/head.ts';
+import { DIVERGENCE, dinoHealth, TEACHER_ENTROPY } from './dino-health.ts';
 import { dropPathInput } from './drop-path-input.ts';
 import { groupViews, type Method, type Objective, type ObjectiveInputs, type SampleInput } from './method.ts';
 import { logSinkhornKnopp } from './sinkhorn.ts';
@@ -53,6 +54,7 @@ export function dino(config: DinoConfig): Method {
       views.map((group) => group.count),
     ),
     scalars: ['teacherTemp'],
+    ...dinoHealth(config.head.outDim),
     isLastLayer: (name) => name.startsWith('head.last_layer.'),
     objective: (inputs) => objective(inputs, config),
   };
@@ -98,8 +100,10 @@ export function selfDistillation(
     const local = reshape(slice(s, 0, 2 * images, views * images), [views - 2, images, -1]);
     entropy = add(entropy, crossEntropy(local, add(t1, t2), 2));
   }
+  const loss = scale(entropy, 1 / (pairs * batch));
+  const teacherEntropy = scale(neg(sum(mul(t, logT))), 1 / (2 * batch));
   return {
-    loss: scale(entropy, 1 / (pairs * batch)),
+    loss,
     sums: { teacherLogits: sum(gt, { axes: [0], keep: true }) },
     // C = m C + (1 - m) mean(gt), after the loss has used the old one
     nextState: (total) => ({
@@ -108,7 +112,7 @@ export function selfDistillation(
         scale(total('teacherLogits'), (1 - config.centerMomentum) / (2 * batch)),
       ),
     }),
-    measures: { teacherEntropy: scale(neg(sum(mul(t, logT))), 1 / (2 * batch)) },
+    measures: { [TEACHER_ENTROPY]: teacherEntropy, [DIVERGENCE]: sub(loss, teacherEntropy) },
   };
 }
 

@@ -64,8 +64,46 @@ export interface Objective {
   readonly sums: Readonly<Record<string, Tensor>>;
   /** The method's state after the step, from the sums over the whole step. */
   nextState(total: (sum: string) => Tensor): Readonly<Record<string, Tensor>>;
-  /** Numbers to watch, parts like `loss`. */
+  /** Numbers to watch by the keys of the method's measures, parts like `loss`. */
   readonly measures: Readonly<Record<string, Tensor>>;
+}
+
+/** A number that a method watches in every step, and how it is shown. */
+export interface Measure {
+  /** In the objective, `log.txt` and TensorBoard: `teacher_entropy`. */
+  readonly key: string;
+  /** On the progress line: "teacher entropy". */
+  readonly name: string;
+  /** Above its chart. */
+  readonly title: string;
+  /** What to look for in its curve. */
+  readonly caption: string;
+  /** Values that it is read by. */
+  readonly references?: readonly Reference[];
+}
+
+export interface Reference {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** What the doctor is told of a step. */
+export interface Vitals {
+  readonly step: number;
+  readonly loss: number;
+  /** By key. */
+  readonly measures: Readonly<Record<string, number>>;
+  readonly lr: number;
+  /** Largest L2 norm of a parameter's gradient. */
+  readonly gradientNorm: number;
+}
+
+/** What a method says of its latest steps. */
+export interface Verdict {
+  readonly severity: 'ok' | 'warning';
+  readonly title: string;
+  readonly detail: string;
+  readonly advice?: string;
 }
 
 export interface Method {
@@ -78,6 +116,12 @@ export interface Method {
   readonly sampleInputs: Readonly<Record<string, SampleInput>>;
   /** Names of the scheduled numbers the objective asks for. */
   readonly scalars: readonly string[];
+  /** How the curve of the loss is read. */
+  readonly loss: Pick<Measure, 'caption' | 'references'>;
+  /** What it watches besides, in the order of a report; the first stands on the progress line. */
+  readonly measures: readonly Measure[];
+  /** Judges the mean of the latest steps: the one thing to say of them. */
+  examine(mean: Pick<Vitals, 'loss' | 'measures'>): Verdict;
   /** Parameters that a run may hold still at its start (`--freeze_last_layer`). */
   isLastLayer(parameter: string): boolean;
   objective(inputs: ObjectiveInputs): Objective;

@@ -3,16 +3,7 @@
  * of stride 2 with doubling widths in place of one large linear map. Small networks learn faster with it. Normalized over
  * channels instead of the batch, so that images stay independent and micro-batches exact.
  */
-import {
-  conv2d,
-  drawn,
-  gelu,
-  type Initializer,
-  reshape,
-  type Scope,
-  type Tensor,
-  transpose,
-} from '../graph/index.ts';
+import { conv2d, drawn, gelu, type Initializer, type Scope, type Tensor, transpose } from '../graph/index.ts';
 import { dense, norm } from './layers.ts';
 
 const EPS = 1e-6;
@@ -27,7 +18,7 @@ const convInit: Initializer = (random, shape) => {
 /**
  * @param images [B, C, H, W]
  * @param patchSize a power of 2: the stride of the whole stem
- * @returns tokens, [h * w, B, D]
+ * @returns [B, h, w, D]
  */
 export function convStem(scope: Scope, images: Tensor, patchSize: number, dim: number): Tensor {
   const halvings = Math.log2(patchSize);
@@ -40,7 +31,5 @@ export function convStem(scope: Scope, images: Tensor, patchSize: number, dim: n
     const weight = layer.at('conv').param('weight', [width, x.dim(3), 3, 3], convInit);
     x = gelu(norm(layer.at('norm'), conv2d(x, weight, { stride: 2, padding: 1 }), EPS));
   }
-  const [b, h, w] = [x.dim(0), x.dim(1), x.dim(2)];
-  const tokens = dense(scope.at('proj'), x, dim); // [B, h, w, D]
-  return transpose(reshape(tokens, [b, h * w, dim]), [1, 0, 2]);
+  return dense(scope.at('proj'), x, dim);
 }

@@ -4,17 +4,17 @@
  */
 import {
   concat,
+  crop,
   div,
   expand,
   reshape,
   type Scope,
-  slice,
   sum,
   type Tensor,
   transpose,
 } from '../graph/index.ts';
 import type { BackboneConfig } from './backbone.ts';
-import { convNet, pooledMaps, stemLayers } from './convnet.ts';
+import { type ConvNetOutput, convNet, pooledMaps, stemLayers } from './convnet.ts';
 import { vit } from './vit.ts';
 
 export interface PlaceOutputs {
@@ -30,19 +30,32 @@ export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfi
     const { clsAttention, patches } = vit(scope, images, config);
     return { attention: clsAttention, tokens: patches };
   }
-  const { attentions, maps } = convNet(scope, images, config, 'eval');
-  const [largest] = maps;
-  if (largest === undefined || attentions.length === 0)
+  const output = convNet(scope, images, config, 'eval');
+  if (output.attentions.length === 0)
     throw new Error('This network pools its map by the mean, without attention.');
-  const [b, rows, columns] = [largest.dim(0), largest.dim(1), largest.dim(2)];
-  const flat = (map: Tensor): Tensor => reshape(spread(map, rows, columns), [b, rows * columns, map.dim(3)]);
+  const { looks, tokens } = mapPlaces(output);
+  return { attention: concat(looks, 1), tokens };
+}
+
+/**
+ * What a convolutional net shows of the places of its largest pooled map.
+ *
+ * @returns where the heads of each map look, spread over those places, and what all maps know of each place
+ */
+export function mapPlaces({ attentions, maps }: ConvNetOutput): {
+  readonly looks: readonly Tensor[];
+  readonly tokens: Tensor;
+} {
+  const [rows, columns] = [maps[0]?.dim(1) ?? 0, maps[0]?.dim(2) ?? 0];
+  const flat = (map: Tensor): Tensor =>
+    reshape(spread(map, rows, columns), [map.dim(0), rows * columns, map.dim(3)]);
   const looks = attentions.map((attention, i) => {
-    const [h, w] = [maps[i]?.dim(1) ?? 0, maps[i]?.dim(2) ?? 0];
+    const [b, h, w] = [attention.dim(0), maps[i]?.dim(1) ?? 0, maps[i]?.dim(2) ?? 0];
     const map = reshape(transpose(attention, [0, 2, 1]), [b, h, w, attention.dim(1)]);
     const weights = transpose(flat(map), [0, 2, 1]); // [B, heads, places]
     return div(weights, sum(weights, { axes: [2], keep: true }));
   });
-  return { attention: concat(looks, 1), tokens: concat(maps.map(flat), 2) };
+  return { looks, tokens: concat(maps.map(flat), 2) };
 }
 
 /** Heads of the attention; 0 for a network without. */
@@ -55,9 +68,10 @@ export function patchSide(config: BackboneConfig): number {
   return config.kind === 'vit' ? config.patchSize : (pooledMaps(config)[0]?.stride ?? 0);
 }
 
-/** Places along an image's side of `pixels`. A convolution of stride 2 leaves the larger half, a patch must be whole. */
+/** Places along an image's side of `pixels`. Convolutions of stride 2 leave the larger half, a patch must be whole. */
 export function placesAlong(config: BackboneConfig, pixels: number): number {
-  if (config.kind === 'vit') return Math.floor(pixels / config.patchSize);
+  if (config.kind === 'vit')
+    return (config.stem === 'conv' ? Math.ceil : Math.floor)(pixels / config.patchSize);
   let side = pixels;
   for (const { kernel, stride } of stemLayers(config))
     side = kernel === stride ? Math.floor(side / stride) : Math.ceil(side / stride);
@@ -74,5 +88,5 @@ function spread(x: Tensor, rows: number, columns: number): Tensor {
   const [b, h, w, dim] = [x.dim(0), x.dim(1), x.dim(2), x.dim(3)];
   if (h === rows && w === columns) return x;
   const four = expand(reshape(x, [b, h, 1, w, 1, dim]), [b, h, 2, w, 2, dim]);
-  return slice(slice(reshape(four, [b, 2 * h, 2 * w, dim]), 1, 0, rows), 2, 0, columns);
+  return crop(crop(reshape(four, [b, 2 * h, 2 * w, dim]), 1, rows), 2, columns);
 }

@@ -3,11 +3,17 @@
  * 0.1 added to the target grid before the scale factor is formed, no antialiasing, taps clamped to the border. DINOv2's
  * networks with registers add nothing and antialias, which is another cubic (A = -0.5) with taps left out at the border.
  */
-import { concat, constant, matmul, slice, type Tensor } from '../graph/index.ts';
+import { apply, concat, constant, matmul, type NodeOf, type Op, slice, type Tensor } from '../graph/index.ts';
 
 export interface PixelSize {
   readonly height: number;
   readonly width: number;
+}
+
+/** Patches, or what stands for them behind a convolutional stem. */
+export interface Places {
+  readonly rows: number;
+  readonly columns: number;
 }
 
 export interface PositionOptions {
@@ -18,21 +24,50 @@ export interface PositionOptions {
 
 /**
  * @param embedding [1, n + 1, D] with the class position first and n a square
+ * @param places the side of a patch, pixels, or how many places there are
  * @returns [1, N + 1, D] for an image of this size; the embedding itself where it fits
  */
 export function positions(
   embedding: Tensor,
   { height, width }: PixelSize,
-  patchSize: number,
-  options: PositionOptions = {},
+  places: number | Places,
+  { offset = 0.1, antialias = false }: PositionOptions = {},
 ): Tensor {
   const trained = embedding.dim(1) - 1;
-  const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
+  const { rows, columns } =
+    typeof places === 'number'
+      ? { rows: Math.floor(height / places), columns: Math.floor(width / places) }
+      : places;
   // The official test is on the pixels: a non-square image of the trained patch count is resized too.
   if (rows * columns === trained && height === width) return embedding;
-  const resize = resizeMatrix(Math.sqrt(trained), rows, columns, options);
-  const grid = matmul(constant(resize, [rows * columns, trained]), slice(embedding, 1, 1, trained + 1));
+  const attributes = { height, width, rows, columns, offset, antialias };
+  const grid = apply(resizeGridOp, [slice(embedding, 1, 1, trained + 1)], attributes);
   return concat([slice(embedding, 1, 0, 1), grid], 1);
+}
+
+type ResizeAttributes = {
+  height: number;
+  width: number;
+  rows: number;
+  columns: number;
+  offset: number;
+  antialias: boolean;
+};
+
+/** The positions of the places for an image that they do not fit: [1, n, D] -> [1, rows * columns, D]. */
+export const resizeGridOp: Op<ResizeAttributes> = {
+  name: 'resizeGrid',
+  infer: ([x], { rows, columns }) =>
+    x === undefined ? [] : [{ dtype: x.dtype, shape: [1, rows * columns, x.shape[2] ?? 0] }],
+  gradient: (node, [g]) => (g === undefined ? [] : [matmul(resizeOf(node), g, { transA: true })]),
+  decompose: (node) => [matmul(resizeOf(node), node.input(0))],
+};
+
+function resizeOf({ attributes, inputs: [x] }: NodeOf<typeof resizeGridOp>): Tensor {
+  const { rows, columns } = attributes;
+  const trained = x?.dim(1) ?? 0;
+  const matrix = resizeMatrix(Math.sqrt(trained), rows, columns, attributes);
+  return constant(matrix, [rows * columns, trained]);
 }
 
 /** Weights of every trained position for every wanted one: [rows * columns, side * side]. */

@@ -9,7 +9,7 @@ import {
   add,
   concat,
   expand,
-  linear,
+  patchProjection,
   reshape,
   type Scope,
   slice,
@@ -55,12 +55,16 @@ export interface VitOutput {
   readonly patches: Tensor;
   /** Registers after the last norm. [B, registers, D] */
   readonly registers: Tensor;
+  /** All of these after the last norm. [B, N, D] */
+  readonly tokens: Tensor;
   /** Embedded tokens before the first block. [B, N, D] */
   readonly embedded: Tensor;
   /** Normed outputs of the last n blocks without registers, oldest first (official `get_intermediate_layers`). */
   lastBlocks(n: number): readonly Tensor[];
   /** Attention of the last block. [B, heads, N, N] (official `get_last_selfattention`) */
   readonly attention: Tensor;
+  /** Attention of every block. */
+  readonly attentions: readonly Tensor[];
   /** The class token's row of it, over the patches alone. [B, heads, patches] */
   readonly clsAttention: Tensor;
 }
@@ -76,24 +80,30 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
   const embedded = embed(scope, images, config); // [N, B, D]
   const drop = dropBranches(dropPath, depth);
   const outputs: Tensor[] = [];
-  let [x, probabilities] = [embedded, embedded];
+  const attentions: Tensor[] = [];
+  let x = embedded;
   for (let i = 0; i < depth; i++) {
-    [x, probabilities] = block(scope.at('blocks').at(i), x, config, (branch, which) =>
+    const { tokens, probabilities } = block(scope.at('blocks').at(i), x, config, (branch, which) =>
       drop(branch, i, which),
     );
+    x = tokens;
+    attentions.push(probabilities);
     outputs.push(x);
   }
   const normed = (tokens: Tensor): Tensor => norm(scope.at('norm'), tokens, eps);
   const y = normed(x);
   const [tokens, b, first] = [y.dim(0), images.dim(0), 1 + registers];
+  const probabilities = attentions.at(-1) ?? embedded;
   const ofClass = slice(slice(probabilities, 2, 0, 1), 3, first, tokens); // [B, heads, 1, patches]
   return {
     cls: reshape(slice(y, 0, 0, 1), [b, dim]),
     patches: imageFirst(slice(y, 0, first, tokens)),
     registers: imageFirst(slice(y, 0, 1, first)),
+    tokens: imageFirst(y),
     embedded: imageFirst(embedded),
     lastBlocks: (n) => outputs.slice(-n).map((each) => imageFirst(withoutRegisters(normed(each), registers))),
     attention: probabilities,
+    attentions,
     clsAttention: reshape(ofClass, [b, heads, tokens - first]),
   };
 }
@@ -103,9 +113,14 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
  *
  * @param x [N, B, D]
  * @param drop what becomes of its two branches in training
- * @returns the tokens [N, B, D] and the attention [B, heads, N, N]
+ * @returns tokens [N, B, D] and probabilities [B, heads, N, N]
  */
-export function block(scope: Scope, x: Tensor, config: VitConfig, drop: DropBranch): [Tensor, Tensor] {
+export function block(
+  scope: Scope,
+  x: Tensor,
+  config: VitConfig,
+  drop: DropBranch,
+): { readonly tokens: Tensor; readonly probabilities: Tensor } {
   const { heads, eps = EPS } = config;
   const scaled = (at: string, branch: Tensor): Tensor =>
     config.layerScale === true ? layerScale(scope.at(at), branch) : branch;
@@ -113,7 +128,7 @@ export function block(scope: Scope, x: Tensor, config: VitConfig, drop: DropBran
   const { context, probabilities } = selfAttention(scope.at('attn'), norm(scope.at('norm1'), x, eps), heads);
   const y = add(x, drop(scaled('ls1', context), 0));
   const h = (config.swiglu === true ? swiglu : mlp)(scope.at('mlp'), norm(scope.at('norm2'), y, eps), hidden);
-  return [add(y, drop(scaled('ls2', h), 1)), probabilities];
+  return { tokens: add(y, drop(scaled('ls2', h), 1)), probabilities };
 }
 
 /** [N, B, D] -> [B, N, D] */
@@ -125,23 +140,25 @@ function imageFirst(tokens: Tensor): Tensor {
 function embed(scope: Scope, images: Tensor, config: VitConfig): Tensor {
   const { patchSize, dim, imageSize, stem, registers = 0 } = config;
   const patchEmbed = scope.at('patch_embed');
-  const patches =
-    stem === 'conv' ? convStem(patchEmbed, images, patchSize, dim) : patchTokens(patchEmbed, images, config); // [hw, B, D]
-  const cls = expand(scope.param('cls_token', [1, 1, dim], weightInit), [1, images.dim(0), dim]);
+  const [batch, height, width] = [images.dim(0), images.dim(2), images.dim(3)];
+  let [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
+  let patches: Tensor; // [rows * columns, B, D]
+  if (stem === 'conv') {
+    const map = convStem(patchEmbed, images, patchSize, dim);
+    [rows, columns] = [map.dim(1), map.dim(2)]; // with a place for what is left of a patch
+    patches = transpose(reshape(map, [batch, rows * columns, dim]), [1, 0, 2]);
+  } else patches = patchTokens(patchEmbed, images, config);
+  const cls = expand(scope.param('cls_token', [1, 1, dim], weightInit), [1, batch, dim]);
   const position = scope.param('pos_embed', [1, Math.floor(imageSize / patchSize) ** 2 + 1, dim], weightInit);
-  const size = { height: images.dim(2), width: images.dim(3) };
-  const placed = transpose(positions(position, size, patchSize, config.positions), [1, 0, 2]);
   if (config.maskToken === true) scope.param('mask_token', [1, dim], zero);
-  return withRegisters(scope, add(concat([cls, patches], 0), placed), registers);
+  const placed = positions(position, { height, width }, { rows, columns }, config.positions); // [1, N, D]
+  return withRegisters(scope, add(concat([cls, patches], 0), transpose(placed, [1, 0, 2])), registers);
 }
 
-/** A convolution whose stride is its kernel: one linear map of every patch. [B, C, H, W] -> [hw, B, D] */
+/** [B, C, H, W] -> [hw, B, D] */
 function patchTokens(scope: Scope, images: Tensor, { patchSize: p, dim, channels }: VitConfig): Tensor {
-  const [b, h, w] = [images.dim(0), Math.floor(images.dim(2) / p), Math.floor(images.dim(3) / p)];
-  const grid = reshape(slice(slice(images, 2, 0, h * p), 3, 0, w * p), [b, channels, h, p, w, p]);
-  const patches = reshape(transpose(grid, [2, 4, 0, 1, 3, 5]), [h * w, b, channels * p * p]);
   const proj = scope.at('proj');
   const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialization leaves it alone
-  const weight = reshape(proj.param('weight', [dim, channels, p, p], convInit), [dim, channels * p * p]);
-  return add(linear(patches, weight), proj.param('bias', [dim], convInit));
+  const weight = proj.param('weight', [dim, channels, p, p], convInit);
+  return patchProjection(images, weight, proj.param('bias', [dim], convInit));
 }

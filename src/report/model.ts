@@ -59,14 +59,18 @@ export interface Curve {
   readonly values: ArrayLike<number>;
 }
 
+/** How a curve is read. */
+export interface Reading {
+  /** What to look for. */
+  readonly caption?: string;
+  /** Values that it is read by. */
+  readonly references?: readonly { readonly name: string; readonly value: number }[];
+}
+
 export interface Curves {
-  /** K, the dimension of the projection head: ln K is the entropy of a uniform output and the loss of guessing. */
-  readonly outDim?: number;
-  readonly loss?: Curve;
-  /** Mean entropy of the teacher's distributions, in nats. */
-  readonly teacherEntropy?: Curve;
-  /** Mean KL(teacher || student), in nats. */
-  readonly divergence?: Curve;
+  readonly loss?: Curve & Reading;
+  /** What the method watches besides. */
+  readonly measures?: readonly (Curve & Reading & { readonly name: string; readonly title: string })[];
   /** k-NN top-1 of the teacher's features during the run, as shares. */
   readonly knn?: Curve;
   /** The same of raw pixels. */

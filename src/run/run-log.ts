@@ -6,9 +6,11 @@
  */
 import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
+import { DIVERGENCE, TEACHER_ENTROPY } from '../method/dino-health.ts';
+import type { Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
 import { type OnlineEval, onlineEvals } from '../train/config.ts';
-import { COLLAPSE, type Vitals } from '../train/doctor.ts';
+import { COLLAPSE } from '../train/doctor.ts';
 import { EXAMINATION, type StepEvent } from '../train/loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
 import type { LogLine, RunFolder } from './run-folder-node.ts';
@@ -29,38 +31,51 @@ export const PIXELS_KEY = 'knn_pixels';
 /** How many images an online evaluation asked. */
 export const IMAGES_KEY = 'look_images';
 
+/** Checkpoints of before have the two measures of DINO under names of their own. */
+function withMeasures(stored: unknown): unknown {
+  const older = olderSchema.safeParse(stored);
+  if (!older.success) return stored;
+  const { teacherEntropy, divergence = older.data.loss - teacherEntropy, ...rest } = older.data;
+  return { ...rest, measures: { [TEACHER_ENTROPY]: teacherEntropy, [DIVERGENCE]: divergence } };
+}
+
+const olderSchema = z.looseObject({
+  loss: z.number(),
+  teacherEntropy: z.number(),
+  divergence: z.number().optional(),
+});
+
+const measuresSchema = z.record(z.string(), z.number());
+
 const openLineSchema = z.object({
   steps: z.number(),
   loss: z.number(),
-  teacherEntropy: z.number(),
-  divergence: z.number(),
+  measures: measuresSchema,
   gradientNorm: z.number(),
   milliseconds: z.number(),
   waited: z.number(),
 });
 
-const vitalsSchema = z.object({
-  step: z.number(),
-  loss: z.number(),
-  teacherEntropy: z.number(),
-  lr: z.number(),
-  gradientNorm: z.number(),
-});
+const vitalsSchema = z.preprocess(
+  withMeasures,
+  z.object({
+    step: z.number(),
+    loss: z.number(),
+    measures: measuresSchema,
+    lr: z.number(),
+    gradientNorm: z.number(),
+  }),
+);
 /** What goes into a checkpoint; those of older versions have no `recent`. */
-const openSchema = openLineSchema.extend({ recent: z.array(vitalsSchema).default([]) });
+const openSchema = z.preprocess(
+  withMeasures,
+  openLineSchema.extend({ recent: z.array(vitalsSchema).default([]) }),
+);
 
 /** Sums over the steps since the last line. */
 type OpenLine = z.infer<typeof openLineSchema>;
 
-const EMPTY: OpenLine = {
-  steps: 0,
-  loss: 0,
-  teacherEntropy: 0,
-  divergence: 0,
-  gradientNorm: 0,
-  milliseconds: 0,
-  waited: 0,
-};
+const EMPTY: OpenLine = { steps: 0, loss: 0, measures: {}, gradientNorm: 0, milliseconds: 0, waited: 0 };
 
 export class RunLog {
   readonly #folder: RunFolder;
@@ -164,29 +179,29 @@ export class RunLog {
     this.#line = {
       steps: line.steps + 1,
       loss: line.loss + event.loss,
-      teacherEntropy: line.teacherEntropy + event.teacherEntropy,
-      divergence: line.divergence + event.divergence,
+      measures: Object.fromEntries(
+        Object.entries(event.measures).map(([key, value]) => [key, (line.measures[key] ?? 0) + value]),
+      ),
       gradientNorm: line.gradientNorm + event.gradientNorm,
       milliseconds: line.milliseconds + event.milliseconds,
       waited: line.waited + event.waited,
     };
-    const { step, loss, teacherEntropy, gradientNorm, settings } = event;
-    const vitals = { step, loss, teacherEntropy, lr: settings.lr, gradientNorm };
+    const { step, loss, measures, gradientNorm, settings } = event;
+    const vitals = { step, loss, measures, lr: settings.lr, gradientNorm };
     this.#recent = (step - 1) % EXAMINATION === 0 ? [vitals] : [...this.#recent, vitals];
     if (step % LOG_EVERY === 0 || step === this.#run.steps) this.#close(event);
   }
 
   /** Writes the line, under the official names where there are such. */
   #close({ step, epoch, settings }: StepEvent): void {
-    const { steps, loss, teacherEntropy, divergence, gradientNorm, milliseconds, waited } = this.#line;
+    const { steps, loss, measures, gradientNorm, milliseconds, waited } = this.#line;
     this.#line = EMPTY;
     const scalars = {
       train_loss: loss / steps,
       train_lr: settings.lr,
       train_wd: settings.weightDecay,
       epoch,
-      teacher_entropy: teacherEntropy / steps,
-      kl: divergence / steps,
+      ...Object.fromEntries(Object.entries(measures).map(([key, sum]) => [key, sum / steps])),
       gradient_norm: gradientNorm / steps,
       teacher_momentum: settings.teacherMomentum,
       teacher_temp: settings.scalars.teacherTemp ?? Number.NaN,

@@ -2,7 +2,7 @@
 import { describeNetwork } from '../model/backbone.ts';
 import type { Finding } from '../report/finding.ts';
 import type { Curve, Curves, Report } from '../report/model.ts';
-import { backboneOf } from '../train/build.ts';
+import { backboneOf, methodOf } from '../train/build.ts';
 import { standing } from '../train/finding.ts';
 import { toFlag } from '../train/option-names.ts';
 import { duration } from './duration.ts';
@@ -69,10 +69,13 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     const found = curve(log, key);
     return found === undefined ? [] : [{ name: key.replaceAll('_', ' '), ...found }];
   });
-  const [loss, teacherEntropy, divergence, knn, linear, cluster] = [
+  const method = methodOf(config);
+  const measures = method.measures.flatMap(({ key, ...reading }) => {
+    const found = curve(log, key);
+    return found === undefined ? [] : [{ ...reading, ...found }];
+  });
+  const [loss, knn, linear, cluster] = [
     curve(log, 'train_loss'),
-    curve(log, 'teacher_entropy'),
-    curve(log, 'kl'),
     curve(log, 'knn_top1', 0.01),
     curve(log, 'linear_top1', 0.01),
     curve(log, 'cluster_nmi'),
@@ -80,10 +83,8 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
   const pixels = curve(log, PIXELS_KEY, 0.01);
   const evaluationImages = log.findLast((line) => typeof line[IMAGES_KEY] === 'number')?.[IMAGES_KEY];
   return {
-    outDim: config.outDim,
-    ...(loss === undefined ? {} : { loss }),
-    ...(teacherEntropy === undefined ? {} : { teacherEntropy }),
-    ...(divergence === undefined ? {} : { divergence }),
+    ...(loss === undefined ? {} : { loss: { ...method.loss, ...loss } }),
+    measures,
     ...(knn === undefined ? {} : { knn }),
     ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
     ...(evaluationImages === undefined ? {} : { evaluationImages: Number(evaluationImages) }),

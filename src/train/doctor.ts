@@ -1,56 +1,31 @@
 /**
- * The doctor during a run and at its end: reads the numbers and says what is wrong. The two collapses of section 5.3 of the
- * paper (without centering the teacher's entropy goes to 0, without sharpening to ln K; the divergence goes to 0 in both),
- * features that are all alike. What it says of scores is in `examine-scores.ts`.
+ * The doctor during a run and at its end: reads the numbers and says what is wrong. A method knows its own collapses
+ * (`method/dino-health.ts`); rates, gradients and features that are all alike are the same for all. What it says of scores is in
+ * `examine-scores.ts`.
  */
+import type { Method, Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
 import { l2NormalizedRows } from '../rows/feature-rows.ts';
-
-export interface Vitals {
-  readonly step: number;
-  readonly loss: number;
-  /** Mean entropy of the teacher's distributions, nats. */
-  readonly teacherEntropy: number;
-  readonly lr: number;
-  /** Largest L2 norm of a parameter's gradient. */
-  readonly gradientNorm: number;
-}
 
 /** The topic of verdicts on the steps. */
 export const COLLAPSE = 'collapse';
 
-/** Judges the latest steps of a run, oldest first. */
-export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim: number }): Finding[] {
-  const recent = vitals.slice(-50);
-  if (recent.length < 10) return [];
-  const uniform = Math.log(outDim);
-  const mean = (pick: (v: Vitals) => number): number =>
-    recent.reduce((sum, v) => sum + pick(v), 0) / recent.length;
-  const entropy = mean((v) => v.teacherEntropy);
-  const divergence = mean((v) => v.loss - v.teacherEntropy);
-  const findings: Finding[] = [];
-  const still = divergence < 0.02 * uniform;
-  if (entropy > 0.99 * uniform && still) {
-    findings.push({
-      severity: 'warning',
-      topic: COLLAPSE,
-      title: 'Uniform collapse',
-      detail: `The teacher's entropy is ${entropy.toFixed(3)}, that of a uniform output is ln ${outDim} = ${uniform.toFixed(3)}, and the student agrees with it: nothing is being learned.`,
-      advice:
-        'Lower --teacher_temp (0.02 to 0.04), leave the warm-up (more steps, shorter warm-up), or use a smaller --out_dim.',
-    });
-  } else if (entropy < 0.01 * uniform && still) {
-    findings.push({
-      severity: 'warning',
-      topic: COLLAPSE,
-      title: 'Collapse onto one prototype',
-      detail: `The teacher's entropy is ${entropy.toFixed(3)} of at most ${uniform.toFixed(3)}: every image gets the same prototype.`,
-      advice:
-        'Raise --teacher_temp (warm it up from 0.04), check that --center_momentum is below 1, lower --lr.',
-    });
-  }
-  if (recent.every((v) => v.lr === 0)) {
-    findings.push({
+/** Fewer steps say nothing; more than the latest are not asked. */
+const [FEWEST, LATEST] = [10, 50];
+
+/** Judges the latest steps of a run, oldest first: what is wrong with any training, or what the method says of its own. */
+export function examine(vitals: readonly Vitals[], method: Pick<Method, 'measures' | 'examine'>): Finding[] {
+  const recent = vitals.slice(-LATEST);
+  if (recent.length < FEWEST) return [];
+  const mean = (pick: (each: Vitals) => number): number =>
+    recent.reduce((sum, each) => sum + pick(each), 0) / recent.length;
+  const measures = Object.fromEntries(
+    method.measures.map(({ key }) => [key, mean((each) => each.measures[key] ?? Number.NaN)]),
+  );
+  const verdict = method.examine({ loss: mean(({ loss }) => loss), measures });
+  const general: Finding[] = [];
+  if (recent.every(({ lr }) => lr === 0)) {
+    general.push({
       severity: 'warning',
       topic: COLLAPSE,
       title: 'The learning rate is 0',
@@ -58,24 +33,17 @@ export function examine(vitals: readonly Vitals[], { outDim }: { readonly outDim
       advice: 'Check --lr, --min_lr and the warm-up.',
     });
   }
-  if (recent.every((v) => v.gradientNorm < 1e-7)) {
-    findings.push({
+  if (recent.every(({ gradientNorm }) => gradientNorm < 1e-7)) {
+    general.push({
       severity: 'warning',
       topic: COLLAPSE,
       title: 'Gradients have vanished',
       detail: 'No parameter has a gradient above 1e-7.',
     });
   }
-  return findings.length > 0
-    ? findings
-    : [
-        {
-          severity: 'ok',
-          topic: COLLAPSE,
-          title: 'No collapse',
-          detail: `The teacher's entropy is ${entropy.toFixed(2)} (0 and ${uniform.toFixed(2)} are the collapses), KL(teacher || student) ${divergence.toFixed(2)}.`,
-        },
-      ];
+  const own = { ...verdict, topic: COLLAPSE };
+  if (verdict.severity !== 'ok') return [own, ...general];
+  return general.length > 0 ? general : [own];
 }
 
 /**

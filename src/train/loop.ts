@@ -6,10 +6,11 @@ import { CropAssembler } from '../data/assemble.ts';
 import { viewSizes } from '../data/augment.ts';
 import type { BatchLoader } from '../data/batch.ts';
 import type { Source } from '../data/source.ts';
+import type { Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
 import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
-import { examine, explainNotFinite, type Vitals } from './doctor.ts';
+import { examine, explainNotFinite } from './doctor.ts';
 import type { Plan } from './plan.ts';
 import { findNotFinite } from './state.ts';
 import type { CropSource, StepSettings, Trainer } from './trainer.ts';
@@ -20,9 +21,8 @@ export interface StepEvent {
   readonly step: number;
   readonly epoch: number;
   readonly loss: number;
-  readonly teacherEntropy: number;
-  /** KL(teacher || student), averaged over the pairs of views. */
-  readonly divergence: number;
+  /** What the method watches, by the keys of its measures. */
+  readonly measures: Readonly<Record<string, number>>;
   /** Largest L2 norm of a parameter's gradient. */
   readonly gradientNorm: number;
   readonly settings: StepSettings;
@@ -75,7 +75,7 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
   /** The doctor's verdict on the latest steps, if it is another one than before. */
   const verdict = (step: number): TrainEvent[] => {
     if (step % EXAMINATION !== 0) return [];
-    const [diagnosis] = examine(vitals.splice(0), config);
+    const [diagnosis] = examine(vitals.splice(0), trainer.method);
     if (diagnosis === undefined || diagnosis.title === lastVerdict) return [];
     lastVerdict = diagnosis.title;
     return [{ type: 'diagnosis', step, diagnosis }];
@@ -112,7 +112,6 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
       );
     const { loss, measures } = await trainer.accumulate(crops, settings);
     batch.release();
-    const teacherEntropy = measures.teacherEntropy ?? Number.NaN;
     const norms = Number.isFinite(loss) ? await trainer.applyUpdate(settings) : undefined;
     const gradientNorm = norms === undefined ? Number.NaN : Math.max(...norms.values());
     if (!Number.isFinite(gradientNorm)) {
@@ -130,14 +129,13 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
       step,
       epoch: batch.epoch,
       loss,
-      teacherEntropy,
-      divergence: loss - teacherEntropy,
+      measures,
       gradientNorm,
       settings,
       milliseconds: now - started,
       waited,
     };
-    vitals.push({ step, loss, teacherEntropy, lr: settings.lr, gradientNorm });
+    vitals.push({ step, loss, measures, lr: settings.lr, gradientNorm });
     yield* verdict(step);
     if (signal?.aborted === true && step < plan.steps) {
       yield { type: 'stopped', step };

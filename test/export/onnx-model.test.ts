@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
+import { linearFeature } from '../../src/eval/classify/linear-features.ts';
 import { onnxModel } from '../../src/export/onnx-model.ts';
 import { toHalf, toQuantized } from '../../src/export/onnx-precision.ts';
 import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
@@ -8,6 +9,7 @@ import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { encodeOnnx, type OnnxGraph } from '../../src/graph/targets/onnx-cpu/onnx-file.ts';
 import { type BackboneConfig, imageFeature } from '../../src/model/backbone.ts';
 import { attentionHeads } from '../../src/model/places.ts';
+import { vit } from '../../src/model/vit.ts';
 import { Random } from '../../src/random/random.ts';
 import { expectValidOnnx } from '../graph/onnx-checker.ts';
 
@@ -30,6 +32,7 @@ const hybrid = {
   stem: 'conv',
   heads: 5,
 } as const;
+const dinov2 = { ...vitConfig, layerScale: true, maskToken: true } as const;
 const networks: readonly (readonly [string, BackboneConfig])[] = [
   ['ViT', vitConfig],
   ['ViT with a convolutional stem', { ...vitConfig, stem: 'conv' }],
@@ -37,6 +40,9 @@ const networks: readonly (readonly [string, BackboneConfig])[] = [
   ['convnet', { kind: 'convnet', channels: 3, widths: [8, 16, 24], blocks: [2, 2, 2], stemStride: 4 }],
   ['hybrid', hybrid],
   ['hybrid with a stem of patches', { ...hybrid, stem: 'patch' }],
+  ['DINOv2', dinov2],
+  ['DINOv2 with SwiGLU', { ...dinov2, swiglu: true, mlpRatio: 8 / 3 }],
+  ['DINOv2 with registers', { ...dinov2, registers: 4, positions: { offset: 0, antialias: true } }],
 ];
 
 /** Weights as training leaves them: no norm is the identity, no running statistic what it began as. */
@@ -84,6 +90,7 @@ describe.each(networks)('%s as an ONNX model', (title, config) => {
     [3, 48, 48],
     [2, 64, 16],
     [2, 16, 64],
+    [1, 39, 54], // with pixels left over
   ])('gives our features for a batch of %i images of %i x %i pixels', async (batch, height, width) => {
     const pixels = noise(batch * config.channels * height * width);
     const given = await run(onnxModel(config, weights).graph, pixels, [
@@ -103,6 +110,13 @@ describe.each(networks)('%s as an ONNX model', (title, config) => {
       if (config.heads === undefined) return;
       const places = await backbone.placeTokens(weights, view);
       expect(largestDifference(tokens!.data as Float32Array, places)).toBeLessThan(1e-5);
+      return;
+    }
+    if ((config.registers ?? 0) > 0) {
+      const { all } = await backbone.compute('tokens', weights, view, (scope, x) => ({
+        all: vit(scope, x, config).tokens,
+      }));
+      expect(largestDifference(tokens!.data as Float32Array, all)).toBeLessThan(1e-5);
       return;
     }
     const [all = new Float32Array()] = await backbone.tokens(weights, view);
@@ -158,6 +172,10 @@ describe('an ONNX model', () => {
       return last[row * (patches + 1) ** 2 + 1 + patch]!;
     });
     expect(largestDifference(theirs, ours)).toBeLessThan(1e-6);
+    // Also in float16, where other nodes read the maps too.
+    const half = toHalf(onnxModel(vitConfig, weights, { attentions: true }));
+    const { 'attentions.2': again } = await run(half, pixels, [batch, 3, size, size]);
+    expect(cosine(last, again!.data as Float32Array)).toBeGreaterThan(0.99999);
   });
 
   it.each([
@@ -191,6 +209,29 @@ describe('an ONNX model', () => {
       return sum;
     });
     expect(largestDifference(logits!.data as Float32Array, expected)).toBeLessThan(1e-4);
+  });
+
+  it.each([
+    { lastBlocks: 2, meanPatchToken: false },
+    { lastBlocks: 1, meanPatchToken: true },
+  ])('gives the logits of a classifier of other features (%j)', async (feature) => {
+    const classifier = { classes: ['a', 'b'], feature, weight: noise(96), bias: Float32Array.of(1, -1) };
+    const [height, width] = [40, 24];
+    const view = { pixels: noise(batch * 3 * height * width), height, width };
+    const { graph } = onnxModel(vitConfig, weights, { classifier });
+    const { logits } = await run(graph, view.pixels, [batch, 3, height, width]);
+    expect(logits!.dims).toEqual([batch, 2]);
+    const backbone = new FrozenBackbone(vitConfig, size, ortNode, { threads: 1 });
+    const { read } = await backbone.compute('feature', weights, view, (scope, x) => ({
+      read: linearFeature(vitConfig, feature).trace(scope, x),
+    }));
+    const expected = Array.from({ length: batch * 2 }, (_, i) => {
+      const [image, c] = [Math.floor(i / 2), i % 2];
+      let sum = classifier.bias[c]!;
+      for (let d = 0; d < 48; d++) sum += read[image * 48 + d]! * classifier.weight[c * 48 + d]!;
+      return sum;
+    });
+    expect(largestDifference(logits!.data as Float32Array, expected)).toBeLessThan(1e-5);
   });
 
   it('says what cannot be exported', () => {

@@ -77,6 +77,7 @@ describe('gradients agree with central differences', () => {
     ['slice with a stride that divides', (a) => g.slice(a, 1, 0, 4, 2), x],
     ['slice with a stride that does not divide', (a) => g.slice(a, 0, 1, 5, 3), { shape: [5, 2] }],
     ['pad', (a) => g.pad(a, 0, 1, 2), x],
+    ['crop', (a) => g.crop(a, 1, 3), x],
     ['expand', (a) => g.expand(a, [2, 3, 4]), { shape: [3, 1] }],
     ['gather along axis 0, with repeats', (a) => g.gather(a, g.indices([2, 0, 2, 1]), 0), x],
     ['gather along axis 1', (a) => g.gather(a, g.indices([3, 3, 0]), 1), { shape: [2, 4, 3] }],
@@ -170,6 +171,8 @@ describe('gradients agree with central differences', () => {
         g.conv2d(a, w, { stride, padding }),
       ));
   }
+  test('patchProjection, with pixels left over', () =>
+    expectGradients([{ shape: [2, 3, 5, 4] }, { shape: [4, 3, 2, 2] }, { shape: [4] }], g.patchProjection));
   // The weight's gradient is a product of another order with many results.
   test('conv2d with more than 32 results', () =>
     expectGradients([{ shape: [2, 4, 4, 2] }, { shape: [33, 2, 3, 3] }], (a, w) =>

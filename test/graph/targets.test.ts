@@ -1,5 +1,6 @@
 /**
- * Every op means the same taken apart into primitives and as ONNX Runtime's own kernels compute it: values and gradients.
+ * Every op means the same taken apart into primitives, as ONNX Runtime's own kernels compute it and as any runtime does: values
+ * and gradients.
  * The primitives alone are what other targets are tested against.
  */
 import { describe, expect, test } from 'vitest';
@@ -66,6 +67,8 @@ const smooth: Readonly<Record<string, g.Tensor>> = {
   l2Normalize: g.l2Normalize(x),
   weightNormLinear: g.weightNormLinear(x, g.input('v', [5, 4]), g.input('lengths', [5, 1])),
   conv2d: g.conv2d(image, g.input('kernel', [4, 3, 3, 3]), { stride: 2, padding: 1 }),
+  patchProjection: g.patchProjection(image, g.input('patches', [4, 5, 2, 2]), perRow),
+  crop: g.crop(wide, 1, 2),
   maxPool: g.maxPool(image, { kernel: 3, stride: 2, padding: 1 }),
   meanPool: g.meanPool(image, { kernel: 2 }),
   'reshape, transpose': g.transpose(g.reshape(wide, [6, 4])),
@@ -96,12 +99,15 @@ async function run(target: typeof g.onnxCpu, results: g.Results): Promise<Record
 }
 
 async function expectSame(results: g.Results, tolerance = 1e-5): Promise<void> {
-  const [own, apart] = [await run(g.onnxCpu, results), await run(g.onnxPrimitives, results)];
-  for (const [name, values] of Object.entries(apart)) {
-    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-    const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - own[name]![i]!)), 0);
-    expect(worst / largest, name).toBeLessThan(tolerance);
-    expect(values.every(Number.isFinite), name).toBe(true);
+  const apart = await run(g.onnxPrimitives, results);
+  for (const target of [g.onnxCpu, g.onnxPortable]) {
+    const own = await run(target, results);
+    for (const [name, values] of Object.entries(apart)) {
+      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
+      const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - own[name]![i]!)), 0);
+      expect(worst / largest, `${name}, ${target.name}`).toBeLessThan(tolerance);
+      expect(values.every(Number.isFinite), name).toBe(true);
+    }
   }
 }
 

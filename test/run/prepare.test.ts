@@ -84,7 +84,7 @@ describe('micro-batches', () => {
       const parts = await firstHalf(options, microBatch);
       expect(parts.trainer.microBatch).toBe(microBatch);
       expect(parts.loss).toBeCloseTo(whole.loss, 5);
-      expect(parts.measures.teacherEntropy).toBeCloseTo(whole.measures.teacherEntropy ?? Number.NaN, 5);
+      expect(parts.measures.teacher_entropy).toBeCloseTo(whole.measures.teacher_entropy ?? Number.NaN, 5);
       expect([...parts.gradients.keys()]).toEqual([...whole.gradients.keys()]);
       expect(whole.gradients.size).toBeGreaterThan(30);
       for (const [name, gradient] of parts.gradients) {

@@ -1,25 +1,31 @@
 import { describe, expect, it } from 'vitest';
+import { dinoHealth } from '../../src/method/dino-health.ts';
+import type { Vitals } from '../../src/method/method.ts';
 import { Random } from '../../src/random/random.ts';
 import type { Finding } from '../../src/report/finding.ts';
-import { examine, examineFeatures, featureSpread, type Vitals } from '../../src/train/doctor.ts';
+import { examine, examineFeatures, featureSpread } from '../../src/train/doctor.ts';
 import { examineScores } from '../../src/train/examine-scores.ts';
 import { standing } from '../../src/train/finding.ts';
 
 const uniform = Math.log(1024);
 
-function vitals(values: Partial<Vitals>): Vitals[] {
+interface Step extends Partial<Vitals> {
+  readonly teacherEntropy?: number;
+}
+
+function vitals({ teacherEntropy = 5, loss = 5.5, ...values }: Step): Vitals[] {
   return Array.from({ length: 50 }, (_, i) => ({
     step: i + 1,
-    loss: 5.5,
-    teacherEntropy: 5,
+    loss,
+    measures: { teacher_entropy: teacherEntropy, kl: loss - teacherEntropy },
     lr: 1e-3,
     gradientNorm: 0.3,
     ...values,
   }));
 }
 
-const titles = (values: Partial<Vitals>): string[] =>
-  examine(vitals(values), { outDim: 1024 }).map(({ title }) => title);
+const titles = (values: Step): string[] =>
+  examine(vitals(values), dinoHealth(1024)).map(({ title }) => title);
 
 describe('the doctor', () => {
   it('finds nothing wrong with a run between the collapses', () => {

@@ -5,10 +5,12 @@
  */
 import type { Source } from '../../data/source.ts';
 import {
+  type BaselineName,
   type ComparedName,
   type CompareOptions,
   compareDescribed,
   comparedWeights,
+  forBaselines,
   pixelComponents,
   whiteningDim,
 } from '../../features/baselines.ts';
@@ -20,6 +22,7 @@ import { roundHalfEven } from '../../image/crop-box.ts';
 import type { Box, Image } from '../../image/image.ts';
 import { resizedCrop, resizeShortSide, thumbnail } from '../../image/resize.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
 import { findImages, type LandmarkTruth } from './landmark-truth.ts';
 import { type RetrievalLevel, rankDatabase, retrievalScores, truthAtLevel } from './retrieval.ts';
 import type { RetrievalExample } from './retrieval-report.ts';
@@ -38,6 +41,8 @@ export type LandmarkLevels = Readonly<Record<RetrievalLevel, LandmarkScores>>;
 export interface LandmarkReport extends Readonly<Record<ComparedName, LandmarkLevels>> {
   readonly queries: number;
   readonly database: number;
+  /** 95 % intervals of how much higher the medium mean average precision of the trained network is, query by query. */
+  readonly gains: Readonly<Record<BaselineName, Interval>>;
   /** Images to whiten with that could not be read. */
   readonly skipped: Extracted['skipped'];
   readonly whitening?: { readonly images: number; readonly dim: number };
@@ -112,6 +117,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
   const pca = await pixelComponents(engine, sets[0]!);
   const compared = await compareDescribed(engine, sets, { whitening, pca });
   const scored: [ComparedName, LandmarkLevels][] = [];
+  const medium = new Map<string, Float64Array>();
   let examples: RetrievalExample[] = [];
   for (const { name, sets: rows } of compared) {
     const ranking = await rankDatabase(engine, rows[0]!, rows[1]!);
@@ -122,6 +128,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
         KAPPAS,
       ),
     );
+    medium.set(name, results[1]!.averagePrecision);
     const intervals = bootstrapMeans(results.map(({ averagePrecision }) => averagePrecision));
     scored.push([
       name,
@@ -155,6 +162,10 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
   }
   return {
     ...(Object.fromEntries(scored) as Record<ComparedName, LandmarkLevels>),
+    gains: pairedGains(
+      medium.get('trained')!,
+      forBaselines((name) => medium.get(name)!),
+    ),
     queries: queries.length,
     database: database.length,
     skipped,

@@ -1,8 +1,9 @@
 /** What retrieval on revisited Oxford and Paris says of its report. */
-import { comparedNames, comparedTitles } from '../../features/baselines.ts';
+import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import { capitalized, type Statement } from '../statement.ts';
+import { verdict } from '../verdict.ts';
 import { describeFeatures, exampleTiles, type RetrievalFacts } from './example-tiles.ts';
 import type { LandmarkReport } from './landmark-report.ts';
 
@@ -23,6 +24,15 @@ export async function landmarkStatement(
   return {
     protocol,
     table: gridTable(grid),
+    finding: verdict({
+      scope: 'retrieval',
+      what: 'Medium mean average precision',
+      images: report.queries,
+      of: 'queries',
+      scale: 'unit',
+      scores: { trained: report.trained.medium.map, ...forBaselines((name) => report[name].medium.map) },
+      gains: report.gains,
+    }),
     section: {
       title: 'Retrieval of landmarks',
       intro: `${capitalized(protocol)}. Medium looks for easy and hard images, hard for the hard ones only; junk images are passed over.`,

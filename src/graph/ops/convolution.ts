@@ -4,7 +4,7 @@
  * so that a window is a handful of whole rows of channels and one `Gather` collects them all.
  */
 import { GraphError } from '../errors.ts';
-import { apply, type Op, type Tensor } from '../tensor.ts';
+import { apply, type NodeOf, type Op, type Tensor } from '../tensor.ts';
 import { concat, gather, reshape, slice, transpose } from './layout.ts';
 import { constant, indices } from './leaf.ts';
 import { gemm, matmul } from './product.ts';
@@ -21,6 +21,16 @@ export interface WindowOptions {
   readonly padding?: number;
   /** What they are filled with, zero unless given. */
   readonly fill?: number;
+}
+
+/** Windows along an axis of so many pixels. */
+function windowsAlong(
+  pixels: number,
+  { kernel, stride, padding }: Required<Omit<WindowOptions, 'fill'>>,
+): number {
+  const count = Math.floor((pixels + 2 * padding - kernel) / stride) + 1;
+  if (count >= 1) return count;
+  throw new GraphError(`a window of ${kernel} pixels does not fit ${pixels + 2 * padding}`);
 }
 
 /** Stands for the fill value in a list of pixel positions. */
@@ -45,13 +55,8 @@ export function windows(x: Tensor, { kernel, stride = 1, padding = 0, fill = 0 }
   if (x.rank !== 4)
     throw new GraphError(`windows: wants [images, height, width, channels], got [${x.shape.join(', ')}]`);
   const [b, h, w, c] = [x.dim(0), x.dim(1), x.dim(2), x.dim(3)];
-  const outH = Math.floor((h + 2 * padding - kernel) / stride) + 1;
-  const outW = Math.floor((w + 2 * padding - kernel) / stride) + 1;
-  if (outH < 1 || outW < 1) {
-    throw new GraphError(
-      `windows: a ${kernel} x ${kernel} window does not fit ${h + 2 * padding} x ${w + 2 * padding} pixels`,
-    );
-  }
+  const along = (pixels: number): number => windowsAlong(pixels, { kernel, stride, padding });
+  const [outH, outW] = [along(h), along(w)];
   if (kernel === 1 && stride === 1 && padding === 0) return x;
   if (kernel === stride && padding === 0) {
     // Windows side by side: only a change of order.
@@ -75,28 +80,40 @@ export function windows(x: Tensor, { kernel, stride = 1, padding = 0, fill = 0 }
 type ConvolutionAttributes = { stride: number; padding: number };
 
 /**
- * Passes a convolution's result through and knows its derivatives: inputs are the result, x, the weight and the windows.
- * The gradient of x is collected in the same way as windows are; adding up overlapping windows would be several times slower.
+ * Inputs are x and the weight. The gradient of x is collected in the same way as windows are; adding up overlapping windows
+ * would be several times slower.
  */
-const convolutionOp: Op<ConvolutionAttributes> = {
+export const convolutionOp: Op<ConvolutionAttributes> = {
   name: 'convolution',
-  infer: ([product]) => {
-    if (product === undefined) throw new GraphError('wants the convolution');
-    return [product];
+  infer: ([x, weight], { stride, padding }) => {
+    const [images, height, width, channels] = x?.shape ?? [];
+    const [out, inputs, kernel = 0, columns] = weight?.shape ?? [];
+    if (x === undefined || images === undefined || height === undefined || width === undefined)
+      throw new GraphError(`wants [images, height, width, channels], got [${x?.shape.join(', ')}]`);
+    if (out === undefined || inputs !== channels || columns !== kernel)
+      throw new GraphError(`weight [${weight?.shape.join(', ')}] does not fit ${channels} channels`);
+    const along = (pixels: number): number => windowsAlong(pixels, { kernel, stride, padding });
+    return [{ dtype: x.dtype, shape: [images, along(height), along(width), out] }];
   },
   gradient: (node, [g]) => {
     if (g === undefined) return [];
-    const [x, weight, columns] = [node.input(1), node.input(2), node.input(3)];
+    const [x, weight] = [node.input(0), node.input(1)];
     const phases = collectResults(g, x, weight.dim(2), node.attributes);
-    return [
-      undefined,
-      inputGradient(phases, x, weight),
-      weightGradient(g, phases, x, weight, columns),
-      undefined,
-    ];
+    return [inputGradient(phases, x, weight), weightGradient(g, phases, x, weight, () => windowsOf(node))];
   },
-  decompose: (node) => [node.input(0)],
+  // A product of all windows with the weight.
+  decompose: (node) => {
+    const weight = node.input(1);
+    const columns = windowsOf(node); // [B, H', W', k k C]
+    const flat = reshape(transpose(weight, [0, 2, 3, 1]), [weight.dim(0), -1]);
+    const product = gemm(reshape(columns, [-1, columns.dim(-1)]), flat, { transB: true });
+    return [reshape(product, node.output().shape)];
+  },
 };
+
+function windowsOf(node: NodeOf<typeof convolutionOp>): Tensor {
+  return windows(node.input(0), { kernel: node.input(1).dim(2), ...node.attributes });
+}
 
 /** Pixels of x at one place relative to the stride: the same taps of their windows' results reach them. */
 interface Phase {
@@ -160,11 +177,12 @@ function weightGradient(
   phases: readonly Phase[],
   x: Tensor,
   weight: Tensor,
-  columns: Tensor,
+  windows: () => Tensor,
 ): Tensor {
   const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
   const taps = phases.flatMap((phase) => phase.taps);
   if (channels < out || taps.length < kernel * kernel) {
+    const columns = windows();
     const flat = correlate(reshape(g, [-1, out]), reshape(columns, [-1, columns.dim(-1)])); // [O, k k C]
     return transpose(reshape(flat, [out, kernel, kernel, channels]), [0, 3, 1, 2]);
   }
@@ -234,15 +252,7 @@ export function conv2d(
   weight: Tensor,
   { stride = 1, padding = 0 }: { readonly stride?: number; readonly padding?: number } = {},
 ): Tensor {
-  const [out, channels, kernel] = [weight.dim(0), weight.dim(1), weight.dim(2)];
-  if (channels !== x.dim(-1) || weight.dim(3) !== kernel) {
-    throw new GraphError(`conv2d: weight [${weight.shape.join(', ')}] does not fit ${x.dim(-1)} channels`);
-  }
-  const columns = windows(x, { kernel, stride, padding }); // [B, H', W', k k C]
-  const flat = reshape(transpose(weight, [0, 2, 3, 1]), [out, kernel * kernel * channels]);
-  const product = gemm(reshape(columns, [-1, columns.dim(-1)]), flat, { transB: true });
-  const y = reshape(product, [...columns.shape.slice(0, 3), out]);
-  return apply(convolutionOp, [y, x, weight, columns], { stride, padding });
+  return apply(convolutionOp, [x, weight], { stride, padding });
 }
 
 /** Largest value of each window, [B, H, W, C] -> [B, H', W', C]; padding never wins. */

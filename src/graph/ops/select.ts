@@ -1,6 +1,7 @@
-/** Selection of the largest elements. */
+/** Selection: the largest elements, the first elements. */
 import { GraphError } from '../errors.ts';
-import { Node, type Op, type Tensor } from '../tensor.ts';
+import { apply, axisOf, Node, type Op, type Tensor } from '../tensor.ts';
+import { pad, slice } from './layout.ts';
 
 type TopKAttributes = { k: number };
 
@@ -24,4 +25,29 @@ export const topKOp: Op<TopKAttributes> = {
 export function topK(x: Tensor, k: number): { readonly values: Tensor; readonly positions: Tensor } {
   const node = new Node(topKOp, [x], { k });
   return { values: node.output(0), positions: node.output(1) };
+}
+
+type CropAttributes = { axis: number; size: number };
+
+export const cropOp: Op<CropAttributes> = {
+  name: 'crop',
+  infer: ([x], { axis, size }) => {
+    const whole = x?.shape[axis] ?? 0;
+    if (x === undefined || size > whole) throw new GraphError(`cannot take ${size} of ${whole} elements`);
+    return [{ dtype: x.dtype, shape: x.shape.map((n, i) => (i === axis ? size : n)) }];
+  },
+  gradient: (node, [g]) => {
+    if (g === undefined) return [];
+    const { axis, size } = node.attributes;
+    return [pad(g, axis, 0, node.input(0).dim(axis) - size)];
+  },
+  decompose: (node) => [slice(node.input(0), node.attributes.axis, 0, node.attributes.size)],
+};
+
+/**
+ * The first elements of an axis. Unlike a slice it is a node of the graph also where that is all of them, so that one network
+ * has one graph whatever the size of its images.
+ */
+export function crop(x: Tensor, axis: number, size: number): Tensor {
+  return apply(cropOp, [x], { axis: axisOf(axis, x.rank), size });
 }

@@ -1,28 +1,28 @@
-/** The run over time: loss, the two quantities that tell collapse (paper, section 5.3 and figure 7), accuracy, schedules. */
+/** The run over time: loss, accuracy, what the method watches, schedules. */
 import { type LineChart, lineChart } from '../charts/chart.ts';
 import { html, type Markup } from '../markup.ts';
-import type { Curve, Curves } from '../model.ts';
+import type { Curve, Curves, Reading } from '../model.ts';
 import { section } from './section.ts';
 
 /** A score of fewer images is hardly one. */
 const FEW = 100;
 
+function readingOf({ caption, references }: Reading = {}): Reading {
+  return {
+    ...(caption === undefined ? {} : { caption }),
+    ...(references === undefined ? {} : { references }),
+  };
+}
+
 /** The charts that are read first. */
 export function runCharts(curves: Curves): LineChart[] {
-  const uniform =
-    curves.outDim === undefined ? [] : [{ name: `ln ${curves.outDim} =`, value: Math.log(curves.outDim) }];
   const charts: LineChart[] = [];
   const add = (curve: Curve | undefined, name: string, chart: Omit<LineChart, 'xName' | 'series'>) => {
     if (curve === undefined) return;
     const series = [{ name, x: curve.steps, y: curve.values }];
     charts.push({ ...chart, xName: 'step', series });
   };
-  add(curves.loss, 'loss', {
-    title: 'Loss',
-    caption:
-      'It begins near ln K, which guessing gives, and should leave it. To stay there is uniform collapse.',
-    references: uniform,
-  });
+  add(curves.loss, 'loss', { title: 'Loss', ...readingOf(curves.loss) });
   const few =
     curves.evaluationImages === undefined || curves.evaluationImages >= FEW
       ? ''
@@ -45,18 +45,8 @@ export function runCharts(curves: Curves): LineChart[] {
     caption: `How well groups that k-means finds agree with the classes: 0 not at all, 1 entirely.${few}`,
     fromZero: true,
   });
-  add(curves.teacherEntropy, 'entropy', {
-    title: 'Entropy of the teacher',
-    caption:
-      'Healthy between the ends: at 0 every image gives the same single output, at ln K all outputs at once.',
-    references: uniform,
-    fromZero: true,
-  });
-  add(curves.divergence, 'KL', {
-    title: 'KL (teacher ‖ student)',
-    caption: 'How far the student is from its teacher. It falls to 0 in either kind of collapse.',
-    fromZero: true,
-  });
+  for (const measure of curves.measures ?? [])
+    add(measure, measure.name, { title: measure.title, ...readingOf(measure), fromZero: true });
   return charts;
 }
 

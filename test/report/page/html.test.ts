@@ -102,7 +102,7 @@ describe('the report', () => {
       title: 'Empty',
       recipe: [],
       accuracy: { neighbors: 20, bankImages: 10, testImages: 10 },
-      curves: { outDim: 64 },
+      curves: { measures: [] },
       attention: { maskShare: 0.6, examples: [] },
       neighbors: { queries: [] },
       objectMasks: { classes: [] },

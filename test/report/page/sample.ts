@@ -1,6 +1,9 @@
 /** A report with every section, small. Its names can be replaced by hostile ones. */
+import { dinoHealth } from '../../../src/method/dino-health.ts';
 import type { NeighborImage, Report } from '../../../src/report/model.ts';
 import type { Picture } from '../../../src/report/picture.ts';
+
+const health = dinoHealth(4096);
 
 const picture: Picture = { mime: 'image/png', bytes: new Uint8Array([137, 80, 78, 71]), width: 2, height: 1 };
 
@@ -27,10 +30,12 @@ export function sampleReport(name = 'horse'): Report {
       testImages: 3925,
     },
     curves: {
-      outDim: 4096,
-      loss: { steps, values: [8.3, 7, 6, 5] },
-      teacherEntropy: { steps, values: [8.3, 6, 4, 2] },
-      divergence: { steps, values: [0, 1, 1, 0.9] },
+      loss: { ...health.loss, steps, values: [8.3, 7, 6, 5] },
+      measures: health.measures.map((measure, i) => ({
+        ...measure,
+        steps,
+        values: i === 0 ? [8.3, 6, 4, 2] : [0, 1, 1, 0.9],
+      })),
       knn: { steps, values: [0.28, 0.4, 0.5, 0.6] },
       others: [{ name: `Learning rate of ${name}`, steps, values: [0, 1e-4, 2e-4, 1e-4] }],
     },

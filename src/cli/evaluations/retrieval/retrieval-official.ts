@@ -64,6 +64,7 @@ export async function officialRetrieval(
       ]),
     ),
     details: {
+      gains: report.gains,
       intervals: Object.fromEntries(
         comparedNames.map((name) => [
           name,

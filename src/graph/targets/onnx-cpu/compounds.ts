@@ -84,7 +84,8 @@ const attention = rule(attentionOp, (node, to) => {
   ];
 });
 
-export const compounds: readonly Rule[] = [
+/** What ONNX itself has, of every version since 17. */
+export const standardCompounds: readonly Rule[] = [
   rule(scaleOp, (node, to) => [
     to.emit('Mul', [to.name(node.input(0)), to.floats([node.attributes.factor], [])]),
   ]),
@@ -93,21 +94,13 @@ export const compounds: readonly Rule[] = [
   ]),
   rule(squareOp, (node, to) => [to.emit('Mul', [to.name(node.input(0)), to.name(node.input(0))])]),
   oneNode(reluOp, 'Relu'),
-  rule(sumOfSquaresOp, (node, to) => {
-    const { axes, keep } = node.attributes;
-    const attributes = { keepdims: flag(keep) };
-    return [to.emit('ReduceSumSquare', [to.name(node.input(0)), to.ints(axes)], { attributes })];
-  }),
   oneNode(gemmOp, 'Gemm', ({ attributes: { transA, transB, alpha } }) => ({
     transA: flag(transA),
     transB: flag(transB),
     alpha: { float: alpha },
   })),
-  matmul,
-  gelu,
   oneNode(softmaxOp, 'Softmax', () => ({ axis: { int: -1 } })),
   oneNode(logSoftmaxOp, 'LogSoftmax', () => ({ axis: { int: -1 } })),
-  attention,
   rule(layerNormOp, (node, to) =>
     to.emitMany(
       'LayerNormalization',
@@ -116,4 +109,16 @@ export const compounds: readonly Rule[] = [
       { attributes: { axis: { int: -1 }, epsilon: { float: node.attributes.eps } } },
     ),
   ),
+];
+
+export const compounds: readonly Rule[] = [
+  ...standardCompounds,
+  rule(sumOfSquaresOp, (node, to) => {
+    const { axes, keep } = node.attributes;
+    const attributes = { keepdims: flag(keep) };
+    return [to.emit('ReduceSumSquare', [to.name(node.input(0)), to.ints(axes)], { attributes })];
+  }),
+  matmul,
+  gelu,
+  attention,
 ];

@@ -20,7 +20,7 @@ import { type Lowering, oneNode, type Rule, rule } from './lowering.ts';
 import { ELEMENT_TYPE } from './onnx-file.ts';
 
 /** A reduction whose axes are its second input. */
-const reduction = (op: typeof sumOp, opType: string): Rule =>
+export const reduction = (op: typeof sumOp, opType: string): Rule =>
   rule(op, (node, to) => {
     const { axes, keep } = node.attributes;
     const attributes = { keepdims: { int: keep ? 1 : 0 } };
@@ -44,7 +44,7 @@ const sum = rule(sumOp, (node, to) => {
 });
 
 /** As products of matrices in one batch axis: [batch, rows, inner] x [batch, inner, columns]. */
-const product = rule(productOp, (node, to) => {
+export const product = rule(productOp, (node, to) => {
   const { batchA, batchB, contractA, contractB } = node.attributes;
   const [a, b] = [node.input(0), node.input(1)];
   const sizes = (x: Tensor, axes: readonly number[]): number => sizeOf(axes.map((axis) => x.dim(axis)));

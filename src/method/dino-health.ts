@@ -1,0 +1,72 @@
+/**
+ * What tells whether DINO learns (section 5.3 and figure 7 of the paper): without centering the teacher's entropy goes to 0,
+ * without sharpening to ln K; the divergence of the student from it goes to 0 in both.
+ */
+import type { Measure, Method, Reference, Verdict } from './method.ts';
+
+export const TEACHER_ENTROPY = 'teacher_entropy';
+export const DIVERGENCE = 'kl';
+
+/** @param outDim K, prototypes of the head: ln K is the entropy of a uniform output and the loss of guessing */
+export function dinoHealth(outDim: number): Pick<Method, 'loss' | 'measures' | 'examine'> {
+  const uniform: Reference = { name: `ln ${outDim} =`, value: Math.log(outDim) };
+  return {
+    loss: {
+      caption:
+        'It begins near ln K, which guessing gives, and should leave it. To stay there is uniform collapse.',
+      references: [uniform],
+    },
+    measures: measures(uniform),
+    examine: ({ measures }) =>
+      examine(measures[TEACHER_ENTROPY] ?? Number.NaN, measures[DIVERGENCE] ?? Number.NaN, outDim),
+  };
+}
+
+function measures(uniform: Reference): readonly Measure[] {
+  return [
+    {
+      key: TEACHER_ENTROPY,
+      name: 'teacher entropy',
+      title: 'Entropy of the teacher',
+      caption:
+        'Healthy between the ends: at 0 every image gives the same single output, at ln K all outputs at once.',
+      references: [uniform],
+    },
+    {
+      key: DIVERGENCE,
+      name: 'KL',
+      title: 'KL (teacher ‖ student)',
+      caption: 'How far the student is from its teacher. It falls to 0 in either kind of collapse.',
+    },
+  ];
+}
+
+/**
+ * @param entropy mean entropy of the teacher's distributions, nats
+ * @param divergence KL(teacher || student), nats
+ */
+function examine(entropy: number, divergence: number, outDim: number): Verdict {
+  const uniform = Math.log(outDim);
+  const isStill = divergence < 0.02 * uniform;
+  if (entropy > 0.99 * uniform && isStill)
+    return {
+      severity: 'warning',
+      title: 'Uniform collapse',
+      detail: `The teacher's entropy is ${entropy.toFixed(3)}, that of a uniform output is ln ${outDim} = ${uniform.toFixed(3)}, and the student agrees with it: nothing is being learned.`,
+      advice:
+        'Lower --teacher_temp (0.02 to 0.04), leave the warm-up (more steps, shorter warm-up), or use a smaller --out_dim.',
+    };
+  if (entropy < 0.01 * uniform && isStill)
+    return {
+      severity: 'warning',
+      title: 'Collapse onto one prototype',
+      detail: `The teacher's entropy is ${entropy.toFixed(3)} of at most ${uniform.toFixed(3)}: every image gets the same prototype.`,
+      advice:
+        'Raise --teacher_temp (warm it up from 0.04), check that --center_momentum is below 1, lower --lr.',
+    };
+  return {
+    severity: 'ok',
+    title: 'No collapse',
+    detail: `The teacher's entropy is ${entropy.toFixed(2)} (0 and ${uniform.toFixed(2)} are the collapses), KL(teacher || student) ${divergence.toFixed(2)}.`,
+  };
+}
