@@ -79,7 +79,7 @@ function uncertainty(
   });
   return intervals.length === 0
     ? 'Too few were measured to know the interval of the gain.'
-    : `Its 95 % interval goes down to 0 or below: ${intervals.join(', ')}.`;
+    : `The 95 % interval of the gain goes down to 0 or below: ${intervals.join(', ')}.`;
 }
 
 /** How far two shares in percent, each of so many images, differ by chance in 95 of 100 cases (normal approximation). */

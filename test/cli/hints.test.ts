@@ -45,10 +45,7 @@ describe('a flag of another program', () => {
     ],
     [['train', 'x', '--gpus=2'], '--gpus: everything is computed on the CPU'],
     [['eval', 'knn', 'x', '--cuda'], '--cuda: everything is computed on the CPU, so leave it out; --threads'],
-    [
-      ['export', 'x', '--to', 'onnx', '--device', 'cpu'],
-      '--device: everything is computed on the CPU, so leave it out.',
-    ],
+    [['inspect', 'x', '--device', 'cpu'], '--device: everything is computed on the CPU, so leave it out.'],
     [['embed', 'x', '--fp16', 'true'], '--fp16: everything is computed in float32'],
   ])('%s', async (words, hint) => {
     const said = await dino(...words);

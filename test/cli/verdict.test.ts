@@ -1,0 +1,82 @@
+/** What the doctor says of evaluations: the same verdict for all that have something to compare with. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { verdict } from '../../src/eval/verdict.ts';
+import { dino } from './command.ts';
+import { photos, trainedOn } from './tiny-network.ts';
+
+describe('a verdict', () => {
+  const masks = (box: number, low: number) =>
+    verdict({
+      scope: 'attention masks',
+      what: 'Jaccard index of the best head',
+      images: 60,
+      of: 'objects',
+      scale: 'unit',
+      scores: { trained: 0.41, untrained: 0.3, box },
+      gains: { untrained: { low: 0.05, high: 0.17 }, box: { low, high: 0.2 } },
+    });
+
+  it('names what the trained network has to beat', () => {
+    expect(masks(0.39, 0.001)).toMatchObject({
+      severity: 'ok',
+      title: 'For attention masks, training helped',
+      detail:
+        'Jaccard index of the best head on 60 objects: trained 0.410, the untrained network 0.300, a centered box 0.390.',
+    });
+    expect(masks(0.39, -0.03)?.title).toBe(
+      'For attention masks, training may have helped: the gain over a centered box is within chance',
+    );
+    expect(masks(0.44, -0.1)).toMatchObject({
+      severity: 'warning',
+      title: 'For attention masks, training has not helped: it is no better than a centered box',
+    });
+  });
+});
+
+const interval = z.object({ low: z.number(), high: z.number() });
+const top1 = z.looseObject({ top1: z.number() });
+
+describe('evaluations with labels', () => {
+  it('keep the gain over each other contender and say what it means', async () => {
+    const [train, test] = [await photos(['a', 'b'], 6), await photos(['a', 'b'], 26, 7)];
+    const run = await trainedOn(train);
+    const asked = ['--train', train, '--test', test, '--no-report'];
+    const kept = (name: string): unknown =>
+      JSON.parse(readFileSync(join(run, 'eval', `${name}.json`), 'utf8'));
+    const check = (gain: z.infer<typeof interval>, difference: number): void => {
+      expect(gain.low).toBeLessThanOrEqual(difference + 1e-9);
+      expect(gain.high).toBeGreaterThanOrEqual(difference - 1e-9);
+    };
+
+    await dino('eval', 'linear', run, ...asked, '--epochs', '2', '--lr', '0.1');
+    const linear = z
+      .looseObject({ trained: top1, pixels: top1, gains: z.record(z.string(), interval) })
+      .parse(kept('linear'));
+    expect(Object.keys(linear.gains)).toEqual(['untrained', 'pixels', 'pca']);
+    check(linear.gains.pixels!, linear.trained.top1 - linear.pixels.top1);
+
+    await dino('eval', 'logistic', run, ...asked, '--shots', '2', '6', '--draws', '2');
+    const logistic = z
+      .looseObject({
+        trained: z.record(z.string(), top1),
+        untrained: z.record(z.string(), top1),
+        gains: z.looseObject({ untrained: interval }),
+      })
+      .parse(kept('logistic'));
+    const most = '6 of each class';
+    check(logistic.gains.untrained, logistic.trained[most]!.top1 - logistic.untrained[most]!.top1);
+
+    await dino('eval', 'finetune', run, ...asked, '--epochs', '1');
+    const finetune = z
+      .looseObject({ trained: top1, untrained: top1, gains: z.strictObject({ untrained: interval }) })
+      .parse(kept('finetune'));
+    check(finetune.gains.untrained, finetune.trained.top1 - finetune.untrained.top1);
+
+    const log = readFileSync(join(run, 'log.txt'), 'utf8');
+    for (const scope of ['a linear classifier', 'logistic regression', 'fine-tuning'])
+      expect(log).toContain(`"topic":"scores of ${scope}"`);
+  });
+});
