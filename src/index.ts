@@ -91,7 +91,6 @@ export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
-export type { Finding } from './report/finding.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {
   type CheckpointHeader,
@@ -177,11 +176,14 @@ export { checkComplete, type FoundVit, findVit, requireHeads } from './weights/v
 
 export type { Block, EvaluationSection } from './report/blocks.ts';
 export { chartSvg, scatterSvg } from './report/charts/standalone-svg.ts';
+export type { Finding } from './report/finding.ts';
 export { type MapColoring, type MapPage, renderMapPage } from './report/map/map-page.ts';
 export type * from './report/model.ts';
 export { type ComparedRun, renderComparison } from './report/page/comparison.ts';
 export { renderReport } from './report/page/html.ts';
-export type { Picture } from './report/picture.ts';
+export type { Picture, PicturedImages } from './report/picture.ts';
 export { labelOverlay, labelPalette } from './report/pictures/label-colors.ts';
 export { type AttentionMaps, attentionExample, picture } from './report/pictures/pictures.ts';
 export { encodeIndexedPng, encodePng } from './report/pictures/png.ts';
+export { withThumbnails } from './report/pictures/thumbnails.ts';
+export { gridBars, gridTable, type Score, type ScoreGrid } from './report/score-grid.ts';

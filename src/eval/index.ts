@@ -76,6 +76,7 @@ export {
 } from './classify/classification-scores.ts';
 export { type KnnResult, knn } from './classify/knn.ts';
 export { type Accuracy, type KnnReport, type KnnReportOptions, knnReport } from './classify/knn-report.ts';
+export { type KnnFacts, knnStatement } from './classify/knn-section.ts';
 export {
   type LinearEpoch,
   type LinearOptions,
@@ -97,6 +98,12 @@ export {
   linearReport,
 } from './classify/linear-report.ts';
 export {
+  type LinearFacts,
+  type LinearHeadFacts,
+  linearHeadStatement,
+  linearStatement,
+} from './classify/linear-section.ts';
+export {
   bestRate,
   type LinearResult,
   linearEvaluation,
@@ -105,6 +112,7 @@ export {
   sweepRates,
 } from './classify/linear-sweep.ts';
 export { type LogisticFit, type LogisticOptions, LogisticRegression } from './classify/logistic.ts';
+export { type LogisticFacts, logisticStatement } from './classify/logistic-section.ts';
 export {
   type Budget,
   type LowShotOptions,
@@ -124,6 +132,7 @@ export {
   type FineTuneReportOptions,
   fineTuneReport,
 } from './finetune/fine-tune-report.ts';
+export { type FineTuneFacts, fineTuneStatement } from './finetune/section.ts';
 
 // Clusters
 
@@ -131,6 +140,7 @@ export { chooseClusters } from './cluster/choose-clusters.ts';
 export { type ClusterReport, type ClusterReportOptions, clusterReport } from './cluster/cluster-report.ts';
 export { type ClusterScores, clusterScores } from './cluster/cluster-scores.ts';
 export { type Clustering, kMeans } from './cluster/kmeans.ts';
+export { type ClusterFacts, clusterStatement } from './cluster/section.ts';
 export { silhouette } from './cluster/silhouette.ts';
 
 // Retrieval
@@ -147,6 +157,7 @@ export {
   type LandmarkScores,
   landmarkReport,
 } from './retrieval/landmark-report.ts';
+export { type LandmarkFacts, landmarkStatement } from './retrieval/landmark-section.ts';
 export { type LandmarkTruth, parseLandmarkTruth } from './retrieval/landmark-truth.ts';
 export {
   chanceAveragePrecision,
@@ -159,6 +170,7 @@ export {
   type RetrievalReportOptions,
   retrievalReport,
 } from './retrieval/retrieval-report.ts';
+export { type FolderRetrievalFacts, retrievalStatement } from './retrieval/section.ts';
 
 // Copies of images
 
@@ -172,7 +184,9 @@ export {
   type DedupeReport,
   dedupeReport,
 } from './copies/dedupe-report.ts';
+export { type DedupeFacts, dedupeStatement } from './copies/dedupe-section.ts';
 export { type Copy, type CopyGroup, type CopyGroupOptions, copyGroups } from './copies/duplicates.ts';
+export { type CopyFacts, type CopyPictures, copyStatement } from './copies/section.ts';
 
 // Attention, and the objects it covers
 
@@ -185,6 +199,7 @@ export {
   patchColors,
   patchSimilarity,
 } from './attention/attend.ts';
+export { type AttendFacts, attendStatement, type MaskAreas, maskAreas } from './attention/attend-section.ts';
 export {
   classTokenMaps,
   enlargeMap,
@@ -213,9 +228,12 @@ export {
   type MaskSummary,
   maskReport,
 } from './attention/mask-report.ts';
+export { maskTiles } from './attention/mask-tiles.ts';
+export { type MaskFacts, maskStatement } from './attention/section.ts';
 
 // Videos
 
+export { type Clip, type ClipsOptions, type ClipsReport, clipsReport } from './video/clips-report.ts';
 export {
   boundaryF,
   type ObjectMeasures,
@@ -231,6 +249,7 @@ export {
   type PropagationOptions,
   propagateLabels,
 } from './video/label-propagation.ts';
+export { videoStatement } from './video/section.ts';
 export { videoFrame, videoFrameSize, videoStatistics } from './video/video-frames.ts';
 export {
   type MaskMaker,
@@ -253,4 +272,10 @@ export {
   mapAccuracy,
   type PlaneMap,
 } from './map/feature-map.ts';
+export { type MapFacts, mapPage, mapStatement } from './map/section.ts';
 export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './map/tsne.ts';
+
+// What an evaluation says, and all of them by name
+
+export { type EvaluationName, evaluationNames } from './names.ts';
+export type { FeatureFacts, Statement } from './statement.ts';
