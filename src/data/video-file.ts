@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
+import { shellWord } from './shell-word.ts';
 
 const EXTENSIONS = new Set([
   '.mp4',
@@ -26,7 +27,7 @@ export function hasVideoExtension(path: string): boolean {
 
 /** What makes a folder of images of a video's frames, two a second. */
 export function framesCommand(video: string): string {
-  return `"mkdir frames && ffmpeg -i '${video}' -vf fps=2 frames/%05d.jpg"`;
+  return `"mkdir frames && ffmpeg -i ${shellWord(video)} -vf fps=2 frames/%05d.jpg"`;
 }
 
 export function hasFfmpeg(): boolean {
