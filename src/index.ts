@@ -225,6 +225,7 @@ export {
 export { ridgeProbe } from './eval/ridge-probe.ts';
 export { type FoundRow, type SearchBlock, searchBlocks } from './eval/search.ts';
 export { silhouette } from './eval/silhouette.ts';
+export type { SkippedImage } from './eval/skipped-images.ts';
 // Weights of other origin, and exports
 export { openSubject, type Subject, type SubjectOptions } from './eval/subject.ts';
 export { type TsneMap, type TsneOptions, tsne, usablePerplexity } from './eval/tsne.ts';
@@ -273,6 +274,7 @@ export { encodeOnnx, type OnnxGraph } from './graph/onnx.ts';
 export { blurBy, cropAway, rotate, writeOver } from './image/attacks.ts';
 export { decode } from './image/decode-node.ts';
 export type { Box, Image } from './image/image.ts';
+export { ImageError, imageReason } from './image/image-error.ts';
 export { jpegCopy } from './image/jpeg-node.ts';
 export type { Levels } from './image/levels.ts';
 export { cropMask, type Mask, resizeMask } from './image/mask.ts';

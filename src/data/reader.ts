@@ -1,9 +1,10 @@
 /** Reads images of a data set by number, in any thread, from the plain description that a `Source` carries. */
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { luma } from '../image/color.ts';
 import { decode } from '../image/decode-node.ts';
 import type { Image } from '../image/image.ts';
+import { ImageError } from '../image/image-error.ts';
 import { renderScene } from '../scenes/scene.ts';
 import { openFile } from '../weights/file-source-node.ts';
 import { unpacked } from './archive-bytes.ts';
@@ -11,6 +12,7 @@ import { CIFAR10_RECORD, cifar10Image } from './cifar10.ts';
 import { fileBelow } from './folder.ts';
 import { IDX_IMAGE_HEADER, idxImage } from './idx.ts';
 import { ParquetColumn, readParquetMetadata } from './parquet-column.ts';
+import { readImageFile } from './read-image-file.ts';
 import type {
   ArchiveSpec,
   Cifar10Spec,
@@ -58,22 +60,6 @@ export function openReader(spec: SourceSpec, loadSize = 0): ImageReader {
   }
 }
 
-/** @param name what errors call the file @throws Error saying why it cannot be read */
-function readWhole(file: Buffer, name: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? reasons[String(error.code)] : undefined;
-    if (reason === undefined) throw error;
-    throw new Error(`${name} cannot be read: ${reason}.`, { cause: error });
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'reading it is not permitted',
-  ENOENT: 'it is no longer there',
-};
-
 /** Exactly `length` bytes at `position`. */
 function readAt(descriptor: number, file: string, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
@@ -91,7 +77,7 @@ function folderReader(spec: FolderSpec, loadSize: number): ImageReader {
   return {
     async read(index) {
       const name = join(root, textAt(paths, index));
-      const bytes = readWhole(fileBelow(root, bytesAt(paths, index)), name);
+      const bytes = readImageFile(fileBelow(root, bytesAt(paths, index)), name);
       return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
     close() {},
@@ -124,7 +110,7 @@ function parquetReader(spec: ParquetSpec, loadSize: number): ImageReader {
       const file = files[number]!;
       const bytes = open[number]!.column.read(row);
       const name = `${file}, row ${row}`;
-      if (!(bytes instanceof Uint8Array)) throw new Error(`${name} holds no image.`);
+      if (!(bytes instanceof Uint8Array)) throw new ImageError(name, 'holds no image.');
       return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
     close: () => open.forEach((each) => void each.close()),

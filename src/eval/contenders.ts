@@ -9,6 +9,7 @@ import { type Extracted, extractFeatures, type NetworkFeature } from './extract.
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import type { FeatureRows } from './knn.ts';
 import { fitPca, type Pca, projectPca } from './pca.ts';
+import { pathIn } from './skipped-images.ts';
 import { type ViewCount, viewsOf } from './views.ts';
 
 export type ContenderName = 'trained' | 'untrained' | 'pixels' | 'pca';
@@ -98,7 +99,7 @@ export async function compareFeatures(
       source: sources[i]!,
       labels,
       indices,
-      skipped,
+      skipped: skipped.map(({ key, reason }) => ({ key: pathIn(sources[i]!, key), reason })),
     })),
     contenders: contenderNames.map((name) => ({ name, sets: sets.map((set) => set[name]) })),
   };

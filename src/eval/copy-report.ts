@@ -16,10 +16,10 @@ import {
   describeImages,
   type NumberedImage,
   readImages,
-  type SkippedImages,
 } from './describe-images.ts';
 import { describedContenders, whiteningDim } from './described-contenders.ts';
 import type { FeatureRows, Neighbors } from './knn.ts';
+import { pathIn, type SkippedImage } from './skipped-images.ts';
 
 export type CopyContender = Exclude<ContenderName, 'pca'>;
 
@@ -48,7 +48,7 @@ export interface CopyReport extends Readonly<Record<CopyContender, CopyScores>> 
   readonly whitening?: { readonly images: number; readonly dim: number };
   /** Of some originals all queries. */
   readonly examples: readonly { readonly original: number; readonly copies: readonly FoundCopy[] }[];
-  readonly skipped: SkippedImages;
+  readonly skipped: readonly SkippedImage[];
 }
 
 export interface CopyReportOptions extends CompareOptions {
@@ -84,10 +84,10 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
     );
   }
   const asked = 'attacks' in queries ? attackBlocks(queries.attacks) : queryBlocks(queries, originals);
-  const skipped: SkippedImages = [];
+  const skipped: SkippedImage[] = [];
   const describe = describer(options);
   const read = (source: Source) =>
-    readImages(source, { onSkip: (key, reason) => void skipped.push({ key, reason }) });
+    readImages(source, { onSkip: (key, reason) => void skipped.push({ key: pathIn(source, key), reason }) });
   const first = await describe('originals', originals.length, read(originals));
   const second = distractors && (await describe('distractors', distractors.length, read(distractors)));
   const altered =

@@ -12,13 +12,14 @@ import { Random } from '../random/random.ts';
 import { type SecondLook, secondLook } from './confirm-copy.ts';
 import type { Jpeg } from './copy-attacks.ts';
 import { copyCandidates, type RowPair } from './copy-candidates.ts';
-import { readImages, type SkippedImages } from './describe-images.ts';
+import { readImages } from './describe-images.ts';
 import { type Copy, type CopyGroup, connect, copyGroups } from './duplicates.ts';
 import { embedImages } from './embed-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { imageLook, LOOK_SIDE } from './image-look.ts';
 import type { FeatureRows } from './knn.ts';
 import { checkMemory } from './memory-limit.ts';
+import type { SkippedImage } from './skipped-images.ts';
 
 export interface DedupeOptions {
   readonly source: Source;
@@ -67,7 +68,7 @@ export interface DedupeReport {
   /** Least agreement of a copy. */
   readonly agreement: number;
   readonly check: DedupeCheck;
-  readonly skipped: SkippedImages;
+  readonly skipped: readonly SkippedImage[];
 }
 
 /** Below this two photos are no copies of each other, whatever the folder: see docs/evaluation.md for the measurement. */
@@ -87,7 +88,7 @@ interface Seen extends DedupeImage {
 /** @throws Error if fewer than two images can be read, or a feature is not finite */
 export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport> {
   const { source, engine, threshold, bytes = () => 0, pinned = new Set(), seed = 0, onProgress } = options;
-  const skipped: SkippedImages = [];
+  const skipped: SkippedImage[] = [];
   const { images, features } = await readAll(options, skipped);
   if (images.length < 2) {
     throw new Error(
@@ -160,7 +161,7 @@ const ROUNDING = 1e-6;
 /** Features, looks and hashes of all images that can be read, in one pass. */
 async function readAll(
   { source, backbone, weights, onProgress }: DedupeOptions,
-  skipped: SkippedImages,
+  skipped: SkippedImage[],
 ): Promise<{ images: Seen[]; features: FeatureRows }> {
   const look = LOOK_SIDE * LOOK_SIDE * source.channels;
   checkMemory(

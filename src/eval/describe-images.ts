@@ -7,6 +7,7 @@ import { statisticsFor } from '../data/assemble.ts';
 import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
+import { imageReason } from '../image/image-error.ts';
 import { type ChannelStatistics, normalizationTable, normalize } from '../image/normalize.ts';
 import { imageFeature } from '../model/backbone.ts';
 import { clsGemDescriptors } from './copies.ts';
@@ -22,9 +23,6 @@ export interface NumberedImage {
   readonly index: number;
   readonly image: Image;
 }
-
-/** Images that could not be read. */
-export type SkippedImages = { readonly key: string; readonly reason: string }[];
 
 /** A row for each image. */
 export type Descriptor = (weights: Weights, batch: PixelBatch) => Promise<FeatureRows>;
@@ -69,7 +67,7 @@ export async function* readImages(
       try {
         image = await reader.read(index);
       } catch (error) {
-        onSkip?.(source.key(index), error instanceof Error ? error.message : String(error));
+        onSkip?.(source.key(index), imageReason(error));
         continue;
       }
       yield { index, image };

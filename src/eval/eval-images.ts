@@ -3,6 +3,7 @@ import { inputView, type Preprocessing, usualPreprocessing } from '../data/prepr
 import { openReader } from '../data/reader.ts';
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
+import { imageReason } from '../image/image-error.ts';
 import { normalizationTable, normalize } from '../image/normalize.ts';
 
 /** The official view. @param size side of the network's input, pixels */
@@ -33,6 +34,12 @@ export interface EvalImagesOptions {
   readonly onSkip?: (key: string, reason: string) => void;
 }
 
+interface Loaded {
+  readonly index: number;
+  /** The views of the image. */
+  readonly images: readonly Image[];
+}
+
 /** Reads images in order, batch by batch; the last batch may be smaller. */
 export async function* evalImages(
   source: Source,
@@ -42,22 +49,25 @@ export async function* evalImages(
   const table = normalizationTable(preprocessing.statistics);
   const reader = openReader(source.spec);
   const wanted = Array.from(indices ?? { length: source.length }, (index, i) => index ?? i);
-  const load = (start: number) =>
-    Promise.all(
+  const load = async (start: number): Promise<Loaded[]> => {
+    const tried = await Promise.all(
       wanted.slice(start, start + batch).map(async (index) => {
         try {
           const seen = view(await reader.read(index), index);
           return { index, images: isList(seen) ? seen : [seen] };
         } catch (error) {
-          onSkip?.(source.key(index), error instanceof Error ? error.message : String(error));
-          return undefined;
+          return { index, reason: imageReason(error) };
         }
       }),
     );
+    // Told in their order, whichever was done first.
+    for (const { index, reason } of tried) if (reason !== undefined) onSkip?.(source.key(index), reason);
+    return tried.flatMap(({ index, images }) => (images === undefined ? [] : { index, images }));
+  };
   try {
     let next = load(0); // the next batch is decoded while this one is used
     for (let start = 0; start < wanted.length; start += batch) {
-      const loaded = (await next).filter((entry) => entry !== undefined);
+      const loaded = await next;
       if (start + batch < wanted.length) next = load(start + batch);
       const [first] = loaded;
       if (first === undefined) continue;

@@ -7,6 +7,7 @@ import { evalImages } from './eval-images.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { checkMemory } from './memory-limit.ts';
 import { PIXEL_SIDE, pixelRow } from './pixel-row.ts';
+import type { SkippedImage } from './skipped-images.ts';
 import { meanFeatures } from './views.ts';
 
 export interface Extracted {
@@ -19,7 +20,7 @@ export interface Extracted {
   readonly labels: Int32Array;
   /** Numbers of the images in the source: those that could be read. */
   readonly indices: Int32Array;
-  readonly skipped: readonly { readonly key: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedImage[];
 }
 
 /** What is taken of a network for each image. */
@@ -62,7 +63,7 @@ export async function extractFeatures(
   const pixels = new Float32Array(count * pixelDim);
   const labels = new Int32Array(count);
   const indices = new Int32Array(count);
-  const skipped: { key: string; reason: string }[] = [];
+  const skipped: SkippedImage[] = [];
   let done = 0;
   const onSkip = (key: string, reason: string): void => void skipped.push({ key, reason });
   const batches = evalImages(source, {
@@ -86,7 +87,10 @@ export async function extractFeatures(
     done += batch.images.length;
     onProgress?.(done, count);
   }
-  if (done === 0) throw new Error(`${source.name}: none of its ${count} images can be read.`);
+  if (done === 0)
+    throw new Error(
+      `${source.name}: none of its ${count} images can be read; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
+    );
   return {
     features: new Map([...features].map(([name, values]) => [name, values.subarray(0, done * dim)])),
     pixels: pixels.subarray(0, done * pixelDim),

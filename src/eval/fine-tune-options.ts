@@ -4,6 +4,7 @@ import type { Engine, EngineOptions } from '../engine/engine.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import type { ClassificationScores } from './classification-scores.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';
+import type { SkippedImage } from './skipped-images.ts';
 
 /** Images of a source and what they show. */
 export interface ImageSet {
@@ -60,7 +61,7 @@ export interface FineTuned {
   /** `backbone.*` (with running statistics) and `head.*`: shapes and values. */
   readonly weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
   /** Images that could not be read. */
-  readonly skipped: readonly { readonly key: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedImage[];
 }
 
 /**

@@ -23,6 +23,7 @@ import {
 } from './fine-tune-options.ts';
 import type { Weights } from './frozen-backbone.ts';
 import { randomView } from './random-view.ts';
+import { pathIn } from './skipped-images.ts';
 
 const TEST_BATCH = 128;
 /** Epochs after which the test images are asked, at most; evenly spread. */
@@ -114,7 +115,7 @@ export class FineTuner {
           epoch,
           scale: cropsScale,
         }),
-        onSkip: (key, reason) => void skipped.set(key, reason),
+        onSkip: (key, reason) => void skipped.set(pathIn(train.source, key), reason),
       });
       for await (const batch of batches) {
         for (const [i, index] of batch.indices.entries()) {
@@ -136,10 +137,12 @@ export class FineTuner {
         ...(measured ? { top1: tested!.test.top1 } : {}),
       });
     }
-    if (step === 0)
+    if (step === 0) {
+      const [[key, reason] = []] = skipped;
       throw new Error(
-        `${train.source.name}: too few of its images can be read to train on, the first says: ${[...skipped.values()][0]}`,
+        `${train.source.name}: too few of its images can be read to train on; the first: ${key} ${reason}`,
       );
+    }
     const list = [...skipped].map(([key, reason]) => ({ key, reason }));
     return { epochs: history, ...tested!, weights: this.#weights(), skipped: list };
   }
@@ -201,7 +204,7 @@ export class FineTuner {
       batch: TEST_BATCH,
       preprocessing: backbone.preprocessing,
       indices: test.indices,
-      onSkip: (key, reason) => void skipped.set(key, reason),
+      onSkip: (key, reason) => void skipped.set(pathIn(test.source, key), reason),
     });
     for await (const { pixels, indices } of batches) {
       const square = { pixels, height: backbone.size, width: backbone.size };

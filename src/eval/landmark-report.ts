@@ -17,10 +17,10 @@ import {
   readImages,
 } from './describe-images.ts';
 import { describedContenders, whiteningDim } from './described-contenders.ts';
-import type { Extracted } from './extract.ts';
 import { findImages, type LandmarkTruth } from './landmark-truth.ts';
 import { type RetrievalLevel, rankDatabase, retrievalScores, truthAtLevel } from './retrieval.ts';
 import type { RetrievalExample } from './retrieval-report.ts';
+import { pathIn, type SkippedImage } from './skipped-images.ts';
 
 export interface LandmarkScores {
   /** 0 to 1, over the queries that have positives at this level; NaN where none has. */
@@ -37,7 +37,7 @@ export interface LandmarkReport extends Readonly<Record<ContenderName, LandmarkL
   readonly queries: number;
   readonly database: number;
   /** Images to whiten with that could not be read. */
-  readonly skipped: Extracted['skipped'];
+  readonly skipped: readonly SkippedImage[];
   readonly whitening?: { readonly images: number; readonly dim: number };
   /** Of the trained network, medium; junk is left out of what was found. */
   readonly examples: readonly RetrievalExample[];
@@ -74,7 +74,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     ['trained', options.trained],
     ['untrained', options.untrained],
   ]);
-  const skipped: { key: string; reason: string }[] = [];
+  const skipped: SkippedImage[] = [];
   const boxes = truth.gnd.values(); // of the queries, in the order in which they are read
   const describe = (
     source: Source,
@@ -84,7 +84,10 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     describeImages(
       readImages(source, {
         ...(indices === undefined
-          ? { onSkip: (key: string, reason: string) => void skipped.push({ key, reason }) }
+          ? {
+              onSkip: (key: string, reason: string) =>
+                void skipped.push({ key: pathIn(source, key), reason }),
+            }
           : { indices, onSkip: refuse(source) }),
       }),
       {
@@ -197,9 +200,7 @@ function atLeast(image: Image, side: number): Image {
 /** A ranking without one of its images would be scored wrongly. */
 function refuse(source: Source): (key: string, reason: string) => void {
   return (key, reason) => {
-    throw new Error(
-      `${key} of ${source.name} cannot be read, and the ground truth needs all images (${reason})`,
-    );
+    throw new Error(`The ground truth needs all images, and ${pathIn(source, key)} ${reason}`);
   };
 }
 

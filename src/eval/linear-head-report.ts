@@ -6,6 +6,7 @@ import { type ClassificationScores, confusionMatrix, ScoreSheet } from './classi
 import { extractFeatures, type NetworkFeature } from './extract.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { type Accuracies, accuracies } from './linear-report.ts';
+import type { SkippedImage } from './skipped-images.ts';
 
 export interface LinearHeadOptions {
   readonly test: Source;
@@ -21,7 +22,7 @@ export interface LinearHeadReport {
   readonly scores: ClassificationScores;
   /** [true class, predicted class] */
   readonly confusion: Int32Array;
-  readonly skipped: readonly { readonly key: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedImage[];
 }
 
 /**

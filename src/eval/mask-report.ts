@@ -15,6 +15,7 @@ import { bootstrap, type Interval } from './bootstrap.ts';
 import type { FrozenBackbone, Weights } from './frozen-backbone.ts';
 import { boundingBox, isLocalized } from './localization.ts';
 import { objectsOf, onlyLabel } from './object-labels.ts';
+import { type SkippedImage, unfitReason } from './skipped-images.ts';
 
 export type MaskContender = 'trained' | 'untrained' | 'box' | 'image';
 
@@ -72,8 +73,8 @@ export interface MaskReport {
   readonly lost: number;
   /** Names of images whose mask holds no object, or none that has a pixel at this size. */
   readonly empty: readonly string[];
-  /** Images whose shape the network cannot be shown at this size, with the reason. */
-  readonly unfit: readonly string[];
+  /** Images whose shape the network cannot be shown at this size. */
+  readonly unfit: readonly SkippedImage[];
 }
 
 export interface MaskReportOptions {
@@ -110,7 +111,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
   backbone.requireAttention('attention masks');
   const rows: MaskReport['images'][number][] = [];
   const empty: string[] = [];
-  const unfit: string[] = [];
+  const unfit: SkippedImage[] = [];
   let lost = 0;
   for (let index = 0; index < images.length; index++) {
     const given = await images.read(index);
@@ -119,7 +120,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
     const { name, image, mask } = given;
     const now = await attend(backbone, trained, image, { size, share }).catch((error: unknown) => {
       if (!(error instanceof RangeError)) throw error;
-      unfit.push(`${name}: ${error.message}`);
+      unfit.push({ key: name, reason: unfitReason(error) });
     });
     if (now === undefined) continue;
     const { objects, ignored } = objectsInView(mask, now.view);
@@ -142,7 +143,8 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
     });
   }
   if (rows.length === 0) {
-    if (unfit[0] !== undefined) throw new Error(unfit[0]);
+    const [first] = unfit;
+    if (first !== undefined) throw new Error(`${first.key} ${first.reason}`);
     throw new Error(
       `None of the ${images.length} images has a mask with an object: mark objects with any value but 0.`,
     );

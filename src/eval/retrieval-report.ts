@@ -9,7 +9,6 @@ import {
   featureDescriptor,
   multiScaleDescriptor,
   readImages,
-  type SkippedImages,
 } from './describe-images.ts';
 import { describedContenders, whiteningDim } from './described-contenders.ts';
 import { type Grouping, imageGroups } from './image-groups.ts';
@@ -20,6 +19,7 @@ import {
   type LabelRetrieval,
   labelRetrieval,
 } from './label-retrieval.ts';
+import { pathIn, type SkippedImage } from './skipped-images.ts';
 
 export interface Retrieved {
   /** Mean average precision, 0 to 1. */
@@ -47,7 +47,7 @@ export interface RetrievalReport extends Readonly<Record<ContenderName, Retrieve
   readonly whitening?: { readonly images: number; readonly dim: number };
   /** Of the trained network: queries spread evenly over all. */
   readonly examples: readonly RetrievalExample[];
-  readonly skipped: SkippedImages;
+  readonly skipped: readonly SkippedImage[];
 }
 
 export interface RetrievalReportOptions extends CompareOptions {
@@ -73,21 +73,27 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   const sources = test === undefined ? [images] : [images, test];
   const groups = imageGroups(sources, grouping);
   requirePositives(sources, groups);
-  const skipped: SkippedImages = [];
+  const skipped: SkippedImage[] = [];
   const { size = backbone.size } = options;
   const weights = new Map([
     ['trained', options.trained],
     ['untrained', options.untrained],
   ]);
   const describe = (source: Source): Promise<DescribedImages> =>
-    describeImages(readImages(source, { onSkip: (key, reason) => void skipped.push({ key, reason }) }), {
-      weights,
-      descriptor: options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
-      view: (image) => inputView(image, { ...backbone.preprocessing, size }),
-      statistics: backbone.preprocessing.statistics,
-      ...(options.multiScale === true ? { batch: 1 } : {}),
-      onProgress: (done) => onProgress?.(`features of ${source.name}`, done, source.length),
-    });
+    describeImages(
+      readImages(source, {
+        onSkip: (key, reason) => void skipped.push({ key: pathIn(source, key), reason }),
+      }),
+      {
+        weights,
+        descriptor:
+          options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
+        view: (image) => inputView(image, { ...backbone.preprocessing, size }),
+        statistics: backbone.preprocessing.statistics,
+        ...(options.multiScale === true ? { batch: 1 } : {}),
+        onProgress: (done) => onProgress?.(`features of ${source.name}`, done, source.length),
+      },
+    );
   const sets: DescribedImages[] = [];
   for (const source of sources) sets.push(await describe(source));
   const whitening = options.whiten === undefined ? undefined : await describe(options.whiten);

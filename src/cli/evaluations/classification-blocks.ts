@@ -69,17 +69,3 @@ export function namedPairs(classes: readonly string[], pairs: readonly Confusion
 export function labelsFile(classes: readonly string[]): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(classes, null, 2)}\n`);
 }
-
-/** Says how many images could not be read, if any. */
-export function warnOfSkipped(
-  skipped: readonly { readonly key: string; readonly reason: string }[],
-  warn: (text: string) => void,
-): void {
-  const [first] = skipped;
-  if (first === undefined) return;
-  warn(
-    skipped.length === 1
-      ? `1 image was left out because it could not be read: ${first.key}, ${first.reason}`
-      : `${skipped.length} images were left out because they could not be read, ${first.key} among them: ${first.reason}`,
-  );
-}

@@ -6,7 +6,6 @@ import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import type { Block } from '../../report/blocks.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 import { thumbnails } from './thumbnails.ts';
 
@@ -51,7 +50,6 @@ export const cluster = defineEvaluation({
       onProgress,
     });
     const { scored, tried, members, majorities, indices } = report;
-    warnOfSkipped(report.skipped, warn);
     const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized features at ${subject.size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
     const groups = [];
     for (const [i, rows] of members.slice(0, SHOWN_CLUSTERS).entries()) {
@@ -118,6 +116,7 @@ export const cluster = defineEvaluation({
           ? { tried }
           : Object.fromEntries(contenders.map((each) => [each, scored[each].scores]))),
       },
+      skipped: report.skipped,
       details: {
         protocol: { size: subject.size, restarts, seed, images: indices.length },
         ...(scored === undefined

@@ -71,10 +71,6 @@ export const copies = defineEvaluation({
       onProgress,
     });
     const { blocks, whitening, skipped } = report;
-    if (skipped.length > 0)
-      warn(
-        `${skipped.length} images could not be read, the first: ${skipped[0]?.key} (${skipped[0]?.reason})`,
-      );
     const asked = blocks.reduce((sum, block) => sum + block.queries, 0);
     const what = config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'pooled feature only';
     const learned =
@@ -99,6 +95,7 @@ export const copies = defineEvaluation({
       scores: Object.fromEntries(
         names.map((name) => [name, { map: report[name].map, blocks: report[name].blocks }]),
       ),
+      skipped,
       details: {
         intervals: Object.fromEntries(
           names.map((name) => [name, { map: report[name].interval, blocks: report[name].blockIntervals }]),
@@ -112,7 +109,6 @@ export const copies = defineEvaluation({
           ...(queries === undefined ? { seed } : {}),
           ...(whitening && { whitening }),
         },
-        skipped: skipped.map(({ key }) => key),
       },
       section: {
         title: 'Copy detection',

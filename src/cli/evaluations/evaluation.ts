@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Engine } from '../../engine/engine.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
+import type { SkippedImage } from '../../eval/skipped-images.ts';
 import type { Subject } from '../../eval/subject.ts';
 import { viewCounts } from '../../eval/views.ts';
 import type { EvaluationSection } from '../../report/blocks.ts';
@@ -24,7 +25,9 @@ export interface EvaluationContext {
   readonly onProgress: (what: string, done: number, total: number) => void;
   /** Prints a line on standard error. */
   readonly warn: (text: string) => void;
-  /** Writes a file into `eval/<name>/` of the run. @returns its path */
+  /** The folder of the evaluation's files: `eval/<name>` of the run or of --output. */
+  readonly files: string;
+  /** Writes a file into it. @returns its path */
   readonly write: (file: string, bytes: Uint8Array) => string;
 }
 
@@ -42,6 +45,8 @@ export interface EvaluationResult {
   readonly scores: Readonly<Record<string, unknown>>;
   /** What `eval/<name>.json` holds besides the scores. */
   readonly details?: Readonly<Record<string, unknown>>;
+  /** Images that could not be read or shown; the runner tells of them and lists them in `eval/<name>.json`. */
+  readonly skipped?: readonly SkippedImage[];
   /** Left out where there is nothing to show. */
   readonly section?: EvaluationSection;
   /** What the doctor says of it, for the console, the run's log and its report. */
@@ -60,6 +65,10 @@ export interface Evaluation {
   readonly fields: Readonly<Record<string, z.ZodType>>;
   /** Official names of fields that have another one here. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** Its files go into --output itself and not into `eval/<name>` there, as those of the official script do. */
+  readonly isFlat?: boolean;
+  /** Its files are as many as the images, so that those of an earlier command are replaced and not kept. */
+  readonly replacesFiles?: boolean;
   run(values: Readonly<Record<string, unknown>>, context: EvaluationContext): Promise<EvaluationResult>;
 }
 

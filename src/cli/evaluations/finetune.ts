@@ -8,7 +8,7 @@ import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { accuracyBlocks, confusionBlocks, labelsFile, warnOfSkipped } from './classification-blocks.ts';
+import { accuracyBlocks, confusionBlocks, labelsFile } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
 const starts = ['trained', 'untrained'] as const;
@@ -96,7 +96,6 @@ export const finetune = defineEvaluation({
       onProgress,
     });
     const { classes, results, confusion, batchSize, trainImages, testImages, heldBack } = report;
-    warnOfSkipped(results.trained.skipped, warn);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape, values }] of results.trained.weights)
       tensors.set(name, { dtype: 'F32', shape, data: values });
@@ -133,6 +132,7 @@ export const finetune = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      skipped: results.trained.skipped,
       details: {
         intervals: Object.fromEntries(starts.map((name) => [name, results[name].scores.intervals])),
         epochs: Object.fromEntries(starts.map((name) => [name, results[name].epochs])),

@@ -7,7 +7,6 @@ import type { Diagnosis } from '../../train/diagnosis.ts';
 import { examineScores } from '../../train/doctor.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, viewsField, withInterval } from './evaluation.ts';
 
 const names = Object.keys(contenderTitles) as ContenderName[];
@@ -46,7 +45,6 @@ export const knn = defineEvaluation({
       onProgress,
     });
     const { intervals, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
-    warnOfSkipped(skipped, warn);
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
@@ -67,6 +65,7 @@ export const knn = defineEvaluation({
         ]),
       ],
       scores: accuracies,
+      skipped,
       details: {
         intervals,
         protocol: {

@@ -14,13 +14,7 @@ import { openStateDict } from '../../weights/state-dict.ts';
 import { trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import {
-  accuracyBlocks,
-  confusionBlocks,
-  labelsFile,
-  namedPairs,
-  warnOfSkipped,
-} from './classification-blocks.ts';
+import { accuracyBlocks, confusionBlocks, labelsFile, namedPairs } from './classification-blocks.ts';
 import {
   defineEvaluation,
   type EvaluationContext,
@@ -115,7 +109,6 @@ export const linear = defineEvaluation({
       onProgress,
     });
     const { classes, scores, results, trainImages, testImages, heldBack } = report;
-    warnOfSkipped(report.skipped, warn);
     const { weight, bias } = results.trained.classifier;
     const tensors = serializeSafetensors(
       new Map([
@@ -157,6 +150,7 @@ export const linear = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      skipped: report.skipped,
       details: {
         intervals: Object.fromEntries(contenderNames.map((name) => [name, scores[name].intervals])),
         rates: Object.fromEntries(contenderNames.map((name) => [name, results[name].rates])),
@@ -228,7 +222,6 @@ async function testHead(
       ...{ test: source, backbone, trained: subject.trained, head, feature },
       onProgress,
     });
-    warnOfSkipped(report.skipped, warn);
     const { top1, top5, intervals } = report.accuracies;
     const protocol = `The linear classifier of ${path} (${head.classes} classes) on ${report.scores.samples} test images: ${feature.title} at ${subject.size} pixels`;
     const name = 'the given classifier';
@@ -243,6 +236,7 @@ async function testHead(
         ],
       ],
       scores: { trained: top5 === undefined ? { top1 } : { top1, top5 } },
+      skipped: report.skipped,
       details: { intervals, protocol: { head: path, feature: feature.title, size: subject.size } },
       section: {
         title: 'Linear classification',

@@ -4,7 +4,6 @@ import { contenderNames, contenderTitles } from '../../eval/contenders.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/low-shot.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 export const logistic = defineEvaluation({
@@ -59,7 +58,6 @@ export const logistic = defineEvaluation({
       onProgress,
     });
     const { classes, curves, trainImages, testImages, heldBack } = report;
-    warnOfSkipped(report.skipped, warn);
     if (report.unfinished > 0)
       warn(
         `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
@@ -83,6 +81,7 @@ export const logistic = defineEvaluation({
           Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
         ]),
       ),
+      skipped: report.skipped,
       details: {
         intervals: Object.fromEntries(
           contenderNames.map((name) => [

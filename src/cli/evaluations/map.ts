@@ -14,7 +14,6 @@ import { type MapColoring, renderMapPage } from '../../report/map-page.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { makeAtlas, smallImages } from './atlas.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
 import { defineEvaluation, withInterval } from './evaluation.ts';
 
 const networks: readonly (readonly [MappedNetwork, string])[] = [
@@ -70,7 +69,6 @@ export const map = defineEvaluation({
       onProgress,
     });
     const { indices, maps } = found;
-    warnOfSkipped(found.skipped, warn);
     if (found.perplexity < perplexity) {
       warn(
         `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbors to keep.`,
@@ -164,6 +162,7 @@ export const map = defineEvaluation({
               ]),
             ],
       scores: { ...scores, perplexity: found.perplexity, divergence: found.divergence, page: file },
+      skipped: found.skipped,
       details: {
         protocol: {
           size: subject.size,
@@ -188,7 +187,7 @@ export const map = defineEvaluation({
       },
       section: {
         title: 'Map of the features',
-        intro: `${protocol}. The page eval/map/map.html in the run folder shows the same with pictures, to zoom into.`,
+        intro: `${protocol}. The page eval/map/map.html beside this report shows the same with pictures, to zoom into.`,
         blocks,
       },
     };

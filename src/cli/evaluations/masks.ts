@@ -62,7 +62,6 @@ export const masks = defineEvaluation({
       warn(
         `${report.lost} objects have no pixel at this size and were not compared: choose a larger --image_size.`,
       );
-    for (const reason of [...source.unreadable, ...report.unfit].slice(0, 5)) warn(`Left out: ${reason}`);
     const protocol = `Attention of the last layer at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
     const ranked = report.images.toSorted(
       (a, b) => mean(b.scores.trained.best) - mean(a.scores.trained.best),
@@ -126,14 +125,13 @@ export const masks = defineEvaluation({
         ]),
       ],
       scores: { ...scores },
+      skipped: [...source.unreadable, ...report.unfit],
       details: {
         intervals,
         protocol: { size, threshold, images: report.images.length, objects: report.objects },
         leftOut: {
           unmasked: source.unmasked,
           empty: report.empty,
-          unreadable: source.unreadable,
-          unfit: report.unfit,
           lostObjects: report.lost,
         },
         images: report.images.map(({ name, scores: each }) => ({

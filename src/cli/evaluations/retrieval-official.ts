@@ -4,7 +4,6 @@ import type { Source } from '../../data/source.ts';
 import { type ContenderName, contenderTitles } from '../../eval/contenders.ts';
 import { landmarkReport } from '../../eval/landmark-report.ts';
 import { parseLandmarkTruth } from '../../eval/landmark-truth.ts';
-import { warnOfSkipped } from './classification-blocks.ts';
 import { capitalized, type EvaluationContext, type EvaluationResult, withInterval } from './evaluation.ts';
 import { describeFeatures, exampleBlock } from './retrieval-examples.ts';
 
@@ -24,7 +23,7 @@ export interface OfficialRetrieval {
 
 export async function officialRetrieval(
   { groundTruth, ...settings }: OfficialRetrieval,
-  { subject, backbone, engine, onProgress, warn }: EvaluationContext,
+  { subject, backbone, engine, onProgress }: EvaluationContext,
 ): Promise<EvaluationResult> {
   if (!existsSync(groundTruth))
     throw new Error(`There is nothing at ${groundTruth}: give the ground truth as a JSON file.`);
@@ -38,7 +37,6 @@ export async function officialRetrieval(
     engine,
     onProgress,
   });
-  warnOfSkipped(report.skipped, warn);
   const { database, queries, cropQueries, size, multiScale } = settings;
   const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(size, multiScale, report.whitening, ' on the longer side')}`;
   return {
@@ -66,6 +64,7 @@ export async function officialRetrieval(
         ),
       ]),
     ),
+    skipped: report.skipped,
     details: {
       intervals: Object.fromEntries(
         names.map((name) => [

@@ -123,8 +123,6 @@ async function folderResult(
 ): Promise<EvaluationResult> {
   const { source, test, grouping, size, multiScale } = settings;
   const { queries, database, queriesWithPositives, whitening, examples, skipped } = report;
-  if (skipped.length > 0)
-    warn(`${skipped.length} images could not be read, the first: ${skipped[0]?.key} (${skipped[0]?.reason})`);
   if (queriesWithPositives < queries)
     warn(`${queries - queriesWithPositives} of ${queries} queries have no image to find and are left out.`);
   const same = {
@@ -164,6 +162,7 @@ async function folderResult(
         return [name, scores];
       }),
     ),
+    skipped,
     details: {
       intervals: Object.fromEntries(names.map((name) => [name, report[name].intervals])),
       protocol: {
@@ -175,7 +174,6 @@ async function folderResult(
         queriesWithPositives,
         ...(whitening && { whitening }),
       },
-      skipped: skipped.map(({ key }) => key),
     },
     section: {
       title: 'Retrieval',
