@@ -3,7 +3,7 @@
  * Parquet files of Hugging Face, CIFAR-10 in its binary version or the IDX files of the MNIST family; `scenesSource` makes one
  * that is rendered. Opening reads names, headers and labels only; the images are read by workers, which get the source's `spec`.
  */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Levels } from '../image/levels.ts';
 import { sceneClasses, sceneLabel } from '../scenes/scene.ts';
@@ -12,11 +12,14 @@ import { classesOf } from './class-folders.ts';
 import { labelIn } from './class-labels.ts';
 import { entryReason, type FolderListing, listFiles } from './folder.ts';
 import { findIdx, isIdxFile, openIdx } from './idx.ts';
+import { depthIn } from './image-files.ts';
 import { comparePaths, countUnread, hasImageExtension } from './image-paths.ts';
 import { explainLeftOut, type LeftOut } from './left-out.ts';
+import { explainLinks } from './linked-images.ts';
 import { CONVERT, namedKinds, refuseWithoutImages } from './no-images.ts';
 import { openTars, openZip } from './open-archive.ts';
 import { openParquet } from './open-parquet.ts';
+import { unpackingAdvice } from './packed-files.ts';
 import { partOf } from './shards.ts';
 import type { SourceSpec } from './source-spec.ts';
 import { packTexts, textAt } from './text-table.ts';
@@ -36,6 +39,8 @@ export interface Source {
   label(index: number): number | undefined;
   /** The image's path inside the source. */
   key(index: number): string;
+  /** How many parts of the image's path lead to the last symbolic link in it; 0 if there is none. */
+  linkDepth?(index: number): number;
   /** Images beside these whose formats are not read, by extension. */
   readonly unread?: ReadonlyMap<string, number>;
   /** One sentence on the classes, where folders were not taken as such or not all images have one. */
@@ -61,11 +66,21 @@ export interface SourceOptions {
  * @throws if the path is missing, holds no images, is damaged or of an unknown format
  */
 export function openSource(path: string, options: SourceOptions = {}): Source {
+  return statusOf(path, 'the path of a folder of images or of an archive').isDirectory()
+    ? openDirectory(path, options)
+    : openFile(path, options);
+}
+
+/**
+ * What lies at a path.
+ *
+ * @param wanted what to give, for the error
+ * @throws Error if there is nothing, or the system does not let it be looked at
+ */
+export function statusOf(path: string, wanted: string): Stats {
   const status = readable(path, () => statSync(path, { throwIfNoEntry: false }));
-  if (status === undefined) {
-    throw new Error(`There is nothing at ${path}: give the path of a folder of images or of an archive.`);
-  }
-  return status.isDirectory() ? openDirectory(path, options) : openFile(path, options);
+  if (status === undefined) throw new Error(`There is nothing at ${path}: give ${wanted}.`);
+  return status;
 }
 
 /** @throws Error in words where the system does not let the path be looked at */
@@ -83,17 +98,12 @@ function readable<Result>(path: string, look: () => Result): Result {
 }
 
 /**
- * Sentences on what a source leaves out: formats that are not read, entries that cannot be read, other parts of the set, images
- * without a class.
+ * Sentences on what a source leaves out or has twice: formats that are not read, entries that cannot be read, other parts of the set,
+ * images without a class, links.
  */
-export function explainOmissions({
-  name,
-  unread,
-  leftOut = [],
-  otherParts = [],
-  classNote,
-}: Source): string[] {
-  const sentences = [explainLeftOut(name, leftOut)];
+export function explainOmissions(source: Source): string[] {
+  const { name, unread, leftOut = [], otherParts = [], classNote } = source;
+  const sentences = [explainLeftOut(name, leftOut), explainLinks(source)];
   if (unread !== undefined && unread.size > 0)
     sentences.push(
       `${name} also has images in formats that are not read (${namedKinds(unread)}): ${CONVERT}.`,
@@ -161,6 +171,7 @@ function openFolder(
     label: labelIn(labels),
     classNote: note,
     key: (index) => textAt(table, index),
+    linkDepth: depthIn(images),
     unread: countUnread(others),
     leftOut,
     spec: { kind: 'folder', channels, levels, root, paths: table },
@@ -201,9 +212,10 @@ function openFile(path: string, options: SourceOptions): Source {
       `${path} is a video: make images of its frames first, such as by ${framesCommand(path)}, and give their folder.`,
     );
   }
-  if (/\.(tgz|gz|bz2|xz|zst|7z|rar)$/.test(name)) {
-    throw new Error(`${path} is compressed: unpack it and give the folder or the plain .tar.`);
-  }
+  const advice = unpackingAdvice(path);
+  if (advice !== undefined) throw new Error(`${path} is compressed as a whole: ${advice}.`);
+  if (countUnread([name]).size > 0)
+    throw new Error(`${path} is an image of a format that is not read: ${CONVERT}.`);
   throw new Error(
     `${path} is of an unknown format: give a folder of images, a .tar, .zip or .parquet, CIFAR-10 .bin files or IDX (ubyte) files.`,
   );

@@ -1,7 +1,7 @@
 /** `dino dedupe`: copies in a folder, which of them to keep, and a list of the others. It moves files only where it is asked to. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { imageFiles } from '../../data/image-files.ts';
+import { imageFiles, linkedImages } from '../../data/image-files.ts';
 import { checkMoveTarget, moveFiles } from '../../data/move-files.ts';
 import { type DedupeReport, dedupeReport, LEAST_AGREEMENT } from '../../eval/dedupe-report.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
@@ -52,7 +52,8 @@ export const dedupe = defineEvaluation({
         );
       checkMoveTarget(root, move);
     }
-    const { bytes, linked } = imageFiles(source);
+    const files = imageFiles(source);
+    const pinned = linkedImages(source, files);
     const report = await dedupeReport({
       source,
       backbone,
@@ -60,14 +61,13 @@ export const dedupe = defineEvaluation({
       engine,
       agreement,
       threshold,
-      bytes,
-      pinned: linked,
+      bytes: files.bytes,
+      pinned,
       jpeg: jpegCopy,
       seed,
       onProgress,
     });
     const { groups, images, check, similarity, skipped } = report;
-    for (const { reason } of skipped) warn(`skipped: ${reason}`);
     const key = (row: number): string => source.key(images[row]?.index ?? 0);
     const copies: FoundCopy[] = groups.flatMap(({ kept, copies: each }) =>
       each.map((copy) => ({ kept, ...copy })),
@@ -77,9 +77,11 @@ export const dedupe = defineEvaluation({
         `${copies.length} of ${images.length} images are called copies: look at the least certain ones in the report before you drop any, or give a higher --agreement.`,
       );
     const dropped = copies.map(({ row }) => key(row));
+    const linked = images.filter(({ index }) => pinned.has(index)).length;
+    const found = summary(report, copies.length, linked);
     const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
     const listed = dropped.map((name) => `${root === undefined ? name : join(root, name)}\n`).join('');
-    const files = [
+    const written = [
       write('drop.txt', new TextEncoder().encode(listed)),
       write(
         'groups.json',
@@ -110,10 +112,11 @@ export const dedupe = defineEvaluation({
         ...copies.slice(0, PRINTED).map((copy) => [key(copy.row), key(copy.kept), describeCopy(copy)]),
         ...(copies.length > PRINTED ? [[`and ${copies.length - PRINTED} more`]] : []),
         ...(copies.length > 0 ? [[]] : []),
-        [summary(report, copies.length, exact)],
+        [found],
+        ...(linked > 0 ? [[explainLinked(linked)]] : []),
         [describeCheck(report)],
         ...(move === undefined ? [] : [[`${dropped.length} files were moved to ${move}`]]),
-        ...files.map((file) => [file]),
+        ...written.map((file) => [file]),
       ],
       scores: {
         images: images.length,
@@ -123,22 +126,39 @@ export const dedupe = defineEvaluation({
         groups: groups.length,
         copies: copies.length,
         exact,
+        linked,
         ...(move === undefined ? {} : { moved: dropped.length, movedTo: move }),
-        files,
+        files: written,
       },
-      details: { protocol: { size: subject.size, seed }, check, skipped },
+      skipped,
+      details: { protocol: { size: subject.size, seed }, check },
       section: {
         title: 'Copies',
-        intro: `${capitalized(protocol)}. ${capitalized(summary(report, copies.length, exact))}. ${capitalized(describeCheck(report))}.`,
-        blocks: [{ kind: 'text', text: advice(files[0] ?? '', path, copies.length, move) }, ...blocks],
+        intro: [protocol, found, ...(linked > 0 ? [explainLinked(linked)] : []), describeCheck(report)]
+          .map((sentence) => `${capitalized(sentence)}.`)
+          .join(' '),
+        blocks: [
+          {
+            kind: 'text',
+            text: advice({ list: written[0] ?? '', path, copies: copies.length, linked, move }),
+          },
+          ...blocks,
+        ],
       },
     };
   },
 });
 
-function summary({ groups, images }: DedupeReport, copies: number, exact: number): string {
-  if (copies === 0) return `there are no copies among ${images.length} images`;
+function summary({ groups, images }: DedupeReport, copies: number, linked: number): string {
+  if (copies === 0)
+    return `there are no copies ${linked === 0 ? '' : 'but links '}among ${images.length} images`;
+  const exact = groups.flatMap((group) => group.copies).filter((copy) => copy.exact).length;
   return `copies: ${copies} of ${images.length} images, in ${groups.length} ${groups.length === 1 ? 'group' : 'groups'}; with exactly the same pixels: ${exact}`;
+}
+
+/** Why some images are in no list, whatever they show. */
+function explainLinked(linked: number): string {
+  return `${linked === 1 ? '1 image is a link, or a file' : `${linked} images are links, or files`} that links lead to: they stay, since a link takes no room and may lead nowhere once its file is moved`;
 }
 
 /** Where the least agreement comes from that nobody gave. */
@@ -162,8 +182,20 @@ function describeCheck({
   return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized; copies that were turned, colored anew or cut by much more are not looked for`;
 }
 
-function advice(list: string, path: string, copies: number, move: string | undefined): string {
-  if (copies === 0) return 'There are none.';
+function advice({
+  list,
+  path,
+  copies,
+  linked,
+  move,
+}: {
+  readonly list: string;
+  readonly path: string;
+  readonly copies: number;
+  readonly linked: number;
+  readonly move: string | undefined;
+}): string {
+  if (copies === 0) return linked === 0 ? 'There are none.' : 'There are none but links.';
   if (move !== undefined)
     return `The ${copies} copies were moved to ${move}, with their paths; ${list} lists them.`;
   return `${list} lists the files that can go; of each group the largest image stays. dino dedupe <run> ${path} --move <folder> moves them away. Nothing is ever deleted.`;

@@ -1,5 +1,5 @@
 /** `dino search`: the images of a bank that are most similar to one or to each of several, as lists and as pages to go on in. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import {
@@ -15,11 +15,13 @@ import {
   isSamePreprocessing,
   usualPreprocessing,
 } from '../../data/preprocessing.ts';
-import { openSource } from '../../data/source.ts';
+import { readImageFile } from '../../data/read-image-file.ts';
+import { openSource, statusOf } from '../../data/source.ts';
 import { embedImages } from '../../eval/embed-images.ts';
 import type { FrozenBackbone } from '../../eval/frozen-backbone.ts';
 import { joinRows } from '../../eval/join-rows.ts';
 import { type FoundRow, type SearchBlock, searchBlocks } from '../../eval/search.ts';
+import type { SkippedImage } from '../../eval/skipped-images.ts';
 import type { Subject } from '../../eval/subject.ts';
 import { meanFeatures, type ViewCount, viewCounts, viewsOf, viewTitles } from '../../eval/views.ts';
 import { decode } from '../../image/decode-node.ts';
@@ -42,6 +44,8 @@ interface Searched {
   images(rows: readonly number[]): PicturedRows | undefined;
   size(): number;
   readonly what: string;
+  /** Images that could not be read while they were searched. */
+  readonly skipped: readonly SkippedImage[];
   readonly views: ViewCount;
 }
 
@@ -103,10 +107,11 @@ export const search = defineEvaluation({
         ]),
       ],
       scores: several ? { queries: answers.map(scoresOf) } : first === undefined ? {} : scoresOf(first),
+      skipped: searched.skipped,
       details: { protocol: { size: subject.size, views, bank, images: searched.size() } },
       section: {
         title: 'Search',
-        intro: `${capitalized(protocol)}. Does it find what you would call similar, or only the same colors?${first?.file === undefined ? '' : `${page} in the run folder ${several ? 'go' : 'goes'} on from each of them.`}`,
+        intro: `${capitalized(protocol)}. Does it find what you would call similar, or only the same colors?${first?.file === undefined ? '' : `${page} beside this report ${several ? 'go' : 'goes'} on from each of them.`}`,
         blocks: answers.map(({ block }) => block),
       },
     };
@@ -135,10 +140,9 @@ function scoresOf({ query, found, file }: Answer): Record<string, unknown> {
 
 /** @throws Error if there is no image at the path */
 async function openQuery(path: string, { channels, imageOptions }: Subject): Promise<Image> {
-  const status = statSync(path, { throwIfNoEntry: false });
-  if (status === undefined) throw new Error(`There is nothing at ${path}: give the path of an image.`);
-  if (status.isDirectory()) throw new Error(`${path} is a folder: give images, and the folder as --bank.`);
-  return decode(readFileSync(path), path, channels, { levels: imageOptions.levels });
+  if (statusOf(path, 'the path of an image').isDirectory())
+    throw new Error(`${path} is a folder: give images, and the folder as --bank.`);
+  return decode(readImageFile(path, path), path, channels, { levels: imageOptions.levels });
 }
 
 /** @returns [D] */
@@ -227,6 +231,7 @@ function embedded(
   return {
     views,
     what: info.source,
+    skipped: [],
     blocks: bank.blocks(),
     path: (row) => bank.paths[row] ?? '',
     size: () => info.images,
@@ -267,7 +272,8 @@ function live(
 ): Searched {
   const source = openImages(path, subject.imageOptions, warn);
   const numbers: number[] = [];
-  const onSkip = (_: string, reason: string): void => warn(`skipped: ${reason}`);
+  const skipped: SkippedImage[] = [];
+  const onSkip = (key: string, reason: string): void => void skipped.push({ key, reason });
   async function* blocks(): AsyncGenerator<SearchBlock> {
     for await (const { indices, rows } of embedImages(source, backbone, subject.trained, {
       onSkip,
@@ -281,6 +287,7 @@ function live(
   }
   return {
     what: path,
+    skipped,
     views,
     blocks: blocks(),
     path: (row) => source.key(numbers[row] ?? 0),
