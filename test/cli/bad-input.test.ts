@@ -68,6 +68,7 @@ describe('images that cannot be used', () => {
       'skipped even/cut.png: cannot be decoded (it is damaged or cut off): replace or remove it.',
     );
     expect(said.err).toContain('1 entry was left out: loop.png (a link that leads to itself).');
+    expect(said.err).toContain(`3 files were left out; ${join(run, 'skipped.txt')} says why.`);
     const skipped = readFileSync(join(run, 'skipped.txt'), 'utf8').trim().split('\n').sort();
     expect(skipped.slice(0, 2)).toEqual([
       'even/cut.png\tcannot be decoded (it is damaged or cut off): replace or remove it.',
