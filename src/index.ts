@@ -12,6 +12,7 @@
 
 export { blurBy, cropAway, rotate, writeOver } from './image/attacks.ts';
 export type { Box, Image } from './image/image.ts';
+export { ImageError, imageReason } from './image/image-error.ts';
 export type { Levels } from './image/levels.ts';
 export { cropMask, type Mask, resizeMask } from './image/mask.ts';
 export {
@@ -48,6 +49,7 @@ export { matchClasses, requireLabels } from './data/labels.ts';
 export type { LeftOut } from './data/left-out.ts';
 export type { MaskedImage, MaskedImages } from './data/masked-images.ts';
 export { scenesSource } from './data/scenes-source.ts';
+export type { SkippedImage } from './data/skipped-images.ts';
 export type { ImageList, ImageReader, Source, SourceOptions, StoredList } from './data/source.ts';
 export { labeledPart, subsetOf } from './data/subset.ts';
 export type { VideoSequence } from './data/video-sequence.ts';

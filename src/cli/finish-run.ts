@@ -14,7 +14,7 @@ export async function finishRun(folder: RunFolder, outcome: Outcome, source: Sou
     if (folder.has('skipped.txt')) {
       const count = folder.readText('skipped.txt').trimEnd().split('\n').length;
       console.error(
-        `${count} ${count === 1 ? 'file was' : 'files were'} left out; ${folder.file('skipped.txt')} lists them with their reasons.`,
+        `${count === 1 ? '1 file was' : `${count} files were`} left out; ${folder.file('skipped.txt')} says why.`,
       );
     }
     console.error(`${folder.path}: report.html, checkpoint.safetensors${best}, log.txt`);

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { openFile } from '../files/file-source-node.ts';
 import { describeStatistics, describeView } from '../image/preprocessing.ts';
 import { describeNetwork } from '../model/backbone.ts';
-import { usualSize } from '../run/input-size.ts';
+import { requireWholePatches, usualSize } from '../run/input-size.ts';
 import { isRunFolder, openSubject } from '../run/open-subject-node.ts';
 import { parseRecord, stepsOf } from '../run/run-record.ts';
 import { backboneOf } from '../train/build.ts';
@@ -156,11 +156,14 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
       };
     }
     if (config !== undefined) attempt(() => checkClaims(config, shapeOf(found.config), file));
-    const stated = attempt(() => opened.preprocessing());
     const { imageSize, channels } = found.config;
-    const preprocessing = attempt(() =>
-      completePreprocessing(usualSize(imageSize), channels === 1 ? 1 : 3, stated),
-    );
+    // A file that cannot be understood says nothing of the images, and neither do we.
+    const shown = attempt(() => {
+      const stated = opened.preprocessing();
+      const all = completePreprocessing(usualSize(imageSize), channels === 1 ? 1 : 3, stated);
+      attempt(() => requireWholePatches(found.config.patchSize, all.size, stated?.origin ?? file));
+      return { preprocessing: all, origin: stated?.origin };
+    });
     const reasons = [...refused];
     const projection = projectionHead(dict, found.prefix);
     const { missing, unexpected, extras, misshapen } = found;
@@ -174,17 +177,17 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
         alternatives: found.alternatives,
         config: { ...found.config, heads: found.config.heads ?? null },
         head: projection,
-        preprocessing,
+        preprocessing: shown?.preprocessing,
         ...{ missing, unexpected, extras, misshapen, refused: reasons },
       },
       lines: [
         first,
         ...foundLines(found),
         ...(projection === undefined ? [] : [headLine(projection)]),
-        ...(preprocessing === undefined
+        ...(shown === undefined
           ? []
           : [
-              `images: ${describeView(preprocessing)}, ${describeStatistics(preprocessing)} (${stated?.origin ?? "DINO's own: nothing beside the weights says another"})`,
+              `images: ${describeView(shown.preprocessing)}, ${describeStatistics(shown.preprocessing)} (${shown.origin ?? "DINO's own: nothing beside the weights says another"})`,
             ]),
         ...missing.map((name) => `missing: ${name}`),
         ...misshapen.map(

@@ -1,5 +1,5 @@
 /** Opens images for a command, and says what beside them is left out and which of them have no class. */
-import { explainOmissions } from '../data/omissions.ts';
+import { explainOmissions } from '../data/omissions-node.ts';
 import { openSource } from '../data/open-source-node.ts';
 import type { Source, SourceOptions } from '../data/source.ts';
 

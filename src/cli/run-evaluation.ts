@@ -1,7 +1,7 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { ortNode } from '../engine/ort-node.ts';
 import { withThreads } from '../engine/with-threads.ts';
@@ -19,6 +19,7 @@ import { writeEvaluationReport } from '../run/write-report-node.ts';
 import { findingLine } from '../train/finding.ts';
 import { levelsField, levelsOf } from '../train/levels-field.ts';
 import { columns } from './columns.ts';
+import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
 import { parseFlags, UsageError } from './flags.ts';
@@ -28,6 +29,7 @@ import { askedPreprocessing, preprocessingFields, preprocessingSentence } from '
 import { phasesOn, progressLine } from './progress.ts';
 import { reportShown } from './report-shown.ts';
 import { shellWords } from './shell-words.ts';
+import { explainSkipped } from './skipped-images.ts';
 
 const common = {
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
@@ -84,9 +86,11 @@ export async function runEvaluation(
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
     ...(levels === undefined ? {} : { levels }),
   });
-  // Some evaluations write their files to a folder of their own choice.
-  const output = evaluation.fields.output === undefined ? given.output : undefined;
+  const { output } = given;
   const folder = output === undefined ? subject.folder : resultFolder(output);
+  const files = output !== undefined && evaluation.isFlat === true ? '.' : `eval/${evaluation.name}`;
+  const command = `npx ${words} ${shellWords(args)}`;
+  const earlier = new EarlierResult(folder, evaluation.name, command);
   const engine = withThreads(ortNode, threads);
   const backbone = new FrozenBackbone(subject.backbone, subject.preprocessing, engine, { threads });
   const line = progressLine(process.stderr);
@@ -101,9 +105,10 @@ export async function runEvaluation(
     paths,
     onProgress: phases.show,
     warn: (text) => line.print(text),
+    files: folder.file(files),
     write: (file, bytes) => {
-      const name = `eval/${evaluation.name}/${file}`;
-      makeFolder(dirname(folder.file(name)));
+      if (evaluation.replacesFiles !== true) earlier.keepFile(file);
+      const name = join(files, file);
       folder.writeAtomic(name, [bytes]);
       return folder.file(name);
     },
@@ -121,15 +126,20 @@ export async function runEvaluation(
   const result = seen === undefined ? computed : withSentence(computed, seen);
   const of = subject.record === undefined ? {} : { checkpoint };
   const { preprocessing } = subject;
-  const command = `npx ${words} ${shellWords(args)}`;
-  const record = { ...result.scores, ...of, ...result.details, preprocessing, command };
-  folder.writeTextAtomic(`eval/${evaluation.name}.json`, `${JSON.stringify(record, null, 2)}\n`);
+  const { skipped = [] } = result;
+  const record = { ...result.scores, ...of, ...result.details, skipped, preprocessing, command };
+  const recordFile = `eval/${evaluation.name}.json`;
+  const kept = earlier.keep();
+  folder.writeTextAtomic(recordFile, `${JSON.stringify(record, null, 2)}\n`);
+  const leftOut = explainSkipped(skipped, folder.file(recordFile));
+  if (leftOut !== undefined) console.error(leftOut);
   if (switches.has('json')) console.log(JSON.stringify(result.scores));
   else {
     console.log(result.protocol);
     for (const row of columns(result.table)) console.log(row);
   }
-  if (result.finding !== undefined) tell(subject, result.finding);
+  if (kept !== undefined) console.error(`The earlier result is kept in ${folder.file(`${kept}.json`)}.`);
+  if (result.finding !== undefined) tell(result.finding, output === undefined ? subject : undefined);
   if (result.section !== undefined) {
     folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
     if (!switches.has('noReport')) {
@@ -141,10 +151,11 @@ export async function runEvaluation(
   return 0;
 }
 
-/** Says what the doctor found, and writes it into the run's log, where its report finds it. */
-function tell({ folder, record }: Subject, finding: Finding): void {
+/** Says what the doctor found, and writes it into the log of the run, if one is to keep it, where its report finds it. */
+function tell(finding: Finding, run: Subject | undefined): void {
   if (finding.severity !== 'ok') console.error(findingLine(finding));
-  if (record === undefined) return;
+  if (run?.record === undefined) return;
+  const { folder, record } = run;
   const { config } = record;
   new RunLog(folder, config.batchSizePerGpu, record).diagnosis(stepsOf(record), finding);
 }

@@ -13,10 +13,17 @@ export interface ArchiveMember<Place> {
   readonly link?: { readonly kind: 'hard' | 'symbolic'; readonly target: string };
 }
 
+export interface ArchiveFile<Place> {
+  readonly path: string;
+  readonly place: Place;
+  /** How many parts of the path lead to the last symbolic link in it; 0 if there is none. */
+  readonly linkDepth: number;
+}
+
 export interface ArchiveListing<Place> {
   /** In natural order. */
-  readonly images: readonly { readonly path: string; readonly place: Place }[];
-  readonly others: readonly { readonly path: string; readonly place: Place }[];
+  readonly images: readonly ArchiveFile<Place>[];
+  readonly others: readonly ArchiveFile<Place>[];
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -50,14 +57,15 @@ export function listArchive<Place>(members: readonly ArchiveMember<Place>[]): Ar
     else if (link?.kind === 'symbolic') put(root, path, { kind: 'link', target: link.target });
     else put(root, path, target ?? { kind: 'file', place });
   }
-  const images: { path: string; place: Place }[] = [];
-  const others: { path: string; place: Place }[] = [];
+  const images: ArchiveFile<Place>[] = [];
+  const others: ArchiveFile<Place>[] = [];
   /** @param real where the folder lies, when links are followed */
   const visit = (
     folder: Folder<Place>,
     real: readonly string[],
     prefix: string,
     above: readonly Node<Place>[],
+    around: number,
   ) => {
     if (above.includes(folder)) {
       leftOut.push({ key: prefix.slice(0, -1), reason: AROUND });
@@ -67,14 +75,16 @@ export function listArchive<Place>(members: readonly ArchiveMember<Place>[]): Ar
       const path = prefix + name;
       if (isHidden(path)) continue;
       const found = resolve(root, real, [name], MOST_LINKS);
+      const linkDepth = folder.children.get(name)?.kind === 'link' ? above.length + 1 : around;
       if (found === undefined) leftOut.push({ key: path, reason: NOWHERE });
       else if (found === 'circle') leftOut.push({ key: path, reason: 'a link that leads to itself' });
-      else if (found.node.kind === 'folder') visit(found.node, found.real, `${path}/`, [...above, folder]);
+      else if (found.node.kind === 'folder')
+        visit(found.node, found.real, `${path}/`, [...above, folder], linkDepth);
       else if (found.node.kind === 'file')
-        (hasImageExtension(name) ? images : others).push({ path, place: found.node.place });
+        (hasImageExtension(name) ? images : others).push({ path, place: found.node.place, linkDepth });
     }
   };
-  visit(root, [], '', []);
+  visit(root, [], '', [], 0);
   return {
     images: images.sort((a, b) => comparePaths(a.path, b.path)),
     others,

@@ -24,6 +24,7 @@ export interface LoadOptions {
 /** A file that could not be decoded. */
 export interface SkippedFile {
   readonly key: string;
+  /** What is wrong with it, to stand behind its name. */
   readonly reason: string;
 }
 

@@ -3,6 +3,7 @@
  * workers, the main thread run the same code. What it writes is a function of (seed, step, place in the batch) alone.
  */
 import type { Image } from '../image/image.ts';
+import { imageReason } from '../image/image-error.ts';
 import { Random } from '../random/random.ts';
 import { augment, type CropRecipe } from './augment.ts';
 import type { DecodedCache } from './decoded-cache.ts';
@@ -35,7 +36,7 @@ export interface FillerParts {
   readonly recipe: CropRecipe;
   /** Bytes of all crops of one image. */
   readonly imageBytes: number;
-  /** Told of every file that could not be decoded, before its replacement is used. */
+  /** Told of every file that could not be decoded, before its replacement is used; the reason stands behind its name. */
   onBad(index: number, reason: string): void;
 }
 
@@ -92,7 +93,7 @@ async function load(parts: FillerParts, step: number, place: number): Promise<Lo
       cache.put(index, image);
       return { index, image };
     } catch (error) {
-      onBad(index, error instanceof Error ? error.message : String(error));
+      onBad(index, imageReason(error));
       cache.markBad(index);
     }
   }

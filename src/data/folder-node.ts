@@ -10,6 +10,8 @@ export interface FoundFile {
   readonly path: string;
   /** The same in the file system's own bytes. */
   readonly bytes: Uint8Array;
+  /** How many parts of the path lead to the last symbolic link in it; 0 if there is none. */
+  readonly linkDepth: number;
 }
 
 export interface FolderListing {
@@ -38,7 +40,7 @@ export function listFiles(root: string): FolderListing {
   const images: FoundFile[] = [];
   const others: string[] = [];
   const leftOut: LeftOut[] = [];
-  const visit = (folder: Uint8Array, ancestors: readonly string[]): void => {
+  const visit = (folder: Uint8Array, ancestors: readonly string[], around: number): void => {
     const path = folder.length === 0 ? Buffer.from(root) : fileBelow(root, folder);
     const real = realpathSync.native(path, 'buffer').toString('latin1');
     if (ancestors.includes(real) || isAround(real, ancestors[0])) {
@@ -51,16 +53,18 @@ export function listFiles(root: string): FolderListing {
       const bytes = Buffer.concat([prefix, entry.name]);
       const key = nameText(bytes);
       try {
-        const kind = entry.isSymbolicLink() ? statSync(fileBelow(root, bytes)) : entry;
-        if (kind.isDirectory()) visit(bytes, [...ancestors, real]);
-        else if (kind.isFile() && hasImageExtension(key)) images.push({ path: key, bytes });
+        const isLink = entry.isSymbolicLink();
+        const kind = isLink ? statSync(fileBelow(root, bytes)) : entry;
+        const linkDepth = isLink ? ancestors.length + 1 : around;
+        if (kind.isDirectory()) visit(bytes, [...ancestors, real], linkDepth);
+        else if (kind.isFile() && hasImageExtension(key)) images.push({ path: key, bytes, linkDepth });
         else others.push(key);
       } catch (error) {
         leftOut.push({ key, reason: entryReason(error) });
       }
     }
   };
-  visit(new Uint8Array(), []);
+  visit(new Uint8Array(), [], 0);
   return {
     images: images.sort((a, b) => comparePaths(a.path, b.path)),
     others,

@@ -188,7 +188,7 @@ class BadFiles {
     if ((enough && failed * 2 > this.#triedCount) || samples.includes(NO_SAMPLE)) {
       const [first = 0] = this.#reported;
       throw new Error(
-        `${failed} of the ${this.#triedCount} files tried in ${this.#source.name} could not be decoded: check the files, of which the first is: ${this.#reasons.get(first)}`,
+        `${failed} of the ${this.#triedCount} files tried in ${this.#source.name} could not be decoded: check the files; the first: ${this.#source.key(first)} ${this.#reasons.get(first)}`,
       );
     }
     return skipped;

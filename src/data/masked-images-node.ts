@@ -2,15 +2,17 @@
  * Images and the masks that belong to them, from two folders: by path without extension (`a/dog1.jpg` and `a/dog1.png`).
  * Images without a mask, and files that are no images, are left out and told about; a mask of another shape is a mistake.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decode } from '../image/decode-node.ts';
 import type { Image } from '../image/image.ts';
+import { imageReason } from '../image/image-error.ts';
 import type { Levels } from '../image/levels.ts';
 import { isSameShape } from '../image/mask.ts';
 import { decodeMask } from '../image/mask-node.ts';
 import { fileBelow, listImages, requireFolder } from './folder-node.ts';
 import type { MaskedImages } from './masked-images.ts';
+import { readImageFile } from './read-image-file-node.ts';
+import type { SkippedImage } from './skipped-images.ts';
 import type { SourceOptions } from './source.ts';
 
 /** `a/dog1.jpg` becomes `a/dog1`. */
@@ -21,8 +23,8 @@ export function withoutExtension(path: string): string {
 export interface MaskedFolders extends MaskedImages {
   /** Images that have no mask. */
   readonly unmasked: readonly string[];
-  /** Images that could not be read, with the reason; grows as images are read. */
-  readonly unreadable: readonly string[];
+  /** Images that could not be read, by the paths of their files; grows as images are read. */
+  readonly unreadable: readonly SkippedImage[];
 }
 
 /**
@@ -45,7 +47,7 @@ export function openMaskedImages(
       `None of the ${all.length} images of ${images} has a mask in ${masks}: give masks the paths of their images, whatever the extension.`,
     );
   }
-  const unreadable: string[] = [];
+  const unreadable: SkippedImage[] = [];
   return {
     length: pairs.length,
     unmasked: all.flatMap(([name]) => (maskFiles.has(name) ? [] : [name])),
@@ -55,10 +57,10 @@ export function openMaskedImages(
       if (pair === undefined) throw new RangeError(`There is no image ${index} of ${pairs.length}.`);
       const { name, file, mask: maskFile } = pair;
       const image = await decodeFile(file, channels, levels).catch((error: unknown) => {
-        unreadable.push(error instanceof Error ? error.message : String(error));
+        unreadable.push({ key: file.name, reason: imageReason(error) });
       });
       if (image === undefined) return undefined;
-      const mask = await decodeMask(readFileSync(maskFile.file), maskFile.name);
+      const mask = await decodeMask(readImageFile(maskFile.file, maskFile.name), maskFile.name);
       requireSameShape(mask, maskFile.name, image);
       return { name, image, mask };
     },
@@ -66,7 +68,7 @@ export function openMaskedImages(
 }
 
 async function decodeFile({ name, file }: NamedFile, channels: 1 | 3, levels?: Levels): Promise<Image> {
-  return decode(readFileSync(file), name, channels, { levels });
+  return decode(readImageFile(file, name), name, channels, { levels });
 }
 
 /** @throws Error naming the mask's file */

@@ -2,6 +2,7 @@
 import { countUnread, IMAGE_FORMATS } from './image-paths.ts';
 import type { LeftOut } from './left-out.ts';
 import { explainLeftOut } from './left-out.ts';
+import { unpackingAdvice } from './packed-files.ts';
 import { framesCommand, hasVideoExtension } from './video-names.ts';
 
 /**
@@ -29,6 +30,11 @@ export function refuseWithoutImages(
       `${what} holds videos and no images: make images of their frames first, such as by ${framesCommand(video)}.`,
     );
   }
+  const packed = paths.find((path) => unpackingAdvice(path) !== undefined);
+  if (packed !== undefined)
+    throw new Error(
+      `${what} holds ${packed}, which is compressed as a whole, and no images: ${unpackingAdvice(packed)} or the folder around it.`,
+    );
   throw new Error(
     `${what} holds ${paths.length} files but none with the extension of an image: give ${IMAGE_FORMATS} files.`,
   );

@@ -7,6 +7,7 @@ import { type ArchiveListing, type ArchiveMember, listArchive } from './archive-
 import { classesOf } from './class-folders.ts';
 import { labelIn } from './class-labels.ts';
 import { nameText } from './file-name.ts';
+import { depthIn } from './image-files-node.ts';
 import { countUnread } from './image-paths.ts';
 import { refuseWithoutImages } from './no-images.ts';
 import type { SourceOptions, StoredList } from './source.ts';
@@ -31,6 +32,8 @@ interface Entry {
   /** The number of the archive. */
   readonly file: number;
   readonly place: Place;
+  /** How many parts of the path lead to the last symbolic link in it; 0 if there is none. */
+  readonly linkDepth: number;
 }
 
 /**
@@ -95,7 +98,14 @@ function archiveSource(
   const all = (of: 'images' | 'others'): Entry[] =>
     listings.flatMap((listing, file) => {
       const prefix = files.length === 1 ? '' : `${basename(files[file]!).replace(/\.tar$/i, '')}/`;
-      return listing[of].map(({ path, place }) => ({ path: prefix + path, inner: path, file, place }));
+      const around = files.length === 1 ? 0 : 1;
+      return listing[of].map(({ path, place, linkDepth }) => ({
+        path: prefix + path,
+        inner: path,
+        file,
+        place,
+        linkDepth: linkDepth === 0 ? 0 : around + linkDepth,
+      }));
     });
   const [found, others] = [all('images'), all('others')];
   const leftOut = listings.flatMap((listing) => listing.leftOut);
@@ -129,6 +139,7 @@ function archiveSource(
     label: labelIn(labels),
     classNote: note,
     key: (index) => textAt(table, index),
+    linkDepth: depthIn(images),
     unread: countUnread(others.map(({ path }) => path)),
     leftOut,
     spec: { kind: 'archive', channels, levels, files, paths: table, fileOf, offsets, sizes, unpackedSizes },

@@ -3,17 +3,19 @@
  * WebDataset, Parquet files of Hugging Face, CIFAR-10 in its binary version or the IDX files of the MNIST family. Opening reads
  * names, headers and labels only; images are read by `reader-node.ts`, here or in workers.
  */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { findCifar10, isCifar10File, openCifar10 } from './cifar10-node.ts';
 import { classesOf } from './class-folders.ts';
 import { labelIn } from './class-labels.ts';
 import { entryReason, type FolderListing, listFiles } from './folder-node.ts';
 import { findIdx, isIdxFile, openIdx } from './idx-node.ts';
+import { depthIn } from './image-files-node.ts';
 import { comparePaths, countUnread, hasImageExtension } from './image-paths.ts';
-import { refuseWithoutImages } from './no-images.ts';
+import { CONVERT, refuseWithoutImages } from './no-images.ts';
 import { openTars, openZip } from './open-archive-node.ts';
 import { openParquet } from './open-parquet-node.ts';
+import { unpackingAdvice } from './packed-files.ts';
 import { openReader } from './reader-node.ts';
 import { partOf } from './shards.ts';
 import type { Source, SourceOptions, StoredList } from './source.ts';
@@ -31,11 +33,21 @@ export function openSource(path: string, options: SourceOptions = {}): Source & 
 }
 
 function openList(path: string, options: SourceOptions): StoredList {
+  return statusOf(path, 'the path of a folder of images or of an archive').isDirectory()
+    ? openDirectory(path, options)
+    : openFile(path, options);
+}
+
+/**
+ * What lies at a path.
+ *
+ * @param wanted what to give, for the error
+ * @throws Error if there is nothing, or the system does not let it be looked at
+ */
+export function statusOf(path: string, wanted: string): Stats {
   const status = readable(path, () => statSync(path, { throwIfNoEntry: false }));
-  if (status === undefined) {
-    throw new Error(`There is nothing at ${path}: give the path of a folder of images or of an archive.`);
-  }
-  return status.isDirectory() ? openDirectory(path, options) : openFile(path, options);
+  if (status === undefined) throw new Error(`There is nothing at ${path}: give ${wanted}.`);
+  return status;
 }
 
 /** @throws Error in words where the system does not let the path be looked at */
@@ -84,6 +96,7 @@ function openFolder(
     label: labelIn(labels),
     classNote: note,
     key: (index) => textAt(table, index),
+    linkDepth: depthIn(images),
     unread: countUnread(others),
     leftOut,
     spec: { kind: 'folder', channels, levels, root, paths: table },
@@ -124,9 +137,10 @@ function openFile(path: string, options: SourceOptions): StoredList {
       `${path} is a video: make images of its frames first, such as by ${framesCommand(path)}, and give their folder.`,
     );
   }
-  if (/\.(tgz|gz|bz2|xz|zst|7z|rar)$/.test(name)) {
-    throw new Error(`${path} is compressed: unpack it and give the folder or the plain .tar.`);
-  }
+  const advice = unpackingAdvice(path);
+  if (advice !== undefined) throw new Error(`${path} is compressed as a whole: ${advice}.`);
+  if (countUnread([name]).size > 0)
+    throw new Error(`${path} is an image of a format that is not read: ${CONVERT}.`);
   throw new Error(
     `${path} is of an unknown format: give a folder of images, a .tar, .zip or .parquet, CIFAR-10 .bin files or IDX (ubyte) files.`,
   );

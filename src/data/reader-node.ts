@@ -1,13 +1,15 @@
 /** Reads images of a data set by number, in any thread, from the plain description that a `Source` carries. */
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFile } from '../files/file-source-node.ts';
 import { decode } from '../image/decode-node.ts';
+import { ImageError } from '../image/image-error.ts';
 import { unpacked } from './archive-bytes-node.ts';
 import { CIFAR10_RECORD, cifar10Image } from './cifar10-node.ts';
 import { fileBelow } from './folder-node.ts';
 import { IDX_IMAGE_HEADER, idxImage } from './idx-node.ts';
 import { ParquetColumn, readParquetMetadata } from './parquet-column-node.ts';
+import { readImageFile } from './read-image-file-node.ts';
 import { scenesReader } from './scenes-source.ts';
 import type { ImageReader } from './source.ts';
 import type {
@@ -45,22 +47,6 @@ export function openReader(spec: SourceSpec, loadSize = 0): ImageReader {
   }
 }
 
-/** @param name what errors call the file @throws Error saying why it cannot be read */
-function readWhole(file: Buffer, name: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? reasons[String(error.code)] : undefined;
-    if (reason === undefined) throw error;
-    throw new Error(`${name} cannot be read: ${reason}.`, { cause: error });
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'reading it is not permitted',
-  ENOENT: 'it is no longer there',
-};
-
 /** Exactly `length` bytes at `position`. */
 function readAt(descriptor: number, file: string, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
@@ -78,7 +64,7 @@ function folderReader(spec: FolderSpec, loadSize: number): ImageReader {
   return {
     async read(index) {
       const name = join(root, textAt(paths, index));
-      const bytes = readWhole(fileBelow(root, bytesAt(paths, index)), name);
+      const bytes = readImageFile(fileBelow(root, bytesAt(paths, index)), name);
       return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
     close() {},
@@ -111,7 +97,7 @@ function parquetReader(spec: ParquetSpec, loadSize: number): ImageReader {
       const file = files[number]!;
       const bytes = open[number]!.column.read(row);
       const name = `${file}, row ${row}`;
-      if (!(bytes instanceof Uint8Array)) throw new Error(`${name} holds no image.`);
+      if (!(bytes instanceof Uint8Array)) throw new ImageError(name, 'holds no image.');
       return decode(bytes, name, channels, { shortSide: loadSize, levels });
     },
     close: () => open.forEach((each) => void each.close()),

@@ -2,13 +2,14 @@
  * Videos as folders of frames beside folders of masks: one clip, `<clip>/frames` and `<clip>/masks` for many, or the layout of
  * DAVIS (`JPEGImages/480p/<name>`, `Annotations/480p/<name>`). Masks belong to the frames of their name.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { decode, imageSize } from '../image/decode-node.ts';
 import { decodeMask } from '../image/mask-node.ts';
 import { requireFolder } from './folder-node.ts';
 import { comparePaths, hasImageExtension } from './image-paths.ts';
 import { filesByName, type NamedFile, requireSameShape } from './masked-images-node.ts';
+import { readImageFile } from './read-image-file-node.ts';
 import type { SourceOptions } from './source.ts';
 import type { VideoSequence } from './video-sequence.ts';
 
@@ -86,14 +87,14 @@ function openSequence(
     maskFile: (frame) => masks.get(frames[frame]?.[0] ?? '')?.name,
     async read(frame) {
       const { file, name: path } = fileOf(frame);
-      return { file: path, image: await decode(readFileSync(file), path, 3, { levels }) };
+      return { file: path, image: await decode(readImageFile(file, path), path, 3, { levels }) };
     },
     async readMask(frame) {
       const found = masks.get(frames[frame]?.[0] ?? '');
       if (found === undefined) return undefined;
-      const mask = await decodeMask(readFileSync(found.file), found.name);
+      const mask = await decodeMask(readImageFile(found.file, found.name), found.name);
       const { file, name: path } = fileOf(frame);
-      requireSameShape(mask, found.name, await imageSize(readFileSync(file), path));
+      requireSameShape(mask, found.name, await imageSize(readImageFile(file, path), path));
       return mask;
     },
   };

@@ -18,6 +18,8 @@ export interface ImageList {
   label(index: number): number | undefined;
   /** The image's path inside the source. */
   key(index: number): string;
+  /** How many parts of the image's path lead to the last symbolic link in it; 0 if there is none. */
+  linkDepth?(index: number): number;
   /** Images beside these whose formats are not read, by extension. */
   readonly unread?: ReadonlyMap<string, number>;
   /** One sentence on the classes, where folders were not taken as such or not all images have one. */

@@ -12,6 +12,7 @@ export function subsetOf(source: Source, indices: Uint32Array): Source {
     length: indices.length,
     label: (index) => source.label(at(index)),
     key: (index) => source.key(at(index)),
+    linkDepth: (index) => source.linkDepth?.(at(index)) ?? 0,
     open: (loadSize) => {
       const reader = source.open(loadSize);
       return { read: (index) => reader.read(at(index)), close: () => reader.close() };

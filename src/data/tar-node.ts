@@ -6,6 +6,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { nameText } from './file-name.ts';
+import { shellWord } from './shell-word.ts';
 
 export interface TarMember {
   /** Without `./` at its beginning. */
@@ -132,6 +133,10 @@ function readIndex(file: string, descriptor: number, fileSize: number): TarMembe
     }
     if (header[0] === 0 && header.every((byte) => byte === 0)) return members;
     if (!checksumHolds(header)) {
+      if (position === 0 && header[0] === 0x1f && header[1] === 0x8b)
+        throw new Error(
+          `${file} is compressed by gzip, whatever its name says: run "gunzip -c ${shellWord(file)} > plain.tar" and give plain.tar.`,
+        );
       throw new Error(
         position === 0
           ? `${file} is not a plain tar archive: unpack compressed archives, or pack the images again with tar.`

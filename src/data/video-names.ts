@@ -1,4 +1,5 @@
 /** Which files are videos, and how their frames become images. */
+import { shellWord } from './shell-word.ts';
 
 const EXTENSIONS = new Set([
   '.mp4',
@@ -20,5 +21,5 @@ export function hasVideoExtension(path: string): boolean {
 
 /** What makes a folder of images of a video's frames, two a second. */
 export function framesCommand(video: string): string {
-  return `"mkdir frames && ffmpeg -i '${video}' -vf fps=2 frames/%05d.jpg"`;
+  return `"mkdir frames && ffmpeg -i ${shellWord(video)} -vf fps=2 frames/%05d.jpg"`;
 }

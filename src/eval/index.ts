@@ -39,7 +39,6 @@ export {
   type ReadOptions,
   readImages,
   type ShownImage,
-  type SkippedImages,
   shown,
   shownImages,
   type View,

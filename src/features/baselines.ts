@@ -2,6 +2,7 @@
  * What every evaluation of image features compares: the trained network with its baselines, which are the same network untrained,
  * raw pixels and their principal components. A score says something only beside these.
  */
+import { pathIn } from '../data/skipped-images.ts';
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FeatureRows } from '../rows/feature-rows.ts';
@@ -91,15 +92,15 @@ export async function compareFeatures(
   const { backbone, engine, feature, views = 1, onProgress } = options;
   const sets: Extracted[] = [];
   for (const source of sources) {
-    sets.push(
-      await extractFeatures(source, {
-        backbone,
-        weights: comparedWeights(options),
-        feature,
-        view: (image) => viewsOf(image, backbone.preprocessing, views),
-        onProgress: (done, total) => onProgress?.(`features of ${source.name}`, done, total),
-      }),
-    );
+    const extracted = await extractFeatures(source, {
+      backbone,
+      weights: comparedWeights(options),
+      feature,
+      view: (image) => viewsOf(image, backbone.preprocessing, views),
+      onProgress: (done, total) => onProgress?.(`features of ${source.name}`, done, total),
+    });
+    const skipped = extracted.skipped.map(({ key, reason }) => ({ key: pathIn(source, key), reason }));
+    sets.push({ ...extracted, skipped });
   }
   const [first] = sets;
   if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');

@@ -3,6 +3,7 @@
  * Everything that is measured of features comes through here: whole sources in the usual view (`extract.ts`), images of their own
  * aspect ratio or at several scales, squashed squares, and altered images that come from no file at all.
  */
+import type { SkippedImage } from '../data/skipped-images.ts';
 import type { ChannelStatistics } from '../image/normalize.ts';
 import type { FeatureRows } from '../rows/feature-rows.ts';
 import type { Descriptor } from './descriptors.ts';
@@ -21,6 +22,8 @@ export interface DescribeOptions {
   readonly channels: number;
   /** What errors call them: `1000 images of photos`. */
   readonly name: string;
+  /** Where those that cannot be read are listed meanwhile; the first is named if there are no others. */
+  readonly skipped?: readonly SkippedImage[];
   /** What the views are normalized with; ImageNet's statistics unless given. */
   readonly statistics?: ChannelStatistics;
   /** Images of one size that are described at once. Default 32. */
@@ -50,6 +53,8 @@ export async function describeImages(
   options: DescribeOptions,
 ): Promise<DescribedImages> {
   const { weights, descriptor, count, channels, name, batch = 32, pixelSide = PIXEL_SIDE } = options;
+  const { skipped = [] } = options;
+  const before = skipped.length;
   const { dim } = descriptor;
   const pixelDim = pixelSide * pixelSide * channels;
   checkMemory(4 * count * (weights.size * dim + pixelDim), `The features of ${name}`);
@@ -71,7 +76,14 @@ export async function describeImages(
     done += part.images.length;
     options.onProgress?.(done);
   }
-  if (done === 0) throw new Error(`None of the ${name} can be read: check the files.`);
+  if (done === 0) {
+    const first = skipped[before];
+    throw new Error(
+      first === undefined
+        ? `None of the ${name} can be read: check the files.`
+        : `None of the ${name} can be read; the first: ${first.key} ${first.reason}`,
+    );
+  }
   return {
     features: new Map(
       [...features].map(([key, values]) => [key, { values: values.subarray(0, done * dim), dim }]),

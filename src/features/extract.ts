@@ -1,17 +1,18 @@
 /** Features of the images of a source with their classes, as evaluations see them. */
+import type { SkippedImage } from '../data/skipped-images.ts';
 import type { Source } from '../data/source.ts';
 import { type DescribedImages, describeImages } from './describe-images.ts';
 import { featureDescriptor, type NetworkFeature } from './descriptors.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';
 import type { Weights } from './network-weights.ts';
 import { PIXEL_SIDE } from './pixel-row.ts';
-import { type SkippedImages, shownImages, type View } from './shown-images.ts';
+import { shownImages, type View } from './shown-images.ts';
 import { viewsOf } from './views.ts';
 
 export interface Extracted extends DescribedImages {
   /** Class of every row, -1 where the image has none. */
   readonly labels: Int32Array;
-  readonly skipped: SkippedImages;
+  readonly skipped: readonly SkippedImage[];
 }
 
 export interface ExtractOptions {
@@ -37,7 +38,7 @@ export async function extractFeatures(source: Source, options: ExtractOptions): 
   const { backbone, weights, feature, indices, onProgress } = options;
   const { view = (image) => viewsOf(image, backbone.preprocessing, 1) } = options;
   const count = indices?.length ?? source.length;
-  const skipped: SkippedImages = [];
+  const skipped: SkippedImage[] = [];
   const images = shownImages(source, view, {
     ...(indices === undefined ? {} : { indices }),
     onSkip: (key, reason) => void skipped.push({ key, reason }),
@@ -48,6 +49,7 @@ export async function extractFeatures(source: Source, options: ExtractOptions): 
     count,
     channels: source.channels,
     name: `${count} images of ${source.name}`,
+    skipped,
     statistics: backbone.preprocessing.statistics,
     batch: BATCH,
     pixelSide: Math.min(backbone.size, PIXEL_SIDE),

@@ -1,6 +1,7 @@
 /** Images as a network is shown them, in order: while some are used, the next are read, decoded and made ready. */
 import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
+import { imageReason } from '../image/image-error.ts';
 
 /** An image, and the number it has where it comes from. */
 export interface NumberedImage {
@@ -21,11 +22,8 @@ export interface ShownImage {
   readonly views: readonly Image[];
 }
 
-/** Told about images that cannot be read, in their order; they are left out. */
+/** Told about images that cannot be read, in their order; they are left out. The reason stands behind the image's name. */
 export type OnSkip = (key: string, reason: string) => void;
-
-/** Images that could not be read. */
-export type SkippedImages = { readonly key: string; readonly reason: string }[];
 
 export interface ReadOptions {
   /** Which images, in order; all unless given. */
@@ -80,7 +78,7 @@ async function* readAhead<Value>(
     try {
       return { index, value: use(await reader.read(index), index, place), failed: false };
     } catch (error) {
-      return { index, reason: error instanceof Error ? error.message : String(error), failed: true };
+      return { index, reason: imageReason(error), failed: true };
     }
   };
   try {

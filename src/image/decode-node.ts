@@ -9,9 +9,11 @@
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { cmykToRgb } from './cmyk.ts';
 import { luma } from './color.ts';
+import { decoded, MAX_PIXELS, undecodable } from './decode-faults.ts';
 import { type DecodePlan, type ExtraChannels, planDecoding, refuseTiff } from './decode-plan-node.ts';
 import { decodeHeic, isHeic } from './heic-node.ts';
 import type { Image } from './image.ts';
+import { ImageError } from './image-error.ts';
 import { type Levels, sampleTypes, toBytes } from './levels.ts';
 import { type Orientation, orientationOf, swapsSides, upright } from './orientation-node.ts';
 import { readTiffTags } from './tiff-tags.ts';
@@ -19,9 +21,6 @@ import { readTiffTags } from './tiff-tags.ts';
 // The data workers are the parallelism, and no image is decoded twice from libvips' cache.
 sharp.concurrency(1);
 sharp.cache(false);
-
-/** More pixels are refused as a decompression bomb; the limit of PIL. */
-export const MAX_PIXELS = 178_956_970;
 
 const OPENING = { failOn: 'error', limitInputPixels: MAX_PIXELS, ignoreIcc: true } as const;
 
@@ -55,7 +54,7 @@ export async function decode(
   const opened = await open(bytes, name, options);
   const { data, width, height, channels: found } = await pixelsOf(name, shown(opened, options));
   if (found !== 1 && found !== 3) {
-    throw new Error(`${name} decodes to ${found} channels: convert it to RGB or gray.`);
+    throw new ImageError(name, `decodes to ${found} channels: convert it to RGB or gray.`);
   }
   const pixels = found === channels ? data : channels === 3 ? grayToRgb(data) : rgbToGray(data);
   return { width, height, channels, data: pixels };
@@ -93,13 +92,13 @@ async function open(bytes: Uint8Array, name: string, { levels }: DecodeOptions):
   }
   const tags = readTiffTags(bytes);
   const refused = refuseTiff(tags);
-  if (refused !== undefined) throw new Error(`${name} ${refused}`);
+  if (refused !== undefined) throw new ImageError(name, refused);
   const { file, metadata } = await openFile(bytes, name);
   const orientation = orientationOf(metadata);
   const plan = planDecoding(metadata, bytes, tags);
   switch (plan.kind) {
     case 'skip':
-      throw new Error(`${name} ${plan.reason}`);
+      throw new ImageError(name, plan.reason);
     case 'bytes':
       return { pixels: file, extra: plan.extra, orientation };
     case 'inks':
@@ -113,9 +112,9 @@ async function open(bytes: Uint8Array, name: string, { levels }: DecodeOptions):
 
 /** @throws (rejects) Error naming the file if it is no image */
 async function openFile(bytes: Uint8Array, name: string): Promise<{ file: Sharp; metadata: Metadata }> {
-  if (bytes.length === 0) throw new Error(`${name} cannot be decoded (it is empty): replace or remove it.`);
+  if (bytes.length === 0) throw undecodable(name, 'it is empty');
   const file = sharp(bytes, OPENING);
-  return { file, metadata: await read(name, file.metadata()) };
+  return { file, metadata: await decoded(name, file.metadata(), bytes) };
 }
 
 /** What is to be seen: without transparency, upright, not larger than wanted. */
@@ -137,7 +136,7 @@ function shown({ pixels, extra, orientation }: Opened, options: DecodeOptions): 
 async function inksToRgb(file: Sharp, name: string, { depth }: Metadata): Promise<Pixels> {
   const type = depth === 'ushort' ? 'ushort' : 'uchar';
   const inks = file.pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth: type });
-  const { data, info } = await read(name, inks.toBuffer({ resolveWithObject: true }));
+  const { data, info } = await decoded(name, inks.toBuffer({ resolveWithObject: true }));
   // Of 16 bits the upper 8, as Pillow takes them.
   const bytes = type === 'ushort' ? data.filter((_, i) => i % 2 === 1) : data;
   const { width, height } = info;
@@ -155,7 +154,7 @@ async function scaledSamples(
   // sharp makes all 16-bit samples unsigned: signed ones are moved there and back.
   const isShort = type === 'short';
   const raw = (isShort ? file.linear(1, SHORT_OFFSET) : file).toColourspace(space);
-  const { data, info } = await read(
+  const { data, info } = await decoded(
     name,
     raw.raw({ depth: isShort ? 'ushort' : type }).toBuffer({ resolveWithObject: true }),
   );
@@ -173,7 +172,7 @@ async function scaledSamples(
     const kept = Math.min(channels, extra === 'alpha' ? colors + 1 : colors);
     return { data: firstChannels(scaled, channels, kept), width, height, channels: kept };
   } catch (error) {
-    throw new Error(`${name} ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new ImageError(name, error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
 
@@ -187,33 +186,11 @@ function fromPixels({ data, width, height, channels }: Pixels): Sharp {
 }
 
 async function pixelsOf(name: string, image: Sharp): Promise<Pixels> {
-  const { data, info } = await read(name, image.raw().toBuffer({ resolveWithObject: true }));
+  const { data, info } = await decoded(name, image.raw().toBuffer({ resolveWithObject: true }));
   const { buffer, byteOffset, byteLength } = data;
   const { width, height } = info;
   const pixels = new Uint8Array(buffer, byteOffset, byteLength);
   return { data: pixels, width, height, channels: byteLength / (width * height) };
-}
-
-/** @throws (rejects) one sentence instead of what libvips says */
-async function read<Result>(name: string, work: Promise<Result>): Promise<Result> {
-  try {
-    return await work;
-  } catch (error) {
-    const reason = reasonOf(error);
-    throw new Error(
-      reason.includes('pixel limit')
-        ? `${name} has more than ${MAX_PIXELS} pixels: make it smaller or remove it.`
-        : `${name} cannot be decoded (${reason}): replace or remove it; JPEG, PNG, WebP, AVIF, HEIC, TIFF and GIF files are read.`,
-      { cause: error },
-    );
-  }
-}
-
-/** sharp's reason, shortened to one line. */
-function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const reason = message.split('\n')[0]!.trim();
-  return reason === 'Unknown error' ? 'it is damaged or cut off' : reason; // libvips does not always tell
 }
 
 /** Gray samples to three equal channels. */

@@ -3,6 +3,8 @@
  * is loaded when the first such file is met. It turns images upright itself; of several images the primary one is taken.
  */
 import type { LibHeif } from 'libheif-js/libheif-wasm/libheif-bundle.mjs';
+import { damageOr, undecodable } from './decode-faults.ts';
+import { ImageError } from './image-error.ts';
 
 /** Brands of files whose images are HEVC (ISO/IEC 23008-12, annex B.4). */
 const BRANDS = new Set(['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx']);
@@ -40,8 +42,7 @@ export interface HeicPixels {
  */
 export async function decodeHeic(bytes: Uint8Array, name: string, most: number): Promise<HeicPixels> {
   const heif = await loadLibrary();
-  const failed = (reason: string): Error =>
-    new Error(`${name} cannot be decoded (${reason.trim()}): replace or remove it.`);
+  const failed = (reason: string): Error => undecodable(name, damageOr(reason));
   const context = heif.heif_context_alloc();
   try {
     const opened = heif.heif_context_read_from_memory(context, bytes);
@@ -54,7 +55,7 @@ export async function decodeHeic(bytes: Uint8Array, name: string, most: number):
         heif.heif_image_handle_get_height(handle),
       ];
       if (width * height > most)
-        throw new Error(`${name} has more than ${most} pixels: make it smaller or remove it.`);
+        throw new ImageError(name, `has more than ${most} pixels: make it smaller or remove it.`);
       const decoded = await heif.heif_js_decode_image2(
         handle,
         heif.heif_colorspace.heif_colorspace_RGB,
@@ -63,7 +64,7 @@ export async function decodeHeic(bytes: Uint8Array, name: string, most: number):
       if (decoded.code !== undefined) throw failed(decoded.message);
       try {
         const [pixels] = decoded.channels;
-        if (pixels === undefined) throw failed('it has no colors');
+        if (pixels === undefined) throw undecodable(name, 'it has no colors');
         return { width: pixels.width, height: pixels.height, data: withoutPadding(pixels) };
       } finally {
         heif.heif_image_release(decoded.image);

@@ -97,10 +97,15 @@ function checkedRange(
   const leaves = smallest < low - tolerance || largest > high + tolerance;
   const used = (largest - (low === 0 ? low : smallest)) / (high - low);
   if (!leaves && (used >= LEAST_USE || smallest === largest)) return [low, high];
+  const own = `--levels ${suggested(type, smallest, largest)}`;
+  const [where, advice] = leaves
+    ? [`outside ${low} to ${high}`, `give both for all images, such as ${own}`]
+    : [
+        `a small part of ${low} to ${high}`,
+        `give both for all images: ${own} if they were made for that range, --levels ${low} ${high} if they are only dark`,
+      ];
   throw new Error(
-    `has ${name} samples from ${short(smallest)} to ${short(largest)}, ${
-      leaves ? `outside ${low} to ${high}` : `a small part of ${low} to ${high}`
-    }, and does not say what is black and white: give both for all images, such as --levels ${suggested(type, smallest, largest)}, or --levels image for the extremes of each image.`,
+    `has ${name} samples from ${short(smallest)} to ${short(largest)}, ${where}, and does not say what is black and white: ${advice}, or --levels image for the extremes of each image.`,
   );
 }
 

@@ -8,8 +8,12 @@ export function usualSize(imageSize: number): number {
 
 /** @param origin what says the size @throws Error if part of an image of this size would not be seen */
 export function checkSize(backbone: BackboneConfig, size: number, origin: string): void {
-  if (backbone.kind !== 'vit' || size % backbone.patchSize === 0) return;
-  const { patchSize } = backbone;
+  if (backbone.kind === 'vit') requireWholePatches(backbone.patchSize, size, origin);
+}
+
+/** @param origin what says the size @throws Error if part of an image of this size would not be seen */
+export function requireWholePatches(patchSize: number, size: number, origin: string): void {
+  if (size % patchSize === 0) return;
   const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
   throw new Error(
     `${origin} wants images of ${size} x ${size} pixels, which are not made of whole patches of ${patchSize}: give --eval_size ${near}.`,

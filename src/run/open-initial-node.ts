@@ -158,7 +158,10 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
     path,
     given.heads === undefined ? {} : { heads: given.heads },
   );
-  const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(channels));
+  const { statistics } = preprocessing;
+  const wanted = statisticsFor(channels);
+  const folded = foldStatistics(trained, statistics, wanted);
+  const isSame = String([statistics.mean, statistics.std]) === String([wanted.mean, wanted.std]);
   const weights = new Map([...folded].map(([name, values]) => [`backbone.${name}`, values]));
   return {
     name: path,
@@ -169,8 +172,11 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
     moments: new Map(),
     center: undefined,
     epoch: undefined,
+    ...(isSame ? {} : { note: WORKED_IN }),
   };
 }
+
+const WORKED_IN = 'The mean and deviation of its images are worked into the patch embedding.';
 
 /** Epsilon of the layer norms in training, and the largest for which it makes no difference that matters. */
 const [TRAINED_EPS, LARGEST_EPS] = [1e-6, 1e-5];

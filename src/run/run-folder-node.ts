@@ -119,6 +119,16 @@ export class RunFolder {
     }
   }
 
+  /** Gives a file another name, over one that has it. */
+  move(from: string, to: string): void {
+    makeFolder(join(this.file(to), '..'));
+    try {
+      renameSync(this.file(from), this.file(to));
+    } catch (error) {
+      throw this.#unwritable(to, error, '');
+    }
+  }
+
   /** Takes away what commands that were killed left half written. */
   removeLeftovers(): void {
     for (const name of readdirSync(this.path)) {

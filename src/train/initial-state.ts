@@ -27,6 +27,8 @@ export interface InitialState {
   readonly center: Float32Array | undefined;
   /** Epochs done of a schedule that is to be gone on with; undefined where it begins anew. */
   readonly epoch: number | undefined;
+  /** A sentence on what was changed in the weights. */
+  readonly note?: string;
 }
 
 /** True for a file that is a backbone alone, so that a head has to be learned for it. */
@@ -149,7 +151,7 @@ function interpolatedPositions(values: Float32Array, shape: readonly number[]): 
 }
 
 /** One sentence on what was taken and what begins fresh. */
-export function explainTaken({ name, epoch }: InitialState, taken: Taken): string {
+export function explainTaken({ name, epoch, note }: InitialState, taken: Taken): string {
   const parts = [
     `${taken.parameters} parameters of student and teacher`,
     taken.moments > 0 ? `the optimizer's moments of ${taken.moments}` : undefined,
@@ -163,5 +165,5 @@ export function explainTaken({ name, epoch }: InitialState, taken: Taken): strin
     epoch === undefined ? 'the schedule' : undefined,
   ].filter((part) => part !== undefined);
   const positions = taken.interpolated ? ' Position embeddings are interpolated to this image size.' : '';
-  return `From ${name}: ${parts.join(', ')}. Fresh: ${fresh.length === 0 ? 'nothing' : fresh.join(', ')}.${positions}`;
+  return `From ${name}: ${parts.join(', ')}. Fresh: ${fresh.length === 0 ? 'nothing' : fresh.join(', ')}.${positions}${note === undefined ? '' : ` ${note}`}`;
 }

@@ -1,6 +1,7 @@
 /** `preprocessor_config.json` of Hugging Face's transformers: how images become the input of the weights beside it. */
 import { z } from 'zod';
 import type { Preprocessing } from '../image/preprocessing.ts';
+import { configIssue } from './config-issue.ts';
 import { interpolationOf, refusals, type StatedPreprocessing } from './stated-preprocessing.ts';
 
 const number = z.number();
@@ -83,12 +84,10 @@ const UNKNOWN_STEPS = ['crop_pct', 'do_pad', 'do_thumbnail', 'do_flip_channel_or
  */
 export function statedByPreprocessor(value: unknown, origin: string): StatedPreprocessing {
   const parsed = preprocessorSchema.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
+  if (!parsed.success)
     throw new Error(
-      `${origin} cannot be understood (${issue?.path.join('.')}: ${issue?.message}): download it again, or take the file away and give --mean and --std.`,
+      `${origin} cannot be understood (${configIssue(parsed.error)}): download it again, or take the file away and give --mean and --std.`,
     );
-  }
   const config = parsed.data;
   const refused = refusals(origin);
   for (const step of UNKNOWN_STEPS)

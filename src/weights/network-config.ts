@@ -3,6 +3,7 @@
  * to agree with them. Fields that would change what is computed are honored, or refused by name.
  */
 import { z } from 'zod';
+import { configIssue } from './config-issue.ts';
 import type { StatedPreprocessing } from './stated-preprocessing.ts';
 import { statedByTimm } from './timm-preprocessing.ts';
 
@@ -88,10 +89,7 @@ export function readNetworkConfig(value: unknown, origin: string): NetworkConfig
 function checked<T>(schema: z.ZodType<T>, value: unknown, origin: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(
-    `${origin} cannot be understood (${issue?.path.join('.')}: ${issue?.message}): download it again.`,
-  );
+  throw new Error(`${origin} cannot be understood (${configIssue(parsed.error)}): download it again.`);
 }
 
 function huggingFace(config: z.infer<typeof huggingFaceSchema>, origin: string): NetworkConfig {

@@ -152,7 +152,7 @@ function checkIndexed(index: string, { tensors }: StateDict): void {
 function readJson(file: string): unknown {
   const bytes = readFileSync(file);
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(new TextDecoder().decode(bytes)); // which leaves a mark of the order of bytes out
   } catch {
     const found = foreignContent(bytesSource(bytes, file));
     throw new Error(

@@ -1,5 +1,6 @@
 /** `pretrained_cfg` of timm's `config.json`: how images become the input of the weights beside it. */
 import { z } from 'zod';
+import { configIssue } from './config-issue.ts';
 import { interpolationOf, refusals, type StatedPreprocessing, zoomOf } from './stated-preprocessing.ts';
 
 const number = z.number();
@@ -26,12 +27,10 @@ const CROP_PCT = 0.875;
  */
 export function statedByTimm(value: unknown, origin: string): StatedPreprocessing {
   const parsed = pretrainedSchema.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
+  if (!parsed.success)
     throw new Error(
-      `${origin} cannot be understood (pretrained_cfg.${issue?.path.join('.')}: ${issue?.message}): download it again.`,
+      `${origin} cannot be understood (${configIssue(parsed.error, 'pretrained_cfg.')}): download it again.`,
     );
-  }
   const { input_size: inputSize, interpolation: filter, crop_mode: mode, mean, std } = parsed.data;
   const [, height, width] = inputSize;
   const { all, add: refuse } = refusals(origin);

@@ -82,7 +82,8 @@ describe('dino attend', () => {
     );
     expect(said).toMatchObject({ code: 0 });
     expect(await sizeOf(join(output, 'tall', 'overlay.png'))).toEqual([8, 20]);
-    expect(existsSync(join(run, 'eval', 'attend'))).toBe(false);
+    expect(readdirSync(output).sort()).toEqual(['eval', 'report.html', 'tall']);
+    expect(existsSync(join(run, 'eval'))).toBe(false);
   });
 
   it('numbers the overlays of frames, and refuses frames of several sizes', async () => {
@@ -141,7 +142,9 @@ esac
     memory.mockRestore();
     expect(said).toMatchObject({ code: 0 });
     expect(JSON.parse(said.out)).toMatchObject({ images: 1 });
-    expect(said.err).toMatch(/Left out: line: An image of 16 x 19200 pixels for the network needs .* GiB/);
+    expect(said.err).toMatch(
+      /1 image was left out: line cannot be shown: An image of 16 x 19200 pixels for the network needs .* GiB/,
+    );
     expect(alone).toMatchObject({ code: 1 });
     expect(alone.err).toContain('An image of 16 x 19200 pixels for the network needs');
   });
@@ -157,7 +160,7 @@ esac
     expect(one.err).toContain(`${broken} cannot be decoded`);
     const some = await dino('attend', run, folder);
     expect(some).toMatchObject({ code: 0 });
-    expect(some.err).toContain(`Left out: ${broken} cannot be decoded`);
+    expect(some.err).toContain(`1 image was left out: ${broken} cannot be decoded`);
     const good = join(folder, 'good.png');
     expect((await dino('attend', run, good, '--threshold', '1.2')).err).toContain('--threshold 1.2');
     expect(await dino('attend', run, good, '--threshold', '0')).toMatchObject({ code: 2 });
@@ -165,7 +168,9 @@ esac
     expect((await dino('attend', run, good, '--image_size', '3')).err).toContain('no room for a patch of 4');
     const query = await dino('attend', run, good, '--patch_query', '20', '0');
     expect(query.err).toContain('The pixel at row 20, column 0 lies outside the image of 20 x 24 pixels');
-    expect((await dino('attend', run, join(folder, 'none'))).err).toContain('There is nothing at');
+    expect((await dino('attend', run, join(folder, 'none'))).err).toContain(
+      `There is nothing at ${join(folder, 'none')}: give an image, a folder or an archive of images, or a video file.`,
+    );
     expect(await dino('attend', run)).toMatchObject({ code: 2 });
     const net = await dino('attend', await trainedOn(images, 'convnet'), good);
     expect(net).toMatchObject({ code: 1 });

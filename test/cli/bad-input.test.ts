@@ -64,10 +64,23 @@ describe('images that cannot be used', () => {
     const run = join(temporaryFolder(), 'run');
     const said = await dino('train', folder, ...tiny, '--steps', '7', '--output_dir', run);
     expect(said.code).toBe(0);
-    expect(said.err).toMatch(/skipped even\/cut\.png: /);
+    expect(said.err).toContain(
+      'skipped even/cut.png: cannot be decoded (it is damaged or cut off): replace or remove it.',
+    );
     expect(said.err).toContain('1 entry was left out: loop.png (a link that leads to itself).');
+    expect(said.err).toContain(`3 files were left out; ${join(run, 'skipped.txt')} says why.`);
     const skipped = readFileSync(join(run, 'skipped.txt'), 'utf8').trim().split('\n').sort();
-    expect(skipped.map((line) => line.split('\t')[0])).toEqual(['even/cut.png', 'loop.png', 'odd/not.jpg']);
+    expect(skipped.slice(0, 2)).toEqual([
+      'even/cut.png\tcannot be decoded (it is damaged or cut off): replace or remove it.',
+      'loop.png\ta link that leads to itself',
+    ]);
+    expect(skipped[2]).toMatch(/^odd\/not\.jpg\tcannot be decoded \(it is no image, /);
+    // Another way of reading, the same words.
+    const output = join(temporaryFolder(), 'features');
+    const embedded = await dino('embed', run, folder, '--output', output);
+    expect(embedded.err).toContain(
+      `2 images were left out (${join(output, 'eval', 'embed.json')} lists all); the first: even/cut.png cannot be decoded (it is damaged or cut off): replace or remove it.`,
+    );
   });
 
   it('of formats that are not read are counted and named, in a folder and in a tar', async () => {
@@ -105,7 +118,9 @@ describe('images that cannot be used', () => {
       join(temporaryFolder(), 'run'),
     );
     expect(said.code).toBe(1);
-    expect(said.err).toMatch(/error: \d+ of the \d+ files tried in .* could not be decoded/);
+    expect(said.err).toMatch(
+      /error: \d+ of the \d+ files tried in .* could not be decoded: check the files; the first: odd\/bad\d+\.png cannot be decoded/,
+    );
   });
 
   it('images smaller than a crop are enlarged', async () => {

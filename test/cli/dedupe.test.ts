@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -116,9 +117,38 @@ describe('dino dedupe', () => {
     expect(readdirSync(join(target, 'more'))).toHaveLength(20);
     expect(readdirSync(join(folder, 'more'))).toEqual([]);
     expect(readdirSync(folder)).toHaveLength(41);
+    const lists = ['drop.txt', 'groups.json', 'pairs.json'];
+    const before = lists.map((name) => readFileSync(join(run, 'eval', 'dedupe', name), 'utf8'));
     const again = await dino('dedupe', run, folder, '--no-report');
     expect(again.out).toContain('there are no copies among 40 images');
     expect(readFileSync(join(run, 'eval', 'dedupe', 'drop.txt'), 'utf8')).toBe('');
+    // What was moved is still known.
+    const history = join(run, 'eval', 'history');
+    expect(again.err).toContain(`The earlier result is kept in ${join(history, 'dedupe-1.json')}.`);
+    expect(lists.map((name) => readFileSync(join(history, 'dedupe-1', name), 'utf8'))).toEqual(before);
+    expect(before[0]?.trim().split('\n')).toHaveLength(20);
+    // The very same command finds nothing twice, and still takes nothing away.
+    for (const _ of [1, 2]) await dino('dedupe', run, folder, '--move', target, '--no-report');
+    expect(lists.map((name) => readFileSync(join(history, 'dedupe-1', name), 'utf8'))).toEqual(before);
+  });
+
+  it('counts links, which stay, in a folder and in its tar', async () => {
+    const folder = join(temporaryFolder(), 'photos');
+    for (let i = 0; i < 6; i++) writeFiles(folder, { [`cat/${i}.png`]: await scene(i).png().toBuffer() });
+    symlinkSync('cat', join(folder, 'kitten'));
+    const tar = join(temporaryFolder(), 'photos.tar');
+    expect(spawnSync('tar', ['-cf', tar, '-C', folder, '.']).status).toBe(0);
+    const run = await trainedOn(await photos(['a', 'b'], 6));
+    for (const source of [folder, tar]) {
+      const said = await dino('dedupe', run, source);
+      expect(said.out).toContain('there are no copies but links among 12 images');
+      expect(said.out).toContain('12 images are links, or files that links lead to: they stay, since');
+      expect(said.err).toContain('because kitten is a link to cat');
+      expect(JSON.parse(readFileSync(join(run, 'eval', 'dedupe.json'), 'utf8'))).toMatchObject({
+        ...{ images: 12, copies: 0, linked: 12 },
+      });
+      expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('There are none but links.');
+    }
   });
 
   it('shows no maps of other images after the images of the run itself were moved', async () => {

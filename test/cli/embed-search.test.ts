@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
@@ -41,7 +41,7 @@ describe('dino embed', () => {
     expect(said.code).toBe(0);
     expect(JSON.parse(said.out)).toMatchObject({ images: 10, dim: 16, normalized: false });
     expect(said.err).toContain('11 images x 16 numbers: about');
-    expect(said.err).toContain('broken.png cannot be decoded');
+    expect(said.err).toContain('1 image was left out: b/broken.png cannot be decoded (it is no image');
     const folder = join(run, 'eval', 'embed');
     const { shape, data } = npy(join(folder, 'features.npy'));
     expect(shape).toEqual([10, 16]);
@@ -68,6 +68,9 @@ describe('dino embed', () => {
     const asked = await dino('search', run, join(images, 'a', '0.png'), '--bank', output);
     expect(asked).toMatchObject({ code: 1 });
     expect(asked.err).toContain('as Parquet only');
+    // The run knows nothing of it: the record is beside the features.
+    expect(existsSync(join(run, 'eval', 'embed.json'))).toBe(false);
+    expect(JSON.parse(readFileSync(join(output, 'eval', 'embed.json'), 'utf8'))).toMatchObject({ images: 8 });
   });
 
   it('says what is wrong with a source or an output', async () => {

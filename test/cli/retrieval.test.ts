@@ -188,6 +188,8 @@ describe('dino eval retrieval on revisited Oxford and Paris', () => {
     const boxless = changed({ gnd: truth.gnd.map(({ bbx: _, ...rest }) => rest) });
     expect(await evaluate('f.json', boxless, '--crop_queries', 'true')).toMatch(/^1 .*no box/);
     writeFiles(folder, { 'view_3.png': 'not an image' });
-    expect(await evaluate('g.json', JSON.stringify(truth))).toMatch(/^1 .*view_3\.png.*cannot be read/);
+    expect(await evaluate('g.json', JSON.stringify(truth))).toMatch(
+      /^1 .*The ground truth needs all images, and .*view_3\.png cannot be decoded/,
+    );
   });
 });

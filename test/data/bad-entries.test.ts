@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { fileBelow } from '../../src/data/folder-node.ts';
-import { explainOmissions } from '../../src/data/omissions.ts';
+import { explainOmissions } from '../../src/data/omissions-node.ts';
 import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
 import type { Source } from '../../src/data/source.ts';
@@ -123,6 +123,8 @@ describe('HEIC', () => {
 describe('a source without images', () => {
   it('says how to get some from what it holds', () => {
     const folder = temporaryFolder();
+    writeFiles(folder, { "video2/Ann's clip.mp4": 'x' });
+    expect(() => openSource(join(folder, 'video2'))).toThrow(/ffmpeg -i 'Ann'\\''s clip\.mp4' -vf/);
     writeFiles(folder, { 'raw/a.nef': 'x', 'raw/b.nef': 'x', 'video/clip.mp4': 'x', 'more/c.txt': 'x' });
     writeFileSync(join(folder, 'raw.zip'), zipArchive([{ name: 'a.NEF', data: 'x' }]));
     expect(() => openSource(join(folder, 'raw'))).toThrow(
@@ -130,7 +132,7 @@ describe('a source without images', () => {
     );
     expect(() => openSource(join(folder, 'raw.zip'))).toThrow(/holds 1 \.nef, which are not read/);
     expect(() => openSource(join(folder, 'video'))).toThrow(
-      /holds videos and no images: .*ffmpeg -i 'clip\.mp4'/,
+      /holds videos and no images: .*ffmpeg -i clip\.mp4 /,
     );
     expect(() => openSource(join(folder, 'video', 'clip.mp4'))).toThrow(/is a video: .*ffmpeg -i /);
   });

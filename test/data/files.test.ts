@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { imageFiles } from '../../src/data/image-files-node.ts';
+import { imageFiles, linkedImages } from '../../src/data/image-files-node.ts';
+import { explainOmissions } from '../../src/data/omissions-node.ts';
 import { openSource } from '../../src/data/open-source-node.ts';
 import { scenesSource } from '../../src/data/scenes-source.ts';
 import { FolderError, makeFolder } from '../../src/files/make-folder-node.ts';
@@ -16,16 +18,89 @@ describe('the files of a source', () => {
     symlinkSync('a.png', join(root, 'e.png'));
     linkSync(join(root, 'd.png'), join(root, 'f.png'));
     const source = openSource(root);
-    const { bytes, linked } = imageFiles(source);
+    const files = imageFiles(source);
+    const { bytes } = files;
     const key = (index: number): string => source.key(index);
-    expect([...linked].map(key).sort()).toEqual(['a.png', 'd.png', 'e.png', 'f.png']);
+    expect([...linkedImages(source, files)].map(key).sort()).toEqual(['a.png', 'd.png', 'e.png', 'f.png']);
     const at = Array.from({ length: source.length }, (_, i) => i).find((i) => key(i) === 'a.png') ?? -1;
     expect(bytes(at)).toBe(image.length);
     const tar = join(temporaryFolder(), 'photos.tar');
-    writeFileSync(tar, tarArchive([tarMember({ name: 'x.png', data: image })]));
-    expect(imageFiles(openSource(tar)).bytes(0)).toBe(image.length);
+    const members = [
+      tarMember({ name: 'x.png', data: image }),
+      tarMember({ name: 'y.png', type: '2', link: 'x.png' }),
+      tarMember({ name: 'z.png', data: image }),
+    ];
+    writeFileSync(tar, tarArchive(members));
+    const packed = openSource(tar);
+    expect(imageFiles(packed).bytes(0)).toBe(image.length);
+    expect([...linkedImages(packed, imageFiles(packed))].sort()).toEqual([0, 1]);
     expect(imageFiles(scenesSource({ count: 1 })).bytes(0)).toBe(0);
   });
+});
+
+/** A folder, and a tar of it. */
+function bothOf(folder: string): string[] {
+  const tar = join(temporaryFolder(), 'set.tar');
+  expect(spawnSync('tar', ['-cf', tar, '-C', folder, '.']).status).toBe(0);
+  return [folder, tar];
+}
+
+describe.skipIf(spawnSync('tar', ['--version']).status !== 0)('links of a folder and of its tar', () => {
+  it('that put images into two classes are told', async () => {
+    const set = join(temporaryFolder(), 'photos');
+    for (const name of ['cat/1.png', 'cat/sub/2.png', 'dog/3.png']) writeFiles(set, { [name]: await png(1) });
+    symlinkSync('cat', join(set, 'kitten'));
+    for (const path of bothOf(set))
+      expect(explainOmissions(openSource(path))).toEqual([
+        `${path}: 2 images stand in more than one class, because kitten is a link to cat: remove the link if it is not meant.`,
+      ]);
+    linkSync(join(set, 'dog/3.png'), join(set, 'cat/hard.png'));
+    symlinkSync('../cat/1.png', join(set, 'dog/soft.png'));
+    symlinkSync('../kitten', join(set, 'cat/again'));
+    for (const path of bothOf(set)) {
+      const { leftOut, length } = openSource(path);
+      expect([length, leftOut]).toEqual([
+        8,
+        [
+          { key: 'cat/again', reason: 'a link to a folder that it lies in' },
+          { key: 'kitten/again', reason: 'a link to a folder that it lies in' },
+        ],
+      ]);
+      // The hard link lies in cat and, by the link to it, in kitten.
+      expect(explainOmissions(openSource(path)).at(-1)).toBe(
+        `${path}: 3 images stand in more than one class, because kitten is a link to cat; dog/soft.png is a link to cat/1.png; cat/hard.png and dog/3.png are one file: remove the links that are not meant.`,
+      );
+    }
+  });
+
+  it('that put the images of a folder there twice are told, single ones of one class are not', async () => {
+    const set = join(temporaryFolder(), 'photos');
+    for (const name of ['a/1.png', 'a/2.png', 'a/3.png']) writeFiles(set, { [name]: await png(1) });
+    symlinkSync('1.png', join(set, 'a/soft.png'));
+    linkSync(join(set, 'a/2.png'), join(set, 'a/hard.png'));
+    for (const path of bothOf(set)) expect(explainOmissions(openSource(path))).toEqual([]);
+    symlinkSync('.', join(set, 'a', 'self'));
+    writeFiles(set, { 'b/4.png': await png(4), 'b/deep/5.png': await png(5) });
+    symlinkSync('deep', join(set, 'b/twin'));
+    for (const path of bothOf(set))
+      expect(explainOmissions(openSource(path)).at(-1)).toBe(
+        `${path}: 1 image stands in it more than once, because b/twin is a link to b/deep: remove the link if it is not meant.`,
+      );
+  });
+});
+
+it('links out of a folder are told only where two lead to one place', async () => {
+  const [set, store] = [join(temporaryFolder(), 'photos'), temporaryFolder()];
+  writeFiles(store, { 'x/1.png': await png(1), 'y/2.png': await png(2) });
+  mkdirSync(set);
+  symlinkSync(join(store, 'x'), join(set, 'cat'));
+  symlinkSync(join(store, 'y'), join(set, 'dog'));
+  expect(openSource(set).classes).toEqual(['cat', 'dog']);
+  expect(explainOmissions(openSource(set))).toEqual([]);
+  symlinkSync(join(store, 'x'), join(set, 'kitten'));
+  expect(explainOmissions(openSource(set))).toEqual([
+    `${set}: 1 image stands in more than one class, because cat and kitten lead to the same folder: remove the links that are not meant.`,
+  ]);
 });
 
 describe('moving files', () => {

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { ColumnSource } from 'hyparquet-writer';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import { explainOmissions } from '../../src/data/omissions.ts';
+import { explainOmissions } from '../../src/data/omissions-node.ts';
 import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
 import type { Source } from '../../src/data/source.ts';

@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { openSource } from '../../src/data/open-source-node.ts';
+import { unpackingAdvice } from '../../src/data/packed-files.ts';
 import { scenesSource } from '../../src/data/scenes-source.ts';
 import type { Source } from '../../src/data/source.ts';
 import { sceneClasses, sceneLabel } from '../../src/scenes/scene.ts';
@@ -170,12 +172,47 @@ describe('IDX files', () => {
   });
 });
 
+describe('a file that is compressed as a whole', () => {
+  it.each([
+    ['my.tar.gz', 'gunzip -k my.tar.gz', 'my.tar'],
+    ['my.tgz', 'gunzip -k my.tgz', 'my.tar'],
+    ['my.tar.bz2', 'bunzip2 -k my.tar.bz2', 'my.tar'],
+    ['my.tbz2', 'bunzip2 -k my.tbz2', 'my.tar'],
+    ['my.tar.xz', 'unxz -k my.tar.xz', 'my.tar'],
+    ['my.TXZ', 'unxz -k my.TXZ', 'my.tar'],
+    ['my.tar.zst', 'unzstd my.tar.zst', 'my.tar'],
+    ['my.7z', '7z x my.7z -omy', 'the folder my'],
+    ['my.rar', 'unrar x my.rar my/', 'the folder my'],
+    ["Tom's.tar.gz", "gunzip -k 'Tom'\\''s.tar.gz'", "Tom's.tar"],
+  ])('%s is refused with the command that unpacks it', (name, command, result) => {
+    const folder = temporaryFolder();
+    expect(unpackingAdvice(name)).toBe(`run "${command}" and give ${result}`);
+    writeFiles(folder, { [name]: 'x' });
+    expect(() => openSource(join(folder, name))).toThrow(/ is compressed as a whole: run "/);
+    expect(() => openSource(folder)).toThrow(
+      `holds ${name}, which is compressed as a whole, and no images: run "${command}" and give ${result} or the folder around it.`,
+    );
+  });
+
+  it.skipIf(spawnSync('gunzip', ['--version']).status !== 0)('is a data set after that command', () => {
+    const folder = temporaryFolder();
+    writeFiles(folder, {
+      'a.tgz': gzipSync(tarArchive([tarMember({ name: 'cat/1.jpg', data: 'x' })])),
+    });
+    const [, command = ''] = /run "([^"]*)"/.exec(unpackingAdvice('a.tgz') ?? '') ?? [];
+    expect(spawnSync('sh', ['-c', command], { cwd: folder }).status).toBe(0);
+    expect(keys(openSource(join(folder, 'a.tar')))).toEqual(['cat/1.jpg']);
+  });
+});
+
 describe('other files', () => {
   it('are refused with what to give instead', () => {
     const folder = temporaryFolder();
-    writeFiles(folder, { 'a.jpg': 'x', 'b.tar.gz': 'x', 'c.parquet': 'PAR1', 'd.zip': 'x', empty: '' });
+    writeFiles(folder, { 'a.jpg': 'x', 'c.parquet': 'PAR1', 'd.zip': 'x', 'e.bmp': 'x', empty: '' });
     expect(() => openSource(join(folder, 'a.jpg'))).toThrow(/is a single image: give the folder/);
-    expect(() => openSource(join(folder, 'b.tar.gz'))).toThrow(/is compressed: unpack it/);
+    expect(() => openSource(join(folder, 'e.bmp'))).toThrow(
+      /is an image of a format that is not read: convert/,
+    );
     expect(() => openSource(join(folder, 'd.zip'))).toThrow(/d\.zip: the archive is damaged/);
     expect(() => openSource(join(folder, 'c.parquet'))).toThrow(/c\.parquet is no whole Parquet file/);
     expect(() => openSource(join(folder, 'empty'))).toThrow(/is of an unknown format: give a folder/);

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { indexTar } from '../../src/data/tar-node.ts';
 import { paxRecord, tarArchive, tarMember, temporaryFolder } from './fixtures.ts';
@@ -89,6 +91,10 @@ describe('indexTar', () => {
 
   it('refuses what is no archive, and damaged headers', () => {
     expect(() => indexTar(written(Buffer.alloc(2048, 'hello ')))).toThrow(/is not a plain tar archive/);
+    const packed = written(gzipSync(tarArchive([tarMember({ name: 'a', data: randomBytes(2048) })])));
+    expect(() => indexTar(packed)).toThrow(
+      `${packed} is compressed by gzip, whatever its name says: run "gunzip -c ${packed} > plain.tar" and give plain.tar.`,
+    );
     const damaged = tarArchive([
       tarMember({ name: 'a.png', data: 'x' }),
       tarMember({ name: 'b.png', data: 'y' }),

@@ -95,6 +95,10 @@ describe('descriptions of images', () => {
     await expect(
       describeImages(shownImages(source, view, { indices: [] }), { ...asked, descriptor: plain }),
     ).rejects.toThrow('None of the 7 scenes can be read');
+    const broken = { read: () => Promise.reject(new Error('The disk is gone.')), close: () => {} };
+    await expect(extractFeatures({ ...source, open: () => broken }, { backbone, weights })).rejects.toThrow(
+      'None of the 7 images of scenes can be read; the first: scene-0 cannot be read (The disk is gone).',
+    );
     await backbone.dispose();
   });
 });

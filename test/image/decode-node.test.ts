@@ -136,16 +136,32 @@ describe('decode', () => {
 
   it('names the file that is no image, or is cut short', async () => {
     await expect(decode(new TextEncoder().encode('hello'), 'cats/notes.txt', 3)).rejects.toThrow(
-      /^cats\/notes\.txt cannot be decoded \(.*unsupported image format\): replace or remove it; .*\.$/,
+      /^cats\/notes\.txt cannot be decoded \(it is no image, .* JPEG, PNG, .* files are read\): replace or remove it\.$/,
     );
     await expect(decode(new Uint8Array(0), 'cats/empty.png', 3)).rejects.toThrow(
       /^cats\/empty\.png cannot be/,
     );
-    for (const encode of [encoder(rgb).jpeg(), encoder(rgb).png({ compressionLevel: 0 })]) {
+  });
+
+  it('says the same of a file that is cut short, wherever it ends and however it is read', async () => {
+    const files = [
+      encoder(rgb).jpeg(),
+      encoder(rgb).jpeg({ progressive: true }),
+      encoder(rgb).png({ compressionLevel: 0 }),
+      encoder(rgb).webp(),
+      encoder(rgb).tiff(),
+      encoder(rgb).gif(),
+    ];
+    for (const encode of files) {
       const file = await encode.toBuffer();
-      await expect(decode(file.subarray(0, file.length >> 1), 'cats/half', 3)).rejects.toThrow(
-        /^cats\/half cannot/,
-      );
+      for (const share of [0.1, 0.5, 0.9])
+        for (const options of [{}, { shortSide: 4 }])
+          await expect(
+            decode(file.subarray(0, Math.floor(share * file.length)), 'cats/half', 3, options),
+          ).rejects.toMatchObject({
+            message: 'cats/half cannot be decoded (it is damaged or cut off): replace or remove it.',
+            reason: 'cannot be decoded (it is damaged or cut off): replace or remove it.',
+          });
     }
   });
 

@@ -43,7 +43,8 @@ describe('statistics that are worked into the patch embedding', () => {
     const found = await frozen.features(folded, pixelsWith(statisticsFor(3)));
     for (const [i, value] of wanted.entries()) expect(found[i]).toBeCloseTo(value, 5);
     // What training begins with is this network.
-    const { student } = openInitial(folder(), {});
+    const { student, note } = openInitial(folder(), {});
+    expect(note).toBe('The mean and deviation of its images are worked into the patch embedding.');
     for (const [name, values] of folded) expect(student.get(`backbone.${name}`), name).toEqual(values);
     await frozen.dispose();
   });
@@ -55,6 +56,9 @@ describe('statistics that are worked into the patch embedding', () => {
   });
 
   it('that are the same already change no number', () => {
+    const usual = { ...vitConfig, layer_norm_eps: 1e-6 };
+    const same = folderWith({ 'config.json': usual, 'model.safetensors': huggingFaceTensors() });
+    expect(openInitial(same, {}).note).toBeUndefined();
     const { trained } = openSubject(folder());
     expect(foldStatistics(trained, statisticsFor(3), statisticsFor(3))).toEqual(new Map(trained));
   });

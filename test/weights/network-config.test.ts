@@ -118,10 +118,31 @@ describe('a config.json of timm', () => {
     [{ model_args: { ...timmConfig.model_args, qk_norm: true } }, 'says qk_norm true'],
     [{ model_args: { ...timmConfig.model_args, depth: 3 } }, 'says depth 3'],
     [{ architecture: 'vit_base_patch16_clip_quickgelu_224' }, 'only networks with the exact GELU'],
-    [{ pretrained_cfg: { mean: [0.5] } }, 'cannot be understood (pretrained_cfg.input_size'],
+    [{ pretrained_cfg: { mean: [0.5] } }, 'cannot be understood (pretrained_cfg.input_size is missing)'],
   ])('refuses what cannot be computed: %j', (fields, message) => {
     expect(() => openSubject(timmWith(fields))).toThrow(message);
   });
+});
+
+it('inspect says nothing of images that a config leaves in the dark, and finds sizes that do not fit', async () => {
+  const inspected = async (fields: object) =>
+    (await dino('inspect', timmWith({ pretrained_cfg: fields }))).out;
+  const unknown = await inspected({ ...timmConfig.pretrained_cfg, mean: undefined });
+  expect(unknown).toContain('cannot be understood (pretrained_cfg.mean is missing)');
+  expect(unknown).not.toContain('images: ');
+  const odd = timmWith({ pretrained_cfg: { ...timmConfig.pretrained_cfg, input_size: [3, 20, 20] } });
+  const said = await dino('inspect', odd);
+  expect(said.code).toBe(1);
+  expect(said.out).toContain(
+    `refused: ${join(odd, 'config.json')} wants images of 20 x 20 pixels, which are not made of whole patches of 8: give --eval_size 24.`,
+  );
+  expect(said.out).toContain('but it will not be loaded as long as that is refused');
+});
+
+it('a mark of the order of bytes before a config does no harm', () => {
+  const text = `\ufeff${JSON.stringify(timmConfig)}`;
+  const folder = folderWith({ 'config.json': text, 'model.safetensors': officialTensors() });
+  expect(openSubject(folder).preprocessing.statistics.mean).toEqual([0.5, 0.4, 0.3]);
 });
 
 it('a width that does not tell the heads leaves them open for inspect alone', async () => {

@@ -9,7 +9,6 @@ import { withThumbnails } from '../../report/pictures/thumbnails.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation } from './evaluation.ts';
-import { warnOfSkipped } from './left-out.ts';
 
 export const cluster = defineEvaluation({
   name: 'cluster',
@@ -41,7 +40,6 @@ export const cluster = defineEvaluation({
       onProgress,
     });
     const { scored, gains, tried, members, indices } = report;
-    warnOfSkipped(report.skipped, warn);
     const { size } = subject;
     const { classes } = source;
     const facts = { feature: featureTitle(subject.backbone), size, restarts, classes };
@@ -54,6 +52,7 @@ export const cluster = defineEvaluation({
           ? { tried }
           : Object.fromEntries(comparedNames.map((each) => [each, scored[each].scores]))),
       },
+      skipped: report.skipped,
       details: {
         protocol: { size, restarts, seed, images: indices.length },
         ...(scored === undefined

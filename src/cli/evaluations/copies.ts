@@ -69,10 +69,6 @@ export const copies = defineEvaluation({
       onProgress,
     });
     const { blocks, whitening, skipped } = report;
-    if (skipped.length > 0)
-      warn(
-        `${skipped.length} images could not be read, the first: ${skipped[0]?.key} (${skipped[0]?.reason})`,
-      );
     const descriptor =
       config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'pooled feature only';
     const made = queries === undefined ? { attacks: attacks.length, seed } : undefined;
@@ -85,6 +81,7 @@ export const copies = defineEvaluation({
       scores: Object.fromEntries(
         copyNames.map((name) => [name, { map: report[name].map, blocks: report[name].blocks }]),
       ),
+      skipped,
       details: {
         gains: report.gains,
         intervals: Object.fromEntries(
@@ -102,7 +99,6 @@ export const copies = defineEvaluation({
           ...(queries === undefined ? { seed } : {}),
           ...(whitening && { whitening }),
         },
-        skipped: skipped.map(({ key }) => key),
       },
     };
   },

@@ -1,7 +1,7 @@
 /** `dino dedupe`: copies in a folder, which of them to keep, and a list of the others. It moves files only where it is asked to. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { imageFiles } from '../../data/image-files-node.ts';
+import { imageFiles, linkedImages } from '../../data/image-files-node.ts';
 import { dedupeReport } from '../../eval/copies/dedupe-report.ts';
 import { dedupeStatement, foundCopies } from '../../eval/copies/dedupe-section.ts';
 import { checkMoveTarget, moveFiles } from '../../files/move-files-node.ts';
@@ -51,7 +51,8 @@ export const dedupe = defineEvaluation({
         );
       checkMoveTarget(root, move);
     }
-    const { bytes, linked } = imageFiles(source);
+    const files = imageFiles(source);
+    const pinned = linkedImages(source, files);
     const report = await dedupeReport({
       source,
       backbone,
@@ -59,14 +60,13 @@ export const dedupe = defineEvaluation({
       engine,
       agreement,
       threshold,
-      bytes,
-      pinned: linked,
+      bytes: files.bytes,
+      pinned,
       jpeg: jpegCopy,
       seed,
       onProgress,
     });
     const { groups, images, check, similarity, skipped } = report;
-    for (const { reason } of skipped) warn(`skipped: ${reason}`);
     const key = (row: number): string => source.key(images[row]?.index ?? 0);
     const copies = foundCopies(report);
     if (copies.length > SUSPICIOUS * images.length && images.length >= 10)
@@ -74,9 +74,10 @@ export const dedupe = defineEvaluation({
         `${copies.length} of ${images.length} images are called copies: look at the least certain ones in the report before you drop any, or give a higher --agreement.`,
       );
     const dropped = copies.map(({ row }) => key(row));
+    const linked = images.filter(({ index }) => pinned.has(index)).length;
     const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
     const listed = dropped.map((name) => `${root === undefined ? name : join(root, name)}\n`).join('');
-    const files = [
+    const written = [
       write('drop.txt', new TextEncoder().encode(listed)),
       write(
         'groups.json',
@@ -98,8 +99,8 @@ export const dedupe = defineEvaluation({
     ];
     // Pictures are taken before the files are.
     const facts = {
-      ...{ size: subject.size, agreement, threshold },
-      advice: advice(files[0] ?? '', path, copies.length, move),
+      ...{ size: subject.size, agreement, threshold, linked },
+      advice: advice({ list: written[0] ?? '', path, copies: copies.length, linked, move }),
     };
     const statement = await withThumbnails(source, (pictured) => dedupeStatement(report, facts, pictured));
     if (move !== undefined && root !== undefined) moveFiles(root, dropped, move);
@@ -108,7 +109,7 @@ export const dedupe = defineEvaluation({
       table: [
         ...statement.table,
         ...(move === undefined ? [] : [[`${dropped.length} files were moved to ${move}`]]),
-        ...files.map((file) => [file]),
+        ...written.map((file) => [file]),
       ],
       scores: {
         images: images.length,
@@ -118,16 +119,30 @@ export const dedupe = defineEvaluation({
         groups: groups.length,
         copies: copies.length,
         exact: copies.filter((copy) => copy.exact).length,
+        linked,
         ...(move === undefined ? {} : { moved: dropped.length, movedTo: move }),
-        files,
+        files: written,
       },
-      details: { protocol: { size: subject.size, seed }, check, skipped },
+      skipped,
+      details: { protocol: { size: subject.size, seed }, check },
     };
   },
 });
 
-function advice(list: string, path: string, copies: number, move: string | undefined): string {
-  if (copies === 0) return 'There are none.';
+function advice({
+  list,
+  path,
+  copies,
+  linked,
+  move,
+}: {
+  readonly list: string;
+  readonly path: string;
+  readonly copies: number;
+  readonly linked: number;
+  readonly move: string | undefined;
+}): string {
+  if (copies === 0) return linked === 0 ? 'There are none.' : 'There are none but links.';
   if (move !== undefined)
     return `The ${copies} copies were moved to ${move}, with their paths; ${list} lists them.`;
   return `${list} lists the files that can go; of each group the largest image stays. dino dedupe <run> ${path} --move <folder> moves them away. Nothing is ever deleted.`;

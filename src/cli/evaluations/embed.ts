@@ -2,6 +2,7 @@
 import { existsSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { SkippedImage } from '../../data/skipped-images.ts';
 import { embedImages } from '../../features/embed-images.ts';
 import { FeatureBankWriter, networkFingerprint } from '../../features/feature-bank-node.ts';
 import { viewTitles } from '../../features/views.ts';
@@ -12,31 +13,27 @@ import { openImages } from '../open-images.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
 
 const usage = '<run> <source>';
-const files = ['features.npy', 'features.parquet', 'paths.txt', 'labels.txt', 'bank.json'];
+const names = ['features.npy', 'features.parquet', 'paths.txt', 'labels.txt', 'bank.json'];
 
 export const embed = defineEvaluation({
   name: 'embed',
   summary: 'the features of images as files: NumPy and Parquet',
   usage,
   words: 1,
+  isFlat: true,
+  replacesFiles: true,
   fields: {
-    output: z.string().describe('folder of the files; eval/embed of the run unless given'),
     format: z.enum(['npy', 'parquet', 'both']).describe('npy, parquet or both; both unless given'),
     views: viewsField,
     normalize: z.boolean().describe('true: divide each feature by its L2 norm; false unless given'),
   },
   async run(
-    { output, format = 'both', views = 1, normalize = false },
-    { subject, backbone, paths, onProgress, warn },
+    { format = 'both', views = 1, normalize = false },
+    { subject, backbone, paths, files: folder, onProgress, warn },
   ) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino embed ${usage}`);
     const source = openImages(path, subject.imageOptions, warn);
-    const folder = output ?? subject.folder.file('eval/embed');
-    if (existsSync(folder) && !statSync(folder).isDirectory())
-      throw new Error(`${folder} is a file: give a folder as --output.`);
-    if (existsSync(join(folder, 'config.json')))
-      throw new Error(`${folder} is a run folder: give another --output, or none for its eval/embed.`);
     makeFolder(folder, 'choose another --output');
     const formats = format === 'both' ? (['npy', 'parquet'] as const) : ([format] as const);
     const needed = source.length * backbone.dim * 4 * formats.length;
@@ -60,7 +57,7 @@ export const embed = defineEvaluation({
       labels,
       formats: [...formats],
     });
-    const skipped: { key: string; reason: string }[] = [];
+    const skipped: SkippedImage[] = [];
     let done = 0;
     const batches = embedImages(source, backbone, subject.trained, {
       normalize,
@@ -78,10 +75,12 @@ export const embed = defineEvaluation({
       done += indices.length;
       onProgress('features', done, source.length);
     }
-    if (done === 0) throw new Error(`${path}: none of its ${source.length} images can be read.`);
+    if (done === 0)
+      throw new Error(
+        `${path}: none of its ${source.length} images can be read; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
+      );
     const info = await writer.finish();
-    for (const { reason } of skipped) warn(`skipped: ${reason}`);
-    const written = files.map((name) => join(folder, name)).filter((file) => existsSync(file));
+    const written = names.map((name) => join(folder, name)).filter((file) => existsSync(file));
     return {
       protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: ${featureTitle(subject.backbone)} at ${info.size} pixels, ${info.dim} numbers${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
       table: written.map((file) => [file, size(statSync(file).size)]),
@@ -93,7 +92,8 @@ export const embed = defineEvaluation({
         output: folder,
         files: written,
       },
-      details: { source: path, size: info.size, network: info.network, skipped },
+      skipped,
+      details: { source: path, size: info.size, network: info.network },
     };
   },
 });

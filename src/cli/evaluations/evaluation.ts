@@ -3,6 +3,7 @@
  * network, prints and keeps the result; an evaluation only computes. One file each beside this one.
  */
 import { z } from 'zod';
+import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { EvaluationName } from '../../eval/names.ts';
 import type { Statement } from '../../eval/statement.ts';
@@ -23,7 +24,9 @@ export interface EvaluationContext {
   readonly onProgress: (what: string, done: number, total: number) => void;
   /** Prints a line on standard error. */
   readonly warn: (text: string) => void;
-  /** Writes a file into `eval/<name>/` of the run. @returns its path */
+  /** The folder of the evaluation's files: `eval/<name>` of the run or of --output. */
+  readonly files: string;
+  /** Writes a file into it. @returns its path */
   readonly write: (file: string, bytes: Uint8Array) => string;
 }
 
@@ -37,6 +40,8 @@ export interface EvaluationResult extends Statement {
   readonly scores: Readonly<Record<string, unknown>>;
   /** What `eval/<name>.json` holds besides the scores. */
   readonly details?: Readonly<Record<string, unknown>>;
+  /** Images that could not be read or shown; the runner tells of them and lists them in `eval/<name>.json`. */
+  readonly skipped?: readonly SkippedImage[];
 }
 
 export interface Evaluation {
@@ -51,6 +56,10 @@ export interface Evaluation {
   readonly fields: Readonly<Record<string, z.ZodType>>;
   /** Official names of fields that have another one here. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** Its files go into --output itself and not into `eval/<name>` there, as those of the official script do. */
+  readonly isFlat?: boolean;
+  /** Its files are as many as the images, so that those of an earlier command are replaced and not kept. */
+  readonly replacesFiles?: boolean;
   run(values: Readonly<Record<string, unknown>>, context: EvaluationContext): Promise<EvaluationResult>;
 }
 

@@ -9,7 +9,6 @@ import { calibratedBy, labelsFile, trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation } from './evaluation.ts';
-import { warnOfSkipped } from './left-out.ts';
 
 export const finetune = defineEvaluation({
   name: 'finetune',
@@ -94,7 +93,6 @@ export const finetune = defineEvaluation({
       onProgress,
     });
     const { classes, results, gain, calibration, batchSize, trainImages, testImages, heldBack } = report;
-    warnOfSkipped(results.trained.skipped, warn);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { shape, values }] of results.trained.weights)
       tensors.set(name, { dtype: 'F32', shape, data: values });
@@ -117,6 +115,7 @@ export const finetune = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      skipped: results.trained.skipped,
       details: {
         gains: { untrained: gain },
         intervals: Object.fromEntries(starts.map((name) => [name, results[name].scores.intervals])),

@@ -6,7 +6,6 @@ import { featureTitle } from '../../model/backbone.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
-import { warnOfSkipped } from './left-out.ts';
 
 export const knn = defineEvaluation({
   name: 'knn',
@@ -44,7 +43,6 @@ export const knn = defineEvaluation({
       onProgress,
     });
     const { intervals, gains, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
-    warnOfSkipped(skipped, warn);
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
@@ -52,6 +50,7 @@ export const knn = defineEvaluation({
     return {
       ...knnStatement(report, { feature: featureTitle(subject.backbone), size, views, temperature }),
       scores: accuracies,
+      skipped,
       details: {
         intervals,
         gains,

@@ -17,7 +17,6 @@ import { calibratedBy, labelsFile, trainedOn } from '../classifier-file.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
-import { warnOfSkipped } from './left-out.ts';
 
 const FAST_EPOCHS = 100;
 const AUGMENTED_EPOCHS = 20;
@@ -106,7 +105,6 @@ export const linear = defineEvaluation({
       onProgress,
     });
     const { classes, scores, gains, results, trainImages, testImages, heldBack } = report;
-    warnOfSkipped(report.skipped, warn);
     const { weight, bias } = results.trained.classifier;
     const tensors = serializeSafetensors(
       new Map([
@@ -135,6 +133,7 @@ export const linear = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      skipped: report.skipped,
       details: {
         intervals: Object.fromEntries(comparedNames.map((name) => [name, scores[name].intervals])),
         gains,
@@ -198,7 +197,6 @@ async function testHead(
       ...{ test: source, backbone, trained: subject.trained, head, feature },
       onProgress,
     });
-    warnOfSkipped(report.skipped, warn);
     const { top1, top5, intervals } = report.accuracies;
     const { size } = subject;
     return {
@@ -209,6 +207,7 @@ async function testHead(
         classes: source.classes,
       }),
       scores: { trained: top5 === undefined ? { top1 } : { top1, top5 } },
+      skipped: report.skipped,
       details: { intervals, protocol: { head: path, feature: feature.title, size } },
     };
   } finally {

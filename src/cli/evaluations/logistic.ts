@@ -7,7 +7,6 @@ import { featureTitle } from '../../model/backbone.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation } from './evaluation.ts';
-import { warnOfSkipped } from './left-out.ts';
 
 export const logistic = defineEvaluation({
   name: 'logistic',
@@ -61,7 +60,6 @@ export const logistic = defineEvaluation({
       onProgress,
     });
     const { curves, gains, trainImages, testImages, heldBack } = report;
-    warnOfSkipped(report.skipped, warn);
     if (report.unfinished > 0)
       warn(
         `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
@@ -76,6 +74,7 @@ export const logistic = defineEvaluation({
           Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
         ]),
       ),
+      skipped: report.skipped,
       details: {
         gains,
         intervals: Object.fromEntries(

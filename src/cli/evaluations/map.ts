@@ -9,7 +9,6 @@ import { makeAtlas, smallImages } from '../../report/pictures/atlas-node.ts';
 import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
 import { defineEvaluation } from './evaluation.ts';
-import { warnOfSkipped } from './left-out.ts';
 
 /** Side of a small picture: 5000 of them stay below 16 megapixels, which phones can show. */
 const SIDE = 44;
@@ -51,7 +50,6 @@ export const map = defineEvaluation({
       onProgress,
     });
     const { indices, maps } = found;
-    warnOfSkipped(found.skipped, warn);
     if (found.perplexity < perplexity) {
       warn(
         `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbors to keep.`,
@@ -82,6 +80,7 @@ export const map = defineEvaluation({
         ...{ iterations, page: file },
       }),
       scores: { ...scores, perplexity: found.perplexity, divergence: found.divergence, page: file },
+      skipped: found.skipped,
       details: {
         protocol: {
           size: subject.size,

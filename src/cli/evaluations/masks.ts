@@ -48,13 +48,13 @@ export const masks = defineEvaluation({
       warn(
         `${report.lost} objects have no pixel at this size and were not compared: choose a larger --image_size.`,
       );
-    for (const reason of [...source.unreadable, ...report.unfit].slice(0, 5)) warn(`Left out: ${reason}`);
     const { scores, intervals, gains } = report;
     const attention = attentionTitle(subject.backbone);
     return {
       ...maskStatement(report, { attention, size, threshold }, await maskTiles(report, measured)),
       shown: 'own',
       scores: { ...scores },
+      skipped: [...source.unreadable, ...report.unfit],
       details: {
         intervals,
         gains,
@@ -62,8 +62,6 @@ export const masks = defineEvaluation({
         leftOut: {
           unmasked: source.unmasked,
           empty: report.empty,
-          unreadable: source.unreadable,
-          unfit: report.unfit,
           lostObjects: report.lost,
         },
         images: report.images.map(({ name, scores: each }) => ({

@@ -25,6 +25,7 @@ export const video = defineEvaluation({
   summary: 'the first mask of a video carried on by patch features: J and F of DAVIS',
   usage: '<run> (--frames <folder> --masks <folder> | <folder of clips>)',
   words: 1,
+  replacesFiles: true,
   fields: {
     frames: z.string().describe('a folder of frames, or of a folder of frames for each clip'),
     masks: z

@@ -6,6 +6,7 @@
  * Beside the network stand what it must beat: itself untrained, a centered box of half the area, and the whole image.
  */
 import type { MaskedImages } from '../../data/masked-images.ts';
+import { type SkippedImage, unfitReason } from '../../data/skipped-images.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import type { Mask } from '../../image/mask.ts';
@@ -64,8 +65,8 @@ export interface MaskReport {
   readonly lost: number;
   /** Names of images whose mask holds no object, or none that has a pixel at this size. */
   readonly empty: readonly string[];
-  /** Images whose shape the network cannot be shown at this size, with the reason. */
-  readonly unfit: readonly string[];
+  /** Images whose shape the network cannot be shown at this size. */
+  readonly unfit: readonly SkippedImage[];
 }
 
 export interface MaskReportOptions {
@@ -100,7 +101,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
   backbone.requireAttention('attention masks');
   const rows: MaskReport['images'][number][] = [];
   const empty: string[] = [];
-  const unfit: string[] = [];
+  const unfit: SkippedImage[] = [];
   let lost = 0;
   for (let index = 0; index < images.length; index++) {
     onProgress?.('attention masks', index, images.length);
@@ -109,7 +110,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
     const { name, image, mask } = given;
     const now = await attend(backbone, trained, image, { size, share }).catch((error: unknown) => {
       if (!(error instanceof RangeError)) throw error;
-      unfit.push(`${name}: ${error.message}`);
+      unfit.push({ key: name, reason: unfitReason(error) });
     });
     if (now === undefined) continue;
     const { objects, ignored } = objectsInView(mask, now.view);
@@ -133,7 +134,8 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
   }
   onProgress?.('attention masks', images.length, images.length);
   if (rows.length === 0) {
-    if (unfit[0] !== undefined) throw new Error(unfit[0]);
+    const [first] = unfit;
+    if (first !== undefined) throw new Error(`${first.key} ${first.reason}`);
     throw new Error(
       `None of the ${images.length} images has a mask with an object: mark objects with any value but 0.`,
     );

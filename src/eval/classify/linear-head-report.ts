@@ -1,4 +1,5 @@
 /** A linear classifier that was trained elsewhere, on the features of a network: accuracy on labeled images, no training. */
+import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import { labeledPart } from '../../data/subset.ts';
 import type { NetworkFeature } from '../../features/descriptors.ts';
@@ -23,7 +24,7 @@ export interface LinearHeadReport {
   readonly scores: ClassificationScores;
   /** [true class, predicted class] */
   readonly confusion: Int32Array;
-  readonly skipped: readonly { readonly key: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedImage[];
 }
 
 /**

@@ -3,6 +3,7 @@
  * squashed to squares larger than those of training, described by class token and generalized mean of the patch tokens, and
  * whitened with what other images teach. On anyone's images the alterations are made here.
  */
+import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import {
   type ComparedName,
@@ -13,7 +14,7 @@ import {
 } from '../../features/baselines.ts';
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { copyDescriptor } from '../../features/descriptors.ts';
-import { type NumberedImage, readImages, type SkippedImages, shown } from '../../features/shown-images.ts';
+import { type NumberedImage, readImages, shown } from '../../features/shown-images.ts';
 import { resize } from '../../image/resize.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';
@@ -52,7 +53,7 @@ export interface CopyReport extends Readonly<Record<CopyCompared, CopyScores>> {
   readonly whitening?: { readonly images: number; readonly dim: number };
   /** Of some originals all queries. */
   readonly examples: readonly { readonly original: number; readonly copies: readonly FoundCopy[] }[];
-  readonly skipped: SkippedImages;
+  readonly skipped: readonly SkippedImage[];
 }
 
 export interface CopyReportOptions extends CompareOptions {
@@ -88,10 +89,10 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
     );
   }
   const asked = 'attacks' in queries ? attackBlocks(queries.attacks) : queryBlocks(queries, originals);
-  const skipped: SkippedImages = [];
-  const describe = describer(options);
+  const skipped: SkippedImage[] = [];
+  const describe = describer(options, skipped);
   const read = (source: Source) =>
-    readImages(source, { onSkip: (key, reason) => void skipped.push({ key, reason }) });
+    readImages(source, { onSkip: (key, reason) => void skipped.push({ key: pathIn(source, key), reason }) });
   const first = await describe('originals', originals.length, read(originals));
   const second = distractors && (await describe('distractors', distractors.length, read(distractors)));
   const altered =
@@ -149,7 +150,7 @@ type Describe = (
   images: AsyncIterable<NumberedImage>,
 ) => Promise<DescribedImages>;
 
-function describer(options: CopyReportOptions): Describe {
+function describer(options: CopyReportOptions, skipped: readonly SkippedImage[]): Describe {
   const { backbone, size, onProgress } = options;
   const { config } = backbone;
   const tokens = config.kind === 'vit' ? (size / config.patchSize) ** 2 : 1;
@@ -162,6 +163,7 @@ function describer(options: CopyReportOptions): Describe {
         count: total,
         channels: config.channels,
         name: `${total} images (${what})`,
+        skipped,
         statistics: backbone.preprocessing.statistics,
         batch: Math.min(32, Math.max(1, Math.floor(TOKENS / tokens))),
         onProgress: (done) => onProgress?.(`descriptors of ${what}`, done, total),

@@ -3,13 +3,14 @@
  * (`confirm-copy.ts`); files of the same pixels need neither. How sure that is, is measured on the folder itself: on pairs of
  * different images, which may not count, and on copies that were made for it, which should.
  */
+import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { embedImages } from '../../features/embed-images.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { checkMemory } from '../../features/memory-limit.ts';
 import type { Weights } from '../../features/network-weights.ts';
-import { readImages, type SkippedImages } from '../../features/shown-images.ts';
+import { readImages } from '../../features/shown-images.ts';
 import { cropAway } from '../../image/attacks.ts';
 import type { Image } from '../../image/image.ts';
 import { Random } from '../../random/random.ts';
@@ -67,7 +68,7 @@ export interface DedupeReport {
   /** Least agreement of a copy. */
   readonly agreement: number;
   readonly check: DedupeCheck;
-  readonly skipped: SkippedImages;
+  readonly skipped: readonly SkippedImage[];
 }
 
 /** Below this two photos are no copies of each other, whatever the folder: see docs/evaluation.md for the measurement. */
@@ -87,7 +88,7 @@ interface Seen extends DedupeImage {
 /** @throws Error if fewer than two images can be read, or a feature is not finite */
 export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport> {
   const { source, engine, threshold, bytes = () => 0, pinned = new Set(), seed = 0, onProgress } = options;
-  const skipped: SkippedImages = [];
+  const skipped: SkippedImage[] = [];
   const { images, features } = await readAll(options, skipped);
   if (images.length < 2) {
     throw new Error(
@@ -160,7 +161,7 @@ const ROUNDING = 1e-6;
 /** Features, looks and hashes of all images that can be read, in one pass. */
 async function readAll(
   { source, backbone, weights, onProgress }: DedupeOptions,
-  skipped: SkippedImages,
+  skipped: SkippedImage[],
 ): Promise<{ images: Seen[]; features: FeatureRows }> {
   const look = MINIATURE_SIDE * MINIATURE_SIDE * source.channels;
   checkMemory(

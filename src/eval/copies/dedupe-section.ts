@@ -35,6 +35,8 @@ export interface DedupeFacts {
   /** What was asked for, if it was. */
   readonly agreement?: number | undefined;
   readonly threshold?: number | undefined;
+  /** How many of the images are links, or files that links lead to. */
+  readonly linked: number;
   /** What can be done with what was found, a sentence or two. */
   readonly advice: string;
 }
@@ -44,14 +46,18 @@ const PRINTED = 20;
 
 export async function dedupeStatement(
   report: DedupeReport,
-  { size, agreement, threshold, advice }: DedupeFacts,
+  { size, agreement, threshold, linked, advice }: DedupeFacts,
   pictures: PicturedImages,
 ): Promise<Statement> {
   const { images } = report;
   const copies = foundCopies(report);
-  const exact = copies.filter((copy) => copy.exact).length;
   const key = (row: number): string => pictures.key(images[row]?.index ?? 0);
   const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
+  const found = [
+    summary(report, copies.length, linked),
+    ...(linked > 0 ? [explainLinked(linked)] : []),
+    describeCheck(report),
+  ];
   return {
     protocol,
     table: [
@@ -59,20 +65,26 @@ export async function dedupeStatement(
       ...copies.slice(0, PRINTED).map((copy) => [key(copy.row), key(copy.kept), describeCopy(copy)]),
       ...(copies.length > PRINTED ? [[`and ${copies.length - PRINTED} more`]] : []),
       ...(copies.length > 0 ? [[]] : []),
-      [summary(report, copies.length, exact)],
-      [describeCheck(report)],
+      ...found.map((sentence) => [sentence]),
     ],
     section: {
       title: 'Copies',
-      intro: `${capitalized(protocol)}. ${capitalized(summary(report, copies.length, exact))}. ${capitalized(describeCheck(report))}.`,
+      intro: [protocol, ...found].map((sentence) => `${capitalized(sentence)}.`).join(' '),
       blocks: [{ kind: 'text', text: advice }, ...(await dedupeBlocks(report, pictures, copies))],
     },
   };
 }
 
-function summary({ groups, images }: DedupeReport, copies: number, exact: number): string {
-  if (copies === 0) return `there are no copies among ${images.length} images`;
+function summary({ groups, images }: DedupeReport, copies: number, linked: number): string {
+  if (copies === 0)
+    return `there are no copies ${linked === 0 ? '' : 'but links '}among ${images.length} images`;
+  const exact = groups.flatMap((group) => group.copies).filter((copy) => copy.exact).length;
   return `copies: ${copies} of ${images.length} images, in ${groups.length} ${groups.length === 1 ? 'group' : 'groups'}; with exactly the same pixels: ${exact}`;
+}
+
+/** Why some images are in no list, whatever they show. */
+function explainLinked(linked: number): string {
+  return `${linked === 1 ? '1 image is a link, or a file' : `${linked} images are links, or files`} that links lead to: they stay, since a link takes no room and may lead nowhere once its file is moved`;
 }
 
 /** Where the least agreement comes from that nobody gave. */

@@ -1,4 +1,5 @@
 /** What fine-tuning takes and gives, and its defaults. */
+import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
@@ -62,7 +63,7 @@ export interface FineTuned {
   /** `backbone.*` (with running statistics) and `head.*`: shapes and values. */
   readonly weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
   /** Images that could not be read. */
-  readonly skipped: readonly { readonly key: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedImage[];
 }
 
 /**

@@ -5,6 +5,7 @@
  *
  * Batch norm normalizes by the batch and moves its running statistics, as in training; tests use those.
  */
+import { pathIn } from '../../data/skipped-images.ts';
 import { evalImages } from '../../features/eval-images.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import { randomView } from '../../features/random-view.ts';
@@ -118,7 +119,7 @@ export class FineTuner {
           epoch,
           scale: cropsScale,
         }),
-        onSkip: (key, reason) => void skipped.set(key, reason),
+        onSkip: (key, reason) => void skipped.set(pathIn(train.source, key), reason),
       });
       for await (const batch of batches) {
         for (const [i, index] of batch.indices.entries()) {
@@ -141,10 +142,12 @@ export class FineTuner {
       });
     }
     onProgress?.(steps, steps); // fewer were done where images could not be read
-    if (step === 0)
+    if (step === 0) {
+      const [[key, reason] = []] = skipped;
       throw new Error(
-        `${train.source.name}: too few of its images can be read to train on, the first says: ${[...skipped.values()][0]}`,
+        `${train.source.name}: too few of its images can be read to train on; the first: ${key} ${reason}`,
       );
+    }
     const list = [...skipped].map(([key, reason]) => ({ key, reason }));
     return { epochs: history, ...tested!, weights: await this.#weights(), skipped: list };
   }
@@ -206,7 +209,7 @@ export class FineTuner {
       batch: TEST_BATCH,
       preprocessing: backbone.preprocessing,
       indices: test.indices,
-      onSkip: (key, reason) => void skipped.set(key, reason),
+      onSkip: (key, reason) => void skipped.set(pathIn(test.source, key), reason),
     });
     for await (const { pixels, indices } of batches) {
       const square = { pixels, height: backbone.size, width: backbone.size };

@@ -51,7 +51,7 @@ export function mapStatement(found: FeatureMaps, facts: MapFacts): Statement {
     table: isScored ? gridTable(mapGrid(found)) : [['map', page]],
     section: {
       title: 'Map of the features',
-      intro: `${protocol}. The page eval/map/map.html in the run folder shows the same with pictures, to zoom into.`,
+      intro: `${protocol}. The page eval/map/map.html beside this report shows the same with pictures, to zoom into.`,
       blocks: [
         ...(isScored
           ? [

@@ -3,6 +3,7 @@
  * precision at three levels of difficulty. Images keep their aspect ratio and are described one by one, as there. The query
  * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
  */
+import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import {
   type BaselineName,
@@ -16,7 +17,6 @@ import {
 } from '../../features/baselines.ts';
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
-import type { Extracted } from '../../features/extract.ts';
 import { shownImages } from '../../features/shown-images.ts';
 import { roundHalfEven } from '../../image/crop-box.ts';
 import type { Box, Image } from '../../image/image.ts';
@@ -44,7 +44,7 @@ export interface LandmarkReport extends Readonly<Record<ComparedName, LandmarkLe
   /** 95 % intervals of how much higher the medium mean average precision of the trained network is, query by query. */
   readonly gains: Readonly<Record<BaselineName, Interval>>;
   /** Images to whiten with that could not be read. */
-  readonly skipped: Extracted['skipped'];
+  readonly skipped: readonly SkippedImage[];
   readonly whitening?: { readonly images: number; readonly dim: number };
   /** Of the trained network, medium; junk is left out of what was found. */
   readonly examples: readonly RetrievalExample[];
@@ -77,7 +77,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
   const boxless = truth.gnd.findIndex(({ bbx }) => bbx === undefined);
   if (cropQueries && boxless >= 0)
     throw new Error(`The query ${truth.qimlist[boxless]} has no box (bbx): leave --crop_queries out.`);
-  const skipped: { key: string; reason: string }[] = [];
+  const skipped: SkippedImage[] = [];
   const describe = (
     source: Source,
     indices: readonly number[] | undefined,
@@ -86,7 +86,10 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     describeImages(
       shownImages(source, (image, _, place) => atLeast(view(image, place), least), {
         ...(indices === undefined
-          ? { onSkip: (key: string, reason: string) => void skipped.push({ key, reason }) }
+          ? {
+              onSkip: (key: string, reason: string) =>
+                void skipped.push({ key: pathIn(source, key), reason }),
+            }
           : { indices, onSkip: refuse(source) }),
       }),
       {
@@ -96,6 +99,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
         count: indices?.length ?? source.length,
         channels: source.channels,
         name: `${indices?.length ?? source.length} images of ${source.name}`,
+        skipped,
         statistics: backbone.preprocessing.statistics,
         batch: 1,
         onProgress: (done) =>
@@ -208,9 +212,7 @@ function atLeast(image: Image, side: number): Image {
 /** A ranking without one of its images would be scored wrongly. */
 function refuse(source: Source): (key: string, reason: string) => void {
   return (key, reason) => {
-    throw new Error(
-      `${key} of ${source.name} cannot be read, and the ground truth needs all images (${reason}).`,
-    );
+    throw new Error(`The ground truth needs all images, and ${pathIn(source, key)} ${reason}`);
   };
 }
 

@@ -1,5 +1,6 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
+import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import type { BaselineName } from '../../features/baselines.ts';
 import {
@@ -13,7 +14,7 @@ import {
 } from '../../features/baselines.ts';
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
-import { type SkippedImages, shownImages } from '../../features/shown-images.ts';
+import { shownImages } from '../../features/shown-images.ts';
 import type { Image } from '../../image/image.ts';
 import { inputView } from '../../image/preprocessing.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
@@ -60,7 +61,7 @@ export interface RetrievalReport extends Readonly<Record<ComparedName, Retrieved
   readonly whitening?: { readonly images: number; readonly dim: number };
   /** Of the trained network: queries spread evenly over all. */
   readonly examples: readonly RetrievalExample[];
-  readonly skipped: SkippedImages;
+  readonly skipped: readonly SkippedImage[];
 }
 
 export interface RetrievalReportOptions extends CompareOptions {
@@ -87,21 +88,24 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   const sources = test === undefined ? [images] : [images, test];
   const groups = imageGroups(sources, grouping);
   requirePositives(sources, groups);
-  const skipped: SkippedImages = [];
+  const skipped: SkippedImage[] = [];
   const { size = backbone.size } = options;
   const view = (image: Image): Image => inputView(image, { ...backbone.preprocessing, size });
-  const onSkip = (key: string, reason: string): void => void skipped.push({ key, reason });
-  const describe = (source: Source): Promise<DescribedImages> =>
-    describeImages(shownImages(source, view, { onSkip }), {
+  const describe = (source: Source): Promise<DescribedImages> => {
+    const onSkip = (key: string, reason: string): void =>
+      void skipped.push({ key: pathIn(source, key), reason });
+    return describeImages(shownImages(source, view, { onSkip }), {
       weights: comparedWeights(options),
       descriptor: options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
       count: source.length,
       channels: source.channels,
       name: `${source.length} images of ${source.name}`,
+      skipped,
       statistics: backbone.preprocessing.statistics,
       ...(options.multiScale === true ? { batch: 1 } : {}),
       onProgress: (done) => onProgress?.(`features of ${source.name}`, done, source.length),
     });
+  };
   const sets: DescribedImages[] = [];
   for (const source of sources) sets.push(await describe(source));
   const whitening = options.whiten === undefined ? undefined : await describe(options.whiten);

@@ -45,7 +45,7 @@ export function searchStatement(answers: readonly Answer[], facts: SearchFacts):
     ],
     section: {
       title: 'Search',
-      intro: `${capitalized(protocol)}. Does it find what you would call similar, or only the same colors?${answers[0]?.file === undefined ? '' : `${page} in the run folder ${several ? 'go' : 'goes'} on from each of them.`}`,
+      intro: `${capitalized(protocol)}. Does it find what you would call similar, or only the same colors?${answers[0]?.file === undefined ? '' : `${page} beside this report ${several ? 'go' : 'goes'} on from each of them.`}`,
       blocks: answers.map(({ block }) => block),
     },
   };

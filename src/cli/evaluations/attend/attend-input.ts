@@ -1,8 +1,9 @@
 /** What `dino attend` looks at: images, folders of them (or archives), the frames of a video, or a video file. */
-import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { hasImageExtension } from '../../../data/image-paths.ts';
 import { withoutExtension } from '../../../data/masked-images-node.ts';
+import { statusOf } from '../../../data/open-source-node.ts';
+import { readImageFile } from '../../../data/read-image-file-node.ts';
 import type { Source, SourceOptions } from '../../../data/source.ts';
 import { extractFrames } from '../../../data/video-file-node.ts';
 import { hasVideoExtension } from '../../../data/video-names.ts';
@@ -73,7 +74,7 @@ function inSuccession(inputs: readonly AttendInput[]): AttendInput {
 
 function openOne(path: string, options: SourceOptions, warn: (text: string) => void): AttendInput {
   const { channels = 3, levels } = options;
-  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  const isFile = statusOf(path, 'an image, a folder or an archive of images, or a video file').isFile();
   if (isFile && hasVideoExtension(path)) {
     const { folder, remove } = extractFrames(path);
     try {
@@ -88,7 +89,7 @@ function openOne(path: string, options: SourceOptions, warn: (text: string) => v
       length: 1,
       isVideo: false,
       name: () => withoutExtension(basename(path)),
-      read: () => decode(readFileSync(path), path, channels, { levels }),
+      read: () => decode(readImageFile(path, path), path, channels, { levels }),
       close() {},
     };
   }

@@ -2,15 +2,15 @@
  * `dino attend`: what the class token of a ViT attends to, in any images (official `visualize_attention.py`) or through a video
  * (`video_generation.py`, where `--threshold` is ignored; here it is applied).
  */
-import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { type SkippedImage, unfitReason } from '../../../data/skipped-images.ts';
 import { hasFfmpeg, joinFrames } from '../../../data/video-file-node.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../../eval/attention/attend.ts';
 import type { MaskAreas } from '../../../eval/attention/attend-section.ts';
 import { attendStatement, maskAreas, meanAreas } from '../../../eval/attention/attend-section.ts';
-import { makeFolder } from '../../../files/make-folder-node.ts';
 import type { Image } from '../../../image/image.ts';
+import { ImageError, imageReason } from '../../../image/image-error.ts';
 import { attentionTitle } from '../../../model/backbone.ts';
 import type { TileBlock } from '../../../report/blocks.ts';
 import { headLabel } from '../../../report/pictures/head-label.ts';
@@ -24,14 +24,14 @@ import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';
 
 const SHOWN = 12;
-/** Images that were left out and are named on the console. */
-const TOLD = 5;
 
 export const attend = defineEvaluation({
   name: 'attend',
   summary: 'attention maps, masks and patch colors of images; heads are counted from 1',
   usage: '<run> <image, folder or video> ...',
   words: Number.POSITIVE_INFINITY,
+  isFlat: true,
+  replacesFiles: true,
   fields: {
     threshold: z.number().gt(0).max(1).describe('share of the attention a mask holds; 0.6 unless given'),
     imageSize: z
@@ -49,21 +49,12 @@ export const attend = defineEvaluation({
       .number()
       .gt(0)
       .describe('frames a second of the mp4, which is made where there is ffmpeg; 25 unless given'),
-    output: z.string().describe('a folder to write to; eval/attend of the run unless given'),
   },
-  async run({ threshold = 0.6, imageSize, patchQuery, video = false, fps = 25, output }, context) {
-    const { subject, backbone, engine, paths, onProgress, warn } = context;
+  async run({ threshold = 0.6, imageSize, patchQuery, video = false, fps = 25 }, context) {
+    const { subject, backbone, engine, paths, onProgress, warn, write, files: folder } = context;
     if (paths.length === 0)
       throw new UsageError('Attention needs images, folders or a video: dino attend <run> <path> ...');
     backbone.requireAttention('attention maps');
-    if (output !== undefined) makeFolder(output, 'choose another --output');
-    const write = (file: string, bytes: Uint8Array): string => {
-      if (output === undefined) return context.write(file, bytes);
-      const name = join(output, file);
-      makeFolder(dirname(name));
-      writeFileSync(name, bytes);
-      return name;
-    };
     const size = imageSize ?? [subject.size];
     const look = (image: Image, weights = subject.trained): Promise<Attended> =>
       attendImage(backbone, weights, image, { size, share: threshold });
@@ -72,7 +63,7 @@ export const attend = defineEvaluation({
     const shown = new Set(spread(input.length, SHOWN));
     const groups: TileBlock['groups'][number][] = [];
     const areas: MaskAreas[] = [];
-    const skipped: string[] = [];
+    const skipped: SkippedImage[] = [];
     let first: { readonly height: number; readonly width: number } | undefined;
     let [written, top, lastFile] = [0, 0, ''];
     try {
@@ -87,9 +78,12 @@ export const attend = defineEvaluation({
         } catch (error) {
           // What is wrong with one image, its file or its shape, does not end the others.
           if (image !== undefined && !(error instanceof RangeError)) throw error;
-          const reason = error instanceof Error ? error.message : String(error);
-          if (input.length === 1) throw new Error(reason, { cause: error });
-          skipped.push(image === undefined ? reason : `${name}: ${reason}`);
+          if (input.length === 1)
+            throw error instanceof RangeError ? new Error(error.message, { cause: error }) : error;
+          skipped.push({
+            key: error instanceof ImageError && !input.isVideo ? error.image : name,
+            reason: error instanceof RangeError ? unfitReason(error) : imageReason(error),
+          });
           continue;
         }
         first ??= { height: image.height, width: image.width };
@@ -143,14 +137,10 @@ export const attend = defineEvaluation({
     } finally {
       input.close();
     }
-    for (const reason of skipped.slice(0, TOLD)) warn(`Left out: ${reason}`);
-    if (skipped.length > TOLD)
-      warn(`${skipped.length - TOLD} more images were left out; eval/attend.json lists all.`);
     if (written === 0)
       throw new Error(
-        `None of the ${input.length} images of ${paths.join(', ')} can be shown; the first: ${skipped[0]}`,
+        `None of the ${input.length} images of ${paths.join(', ')} can be shown; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
-    const folder = output ?? subject.folder.file('eval/attend');
     if (asVideo && hasFfmpeg()) {
       try {
         joinFrames(join(dirname(lastFile), '%05d.png'), written, join(folder, 'attention.mp4'), fps);
@@ -170,7 +160,8 @@ export const attend = defineEvaluation({
         output: folder,
         maskArea: { trained: meanAreas(areas, 'trained'), untrained: meanAreas(areas, 'untrained') },
       },
-      details: { protocol: { size, threshold, patchQuery }, skipped },
+      skipped,
+      details: { protocol: { size, threshold, patchQuery } },
     };
   },
 });

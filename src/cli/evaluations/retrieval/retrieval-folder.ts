@@ -45,6 +45,7 @@ export async function folderResult(
       ),
       chance,
     },
+    skipped,
     details: {
       gains,
       intervals: Object.fromEntries(comparedNames.map((name) => [name, report[name].intervals])),
@@ -57,18 +58,15 @@ export async function folderResult(
         queriesWithPositives,
         ...(whitening && { whitening }),
       },
-      skipped: skipped.map(({ key }) => key),
     },
   };
 }
 
 /** What was left out, and why. */
 function warnOf(
-  { skipped, certain, database, queries, queriesWithPositives }: RetrievalReport,
+  { certain, database, queries, queriesWithPositives }: RetrievalReport,
   warn: (text: string) => void,
 ): void {
-  if (skipped.length > 0)
-    warn(`${skipped.length} images could not be read, the first: ${skipped[0]?.key} (${skipped[0]?.reason})`);
   if (certain.length > 0)
     warn(
       `Recall at ${certain.join(', ')} left out: among so many of ${database} images even a random order finds one that is right.`,

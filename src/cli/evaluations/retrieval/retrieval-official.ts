@@ -8,7 +8,6 @@ import { comparedNames } from '../../../features/baselines.ts';
 import { featureTitle } from '../../../model/backbone.ts';
 import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
 import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
-import { warnOfSkipped } from '../left-out.ts';
 
 export interface OfficialRetrieval {
   readonly database: Source;
@@ -23,7 +22,7 @@ export interface OfficialRetrieval {
 
 export async function officialRetrieval(
   { groundTruth, ...settings }: OfficialRetrieval,
-  { subject, backbone, engine, onProgress, warn }: EvaluationContext,
+  { subject, backbone, engine, onProgress }: EvaluationContext,
 ): Promise<EvaluationResult> {
   if (!existsSync(groundTruth))
     throw new Error(`There is nothing at ${groundTruth}: give the ground truth as a JSON file.`);
@@ -37,7 +36,6 @@ export async function officialRetrieval(
     engine,
     onProgress,
   });
-  warnOfSkipped(report.skipped, warn);
   const { database, queries, cropQueries, size, multiScale } = settings;
   const feature = featureTitle(subject.backbone);
   const statement = await withThumbnails(database, (images) =>
@@ -63,6 +61,7 @@ export async function officialRetrieval(
         ),
       ]),
     ),
+    skipped: report.skipped,
     details: {
       gains: report.gains,
       intervals: Object.fromEntries(

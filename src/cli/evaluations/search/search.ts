@@ -1,7 +1,8 @@
 /** `dino search`: the images of a bank that are most similar to one or to each of several, as lists and as pages to go on in. */
-import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { statusOf } from '../../../data/open-source-node.ts';
+import { readImageFile } from '../../../data/read-image-file-node.ts';
 import { type Answer, searchProtocol, searchStatement } from '../../../eval/retrieval/search-section.ts';
 import { capitalized } from '../../../eval/statement.ts';
 import { isFeatureBank, openFeatureBank } from '../../../features/feature-bank-node.ts';
@@ -73,6 +74,7 @@ export const search = defineEvaluation({
     return {
       ...searchStatement(answers, facts),
       scores: several ? { queries: answers.map(scoresOf) } : first === undefined ? {} : scoresOf(first),
+      skipped: searched.skipped,
       details: { protocol: { size: subject.size, views, bank, images: searched.size() } },
     };
   },
@@ -91,10 +93,9 @@ function scoresOf({ query, found, file }: Answer): Record<string, unknown> {
 
 /** @throws Error if there is no image at the path */
 async function openQuery(path: string, { channels, imageOptions }: Subject): Promise<Image> {
-  const status = statSync(path, { throwIfNoEntry: false });
-  if (status === undefined) throw new Error(`There is nothing at ${path}: give the path of an image.`);
-  if (status.isDirectory()) throw new Error(`${path} is a folder: give images, and the folder as --bank.`);
-  return decode(readFileSync(path), path, channels, { levels: imageOptions.levels });
+  if (statusOf(path, 'the path of an image').isDirectory())
+    throw new Error(`${path} is a folder: give images, and the folder as --bank.`);
+  return decode(readImageFile(path, path), path, channels, { levels: imageOptions.levels });
 }
 
 /** @returns [D] */

@@ -1,6 +1,7 @@
 /** What `dino search` looks among: a bank that was embedded before, or images whose features are computed while they are searched. */
 import { existsSync } from 'node:fs';
 import { openSource } from '../../../data/open-source-node.ts';
+import type { SkippedImage } from '../../../data/skipped-images.ts';
 import { embedImages } from '../../../features/embed-images.ts';
 import { type BankInfo, type FeatureBank, networkFingerprint } from '../../../features/feature-bank-node.ts';
 import { type ViewCount, viewCounts } from '../../../features/views.ts';
@@ -24,6 +25,8 @@ export interface Searched {
   images(rows: readonly number[]): PicturedRows | undefined;
   size(): number;
   readonly what: string;
+  /** Images that could not be read while they were searched. */
+  readonly skipped: readonly SkippedImage[];
   readonly views: ViewCount;
 }
 
@@ -44,6 +47,7 @@ export function embedded(
   return {
     views,
     what: info.source,
+    skipped: [],
     blocks: bank.blocks(),
     path: (row) => bank.paths[row] ?? '',
     size: () => info.images,
@@ -84,7 +88,8 @@ export function live(
 ): Searched {
   const source = openImages(path, subject.imageOptions, warn);
   const numbers: number[] = [];
-  const onSkip = (_: string, reason: string): void => warn(`skipped: ${reason}`);
+  const skipped: SkippedImage[] = [];
+  const onSkip = (key: string, reason: string): void => void skipped.push({ key, reason });
   async function* blocks(): AsyncGenerator<SearchBlock> {
     for await (const { indices, rows } of embedImages(source, backbone, subject.trained, {
       onSkip,
@@ -98,6 +103,7 @@ export function live(
   }
   return {
     what: path,
+    skipped,
     views,
     blocks: blocks(),
     path: (row) => source.key(numbers[row] ?? 0),

@@ -1,20 +1,16 @@
-/** What a data set leaves out, in sentences. */
+/** What a data set leaves out or has twice, in sentences. */
 import { explainLeftOut } from './left-out.ts';
+import { explainLinks } from './linked-images-node.ts';
 import { CONVERT, namedKinds } from './no-images.ts';
-import type { ImageList } from './source.ts';
+import type { Source } from './source.ts';
 
 /**
- * Sentences on what a source leaves out: formats that are not read, entries that cannot be read, other parts of the set, images
- * without a class.
+ * Sentences on what a source leaves out or has twice: formats that are not read, entries that cannot be read, other parts of the set,
+ * images without a class, links.
  */
-export function explainOmissions({
-  name,
-  unread,
-  leftOut = [],
-  otherParts = [],
-  classNote,
-}: ImageList): string[] {
-  const sentences = [explainLeftOut(name, leftOut)];
+export function explainOmissions(source: Source): string[] {
+  const { name, unread, leftOut = [], otherParts = [], classNote } = source;
+  const sentences = [explainLeftOut(name, leftOut), explainLinks(source)];
   if (unread !== undefined && unread.size > 0)
     sentences.push(
       `${name} also has images in formats that are not read (${namedKinds(unread)}): ${CONVERT}.`,
