@@ -17,9 +17,10 @@ import { renderScene, sceneClasses } from '../scenes/scene.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf } from '../train/config.ts';
-import { Monitor, type Watch } from './monitor.ts';
+import { Monitor } from './monitor.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import type { RunRecord } from './run-record.ts';
+import type { Watch } from './watch.ts';
 
 const THUMBNAIL = 96;
 const QUERIES = 6;

@@ -16,11 +16,12 @@ import { Trainer } from '../train/trainer.ts';
 import { extendRecord, type RunLength } from './extend.ts';
 import { finalFindings } from './final-findings.ts';
 import type { Machine } from './machine.ts';
-import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
+import { Monitor, type Observation } from './monitor.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import { RunLog } from './run-log.ts';
 import { checkSameImages, makeRecord, type RunRecord, readRecord } from './run-record.ts';
+import { Interrupted, type Watch } from './watch.ts';
 
 export { type RunRecord, readRecord } from './run-record.ts';
 
