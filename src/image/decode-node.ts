@@ -21,7 +21,7 @@ sharp.concurrency(1);
 sharp.cache(false);
 
 /** More pixels are refused as a decompression bomb; the limit of PIL. */
-export const MAX_PIXELS = 178_956_970;
+const MAX_PIXELS = 178_956_970;
 
 const OPENING = { failOn: 'error', limitInputPixels: MAX_PIXELS, ignoreIcc: true } as const;
 

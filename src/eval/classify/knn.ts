@@ -64,12 +64,7 @@ export function rankClasses(votes: Float32Array, classes: number): Int32Array {
  *
  * @param ranking from `rankClasses`
  */
-export function topAccuracy(
-  ranking: Int32Array,
-  classes: number,
-  labels: ArrayLike<number>,
-  width: number,
-): number {
+function topAccuracy(ranking: Int32Array, classes: number, labels: ArrayLike<number>, width: number): number {
   let hits = 0;
   for (let query = 0; query < labels.length; query++) {
     const start = query * classes;

@@ -15,7 +15,7 @@ export interface FoundCopy extends Copy {
 }
 
 /** How a copy was recognized: 'same pixels', 'agreement 0.981, mirrored'. */
-export function describeCopy({ exact, agreement, mirrored }: Copy): string {
+function describeCopy({ exact, agreement, mirrored }: Copy): string {
   return exact ? 'same pixels' : `agreement ${agreement.toFixed(3)}${mirrored ? ', mirrored' : ''}`;
 }
 

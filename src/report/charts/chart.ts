@@ -98,7 +98,7 @@ export function lineChart(chart: LineChart): Markup {
 }
 
 /** Five colors, then the same with dashed lines. */
-export function seriesClass(color: number): string {
+function seriesClass(color: number): string {
   return `s${color % 5}${color % 10 < 5 ? '' : ' dashed'}`;
 }
 
