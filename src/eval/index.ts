@@ -42,7 +42,7 @@ export {
   type SkippedImages,
   shown,
   shownImages,
-  type View,
+  type ViewOf,
 } from '../features/shown-images.ts';
 export { type ViewCount, viewsOf } from '../features/views.ts';
 

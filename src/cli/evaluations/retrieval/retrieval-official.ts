@@ -10,7 +10,7 @@ import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
 import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
 import { warnOfSkipped } from '../left-out.ts';
 
-export interface OfficialRetrieval {
+export interface OfficialProtocol {
   readonly database: Source;
   readonly queries: Source;
   /** Path of the JSON file. */
@@ -22,7 +22,7 @@ export interface OfficialRetrieval {
 }
 
 export async function officialRetrieval(
-  { groundTruth, ...settings }: OfficialRetrieval,
+  { groundTruth, ...settings }: OfficialProtocol,
   { subject, backbone, engine, onProgress, warn }: EvaluationContext,
 ): Promise<EvaluationResult> {
   if (!existsSync(groundTruth))
