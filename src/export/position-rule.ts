@@ -12,7 +12,9 @@ export const positionRule: Rule = rule(resizeGridOp, (node, to) => {
   const { rows, columns, height, width, offset, antialias } = node.attributes;
   const [x, trained, dim] = [node.input(0), node.input(0).dim(1), node.input(0).dim(2)];
   if (antialias && offset !== 0)
-    throw new GraphError('positions that are antialiased and have an offset cannot be exported to ONNX');
+    throw new GraphError(
+      'Positions that are antialiased and have an offset cannot be exported to ONNX: export the network with --to huggingface.',
+    );
   const side = Math.sqrt(trained);
   const grid = to.emit('Reshape', [transposed(to.name(x), to), to.ints([1, dim, side, side])]);
   const attributes = {

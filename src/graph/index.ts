@@ -5,7 +5,7 @@ export { GraphError } from './errors.ts';
 export { gradients } from './gradients.ts';
 export { crossEntropy, gelu, logSoftmax, softmax } from './ops/activation.ts';
 export { type Attended, attention } from './ops/attention.ts';
-export { conv2d, maxPool, meanPool, type WindowOptions, windows } from './ops/convolution.ts';
+export { conv2d, maxPool, meanPool, type UnfoldOptions, unfold } from './ops/convolution.ts';
 export {
   add,
   div,

@@ -84,10 +84,10 @@ describe('gradients agree with central differences', () => {
     ['l2Normalize', (a) => g.l2Normalize(a), x],
     [
       'windows with overlap',
-      (a) => g.windows(a, { kernel: 3, stride: 2, padding: 1 }),
+      (a) => g.unfold(a, { kernel: 3, stride: 2, padding: 1 }),
       { shape: [2, 5, 4, 2] },
     ],
-    ['windows side by side', (a) => g.windows(a, { kernel: 2, stride: 2 }), { shape: [1, 4, 6, 3] }],
+    ['windows side by side', (a) => g.unfold(a, { kernel: 2, stride: 2 }), { shape: [1, 4, 6, 3] }],
     ['meanPool', (a) => g.meanPool(a, { kernel: 2, stride: 2 }), { shape: [2, 4, 4, 2] }],
     [
       'a sum of slices that tile',

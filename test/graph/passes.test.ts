@@ -233,7 +233,7 @@ describe('the border of a program', () => {
 
   test('nothing is computed that no result reads: a convolution is windows and a product', () => {
     const [x, w] = [g.input('x', [2, 5, 5, 3]), g.input('w', [4, 3, 3, 3])];
-    const columns = g.reshape(g.windows(x, { kernel: 3 }), [-1, 27]);
+    const columns = g.reshape(g.unfold(x, { kernel: 3 }), [-1, 27]);
     const flat = g.reshape(g.transpose(w, [0, 2, 3, 1]), [4, 27]);
     const product = g.reshape(g.gemm(columns, flat, { transB: true }), [2, 3, 3, 4]);
     expect(g.onnxCpu.compile({ y: g.conv2d(x, w) }).nodes).toBe(g.onnxCpu.compile({ y: product }).nodes);

@@ -133,7 +133,9 @@ describe('scores with intervals of the gain', () => {
     expect(compared(-0.02, 0.22)).toMatchObject({
       severity: 'info',
       title: 'For clusters, training may have helped: the gain over untrained is within chance',
-      detail: expect.stringContaining('interval goes down to 0 or below: -0.020 to 0.220 over untrained.'),
+      detail: expect.stringContaining(
+        'interval of the gain goes down to 0 or below: -0.020 to 0.220 over untrained.',
+      ),
     });
     expect(compared(0, 0.2)?.severity).toBe('info');
     expect(compared(Number.NaN, Number.NaN)).toMatchObject({

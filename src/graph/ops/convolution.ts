@@ -1,5 +1,5 @@
 /**
- * Convolution and pooling as window views: `windows` lays the elements of each window side by side (im2col), after which
+ * Convolution and pooling as window views: `unfold` lays the elements of each window side by side (im2col), after which
  * a convolution is one matrix product and a pooling one reduction. Channels are last: [images, height, width, channels],
  * so that a window is a handful of whole rows of channels and one `Gather` collects them all.
  */
@@ -13,7 +13,7 @@ import { max, mean, sum } from './reduce.ts';
 /** The lowest finite float32. */
 const LOWEST = -3.4028234663852886e38;
 
-export interface WindowOptions {
+export interface UnfoldOptions {
   /** Side of the (square) window. */
   readonly kernel: number;
   readonly stride?: number;
@@ -26,7 +26,7 @@ export interface WindowOptions {
 /** Windows along an axis of so many pixels. */
 function windowsAlong(
   pixels: number,
-  { kernel, stride, padding }: Required<Omit<WindowOptions, 'fill'>>,
+  { kernel, stride, padding }: Required<Omit<UnfoldOptions, 'fill'>>,
 ): number {
   const count = Math.floor((pixels + 2 * padding - kernel) / stride) + 1;
   if (count >= 1) return count;
@@ -51,9 +51,9 @@ function takePixels(x: Tensor, positions: readonly number[], fill = 0): Tensor {
  * Every window's elements: [B, H, W, C] -> [B, H', W', kernel * kernel * C], ordered (row, column, channel).
  * H' = floor((H + 2 padding - kernel) / stride) + 1.
  */
-export function windows(x: Tensor, { kernel, stride = 1, padding = 0, fill = 0 }: WindowOptions): Tensor {
+export function unfold(x: Tensor, { kernel, stride = 1, padding = 0, fill = 0 }: UnfoldOptions): Tensor {
   if (x.rank !== 4)
-    throw new GraphError(`windows: wants [images, height, width, channels], got [${x.shape.join(', ')}]`);
+    throw new GraphError(`unfold: wants [images, height, width, channels], got [${x.shape.join(', ')}]`);
   const [b, h, w, c] = [x.dim(0), x.dim(1), x.dim(2), x.dim(3)];
   const along = (pixels: number): number => windowsAlong(pixels, { kernel, stride, padding });
   const [outH, outW] = [along(h), along(w)];
@@ -112,7 +112,7 @@ export const convolutionOp: Op<ConvolutionAttributes> = {
 };
 
 function windowsOf(node: NodeOf<typeof convolutionOp>): Tensor {
-  return windows(node.input(0), { kernel: node.input(1).dim(2), ...node.attributes });
+  return unfold(node.input(0), { kernel: node.input(1).dim(2), ...node.attributes });
 }
 
 /** Pixels of x at one place relative to the stride: the same taps of their windows' results reach them. */
@@ -256,14 +256,14 @@ export function conv2d(
 }
 
 /** Largest value of each window, [B, H, W, C] -> [B, H', W', C]; padding never wins. */
-export function maxPool(x: Tensor, options: Omit<WindowOptions, 'fill'>): Tensor {
-  const view = windows(x, { ...options, fill: LOWEST });
+export function maxPool(x: Tensor, options: Omit<UnfoldOptions, 'fill'>): Tensor {
+  const view = unfold(x, { ...options, fill: LOWEST });
   return max(reshape(view, [...view.shape.slice(0, 3), options.kernel ** 2, x.dim(-1)]), { axes: [3] });
 }
 
 /** Mean of each window, [B, H, W, C] -> [B, H', W', C]; padding counts as zeros. */
-export function meanPool(x: Tensor, options: Omit<WindowOptions, 'fill'>): Tensor {
-  const view = windows(x, options);
+export function meanPool(x: Tensor, options: Omit<UnfoldOptions, 'fill'>): Tensor {
+  const view = unfold(x, options);
   const { kernel } = options;
   return mean(reshape(view, [...view.shape.slice(0, 3), kernel * kernel, x.dim(-1)]), { axes: [3] });
 }
