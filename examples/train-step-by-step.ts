@@ -58,7 +58,8 @@ for await (const batch of loadBatches(source, {
   const { step } = batch;
   const { loss, measures } = await trainer.step(
     // Two views in each group of the method: 0 holds the global crops, 1 the local ones.
-    (group, start, end, into) => assembler.write(batch.crops, 2 * group, 2, start, end, into),
+    (group, start, end, into) =>
+      assembler.write(batch.crops, { views: [2 * group, 2 * group + 2], images: [start, end] }, into),
     {
       step,
       lr: lr[step]!,

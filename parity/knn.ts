@@ -60,11 +60,12 @@ export async function knn(fixture: Fixture, comparison: Comparison): Promise<voi
       const ranking = toIntegers(fixture.numbers(`case/${i}/ranking`));
       comparison.identical(`ranking${label}`, at, rankClasses(votes, classes), ranking);
     }
-    const [result] = await classify(ortNode, raw.train, labels.train, raw.test, labels.test, {
-      ks: [k],
-      temperature,
-      classes,
-    });
+    const [result] = await classify(
+      ortNode,
+      { features: raw.train, labels: labels.train },
+      { features: raw.test, labels: labels.test },
+      { ks: [k], temperature, classes },
+    );
     const wanted = config.results.results[i];
     comparison.tensor(
       'accuracies',

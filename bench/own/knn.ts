@@ -12,7 +12,8 @@ await serve(async ({ bank = 50_000, queries = 10_000, dim = 384, classes = 10, k
   });
   const labels = (count: number) => Int32Array.from({ length: count }, () => random.integer(Number(classes)));
   const [bankRows, queryRows] = [rows(Number(bank)), rows(Number(queries))];
-  const [bankLabels, queryLabels] = [labels(Number(bank)), labels(Number(queries))];
+  const labeledBank = { features: bankRows, labels: labels(Number(bank)) };
+  const labeledQueries = { features: queryRows, labels: labels(Number(queries)) };
   const options = { ks: [Number(k)], temperature: 0.07, classes: Number(classes) };
-  return () => knn(ortNode, bankRows, bankLabels, queryRows, queryLabels, options);
+  return () => knn(ortNode, labeledBank, labeledQueries, options);
 });

@@ -8,6 +8,7 @@ import { evaluations, tools } from './evaluations/index.ts';
 import { exportCommand } from './export.ts';
 import { UsageError } from './flags.ts';
 import { inspect } from './inspect.ts';
+import { type Command, type Place, workingDirectory } from './place.ts';
 import { quickstart } from './quickstart.ts';
 import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
@@ -34,7 +35,7 @@ does as well.
 
 Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 3 the training failed (NaN), 130 stopped and saved.`;
 
-const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+const commands: Readonly<Record<string, Command>> = {
   train,
   eval: evaluateCommand,
   quickstart,
@@ -42,9 +43,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   export: exportCommand,
   report,
   ...Object.fromEntries(
-    tools.map((tool) => [
+    tools.map((tool): [string, Command] => [
       tool.name,
-      (args: readonly string[]) => runEvaluation(tool, `dino ${tool.name}`, args),
+      (args, place) => runEvaluation(tool, `dino ${tool.name}`, args, place),
     ]),
   ),
 };
@@ -55,9 +56,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
  * @param args the words after `dino`
  * @returns the exit code
  */
-export async function runCommand(args: readonly string[]): Promise<number> {
+export async function runCommand(args: readonly string[], place: Place = workingDirectory): Promise<number> {
   try {
-    return await dispatch(args);
+    return await dispatch(args, place);
   } catch (error) {
     if (error instanceof ZodError) console.error(`error: ${explainIssue(error, () => undefined)}.`);
     else console.error(`error: ${asSentence(error instanceof Error ? error.message : String(error))}`);
@@ -66,20 +67,21 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   }
 }
 
-async function dispatch(args: readonly string[]): Promise<number> {
+async function dispatch(args: readonly string[], place: Place): Promise<number> {
   const [name, ...rest] = args;
   if (name === '--version' || name === '-v' || name === '-V' || name === 'version') {
     console.log(packageVersion());
     return 0;
   }
   const isHelp = name === undefined || name === '--help' || name === '-h' || name === 'help';
-  if (isHelp && rest.length > 0) return dispatch([...rest, '--help']);
+  if (isHelp && rest.length > 0) return dispatch([...rest, '--help'], place);
   if (isHelp) {
     console.log(help);
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command !== undefined) return command(rest.length === 1 && rest[0] === 'help' ? ['--help'] : rest);
+  if (command !== undefined)
+    return command(rest.length === 1 && rest[0] === 'help' ? ['--help'] : rest, place);
   if (name.startsWith('-'))
     throw new UsageError(
       `The command comes before its flags, and ${name} is none: dino train ${name} …, say. --help lists the commands.`,

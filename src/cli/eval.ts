@@ -3,6 +3,7 @@ import { suggestCommand } from './command-hint.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { examples } from './examples.ts';
 import { UsageError } from './flags.ts';
+import type { Place } from './place.ts';
 import { runEvaluation } from './run-evaluation.ts';
 
 const width = Math.max(...evaluations.map(({ name }) => name.length));
@@ -17,14 +18,14 @@ Examples
 ${examples.eval.map(([command, what]) => `  ${command}\n      ${what}`).join('\n')}`;
 
 /** @returns the exit code */
-export async function evaluateCommand(args: readonly string[]): Promise<number> {
+export async function evaluateCommand(args: readonly string[], place: Place): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h') {
     console.log(help);
     return name === undefined ? 2 : 0;
   }
   const evaluation = evaluations.find((known) => known.name === name);
-  if (evaluation !== undefined) return runEvaluation(evaluation, `dino eval ${name}`, rest);
+  if (evaluation !== undefined) return runEvaluation(evaluation, `dino eval ${name}`, rest, place);
   const known = [...evaluations.map((each) => `eval ${each.name}`), ...tools.map((tool) => tool.name)];
   const meant = suggestCommand(name, known);
   throw new UsageError(

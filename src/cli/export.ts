@@ -25,6 +25,7 @@ import { exportedView, probeImages } from './export-images.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
+import type { Place } from './place.ts';
 import { askedPreprocessing, preprocessingFields } from './preprocessing-flags.ts';
 
 const fields = {
@@ -66,7 +67,7 @@ const help = renderHelp({
 });
 
 /** @returns the exit code */
-export async function exportCommand(args: readonly string[]): Promise<number> {
+export async function exportCommand(args: readonly string[], { results }: Place): Promise<number> {
   const { positionals, values, switches } = parseFlags(args, {
     words: 1,
     fields,
@@ -95,6 +96,7 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
     );
   const asked = askedPreprocessing(values);
   const subject = openSubject(await localWeights(run), {
+    results,
     checkpoint,
     preprocessing: asked,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),

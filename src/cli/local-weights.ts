@@ -9,7 +9,7 @@ import { editDistance } from './nearest-name.ts';
 import { progressLine } from './progress.ts';
 
 /** `DINO_CACHE`, or the platform's folder for caches. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   const { DINO_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
   if (DINO_CACHE !== undefined && DINO_CACHE !== '') return DINO_CACHE;
   if (process.platform === 'win32' && LOCALAPPDATA !== undefined) return join(LOCALAPPDATA, 'dino-ts');

@@ -18,6 +18,7 @@ import { examples } from './examples.ts';
 import { parseFlags } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { openImages } from './open-images.ts';
+import { newRunFolder, type Place } from './place.ts';
 import { prepareShown } from './prepare-shown.ts';
 import { phasesOn, progressLine } from './progress.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
@@ -42,7 +43,7 @@ const help = renderHelp({
 const K = 20;
 
 /** @returns the exit code */
-export async function quickstart(args: readonly string[]): Promise<number> {
+export async function quickstart(args: readonly string[], { results }: Place): Promise<number> {
   const { positionals, values, switches } = parseFlags(args, { fields, words: 1, switches: ['help'] });
   if (switches.has('help')) {
     console.log(help);
@@ -59,9 +60,7 @@ export async function quickstart(args: readonly string[]): Promise<number> {
       ? `Training on ${SCENES.train.count} generated scenes: 10 classes of textured shapes with known object masks.`
       : `Training on the ${source.length} images of ${path}.`,
   );
-  const folder = RunFolder.create(
-    outputDir ?? `runs/quickstart-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`,
-  );
+  const folder = RunFolder.create(outputDir ?? newRunFolder(results, 'quickstart-'));
   const options = {
     ...(path === undefined ? sceneOptions : {}),
     minutes,

@@ -25,6 +25,7 @@ import { examples } from './examples.ts';
 import { parseFlags, UsageError } from './flags.ts';
 import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
+import type { Place } from './place.ts';
 import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
 import { phasesOn, progressLine } from './progress.ts';
 import { reportShown } from './report-shown.ts';
@@ -59,6 +60,7 @@ export async function runEvaluation(
   evaluation: Evaluation,
   words: string,
   args: readonly string[],
+  { results }: Place,
 ): Promise<number> {
   const fields: Readonly<Record<string, z.ZodType>> = { ...common, ...evaluation.fields };
   const { positionals, values, switches } = parseFlags(args, {
@@ -79,6 +81,7 @@ export async function runEvaluation(
   const asked = askedPreprocessing(values);
   const levels = levelsOf(given.levels);
   const subject = openSubject(await localWeights(run), {
+    results,
     checkpoint,
     preprocessing: asked,
     ...(checkpointKey === undefined ? {} : { checkpointKey }),

@@ -13,6 +13,7 @@ import { helpSwitch } from './help.ts';
 import { localWeights } from './local-weights.ts';
 import { openImages } from './open-images.ts';
 import { withOptionsFile } from './options-file.ts';
+import { newRunFolder, type Place } from './place.ts';
 import { prepareShown } from './prepare-shown.ts';
 import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
@@ -34,7 +35,7 @@ interface RunRequest {
 }
 
 /** @returns the exit code */
-export async function train(args: readonly string[]): Promise<number> {
+export async function train(args: readonly string[], { results }: Place): Promise<number> {
   const { positionals, values, switches, notes } = parseFlags(args, {
     fields: allTrainFields,
     words: 1,
@@ -58,7 +59,12 @@ export async function train(args: readonly string[]): Promise<number> {
     return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json, args });
   }
   const all = config === undefined ? values : withOptionsFile(config, values, fileFields);
-  const { outputDir = defaultFolder(), init, seeds, ...own } = z.object(trainFields).partial().parse(all);
+  const {
+    outputDir = newRunFolder(results),
+    init,
+    seeds,
+    ...own
+  } = z.object(trainFields).partial().parse(all);
   const path = word ?? own.dataPath;
   if (path === undefined) throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
   const options = trainOptionsSchema.parse(
@@ -110,8 +116,4 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
   } finally {
     await prepared.trainer.dispose();
   }
-}
-
-function defaultFolder(): string {
-  return `runs/${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
 }

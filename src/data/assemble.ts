@@ -7,6 +7,12 @@ export interface CropLayout {
   readonly viewSizes: readonly number[];
 }
 
+/** Which crops of a batch: from the first of a pair up to its second, itself left out. */
+export interface ChosenCrops {
+  readonly views: readonly [from: number, to: number];
+  readonly images: readonly [from: number, to: number];
+}
+
 export class CropAssembler {
   readonly #channels: number;
   readonly #sizes: readonly number[];
@@ -28,20 +34,14 @@ export class CropAssembler {
   }
 
   /**
-   * Writes views `firstView` to `firstView + count - 1` of images `start` to `end - 1` as [count * images, C, S, S].
+   * Writes views of images as [views * images, C, S, S].
    *
    * @param crops image after image, each with all its views one after the other, each [S, S, C]
    */
-  write(
-    crops: Uint8Array,
-    firstView: number,
-    count: number,
-    start: number,
-    end: number,
-    into: Float32Array,
-  ): void {
+  write(crops: Uint8Array, { views, images }: ChosenCrops, into: Float32Array): void {
+    const [start, end] = images;
     let at = 0;
-    for (let view = firstView; view < firstView + count; view++) {
+    for (let view = views[0]; view < views[1]; view++) {
       const size = this.#sizes[view] ?? 0;
       for (let image = start; image < end; image++) {
         this.#normalize(crops, image * this.#imageBytes + (this.#offsets[view] ?? 0), size * size, into, at);

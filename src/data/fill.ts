@@ -45,14 +45,19 @@ interface Loaded {
   readonly image: Image;
 }
 
-/** Fills places `from` .. `to - 1` of the batch of `step`; gives up early, the piece unfinished, when `stopped`. */
+/** Places `from` .. `to - 1` of the batch of `step`. */
+export interface PlacesToFill {
+  readonly step: number;
+  readonly from: number;
+  readonly to: number;
+  readonly memory: BatchMemory;
+}
+
+/** Fills some places of a batch; gives up early, the piece unfinished, when `stopped`. */
 export async function fillPlaces(
   parts: FillerParts,
-  step: number,
-  from: number,
-  to: number,
-  memory: BatchMemory,
-  stopped: () => boolean,
+  { step, from, to, memory }: PlacesToFill,
+  stopped: () => boolean = () => false,
 ): Promise<void> {
   const { order, recipe, imageBytes } = parts;
   const epoch = order.epochOf(step);

@@ -95,7 +95,10 @@ async function* loadHere(
   try {
     for (let step = ring.fromStep; step < ring.toStep; step++) {
       refuseHeldSlot(ring, step);
-      await fillPlaces({ ...parts, reader }, step, 0, ring.batchSize, memoryOf(ring, step), () => false);
+      await fillPlaces(
+        { ...parts, reader },
+        { step, from: 0, to: ring.batchSize, memory: memoryOf(ring, step) },
+      );
       yield makeBatch(ring, step, parts.order, bad);
     }
   } finally {

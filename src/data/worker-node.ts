@@ -26,7 +26,7 @@ const stopped = (): boolean => isStopped(ring);
 
 for (let piece = takePiece(ring); piece !== undefined && awaitTurn(ring, piece); piece = takePiece(ring)) {
   const memory = { samples: ring.samples[piece.slot]!, crops: ring.crops[piece.slot]! };
-  await fillPlaces(parts, piece.step, piece.from, piece.to, memory, stopped);
+  await fillPlaces(parts, { ...piece, memory }, stopped);
   if (stopped()) break;
   if (finishPiece(ring, piece)) tell({ kind: 'filled' });
 }

@@ -41,7 +41,7 @@ export {
   type ShownImage,
   shown,
   shownImages,
-  type View,
+  type ViewOf,
 } from '../features/shown-images.ts';
 export { type ViewCount, viewsOf } from '../features/views.ts';
 

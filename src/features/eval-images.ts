@@ -3,7 +3,7 @@ import type { Source } from '../data/source.ts';
 import type { Image } from '../image/image.ts';
 import { inputView, type Preprocessing, usualPreprocessing } from '../image/preprocessing.ts';
 import { pixelBatches } from './pixel-batches.ts';
-import { type ReadOptions, shownImages, type View } from './shown-images.ts';
+import { type ReadOptions, shownImages, type ViewOf } from './shown-images.ts';
 
 /** The official view. @param size side of the network's input, pixels */
 export function evalView(image: Image, size: number): Image {
@@ -24,7 +24,7 @@ export interface EvalImagesOptions extends ReadOptions {
   /** How an image becomes an input of `size`; the official way unless given. */
   readonly preprocessing?: Preprocessing;
   /** What is shown of an image, [size, size]; what `preprocessing` says unless given. */
-  readonly view?: View;
+  readonly view?: ViewOf;
 }
 
 /** Reads images in order, batch by batch; the last batch may be smaller. */

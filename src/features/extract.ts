@@ -6,7 +6,7 @@ import { featureDescriptor, type NetworkFeature } from './descriptors.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';
 import type { Weights } from './network-weights.ts';
 import { PIXEL_SIDE } from './pixel-row.ts';
-import { shownImages, type View } from './shown-images.ts';
+import { shownImages, type ViewOf } from './shown-images.ts';
 import { viewsOf } from './views.ts';
 
 export interface Extracted extends DescribedImages {
@@ -23,7 +23,7 @@ export interface ExtractOptions {
   /** Which images, in order; all unless given. */
   readonly indices?: ArrayLike<number>;
   /** What is shown of an image, one view or several whose features are averaged; the official view unless given. */
-  readonly view?: View;
+  readonly view?: ViewOf;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 

@@ -14,7 +14,7 @@ export interface NumberedImage {
  *
  * @param index number of the image @param place its place among those that are read
  */
-export type View = (image: Image, index: number, place: number) => Image | readonly Image[];
+export type ViewOf = (image: Image, index: number, place: number) => Image | readonly Image[];
 
 export interface ShownImage {
   readonly index: number;
@@ -38,7 +38,7 @@ const IMAGES_AHEAD = 4;
 /** Reads the images of a source and shows them. */
 export async function* shownImages(
   source: Source,
-  view: View,
+  view: ViewOf,
   options: ReadOptions = {},
 ): AsyncGenerator<ShownImage> {
   for await (const { index, value } of readAhead(source, VIEWS_AHEAD, view, options)) {
@@ -53,7 +53,7 @@ export async function* readImages(source: Source, options: ReadOptions = {}): As
 }
 
 /** The same for images that come from elsewhere. */
-export async function* shown(images: AsyncIterable<NumberedImage>, view: View): AsyncGenerator<ShownImage> {
+export async function* shown(images: AsyncIterable<NumberedImage>, view: ViewOf): AsyncGenerator<ShownImage> {
   let place = 0;
   for await (const { index, image } of images) {
     const views = view(image, index, place++);

@@ -15,7 +15,7 @@ export interface Mask {
  * Which sample of an axis PIL's NEAREST takes for each output sample: the whole part of a coordinate that starts at half a
  * step and *accumulates* the step `inSize / outSize` in double. Where it is a whole number, its rounding decides.
  */
-export function nearestSamples(inSize: number, outSize: number): Int32Array {
+function nearestSamples(inSize: number, outSize: number): Int32Array {
   const step = inSize / outSize;
   const samples = new Int32Array(outSize);
   let coordinate = step / 2;

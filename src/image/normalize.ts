@@ -17,7 +17,7 @@ export const imagenetStatistics: ChannelStatistics = {
 };
 
 /** Mean and standard deviation of ImageNet's luma, for gray images. */
-export const grayStatistics: ChannelStatistics = { mean: [0.449], std: [0.226] };
+const grayStatistics: ChannelStatistics = { mean: [0.449], std: [0.226] };
 
 export function statisticsFor(channels: 1 | 3): ChannelStatistics {
   return channels === 3 ? imagenetStatistics : grayStatistics;

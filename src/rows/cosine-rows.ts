@@ -17,10 +17,9 @@ const HELD = 2 ** 24;
  */
 export async function cosineRows(
   engine: Engine,
-  database: FeatureRows,
-  queries: FeatureRows,
-  engineOptions: EngineOptions,
+  { database, queries }: { readonly database: FeatureRows; readonly queries: FeatureRows },
   visit: (similarities: Float32Array, query: number) => void,
+  engineOptions: EngineOptions = {},
 ): Promise<void> {
   const columns = countFiniteRows(database, 'The database features');
   const count = countFiniteRows(queries, 'The query features');

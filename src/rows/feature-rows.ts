@@ -30,6 +30,19 @@ export function joinRows(rows: readonly Float32Array[]): FeatureRows {
   return { values, dim };
 }
 
+/** Rows of several sets below each other. */
+export function stackRows(sets: readonly FeatureRows[]): FeatureRows {
+  const [first] = sets;
+  if (first === undefined || sets.length === 1) return first ?? { values: new Float32Array(), dim: 1 };
+  const values = new Float32Array(sets.reduce((sum, set) => sum + set.values.length, 0));
+  let at = 0;
+  for (const set of sets) {
+    values.set(set.values, at);
+    at += set.values.length;
+  }
+  return { values, dim: first.dim };
+}
+
 /**
  * How many rows there are.
  *

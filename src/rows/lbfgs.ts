@@ -4,8 +4,9 @@
  * of every pair positive. Values that come from float32 arithmetic are noisy near the minimum, so a rise within that noise
  * counts as no rise.
  */
+import { dot } from './dot.ts';
 
-export interface Evaluated {
+export interface ValueAndGradient {
   readonly value: number;
   readonly gradient: Float64Array;
 }
@@ -41,7 +42,7 @@ interface Pair {
 
 /** @throws RangeError when the function is not finite where it starts */
 export async function lbfgs(
-  evaluate: (x: Float64Array) => Promise<Evaluated>,
+  evaluate: (x: Float64Array) => Promise<ValueAndGradient>,
   start: Float64Array,
   { tolerance = 1e-4, maxIterations = 1000, memory = 10 }: LbfgsOptions = {},
 ): Promise<Minimum> {
@@ -96,12 +97,12 @@ function descent(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
 
 /** A point along the direction that is lower and less steep, or undefined where there is none. */
 async function search(
-  evaluate: (x: Float64Array) => Promise<Evaluated>,
+  evaluate: (x: Float64Array) => Promise<ValueAndGradient>,
   x: Float64Array,
-  from: Evaluated,
+  from: ValueAndGradient,
   direction: Float64Array,
   first: number,
-): Promise<{ x: Float64Array; at: Evaluated } | undefined> {
+): Promise<{ x: Float64Array; at: ValueAndGradient } | undefined> {
   const slope = dot(from.gradient, direction);
   if (!(slope < 0)) return undefined;
   const noise = NOISE * Math.max(1, Math.abs(from.value));
@@ -117,12 +118,6 @@ async function search(
     step = Number.isFinite(high) ? (low + high) / 2 : 2 * low;
   }
   return undefined;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }
 
 function norm(a: Float64Array): number {

@@ -8,6 +8,7 @@ import { runOnArrays } from '../engine/arrays.ts';
 import type { Engine } from '../engine/engine.ts';
 import { gemm, input } from '../graph/index.ts';
 import { Random } from '../random/random.ts';
+import { dot } from './dot.ts';
 import type { FeatureRows } from './feature-rows.ts';
 import { columnMeans, projectRows, secondMoment } from './second-moment.ts';
 import { type Spectrum, symmetricSpectrum } from './spectrum.ts';
@@ -167,10 +168,4 @@ function orthonormalize(rows: Float64Array, count: number, dim: number): Float64
     }
   }
   return lengths;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }

@@ -1,7 +1,6 @@
 /**
  * Evaluates the teacher while it trains: the scores that were asked for where there are labels (small versions of the
- * evaluations), how alike the features are, and attention maps of a few images. Runs of all seeds are evaluated on the same images, so that
- * their scores can be compared; they are read once and kept as 8-bit pixels.
+ * evaluations), how alike the features are, and attention maps of a few images.
  */
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -9,19 +8,18 @@ import { knn } from '../eval/classify/knn.ts';
 import { ridgeProbe } from '../eval/classify/ridge-probe.ts';
 import { clusterScores } from '../eval/cluster/cluster-scores.ts';
 import { kMeans } from '../eval/cluster/kmeans.ts';
-import { evalImages } from '../features/eval-images.ts';
 import { FrozenBackbone } from '../features/frozen-backbone.ts';
 import { type Weights, weightsUnder } from '../features/network-weights.ts';
 import { PIXEL_SIDE, pixelRow } from '../features/pixel-row.ts';
 import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize, statisticsFor } from '../image/normalize.ts';
-import { forwardOperations } from '../model/backbone.ts';
 import { placesAlong } from '../model/places.ts';
-import { Random } from '../random/random.ts';
 import { type FeatureRows, joinRows, l2NormalizedRows } from '../rows/feature-rows.ts';
 import { backboneOf } from '../train/build.ts';
 import { evalSizeOf, evalsOf, type OnlineEval, type TrainConfig } from '../train/config.ts';
 import { type FeatureSpread, featureSpread } from '../train/doctor.ts';
+import { proceed, type Watch } from './watch.ts';
+import { readWatchedImages, type WatchedImages } from './watched-images.ts';
 
 export interface Observation {
   readonly step: number;
@@ -40,42 +38,7 @@ export interface Observation {
   readonly attention?: Float32Array;
 }
 
-/** What online evaluations see. */
-export interface WatchedImages {
-  readonly bank: readonly Image[];
-  /** Numbers of the bank's images in the source. */
-  readonly bankIndices: readonly number[];
-  readonly bankLabels: Int32Array;
-  readonly queries: readonly Image[];
-  readonly queryIndices: readonly number[];
-  readonly queryLabels: Int32Array;
-  /** Examples whose attention is shown: numbers in the source. */
-  readonly examples: readonly number[];
-  readonly exampleImages: readonly Image[];
-}
-
-const BANK = 4000;
-const QUERIES = 1000;
-const EXAMPLES = 6;
-/** Places along a side of an attention map that shows something. */
-const FINE = 16;
 const BATCH = 100;
-const MEMORY = 256 * 2 ** 20;
-/** Operations of an online evaluation: half a minute or less on an ordinary machine. A large network is shown fewer images. */
-const OPERATIONS = 8e12;
-
-/** How an online evaluation is watched and ended. */
-export interface Watch {
-  /** Called as images are read or shown to the network. */
-  readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
-  /** Ends it between two batches of images, with an `Interrupted`. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** An online evaluation was ended before it was done; nothing of it counts. */
-export class Interrupted extends Error {
-  override name = 'Interrupted';
-}
 
 export class Monitor {
   readonly watched: WatchedImages;
@@ -88,21 +51,25 @@ export class Monitor {
   readonly #watch: Watch;
 
   private constructor(
-    watched: WatchedImages,
-    backbone: FrozenBackbone,
-    classes: number,
+    {
+      watched,
+      config,
+      classes,
+    }: { readonly watched: WatchedImages; readonly config: TrainConfig; readonly classes: number },
     engine: Engine,
-    config: TrainConfig,
     watch: Watch,
   ) {
     this.#watch = watch;
     this.#evals = evalsOf(config).evals;
     this.#seed = config.seed;
     this.watched = watched;
-    this.backbone = backbone;
+    this.backbone = new FrozenBackbone(backboneOf(config), evalSizeOf(config), engine, {
+      threads: config.threads,
+      spinning: false,
+    });
     this.#classes = classes;
     this.#engine = engine;
-    this.#table = normalizationTable(statisticsFor(backbone.config.channels === 1 ? 1 : 3));
+    this.#table = normalizationTable(statisticsFor(this.backbone.config.channels === 1 ? 1 : 3));
   }
 
   /** @throws Interrupted if the signal ends the reading of the images */
@@ -112,51 +79,8 @@ export class Monitor {
     engine: Engine,
     watch: Watch = {},
   ): Promise<Monitor> {
-    const size = evalSizeOf(config);
-    const fits = Math.min(
-      config.evalImages,
-      Math.floor(MEMORY / (size * size * source.channels)),
-      Math.floor(OPERATIONS / forwardOperations(backboneOf(config), size)),
-    );
-    // Where there are classes, only images that have one are taken.
-    const order = new Random(0, 'watched images')
-      .permutation(source.length)
-      .filter((index) => source.classes.length < 2 || source.label(index) !== undefined);
-    const queries = Math.max(1, Math.min(QUERIES, Math.floor(order.length / 5), Math.floor(fits / 5)));
-    const bank = Math.min(BANK, order.length - queries, fits - queries);
-    const wanted = Array.from(order.subarray(0, queries + bank));
-    const images = new Map<number, Image>();
-    for await (const batch of evalImages(source, { size, batch: BATCH, indices: wanted })) {
-      batch.indices.forEach((index, i) => {
-        const image = batch.images[i];
-        if (image !== undefined) images.set(index, image);
-      });
-      proceed(watch, 'reading images to evaluate on', images.size, wanted.length);
-    }
-    const readable = wanted.filter((index) => images.has(index));
-    const [queryIndices, bankIndices] = [readable.slice(0, queries), readable.slice(queries)];
-    const pick = (indices: readonly number[]): Image[] => indices.flatMap((index) => images.get(index) ?? []);
-    const labels = (indices: readonly number[]): Int32Array =>
-      Int32Array.from(indices, (index) => source.label(index) ?? 0);
-    const examples = exampleIndices(source, queryIndices);
-    const exampleImages: Image[] = [];
-    const shown = evalImages(source, { size: attentionSize(config), batch: EXAMPLES, indices: examples });
-    for await (const batch of shown) exampleImages.push(...batch.images);
-    const watched: WatchedImages = {
-      bank: pick(bankIndices),
-      bankIndices,
-      bankLabels: labels(bankIndices),
-      queries: pick(queryIndices),
-      queryIndices,
-      queryLabels: labels(queryIndices),
-      examples,
-      exampleImages,
-    };
-    const backbone = new FrozenBackbone(backboneOf(config), size, engine, {
-      threads: config.threads,
-      spinning: false,
-    });
-    return new Monitor(watched, backbone, source.classes.length, engine, config, watch);
+    const watched = await readWatchedImages(source, config, watch);
+    return new Monitor({ watched, config, classes: source.classes.length }, engine, watch);
   }
 
   /**
@@ -226,11 +150,12 @@ export class Monitor {
 
   async #accuracy(bank: FeatureRows, queries: FeatureRows): Promise<number> {
     const { bankLabels, queryLabels } = this.watched;
-    const [result] = await knn(this.#engine, bank, bankLabels, queries, queryLabels, {
-      ks: [Math.min(20, bankLabels.length)],
-      temperature: 0.07,
-      classes: this.#classes,
-    });
+    const [result] = await knn(
+      this.#engine,
+      { features: bank, labels: bankLabels },
+      { features: queries, labels: queryLabels },
+      { ks: [Math.min(20, bankLabels.length)], temperature: 0.07, classes: this.#classes },
+    );
     return result?.top1 ?? Number.NaN;
   }
 
@@ -250,7 +175,7 @@ export class Monitor {
       this.#engine,
       { features: l2NormalizedRows(bank), labels: bankLabels },
       l2NormalizedRows(queries),
-      this.#classes,
+      { classes: this.#classes },
     );
     return (100 * predicted.filter((label, i) => label === queryLabels[i]).length) / queryLabels.length;
   }
@@ -274,29 +199,4 @@ export class Monitor {
   async dispose(): Promise<void> {
     await this.backbone.dispose();
   }
-}
-
-function proceed({ onProgress, signal }: Watch, what: string, done: number, total: number): void {
-  if (signal?.aborted === true) throw new Interrupted();
-  onProgress?.(what, done, total);
-}
-
-/** The side of the examples, pixels: a convolutional net takes any size, so that its maps can be made fine enough to see. */
-function attentionSize(config: TrainConfig): number {
-  const [size, backbone] = [evalSizeOf(config), backboneOf(config)];
-  return backbone.kind === 'convnet' && placesAlong(backbone, size) < FINE ? 2 * size : size;
-}
-
-/** A few images to show, of different classes where there are any. */
-function exampleIndices(source: Source, candidates: readonly number[]): number[] {
-  const seen = new Set<number>();
-  const chosen: number[] = [];
-  for (const index of candidates) {
-    const label = source.label(index);
-    if (label !== undefined && seen.has(label) && seen.size < source.classes.length) continue;
-    if (label !== undefined) seen.add(label);
-    chosen.push(index);
-    if (chosen.length === EXAMPLES) break;
-  }
-  return chosen;
 }

@@ -11,15 +11,17 @@ import type { Image } from '../image/image.ts';
 import { resize } from '../image/resize.ts';
 import type { AttentionSection, NeighborSection, ObjectMasks, Report } from '../report/model.ts';
 import { attentionExample, picture } from '../report/pictures/pictures.ts';
+import { spread } from '../report/pictures/thumbnails.ts';
 import { l2NormalizedRows } from '../rows/feature-rows.ts';
 import { nearestNeighbors } from '../rows/nearest-neighbors.ts';
 import { renderScene, sceneClasses } from '../scenes/scene.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf } from '../train/config.ts';
-import { Monitor, type Watch } from './monitor.ts';
+import { Monitor } from './monitor.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import type { RunRecord } from './run-record.ts';
+import type { Watch } from './watch.ts';
 
 const THUMBNAIL = 96;
 const QUERIES = 6;
@@ -66,7 +68,8 @@ async function attentionSection(
   monitor: Monitor,
   source: Source,
 ): Promise<AttentionSection | undefined> {
-  const files = spread(folder.list('snapshots'), 5);
+  const snapshots = folder.list('snapshots');
+  const files = spread(snapshots.length, 5).map((i) => snapshots[i]!);
   if (files.length === 0) return undefined;
   const moments = files.flatMap((file) => {
     const { tensors, metadata } = parseSafetensors(folder.read(`snapshots/${file}`), file);
@@ -115,15 +118,6 @@ function labelOf(source: Source, index: number): { label?: string } {
 /** Small images are shown larger, large ones smaller. */
 function enlarged(image: Image): Image {
   return image.width === THUMBNAIL ? image : resize(image, THUMBNAIL, THUMBNAIL, 'bicubic');
-}
-
-/** First, last and evenly spread ones between. */
-function spread<T>(items: readonly T[], count: number): T[] {
-  if (items.length <= count) return [...items];
-  return Array.from(
-    { length: count },
-    (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))],
-  ).filter((x) => x !== undefined);
 }
 
 async function neighborSection(

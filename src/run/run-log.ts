@@ -19,7 +19,7 @@ import type { LogLine, RunFolder } from './run-folder-node.ts';
 const LOG_EVERY = 10;
 
 /** What the scores of an observation are called in the log. */
-export const SCORE_KEYS: Readonly<Record<OnlineEval, string>> = {
+const SCORE_KEYS: Readonly<Record<OnlineEval, string>> = {
   knn: 'knn_top1',
   cluster: 'cluster_nmi',
   linear: 'linear_top1',

@@ -122,7 +122,7 @@ export function checkSameImages({ source: recorded }: RunRecord, source: Source)
  * A hash (32-bit FNV-1a) of the images' paths inside the source, so that a folder may be moved, or packed into a tar, but
  * not be exchanged. What the files hold is not looked at.
  */
-export function fingerprint(source: Source): string {
+function fingerprint(source: Source): string {
   const { spec } = source;
   let hash = 0x811c9dc5;
   const add = (text: string): void => {

@@ -16,11 +16,12 @@ import { Trainer } from '../train/trainer.ts';
 import { extendRecord, type RunLength } from './extend.ts';
 import { finalFindings } from './final-findings.ts';
 import type { Machine } from './machine.ts';
-import { Interrupted, Monitor, type Observation, type Watch } from './monitor.ts';
+import { Monitor, type Observation } from './monitor.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import { RunLog } from './run-log.ts';
 import { checkSameImages, makeRecord, type RunRecord, readRecord } from './run-record.ts';
+import { Interrupted, type Watch } from './watch.ts';
 
 export { type RunRecord, readRecord } from './run-record.ts';
 
@@ -33,14 +34,14 @@ export type SessionEvent =
   /** The weights that a run began with beside those it ends with; `best.safetensors` holds the better ones. */
   | {
       readonly type: 'compared';
-      readonly measure: Measure;
+      readonly measure: Criterion;
       readonly before: number;
       readonly after: number;
       readonly kept: 'before' | 'during';
     };
 
 /** By what the best checkpoint of a run is chosen; the rank of the features is for images without labels. */
-export type Measure = OnlineEval | 'rank';
+export type Criterion = OnlineEval | 'rank';
 
 export interface Session extends Machine {
   readonly folder: RunFolder;
@@ -194,7 +195,7 @@ export async function* runSession(
   let monitor: Monitor | undefined;
   const { bestBy: wanted } = evalsOf(config);
   // Without labels only a run with something to lose needs a score: in how many directions its features differ.
-  const bestBy: Measure = record.init !== undefined && source.classes.length < 2 ? 'rank' : wanted;
+  const bestBy: Criterion = record.init !== undefined && source.classes.length < 2 ? 'rank' : wanted;
   const firstStep = record.init?.fromStep ?? 0;
   let best = log.bestScore(bestBy, record.init === undefined ? 1 : firstStep);
   let done = fromStep;

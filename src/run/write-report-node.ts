@@ -6,13 +6,13 @@ import type { EvaluationSection } from '../report/blocks.ts';
 import type { Report } from '../report/model.ts';
 import { renderReport } from '../report/page/html.ts';
 import { decodeSection } from '../report/page/stored-section.ts';
-import type { Watch } from './monitor.ts';
 import { openRecorded } from './open-recorded-node.ts';
 import { accuracyOf, keptExtras, type ReportExtras } from './report-extras.ts';
 import { pictureSections } from './report-pictures.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import { checkSameImages, type RunRecord, readRecord } from './run-record.ts';
 import { runReport } from './run-report.ts';
+import type { Watch } from './watch.ts';
 
 export interface ReportOptions extends ReportExtras {
   readonly engine: Engine;

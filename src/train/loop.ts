@@ -101,15 +101,11 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     const waited = performance.now() - started;
     for (const { key, reason } of batch.skipped) yield { type: 'skipped', key, reason };
     const settings = plan.at(batch.step);
-    const crops: CropSource = (group, start, end, into) =>
-      assembler.write(
-        batch.crops,
-        firstViews[group] ?? 0,
-        trainer.method.views[group]?.count ?? 0,
-        start,
-        end,
-        into,
-      );
+    const crops: CropSource = (group, start, end, into) => {
+      const first = firstViews[group] ?? 0;
+      const views = [first, first + (trainer.method.views[group]?.count ?? 0)] as const;
+      assembler.write(batch.crops, { views, images: [start, end] }, into);
+    };
     const { loss, measures } = await trainer.accumulate(crops, settings);
     batch.release();
     const norms = Number.isFinite(loss) ? await trainer.applyUpdate(settings) : undefined;

@@ -8,7 +8,11 @@ export interface Said {
   readonly err: string;
 }
 
-export async function dino(...args: readonly string[]): Promise<Said> {
+/** Results that were given no place go to the working directory. */
+export const dino = (...args: readonly string[]): Promise<Said> => dinoIn('.', ...args);
+
+/** @param results where results go that were given no place */
+export async function dinoIn(results: string, ...args: readonly string[]): Promise<Said> {
   const [out, err]: [string[], string[]] = [[], []];
   const keep =
     (into: string[]) =>
@@ -23,7 +27,7 @@ export async function dino(...args: readonly string[]): Promise<Said> {
     vi.spyOn(process.stderr, 'write').mockImplementation(keep(err)),
   ];
   try {
-    const code = await runCommand(args);
+    const code = await runCommand(args, { results });
     return { code, out: out.join(''), err: err.join('') };
   } finally {
     for (const spy of spies) spy.mockRestore();

@@ -9,7 +9,7 @@ import { openSubject } from '../../src/run/open-subject-node.ts';
 import { knownWeights, officialNames } from '../../src/weights/known-weights.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { folderWith, huggingFaceTensors, shards, vitConfig } from '../weights/folders.ts';
-import { dino } from './command.ts';
+import { dino, dinoIn } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
 const file = readFileSync(join(import.meta.dirname, '../golden/checkpoints/backbone.pth'));
@@ -86,24 +86,19 @@ describe('published weights', () => {
       const name = (request.url ?? '').replace('/me/my.model-1/resolve/main/', '');
       response.end(readFileSync(join(run, 'export/huggingface', name)));
     };
-    const before = process.cwd();
-    process.chdir(temporaryFolder()); // results of such weights go to the working directory
-    try {
-      const said = await dino(
-        'eval',
-        'knn',
-        'me/my.model-1',
-        '--train',
-        images,
-        '--k',
-        '3',
-        '--json',
-        '--no-report',
-      );
-      expect(said).toMatchObject({ code: 0 });
-    } finally {
-      process.chdir(before);
-    }
+    const said = await dinoIn(
+      temporaryFolder(),
+      'eval',
+      'knn',
+      'me/my.model-1',
+      '--train',
+      images,
+      '--k',
+      '3',
+      '--json',
+      '--no-report',
+    );
+    expect(said).toMatchObject({ code: 0 });
     expect(server.requests.map(({ url }) => url)).toEqual([
       '/me/my.model-1/resolve/main/config.json',
       '/me/my.model-1/resolve/main/preprocessor_config.json',

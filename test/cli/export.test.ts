@@ -9,7 +9,7 @@ import { openSubject } from '../../src/run/open-subject-node.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
 import { checkComplete, findVit } from '../../src/weights/vit-weights.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
-import { dino } from './command.ts';
+import { dino, dinoIn } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
 const scores = z.looseObject({ trained: z.unknown() });
@@ -143,32 +143,27 @@ describe('weights in place of a run', () => {
     const flags = ['--train', images, '--k', '3', '--json'];
     const trained = (said: { out: string }): unknown => scores.parse(JSON.parse(said.out)).trained;
     const wanted = trained(await dino('eval', 'knn', run, ...flags));
-    const before = process.cwd();
-    process.chdir(temporaryFolder());
-    try {
-      for (const [layout, path] of [
-        ['huggingface', ''],
-        ['torch', 'backbone.pth'],
-        ['timm', 'model.safetensors'],
-      ] as const) {
-        await dino('export', run, '--to', layout);
-        // Two heads of 8: Hugging Face's config tells, and our own files.
-        const said = await dino('eval', 'knn', join(run, 'export', layout, path), ...flags);
-        expect(said, said.err).toMatchObject({ code: 0 });
-        expect(trained(said)).toEqual(wanted);
-      }
-      // A folder for each name and network: the files of one network have one, whatever their layout.
-      const folders = readdirSync('.').sort();
-      expect(folders.map((name) => name.replace(/-[0-9a-f]{6}-eval$/, ''))).toEqual([
-        'backbone',
-        'huggingface',
-        'model',
-      ]);
-      const [backbone = '', huggingFace = ''] = folders;
-      expect(readFileSync(join(backbone, 'report.html'), 'utf8')).toContain('k-NN classification');
-      expect(readFileSync(join(huggingFace, 'eval/knn.json'), 'utf8')).toContain('"trained"');
-    } finally {
-      process.chdir(before);
+    const results = temporaryFolder();
+    for (const [layout, path] of [
+      ['huggingface', ''],
+      ['torch', 'backbone.pth'],
+      ['timm', 'model.safetensors'],
+    ] as const) {
+      await dino('export', run, '--to', layout);
+      // Two heads of 8: Hugging Face's config tells, and our own files.
+      const said = await dinoIn(results, 'eval', 'knn', join(run, 'export', layout, path), ...flags);
+      expect(said, said.err).toMatchObject({ code: 0 });
+      expect(trained(said)).toEqual(wanted);
     }
+    // A folder for each name and network: the files of one network have one, whatever their layout.
+    const folders = readdirSync(results).sort();
+    expect(folders.map((name) => name.replace(/-[0-9a-f]{6}-eval$/, ''))).toEqual([
+      'backbone',
+      'huggingface',
+      'model',
+    ]);
+    const [backbone = '', huggingFace = ''] = folders;
+    expect(readFileSync(join(results, backbone, 'report.html'), 'utf8')).toContain('k-NN classification');
+    expect(readFileSync(join(results, huggingFace, 'eval/knn.json'), 'utf8')).toContain('"trained"');
   });
 });

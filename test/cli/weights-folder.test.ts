@@ -1,7 +1,7 @@
 /** Commands show images to weights from elsewhere as the files beside these say, or as flags say. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
@@ -19,7 +19,7 @@ import {
   timmConfig,
   vitConfig,
 } from '../weights/folders.ts';
-import { dino } from './command.ts';
+import { dinoIn, type Said } from './command.ts';
 import { photos } from './tiny-network.ts';
 
 const hf = (): string =>
@@ -30,12 +30,12 @@ const hf = (): string =>
   });
 const timm = (): string => folderWith({ 'config.json': timmConfig, 'model.safetensors': officialTensors() });
 
-/** Results of weights that are in no run folder go to the working directory. */
+/** Results of weights that are in no run folder go here. */
+let results = '';
 beforeEach(() => {
-  const before = process.cwd();
-  process.chdir(temporaryFolder());
-  onTestFinished(() => process.chdir(before));
+  results = temporaryFolder();
 });
+const dino = (...args: readonly string[]): Promise<Said> => dinoIn(results, ...args);
 
 /** What `dino embed` writes, [images, 16]. */
 async function embedded(weights: string, images: string, ...flags: string[]): Promise<Float32Array> {

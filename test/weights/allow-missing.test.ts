@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseSafetensors, serializeSafetensors } from '../../src/format/safetensors.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';
-import { dino } from '../cli/command.ts';
+import { dinoIn } from '../cli/command.ts';
 import { photos } from '../cli/tiny-network.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 
@@ -18,15 +18,9 @@ it('weights that lack a tensor are refused, and taken where that is allowed, whi
   const subject = openSubject(path, { heads: 2, allowMissing: ['blocks.1.norm1.bias'] });
   expect(subject.allowed).toEqual(['blocks.1.norm1.bias']);
   expect(subject.trained.get('blocks.1.norm1.bias')).toEqual(new Float32Array(16));
-  const before = process.cwd();
   const images = await photos(['a', 'b'], 4);
-  process.chdir(folder);
-  try {
-    const flags = ['--train', images, '--k', '3', '--heads', '2', '--no-report'];
-    const said = await dino('eval', 'knn', path, ...flags, '--allow_missing', 'blocks.1.norm1.bias');
-    expect(said).toMatchObject({ code: 0 });
-    expect(said.err).toContain('lacks blocks.1.norm1.bias, as allowed');
-  } finally {
-    process.chdir(before);
-  }
+  const flags = ['--train', images, '--k', '3', '--heads', '2', '--no-report'];
+  const said = await dinoIn(folder, 'eval', 'knn', path, ...flags, '--allow_missing', 'blocks.1.norm1.bias');
+  expect(said).toMatchObject({ code: 0 });
+  expect(said.err).toContain('lacks blocks.1.norm1.bias, as allowed');
 });

@@ -16,7 +16,7 @@ import {
 import { openSubject } from '../../src/run/open-subject-node.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
 import { findVit } from '../../src/weights/vit-weights.ts';
-import { dino } from '../cli/command.ts';
+import { dino, dinoIn } from '../cli/command.ts';
 import { photos } from '../cli/tiny-network.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 
@@ -134,14 +134,19 @@ describe('DINOv2 weights', () => {
   it('classify as any other', async () => {
     const images = await photos(['a', 'b'], 6);
     const folder = folderOf('registers');
-    const before = process.cwd();
-    process.chdir(temporaryFolder());
-    try {
-      const said = await dino('eval', 'knn', folder, '--train', images, '--k', '3', '--json', '--no-report');
-      expect(said).toMatchObject({ code: 0 });
-    } finally {
-      process.chdir(before);
-    }
+    const said = await dinoIn(
+      temporaryFolder(),
+      'eval',
+      'knn',
+      folder,
+      '--train',
+      images,
+      '--k',
+      '3',
+      '--json',
+      '--no-report',
+    );
+    expect(said).toMatchObject({ code: 0 });
   });
 
   it('say where they cannot go', async () => {

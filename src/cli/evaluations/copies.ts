@@ -1,5 +1,6 @@
 /** `dino eval copies`: do altered copies find their originals? On Copydays, or on copies of anyone's images made here. */
 import { z } from 'zod';
+import { evenly } from '../../data/evenly.ts';
 import type { Source } from '../../data/source.ts';
 import { type Attack, attacked, copyAttacks } from '../../eval/copies/copy-attacks.ts';
 import { copyReport, copySize } from '../../eval/copies/copy-report.ts';
@@ -103,12 +104,6 @@ export const copies = defineEvaluation({
     };
   },
 });
-
-/** Numbers spread over all images. */
-function evenly(total: number, count: number): number[] {
-  const wanted = Math.min(total, count);
-  return Array.from({ length: wanted }, (_, i) => Math.floor((i * total) / wanted));
-}
 
 /** Pictures of originals and of altered images, which are read or made again. */
 function withPictures<Result>(

@@ -210,7 +210,7 @@ function boxesOf(objects: readonly Mask[]) {
 }
 
 /** Sides are 1 / sqrt 2 of the image's. */
-export function centeredBox(height: number, width: number): Mask {
+function centeredBox(height: number, width: number): Mask {
   const inside = (at: number, side: number): boolean =>
     Math.abs(at + 0.5 - side / 2) < (side * Math.SQRT1_2) / 2;
   const data = Uint8Array.from({ length: height * width }, (_, i) =>

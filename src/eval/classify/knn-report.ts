@@ -64,12 +64,12 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
     const watch = (done: number): void => onProgress?.(`neighbors, ${name}`, done, queryLabels.length);
     watch(0);
     const [bank, queries = bank] = rows;
-    const results = await knn(engine, bank!, bankLabels, queries!, queryLabels, {
-      ks: usable,
-      temperature,
-      classes: train.classes.length,
-      leaveOneOut,
-    });
+    const results = await knn(
+      engine,
+      { features: bank!, labels: bankLabels },
+      { features: queries!, labels: queryLabels },
+      { ks: usable, temperature, classes: train.classes.length, leaveOneOut },
+    );
     watch(queryLabels.length);
     const hits = results.map(({ predictions }) =>
       Float64Array.from(predictions, (label, i) => (label === queryLabels[i] ? 100 : 0)),

@@ -14,7 +14,7 @@ export interface KnnFacts extends FeatureFacts {
 }
 
 /** The number of neighbors that is shown first: the official 20 where it was measured. */
-export function shownK(report: KnnReport): string {
+function shownK(report: KnnReport): string {
   const measured = Object.keys(report.trained.top1);
   return measured.includes('20') ? '20' : (measured[0] ?? '');
 }

@@ -5,7 +5,8 @@
  * all k and T.
  */
 import type { Engine } from '../../engine/engine.ts';
-import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import { l2NormalizedRows } from '../../rows/feature-rows.ts';
+import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { type Neighbors, nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 
 export interface VoteOptions {
@@ -63,12 +64,7 @@ export function rankClasses(votes: Float32Array, classes: number): Int32Array {
  *
  * @param ranking from `rankClasses`
  */
-export function topAccuracy(
-  ranking: Int32Array,
-  classes: number,
-  labels: ArrayLike<number>,
-  width: number,
-): number {
+function topAccuracy(ranking: Int32Array, classes: number, labels: ArrayLike<number>, width: number): number {
   let hits = 0;
   for (let query = 0; query < labels.length; query++) {
     const start = query * classes;
@@ -90,16 +86,14 @@ export interface KnnResult {
 /**
  * The whole evaluation, for several k from one search.
  *
- *     const [result] = await knn(ortNode, train, trainLabels, test, testLabels, { ks: [20], temperature: 0.07, classes: 10 });
+ *     const [result] = await knn(ortNode, train, test, { ks: [20], temperature: 0.07, classes: 10 });
  *
- * With `leaveOneOut` the queries are the bank (pass the same features and labels twice).
+ * With `leaveOneOut` the queries are the bank (pass the same features twice).
  */
 export async function knn(
   engine: Engine,
-  bank: FeatureRows,
-  bankLabels: ArrayLike<number>,
-  queries: FeatureRows,
-  queryLabels: ArrayLike<number>,
+  bank: LabeledFeatures,
+  queries: LabeledFeatures,
   {
     ks,
     temperature,
@@ -112,17 +106,19 @@ export async function knn(
     readonly leaveOneOut?: boolean;
   },
 ): Promise<KnnResult[]> {
-  const neighbors = await nearestNeighbors(engine, l2NormalizedRows(bank), l2NormalizedRows(queries), {
-    k: Math.max(...ks),
-    leaveOneOut,
-  });
+  const neighbors = await nearestNeighbors(
+    engine,
+    l2NormalizedRows(bank.features),
+    l2NormalizedRows(queries.features),
+    { k: Math.max(...ks), leaveOneOut },
+  );
   return ks.map((k) => {
-    const ranking = rankClasses(knnVotes(neighbors, bankLabels, { k, temperature, classes }), classes);
+    const ranking = rankClasses(knnVotes(neighbors, bank.labels, { k, temperature, classes }), classes);
     return {
       k,
-      top1: topAccuracy(ranking, classes, queryLabels, 1),
-      top5: topAccuracy(ranking, classes, queryLabels, Math.min(5, k)),
-      predictions: Int32Array.from(queryLabels, (_, query) => ranking[query * classes]!),
+      top1: topAccuracy(ranking, classes, queries.labels, 1),
+      top5: topAccuracy(ranking, classes, queries.labels, Math.min(5, k)),
+      predictions: Int32Array.from(queries.labels, (_, query) => ranking[query * classes]!),
     };
   });
 }

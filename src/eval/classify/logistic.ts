@@ -14,7 +14,7 @@ import { runOnArrays } from '../../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../../engine/engine.ts';
 import { add, gemm, gradients, input, logSoftmax, mul, neg, sum } from '../../graph/index.ts';
 import { checkLabeled, type LabeledFeatures } from '../../rows/labeled-features.ts';
-import { type Evaluated, type LbfgsOptions, lbfgs } from '../../rows/lbfgs.ts';
+import { type LbfgsOptions, lbfgs, type ValueAndGradient } from '../../rows/lbfgs.ts';
 import { rowBlocks } from '../../rows/row-blocks.ts';
 import type { LinearWeights } from './linear-probe.ts';
 
@@ -79,7 +79,7 @@ export class LogisticRegression {
   async objective(
     { features, labels }: LabeledFeatures,
     { classes, c = 1 }: LogisticOptions,
-  ): Promise<(x: Float64Array) => Promise<Evaluated>> {
+  ): Promise<(x: Float64Array) => Promise<ValueAndGradient>> {
     if (!(c > 0 && Number.isFinite(c)))
       throw new RangeError(
         `C is ${c}: give a number above 0, such as 1; smaller ones penalize weights more.`,

@@ -69,7 +69,7 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
   const budgets = (options.budgets ?? usualBudgets(labels, classes.length))
     .map((budget) => {
       const drawn = Array.from({ length: isAll(budget) ? 1 : draws }, (_, draw) =>
-        labeledRows(labels, classes, budget, draw, seed, train.name),
+        labeledRows(labels, { classes, budget, draw, seed, source: train.name }),
       );
       return { budget, labeled: drawn[0]?.length ?? 0, drawn };
     })
@@ -152,11 +152,21 @@ function usualBudgets(labels: LabeledFeatures['labels'], classes: number): Budge
  */
 export function labeledRows(
   labels: LabeledFeatures['labels'],
-  classes: readonly string[],
-  budget: Budget,
-  draw: number,
-  seed: number,
-  source: string,
+  {
+    classes,
+    budget,
+    draw,
+    seed,
+    source,
+  }: {
+    readonly classes: readonly string[];
+    readonly budget: Budget;
+    /** Number of the draw: each takes other rows. */
+    readonly draw: number;
+    readonly seed: number;
+    /** What the images are called in a message. */
+    readonly source: string;
+  },
 ): Uint32Array {
   if ('share' in budget && !(budget.share > 0 && budget.share <= 1))
     throw new RangeError(`A share of ${budget.share} cannot be labeled: give one above 0, 1 at most.`);

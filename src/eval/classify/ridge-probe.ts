@@ -22,8 +22,7 @@ export async function ridgeProbe(
   engine: Engine,
   train: LabeledFeatures,
   queries: FeatureRows,
-  classes: number,
-  ridge = RIDGE,
+  { classes, ridge = RIDGE }: { readonly classes: number; readonly ridge?: number },
 ): Promise<Int32Array> {
   checkLabeled('training', train, classes);
   const { features, labels } = train;

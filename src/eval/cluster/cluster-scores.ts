@@ -67,7 +67,7 @@ export function clusterScores(labels: ArrayLike<number>, clusters: ArrayLike<num
 }
 
 /** Natural logarithms, arithmetic mean of the entropies; 1 if both sides are one group, 0 if only one of them is. */
-export function normalizedMutualInformation(table: Contingency): number {
+function normalizedMutualInformation(table: Contingency): number {
   const { classes, clusters, counts, samples } = table;
   if (classes.length === 1 && clusters.length === 1) return 1;
   const { rows, columns } = margins(table);
@@ -89,7 +89,7 @@ function entropy(sizes: Float64Array, samples: number): number {
 }
 
 /** Hubert and Arabie 1985, over pairs of samples; 1 where no pair is together on one side and apart on the other. */
-export function adjustedRandIndex(table: Contingency): number {
+function adjustedRandIndex(table: Contingency): number {
   const { rows, columns } = margins(table);
   const squares = sumOfSquares(table.counts);
   const onlyColumn = sumOfSquares(columns) - squares;
@@ -104,7 +104,7 @@ export function adjustedRandIndex(table: Contingency): number {
 }
 
 /** Samples of clusters or classes that are left over count as wrong. */
-export function hungarianAccuracy(table: Contingency): number {
+function hungarianAccuracy(table: Contingency): number {
   let matched = 0;
   for (const { samples } of pairClusters(table)) matched += samples;
   return matched / table.samples;
@@ -125,7 +125,7 @@ export function pairClusters({
   });
 }
 
-export function purity({ classes, clusters, counts, samples }: Contingency): number {
+function purity({ classes, clusters, counts, samples }: Contingency): number {
   let sum = 0;
   for (let column = 0; column < clusters.length; column++) {
     let most = 0;

@@ -3,6 +3,8 @@
  * squashed to squares larger than those of training, described by class token and generalized mean of the patch tokens, and
  * whitened with what other images teach. On anyone's images the alterations are made here.
  */
+
+import { evenly } from '../../data/evenly.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import {
@@ -17,7 +19,7 @@ import { copyDescriptor } from '../../features/descriptors.ts';
 import { type NumberedImage, readImages, shown } from '../../features/shown-images.ts';
 import { resize } from '../../image/resize.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
-import type { FeatureRows } from '../../rows/feature-rows.ts';
+import { stackRows } from '../../rows/feature-rows.ts';
 import type { Neighbors } from '../../rows/nearest-neighbors.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { copyAveragePrecision, rankCopies } from './copies.ts';
@@ -116,7 +118,7 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
   const sets = second === undefined ? [first, altered] : [first, second, altered];
   for (const { name, sets: rows } of await compareDescribed(engine, sets, { whitening: learned })) {
     onProgress?.(`copies, ${name}`, 0, altered.indices.length);
-    const ranked = await rankCopies(engine, stacked(rows.slice(0, -1)), rows.at(-1)!, PLACES);
+    const ranked = await rankCopies(engine, stackRows(rows.slice(0, -1)), rows.at(-1)!, PLACES);
     onProgress?.(`copies, ${name}`, altered.indices.length, altered.indices.length);
     if (name === 'trained') found = ranked;
     const precisions = copyAveragePrecision(ranked, positives);
@@ -238,21 +240,8 @@ function examplesOf(
     else list.push(copy);
   }
   const all = [...queries];
-  return Array.from({ length: Math.min(EXAMPLES, all.length) }, (_, i) => {
-    const [row, copies] = all[Math.floor((i * all.length) / Math.min(EXAMPLES, all.length))]!;
+  return evenly(all.length, EXAMPLES).map((i) => {
+    const [row, copies] = all[i]!;
     return { original: originals.indices[row]!, copies };
   });
-}
-
-/** Rows of several sets below each other. */
-function stacked(sets: readonly FeatureRows[]): FeatureRows {
-  const [first] = sets;
-  if (first === undefined || sets.length === 1) return first ?? { values: new Float32Array(), dim: 1 };
-  const values = new Float32Array(sets.reduce((sum, set) => sum + set.values.length, 0));
-  let at = 0;
-  for (const set of sets) {
-    values.set(set.values, at);
-    at += set.values.length;
-  }
-  return { values, dim: first.dim };
 }

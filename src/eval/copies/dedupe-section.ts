@@ -10,12 +10,12 @@ const SHOWN_GROUPS = 40;
 const SHOWN_COPIES = 9;
 
 /** One copy and the image that is kept in its place. */
-export interface FoundCopy extends Copy {
+export interface ListedCopy extends Copy {
   readonly kept: number;
 }
 
 /** How a copy was recognized: 'same pixels', 'agreement 0.981, mirrored'. */
-export function describeCopy({ exact, agreement, mirrored }: Copy): string {
+function describeCopy({ exact, agreement, mirrored }: Copy): string {
   return exact ? 'same pixels' : `agreement ${agreement.toFixed(3)}${mirrored ? ', mirrored' : ''}`;
 }
 
@@ -25,7 +25,7 @@ function shortly({ exact, agreement, mirrored }: Copy): string {
 }
 
 /** The copies of a report, each with the image that is kept in its place. */
-export function foundCopies({ groups }: DedupeReport): FoundCopy[] {
+export function foundCopies({ groups }: DedupeReport): ListedCopy[] {
   return groups.flatMap(({ kept, copies }) => copies.map((copy) => ({ kept, ...copy })));
 }
 
@@ -111,7 +111,7 @@ function describeCheck({
 async function dedupeBlocks(
   { groups, images }: DedupeReport,
   { key, pictureOf }: PicturedImages,
-  copies: readonly FoundCopy[],
+  copies: readonly ListedCopy[],
 ): Promise<Block[]> {
   if (copies.length === 0) return [];
   const tiles = async (kept: number, others: readonly Copy[]): Promise<Tile[]> => {

@@ -7,7 +7,7 @@
 import type { Placement } from './align-planes.ts';
 
 /** A look, or its brightness at any size: [width, width, channels]. */
-export interface Samples {
+export interface PlaneSamples {
   readonly width: number;
   readonly channels: number;
   readonly data: Uint8Array | Float32Array;
@@ -28,8 +28,8 @@ const SUMS = 6;
  *   less than half of the first lies in the second
  */
 export function agreement(
-  first: Samples,
-  second: Samples,
+  first: PlaneSamples,
+  second: PlaneSamples,
   placement: Placement,
   parts: number = PARTS,
 ): number {
@@ -46,8 +46,8 @@ export function agreement(
 }
 
 function partSums(
-  first: Samples,
-  second: Samples,
+  first: PlaneSamples,
+  second: PlaneSamples,
   { scaleX, shiftX, scaleY, shiftY }: Placement,
   parts: number,
 ): Float64Array {

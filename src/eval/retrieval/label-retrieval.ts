@@ -6,7 +6,7 @@
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import { averagePrecision, meanDefined } from '../../rows/average-precision.ts';
 import { cosineRows } from '../../rows/cosine-rows.ts';
-import type { FeatureRows } from '../../rows/feature-rows.ts';
+import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { rankAmongAll } from '../../rows/rank-among-all.ts';
 
 /** Images of an object in UKBench, and the places that its score looks at. */
@@ -34,24 +34,22 @@ export interface LabelRetrieval {
 /**
  * Looks for the images of a query's label in another set.
  *
- * @param labels of the database rows and of the queries
  * @throws RangeError when labels and rows differ in number, a value is not finite, or the widths differ
  */
 export async function labelRetrieval(
   engine: Engine,
-  database: FeatureRows,
-  databaseLabels: ArrayLike<number>,
-  queries: FeatureRows,
-  queryLabels: ArrayLike<number>,
+  database: LabeledFeatures,
+  queries: LabeledFeatures,
   options: LabelRetrievalOptions = {},
 ): Promise<LabelRetrieval> {
-  requireLabels(database, databaseLabels, 'database');
-  requireLabels(queries, queryLabels, 'query');
-  const members = rowsByLabel(databaseLabels);
-  const tally = new Tally(queryLabels.length);
-  await cosineRows(engine, database, queries, options.engineOptions ?? {}, (similarities, query) => {
-    tally.add(query, rankAmongAll(similarities, members.get(queryLabels[query]!) ?? []).places);
-  });
+  requireLabels(database, 'database');
+  requireLabels(queries, 'query');
+  const members = rowsByLabel(database.labels);
+  const tally = new Tally(queries.labels.length);
+  const sets = { database: database.features, queries: queries.features };
+  const count = (similarities: Float32Array, query: number): void =>
+    tally.add(query, rankAmongAll(similarities, members.get(queries.labels[query]!) ?? []).places);
+  await cosineRows(engine, sets, count, options.engineOptions);
   return tally.scores(options.ks);
 }
 
@@ -66,28 +64,30 @@ export interface FolderRetrieval extends LabelRetrieval {
 /**
  * Every image of a folder as a query for the others of its label.
  *
- *     const { map, nsScore } = await folderRetrieval(ortNode, features, labels);
+ *     const { map, nsScore } = await folderRetrieval(ortNode, { features, labels });
  *
  * @throws RangeError when labels and rows differ in number, or a value is not finite
  */
 export async function folderRetrieval(
   engine: Engine,
-  rows: FeatureRows,
-  labels: ArrayLike<number>,
+  images: LabeledFeatures,
   options: LabelRetrievalOptions = {},
 ): Promise<FolderRetrieval> {
-  requireLabels(rows, labels, 'image');
+  requireLabels(images, 'image');
+  const { features, labels } = images;
   const members = rowsByLabel(labels);
   const tally = new Tally(labels.length);
   const nearCounts = new Float64Array(labels.length);
-  await cosineRows(engine, rows, rows, options.engineOptions ?? {}, (similarities, query) => {
+  const sets = { database: features, queries: features };
+  const count = (similarities: Float32Array, query: number): void => {
     const { rows: ranked, places } = rankAmongAll(similarities, members.get(labels[query]!) ?? []);
     for (const place of places.subarray(0, NS_PLACES)) if (place < NS_PLACES) nearCounts[query]!++;
     // Without the query itself, what came behind it moves up.
     const self = ranked.indexOf(query);
     for (let i = self + 1; i < places.length; i++) places[i - 1] = places[i]! - 1;
     tally.add(query, places.subarray(0, -1));
-  });
+  };
+  await cosineRows(engine, sets, count, options.engineOptions);
   return { ...tally.scores(options.ks), nsScore: meanDefined(nearCounts), nearCounts };
 }
 
@@ -133,7 +133,7 @@ function rowsByLabel(labels: ArrayLike<number>): Map<number, number[]> {
   return members;
 }
 
-function requireLabels({ values, dim }: FeatureRows, labels: ArrayLike<number>, what: string): void {
+function requireLabels({ features: { values, dim }, labels }: LabeledFeatures, what: string): void {
   if (labels.length !== values.length / dim) {
     throw new RangeError(
       `${labels.length} ${what} labels do not fit ${values.length / dim} rows: give one label for each row.`,

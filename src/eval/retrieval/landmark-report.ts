@@ -3,6 +3,8 @@
  * precision at three levels of difficulty. Images keep their aspect ratio and are described one by one, as there. The query
  * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
  */
+
+import { evenly } from '../../data/evenly.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import {
@@ -148,7 +150,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
       ) as LandmarkLevels,
     ]);
     if (name !== 'trained') continue;
-    examples = evenly(queries.length).map((query) => {
+    examples = evenly(queries.length, EXAMPLES).map((query) => {
       const { easy, hard, junk } = truth.gnd[query]!;
       const [right, passed] = [new Set([...easy, ...hard]), new Set(junk)];
       const at = query * ranking.database;
@@ -214,9 +216,4 @@ function refuse(source: Source): (key: string, reason: string) => void {
   return (key, reason) => {
     throw new Error(`The ground truth needs all images, and ${pathIn(source, key)} ${reason}`);
   };
-}
-
-function evenly(count: number): number[] {
-  const shown = Math.min(EXAMPLES, count);
-  return Array.from({ length: shown }, (_, i) => Math.floor((i * count) / shown));
 }

@@ -19,6 +19,7 @@ import type { Image } from '../../image/image.ts';
 import { inputView } from '../../image/preprocessing.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import {
@@ -121,12 +122,13 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   const results = new Map<string, LabelRetrieval | FolderRetrieval>();
   for (const { name, sets: rows } of compared) {
     const watch = (done: number): void => onProgress?.(`retrieval, ${name}`, done, labels.at(-1)!.length);
+    const labeled = (set: number): LabeledFeatures => ({ features: rows[set]!, labels: labels[set]! });
     watch(0);
     results.set(
       name,
       leaveOneOut
-        ? await folderRetrieval(engine, rows[0]!, labels[0]!, { ks })
-        : await labelRetrieval(engine, rows[0]!, labels[0]!, rows[1]!, labels[1]!, { ks }),
+        ? await folderRetrieval(engine, labeled(0), { ks })
+        : await labelRetrieval(engine, labeled(0), labeled(1), { ks }),
     );
     watch(labels.at(-1)!.length);
   }

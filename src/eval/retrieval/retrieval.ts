@@ -63,11 +63,12 @@ export async function rankDatabase(
   const rows = queries.values.length / queries.dim;
   const similarities = new Float32Array(rows * columns);
   const ranks = new Int32Array(rows * columns);
-  await cosineRows(engine, database, queries, engineOptions, (row, query) => {
+  const rank = (row: Float32Array, query: number): void => {
     similarities.set(row, query * columns);
     const order = Int32Array.from(row.keys()).sort((a, b) => row[b]! - row[a]! || a - b);
     ranks.set(order, query * columns);
-  });
+  };
+  await cosineRows(engine, { database, queries }, rank, engineOptions);
   return { queries: rows, database: columns, similarities, ranks };
 }
 

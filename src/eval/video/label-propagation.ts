@@ -137,7 +137,7 @@ function normalizedTokens(given: FrameTokens, frame: number, first: FrameGrid | 
 }
 
 /** The soft masks of a frame: those of its sources, weighted. */
-export function propagate(
+function propagate(
   { starts, ends, sources, weights }: SparseAffinity,
   from: readonly SoftMasks[],
 ): SoftMasks {

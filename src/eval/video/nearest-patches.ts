@@ -3,7 +3,7 @@
  * the k largest stay, and what equals the k-th (official `label_propagation`: smaller than the k-th largest becomes 0).
  * Their weights are exp(cosine / T) divided by their sum.
  */
-import type { Block, PatchBlocks } from './patch-blocks.ts';
+import type { PatchBlock, PatchBlocks } from './patch-blocks.ts';
 
 /** For each target patch its sources and their weights, which sum to 1. */
 export interface SparseAffinity {
@@ -42,13 +42,13 @@ export class NearestPatches {
   }
 
   /** @param cosines [frames, block rows * columns, window rows * columns] */
-  search(block: Block, cosines: Float32Array): void {
+  search(block: PatchBlock, cosines: Float32Array): void {
     const { rows, columns } = this.#blocks;
     for (let y = block.from; y < block.top + rows; y++)
       for (let x = block.left; x < block.left + columns; x++) this.#searchTarget(y, x, block, cosines);
   }
 
-  #searchTarget(y: number, x: number, block: Block, cosines: Float32Array): void {
+  #searchTarget(y: number, x: number, block: PatchBlock, cosines: Float32Array): void {
     const { grid, reach, columns: blockColumns, windowColumns } = this.#blocks;
     const targets = this.#blocks.rows * blockColumns;
     const window = this.#blocks.windowRows * windowColumns;

@@ -14,7 +14,7 @@ import { runOnArrays } from '../../engine/arrays.ts';
 import type { Engine, EngineOptions, Program } from '../../engine/engine.ts';
 import { concat, gemm, input } from '../../graph/index.ts';
 import { NearestPatches, type SparseAffinity } from './nearest-patches.ts';
-import { type Block, type FrameGrid, PatchBlocks } from './patch-blocks.ts';
+import { type FrameGrid, type PatchBlock, PatchBlocks } from './patch-blocks.ts';
 
 export interface AffinityOptions {
   /** How many patches away a source may be, in rows and in columns; 0 for no limit. */
@@ -76,7 +76,7 @@ export class PatchAffinity {
     const targets = this.#blocks.targetStrips(features);
     const nearest = new NearestPatches(this.#blocks, sources.length, topk, temperature);
     const blocks = this.#blocks.all();
-    const multiply = (block: Block, into: Float32Array): Promise<void> => {
+    const multiply = (block: PatchBlock, into: Float32Array): Promise<void> => {
       const run = this.#multiply(program, block, targets, sources, into);
       run.catch(() => {}); // whoever awaits it reports; a run behind one that failed is awaited by nobody
       return run;
@@ -95,7 +95,7 @@ export class PatchAffinity {
 
   #multiply(
     program: Program,
-    block: Block,
+    block: PatchBlock,
     targets: readonly Float32Array[],
     sources: readonly SourceFrame[],
     cosines: Float32Array,

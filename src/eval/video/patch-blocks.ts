@@ -15,7 +15,7 @@ export interface FrameGrid {
 }
 
 /** Where a block and its window begin, in patches. */
-export interface Block {
+export interface PatchBlock {
   readonly strip: number;
   readonly top: number;
   /** First row whose results count: those above belong to the block before. */
@@ -61,9 +61,9 @@ export class PatchBlocks {
   }
 
   /** Blocks that cover every patch. */
-  all(): Block[] {
+  all(): PatchBlock[] {
     const { rows, columns } = this.grid;
-    const blocks: Block[] = [];
+    const blocks: PatchBlock[] = [];
     for (let strip = 0; strip < this.#strips; strip++) {
       const left = this.#left(strip);
       const windowLeft = inside(left - this.reach, this.windowColumns, columns);

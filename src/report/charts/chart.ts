@@ -18,7 +18,7 @@ export interface Series {
   readonly color?: number;
 }
 
-export interface Reference {
+export interface ReferenceLine {
   readonly name: string;
   readonly value: number;
 }
@@ -31,7 +31,7 @@ export interface LineChart {
   /** Makes equal factors of x equal distances; points that are not above 0 are left out. */
   readonly logX?: boolean;
   readonly series: readonly Series[];
-  readonly references?: readonly Reference[];
+  readonly references?: readonly ReferenceLine[];
   /** Lets the axis of values begin at 0. */
   readonly fromZero?: boolean;
   /** Follows each value in tooltips, such as ` %`. */
@@ -98,7 +98,7 @@ export function lineChart(chart: LineChart): Markup {
 }
 
 /** Five colors, then the same with dashed lines. */
-export function seriesClass(color: number): string {
+function seriesClass(color: number): string {
   return `s${color % 5}${color % 10 < 5 ? '' : ' dashed'}`;
 }
 
@@ -201,7 +201,7 @@ function referenceLine(y: Scale, value: number): Markup {
 }
 
 /** Each name above its line at the right, or below it where it would touch the one above. */
-function referenceLabels(references: readonly Reference[], y: Scale): Insert {
+function referenceLabels(references: readonly ReferenceLine[], y: Scale): Insert {
   const sorted = references.toSorted((a, b) => b.value - a.value);
   let occupied = Number.NEGATIVE_INFINITY;
   return sorted.map(({ name, value }) => {
@@ -217,7 +217,7 @@ function referenceLabels(references: readonly Reference[], y: Scale): Insert {
 function hover(
   { xName, unit }: LineChart,
   drawn: readonly Drawn[],
-  references: readonly Reference[],
+  references: readonly ReferenceLine[],
   x: Scale,
   y: Scale,
 ): Insert {

@@ -20,7 +20,7 @@ export function evaluationSection({ title, intro, blocks }: EvaluationSection): 
 }
 
 /** One block as it stands in the page. */
-export function drawBlock(block: Block): Markup {
+function drawBlock(block: Block): Markup {
   switch (block.kind) {
     case 'text':
       return html`<p>${block.text}</p>`;

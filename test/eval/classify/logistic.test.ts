@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../../src/engine/ort-node.ts';
 import { columnScales, LogisticRegression } from '../../../src/eval/classify/logistic.ts';
-import { budgetTitle, labeledRows } from '../../../src/eval/classify/low-shot.ts';
+import { type Budget, budgetTitle, labeledRows } from '../../../src/eval/classify/low-shot.ts';
 import { Random } from '../../../src/random/random.ts';
 import { lbfgs } from '../../../src/rows/lbfgs.ts';
 import { blobs } from '../blobs.ts';
@@ -128,8 +128,8 @@ describe('logistic regression', () => {
 describe('labeled rows', () => {
   const labels = [...new Array(20).fill(0), ...new Array(5).fill(1)];
   const names = ['cat', 'dog'];
-  const rowsOf = (budget: Parameters<typeof labeledRows>[2], draw = 0) =>
-    Array.from(labeledRows(labels, names, budget, draw, 0, 'pets'));
+  const rowsOf = (budget: Budget, draw = 0) =>
+    Array.from(labeledRows(labels, { classes: names, budget, draw, seed: 0, source: 'pets' }));
 
   it('are so many of each class, other ones in each draw, and more of the same in larger budgets', () => {
     const five = rowsOf({ shots: 5 });

@@ -12,8 +12,7 @@ describe('the ridge probe', () => {
       ortNode,
       { features: { values: fit, dim: 4 }, labels: labels.subarray(0, 60) },
       { values: asked, dim: 4 },
-      3,
-      0.1,
+      { classes: 3, ridge: 0.1 },
     );
     const x = Matrix.from1DArray(60, 4, Array.from(fit));
     const mean = x.mean('column');
@@ -36,10 +35,10 @@ describe('the ridge probe', () => {
 
   it('does with rows that are all alike, and says when a label is out of range', async () => {
     const features = { values: new Float32Array(12).fill(1), dim: 3 };
-    const predicted = await ridgeProbe(ortNode, { features, labels: [1, 1, 0, 1] }, features, 2);
+    const predicted = await ridgeProbe(ortNode, { features, labels: [1, 1, 0, 1] }, features, { classes: 2 });
     expect([...predicted]).toEqual([1, 1, 1, 1]);
-    await expect(ridgeProbe(ortNode, { features, labels: [0, 1, 2, 0] }, features, 2)).rejects.toThrow(
-      'Row 2 of the training set has the class 2',
-    );
+    await expect(
+      ridgeProbe(ortNode, { features, labels: [0, 1, 2, 0] }, features, { classes: 2 }),
+    ).rejects.toThrow('Row 2 of the training set has the class 2');
   });
 });

@@ -106,7 +106,7 @@ describe('retrieval by label', () => {
   it('scores every image of a folder as sorting all others would', async () => {
     const { rows, labels } = blobs(300, 5, 4, 2);
     labels[7] = 99; // nothing to be found
-    const found = await folderRetrieval(ortNode, rows, labels, { ks: [1, 3] });
+    const found = await folderRetrieval(ortNode, { features: rows, labels }, { ks: [1, 3] });
     const { ranks } = await rankDatabase(ortNode, rows, rows);
     const precisions: number[] = [];
     const hits = [0, 0];
@@ -134,13 +134,13 @@ describe('retrieval by label', () => {
   it('has the full N-S score for objects of four images that are alike', async () => {
     const values = Float32Array.from({ length: 12 * 3 }, (_, i) => (Math.floor(i / 12) === i % 3 ? 1 : 0));
     const labels = Array.from({ length: 12 }, (_, i) => Math.floor(i / 4));
-    const found = await folderRetrieval(ortNode, { values, dim: 3 }, labels);
+    const found = await folderRetrieval(ortNode, { features: { values, dim: 3 }, labels });
     expect([found.nsScore, found.map]).toEqual([4, 1]);
   });
 
   it('takes duplicates in the order of their rows', async () => {
     const values = Float32Array.from({ length: 8 }, (_, i) => 1 - (i % 2));
-    const found = await folderRetrieval(ortNode, { values, dim: 2 }, [0, 1, 1, 0]);
+    const found = await folderRetrieval(ortNode, { features: { values, dim: 2 }, labels: [0, 1, 1, 0] });
     // Rows 0, 1, 2, 3 are equal: the positive of row 0 is third among the others, those of 1 and 2 second, that of 3 first.
     const at = (place: number): number => (0 / Math.max(place, 1) + 1 / (place + 1)) / 2;
     expect([...found.averagePrecision]).toEqual([at(2), at(1), at(1), 1]);
@@ -149,14 +149,16 @@ describe('retrieval by label', () => {
   it('finds all of a database that is smaller than k, and tells of queries without positives', async () => {
     const database = { values: Float32Array.of(1, 0, 0, 1), dim: 2 };
     const queries = { values: Float32Array.of(1, 1, 2, 1, 0, 1), dim: 2 };
-    const found = await labelRetrieval(ortNode, database, [0, 1], queries, [1, 1, 5], { ks: [1, 10] });
+    const labeled = { features: database, labels: [0, 1] };
+    const asked = (labels: number[]) => ({ features: queries, labels });
+    const found = await labelRetrieval(ortNode, labeled, asked([1, 1, 5]), { ks: [1, 10] });
     expect(found.recallAt).toEqual([
       { k: 1, recall: 0 },
       { k: 10, recall: 1 },
     ]);
     expect(found.queriesWithPositives).toBe(2);
     expect(found.averagePrecision[2]).toBeNaN();
-    const none = await labelRetrieval(ortNode, database, [0, 1], queries, [7, 8, 9]);
+    const none = await labelRetrieval(ortNode, labeled, asked([7, 8, 9]));
     expect([none.map, none.recallAt[0]?.recall, none.queriesWithPositives]).toEqual([
       Number.NaN,
       Number.NaN,
@@ -166,12 +168,14 @@ describe('retrieval by label', () => {
 
   it('is perfect with one class', async () => {
     const { rows } = blobs(20, 3, 1, 1);
-    const found = await folderRetrieval(ortNode, rows, new Array(20).fill(3));
+    const found = await folderRetrieval(ortNode, { features: rows, labels: new Array(20).fill(3) });
     expect([found.map, found.nsScore, found.recallAt[0]?.recall]).toEqual([1, 4, 1]);
   });
 
   it('refuses labels that do not fit', async () => {
     const { rows } = blobs(20, 3, 1, 1);
-    await expect(folderRetrieval(ortNode, rows, [1, 2])).rejects.toThrow('2 image labels do not fit 20 rows');
+    await expect(folderRetrieval(ortNode, { features: rows, labels: [1, 2] })).rejects.toThrow(
+      '2 image labels do not fit 20 rows',
+    );
   });
 });

@@ -8,7 +8,7 @@ import { featureTitle } from '../../../model/backbone.ts';
 import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
 import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
 
-export interface FolderRetrieval {
+export interface AskedFolder {
   readonly source: Source;
   /** The queries, where they are other images. */
   readonly test: Source | undefined;
@@ -19,7 +19,7 @@ export interface FolderRetrieval {
 
 export async function folderResult(
   report: RetrievalReport,
-  { source, test, grouping, size, multiScale }: FolderRetrieval,
+  { source, test, grouping, size, multiScale }: AskedFolder,
   { subject, warn }: EvaluationContext,
 ): Promise<EvaluationResult> {
   const { queries, database, queriesWithPositives, whitening, skipped, chance, gains } = report;

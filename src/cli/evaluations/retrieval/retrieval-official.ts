@@ -9,7 +9,7 @@ import { featureTitle } from '../../../model/backbone.ts';
 import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
 import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
 
-export interface OfficialRetrieval {
+export interface OfficialProtocol {
   readonly database: Source;
   readonly queries: Source;
   /** Path of the JSON file. */
@@ -21,7 +21,7 @@ export interface OfficialRetrieval {
 }
 
 export async function officialRetrieval(
-  { groundTruth, ...settings }: OfficialRetrieval,
+  { groundTruth, ...settings }: OfficialProtocol,
   { subject, backbone, engine, onProgress }: EvaluationContext,
 ): Promise<EvaluationResult> {
   if (!existsSync(groundTruth))
