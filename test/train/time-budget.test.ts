@@ -1,8 +1,5 @@
 /** A budget in minutes: what of it goes to online evaluations, and how the pace follows the clock. */
 import { describe, expect, it } from 'vitest';
-import { ortNode } from '../../src/engine/ort-node.ts';
-import { readRecord, stepsOf } from '../../src/run/run-record.ts';
-import { writeRunReport } from '../../src/run/write-report-node.ts';
 import {
   affordableSteps,
   EVALUATION_IMAGES,
@@ -12,7 +9,6 @@ import {
 import { Plan } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 import { TimeBudget } from '../../src/train/time-budget.ts';
-import { follow, killAfter, resumeRun, startRun, stateOf, tinyVit } from '../run/tiny-run.ts';
 
 const facts = { images: 5000, imageSide: 32, channels: 3, cores: 2, readMilliseconds: 1 } as const;
 const config = (steps: number) => chooseRecipe({ steps }, { ...facts, steps }).config;
@@ -138,42 +134,5 @@ describe('a time budget', () => {
     const { at } = simulate(4, () => 600, 4000);
     expect(at).toBeGreaterThan(3.75);
     expect(at).toBeLessThan(4.25);
-  });
-});
-
-describe('a run with a budget in minutes', () => {
-  const options = { ...tinyVit, microBatch: 4 };
-
-  it('ends after the steps of its last pace, and records its paces', async () => {
-    const { steps: _, ...open } = options;
-    const session = await startRun({ ...open, minutes: 0.1 });
-    const { scheduleSteps } = session.plan;
-    const events = await follow(session);
-    const steps = events.filter((event) => event.type === 'step').length;
-    expect(steps).toBe(session.plan.steps);
-    expect(events.at(-1)?.type === 'saved' || events.some((event) => event.type === 'finished')).toBe(true);
-    const paced = events.filter((event) => event.type === 'paced').length;
-    expect(session.record.paces.length).toBe(paced);
-    expect(session.record.steps).toBe(scheduleSteps);
-  });
-
-  it('goes on after a kill with the paces it had: the same state as without', async () => {
-    const session = await startRun({ ...options, steps: 40, saveEvery: 10 });
-    session.record.paces.push(session.plan.change(16, 30));
-    session.folder.writeTextAtomic('config.json', JSON.stringify(session.record));
-    await killAfter(13, session);
-    const resumed = await resumeRun(session);
-    expect(resumed.fromStep).toBe(10);
-    expect(resumed.plan.steps).toBe(30);
-    await follow(resumed);
-    expect(stepsOf(readRecord(resumed.folder))).toBe(30);
-    const { facts } = await writeRunReport(resumed.folder, { engine: ortNode, source: resumed.source });
-    const batch = resumed.record.config.batchSizePerGpu;
-    expect(facts).toContainEqual({ name: 'Steps', value: `30 of ${batch} images` }); // those that were done, not those first planned
-
-    const whole = await startRun({ ...options, steps: 40, saveEvery: 10 });
-    whole.plan.change(16, 30);
-    await follow(whole);
-    expect(stateOf(resumed.trainer)).toEqual(stateOf(whole.trainer));
   });
 });
