@@ -12,7 +12,6 @@ import { randomView } from '../../features/random-view.ts';
 import { sizeOf } from '../../graph/index.ts';
 import { classifier, classLogits } from '../../method/classifier.ts';
 import type { BackboneConfig } from '../../model/backbone.ts';
-import { layerDecay } from '../../optim/layer-decay.ts';
 import { cosineSchedule } from '../../optim/schedules.ts';
 import { Random } from '../../random/random.ts';
 import { microBatchSizes } from '../../train/micro-batch.ts';
@@ -26,6 +25,7 @@ import {
   type FineTuneOptions,
   fineTuneRates,
 } from './fine-tune-options.ts';
+import { layerDecay } from './layer-decay.ts';
 
 const TEST_BATCH = 128;
 /** Epochs after which the test images are asked, at most; evenly spread. */
