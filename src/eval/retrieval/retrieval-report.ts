@@ -1,4 +1,5 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
+
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
@@ -22,6 +23,7 @@ import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
 import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import {
   type FolderRetrieval,
   folderRetrieval,
@@ -134,9 +136,9 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   }
   const precisionsOf = (name: ComparedName): Float64Array => results.get(name)!.averagePrecision;
   const precisions = precisionsOf('trained');
-  const scored = [...results].map(([name, result]) => [name, summary(result, withNs)]);
+  const scored = [...results].map(([name, result]) => [name, summary(result, withNs)] as const);
   return {
-    ...(Object.fromEntries(scored) as Record<ComparedName, Retrieved>),
+    ...recordOf(scored),
     chance: {
       map: all.map,
       recallAt: Object.fromEntries(ks.map((k) => [k, all.recallAt[k]!])),
