@@ -121,7 +121,7 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   const certain = asked.filter((k) => all.recallAt[k] === 1);
   const ks = asked.filter((k) => !certain.includes(k));
   const withNs = leaveOneOut && areGroupsOfFour(labels[0]!);
-  const results = new Map<string, LabelRetrieval | FolderRetrieval>();
+  const results = new Map<ComparedName, LabelRetrieval | FolderRetrieval>();
   for (const { name, sets: rows } of compared) {
     const watch = (done: number): void => onProgress?.(`retrieval, ${name}`, done, labels.at(-1)!.length);
     const labeled = (set: number): LabeledFeatures => ({ features: rows[set]!, labels: labels[set]! });
