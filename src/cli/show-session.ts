@@ -2,7 +2,9 @@
 import type { Measure } from '../method/method.ts';
 import { duration } from '../run/duration.ts';
 import { overallRate } from '../run/run-log.ts';
-import { runSession, type Session, type SessionEvent } from '../run/session.ts';
+import { runSession } from '../run/run-session.ts';
+import type { Session } from '../run/session.ts';
+import type { SessionEvent } from '../run/session-events.ts';
 import { findingLine } from '../train/finding.ts';
 import { whenOutputCloses } from './closed-output.ts';
 import { phasesOn, progressLine } from './progress.ts';

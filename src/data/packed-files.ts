@@ -1,5 +1,4 @@
 /** Files that are compressed as a whole, so that no image in them can be read by itself: the command that unpacks each kind. */
-
 import { shellWord } from './shell-word.ts';
 
 interface Packed {

@@ -85,6 +85,10 @@ export function readRecord(folder: RunFolder): RunRecord {
   return parseRecord(folder.readText('config.json'), folder.file('config.json'));
 }
 
+export function writeRecord(folder: RunFolder, record: RunRecord): void {
+  folder.writeTextAtomic('config.json', `${JSON.stringify(record, null, 2)}\n`);
+}
+
 /** @param file where the text stands, for errors @throws Error if it is no record of a run of this version */
 export function parseRecord(text: string, file: string): RunRecord {
   let value: unknown;

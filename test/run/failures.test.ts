@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import type { SessionEvent } from '../../src/run/session.ts';
+import type { SessionEvent } from '../../src/run/session-events.ts';
 import { follow, resumeRun, startRun, stateOf, tinyConvnet, tinyVit } from './tiny-run.ts';
 
 /** Bytes that still fit the disk, for files written through descriptors. */
@@ -33,7 +33,7 @@ describe('a full disk while a checkpoint is saved', () => {
     const session = await startRun({ ...tinyVit, saveEvery: 4 });
     const events: SessionEvent[] = [];
     const run = (async () => {
-      for await (const event of (await import('../../src/run/session.ts')).runSession(session)) {
+      for await (const event of (await import('../../src/run/run-session.ts')).runSession(session)) {
         events.push(event);
         if (event.type === 'saved' && event.step === 4) disk.free = 20_000;
       }
@@ -141,7 +141,7 @@ describe('NaN in a step', () => {
 
   it('(a weight) keeps the checkpoint from before', async () => {
     const session = await startRun({ ...tinyVit, saveEvery: 4 });
-    const { runSession } = await import('../../src/run/session.ts');
+    const { runSession } = await import('../../src/run/run-session.ts');
     const events: SessionEvent[] = [];
     for await (const event of runSession(session)) {
       events.push(event);

@@ -3,7 +3,9 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
-import { runSession, type Session, type SessionEvent } from '../../src/run/session.ts';
+import { runSession } from '../../src/run/run-session.ts';
+import type { Session } from '../../src/run/session.ts';
+import type { SessionEvent } from '../../src/run/session-events.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import {
   follow,

@@ -11,13 +11,9 @@ import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { prepare } from '../../src/run/prepare.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
-import {
-  newSession,
-  resumeSession,
-  runSession,
-  type Session,
-  type SessionEvent,
-} from '../../src/run/session.ts';
+import { runSession } from '../../src/run/run-session.ts';
+import { newSession, resumeSession, type Session } from '../../src/run/session.ts';
+import type { SessionEvent } from '../../src/run/session-events.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import type { InitialState } from '../../src/train/initial-state.ts';
 import { namedValues } from '../../src/train/state.ts';

@@ -1,0 +1,48 @@
+/** Writes the checkpoints of a run: the last one when enough was done since, the best one when a score rises. */
+import type { Finding } from '../report/finding.ts';
+import { encodeCheckpoint } from '../train/checkpoint.ts';
+import { explainNotFinite } from '../train/doctor.ts';
+import { findNotFinite } from '../train/state.ts';
+import { type BEST, LAST, type Session } from './session.ts';
+
+/** Saving goes by steps and by time, so that a kill costs two minutes of work at most; milliseconds. */
+const SAVE_AFTER = 100_000;
+
+export class CheckpointKeeper {
+  readonly #session: Session;
+  readonly #started = performance.now();
+  /** The step that the last checkpoint holds. */
+  saved: number;
+  #savedAt = this.#started;
+
+  constructor(session: Session) {
+    this.#session = session;
+    this.saved = session.fromStep;
+  }
+
+  /** Whether it is time for the last checkpoint to be written again. */
+  isDue(step: number): boolean {
+    const { saveEvery } = this.#session.record.config;
+    return step % saveEvery === 0 || performance.now() - this.#savedAt > SAVE_AFTER;
+  }
+
+  /**
+   * Never replaces a good checkpoint by one that holds NaN.
+   *
+   * @returns what is wrong with the state, if it was not saved
+   */
+  async save(step: number, file: typeof LAST | typeof BEST): Promise<Finding | undefined> {
+    const { trainer, record, log, folder, elapsed } = this.#session;
+    const broken = await findNotFinite(trainer.state);
+    if (broken !== undefined) return explainNotFinite(step, 'A weight', broken);
+    const header = {
+      step,
+      run: JSON.stringify(record),
+      openLine: log.openLine,
+      elapsed: elapsed + performance.now() - this.#started,
+    };
+    folder.writeAtomic(file, await encodeCheckpoint(trainer.state, header));
+    if (file === LAST) [this.saved, this.#savedAt] = [step, performance.now()];
+    return undefined;
+  }
+}

@@ -1,0 +1,97 @@
+/** What evaluations say of a report: pure functions, which need no network, no folder and no images. */
+import { describe, expect, it } from 'vitest';
+import { knnStatement } from '../../src/eval/classify/knn-section.ts';
+import { clusterStatement } from '../../src/eval/cluster/section.ts';
+import { comparedNames, forBaselines } from '../../src/features/baselines.ts';
+import type { PicturedImages } from '../../src/report/picture.ts';
+
+const facts = { feature: 'class token', size: 32 };
+const near = { low: 0, high: 0 };
+/** A value for each thing that is compared, by its place among them. */
+const ofAll = <Value>(make: (rank: number) => Value) => {
+  const of = (name: (typeof comparedNames)[number]): Value => make(comparedNames.indexOf(name));
+  return { trained: of('trained'), ...forBaselines(of) };
+};
+
+const pictures: PicturedImages = {
+  key: (index) => `image ${index}`,
+  pictureOf: async (index) => ({ mime: 'image/png', bytes: Uint8Array.of(index), width: 1, height: 1 }),
+};
+
+describe('the statement of k-NN', () => {
+  const top1 = ofAll((rank) => ({ top1: { 10: 80 - 20 * rank, 20: 81.26 - 20 * rank } }));
+  const statement = knnStatement(
+    {
+      ...top1,
+      intervals: ofAll((rank) => ({ 10: near, 20: { low: 80 - 20 * rank, high: 82 - 20 * rank } })),
+      gains: forBaselines(() => ({ 20: { low: 15, high: 25 } })),
+      bankImages: 500,
+      testImages: 100,
+      skipped: [],
+      leaveOneOut: false,
+    },
+    { ...facts, temperature: 0.07 },
+  );
+
+  it('has the numbers of its bars in its table, the official k first', () => {
+    expect(statement.table[1]?.slice(1)).toEqual(['80.0 (0.0 to 0.0)', '81.3 (80.0 to 82.0)']);
+    expect(statement.section?.blocks).toEqual([
+      expect.objectContaining({ kind: 'scores', title: 'Top-1 with 20 neighbors' }),
+    ]);
+    const [bars] = statement.section?.blocks ?? [];
+    expect(bars?.kind === 'scores' && bars.rows.map(({ value }) => value)).toEqual(
+      comparedNames.map((_, i) => 81.26 - 20 * i),
+    );
+  });
+
+  it('says how it was measured, on the terminal and on the page, and what is to be thought of it', () => {
+    expect(statement.protocol).toContain('100 images against 500: class token at 32 pixels');
+    expect(statement.section?.intro.startsWith(statement.protocol)).toBe(true);
+    expect(statement.finding?.severity).toBe('ok');
+  });
+});
+
+describe('the statement of clustering', () => {
+  const report = {
+    k: 2,
+    tried: [
+      { k: 2, silhouette: 0.51234 },
+      { k: 3, silhouette: 0.25 },
+    ],
+    skipped: [],
+    clustering: {
+      centers: new Float64Array(2),
+      assignments: Int32Array.of(0, 1, 0),
+      inertia: 1,
+      k: 2,
+      dim: 1,
+      converged: true,
+      iterations: 2,
+    },
+    indices: Int32Array.of(4, 5, 9),
+    members: [Int32Array.of(2, 0), Int32Array.of(1)],
+  };
+
+  it('without classes shows the numbers of groups that were tried, and the images of each group', async () => {
+    const { table, section, finding } = await clusterStatement(
+      report,
+      { ...facts, restarts: 3, classes: [] },
+      pictures,
+    );
+    expect(table).toEqual([
+      ['groups', 'silhouette'],
+      ['2', '0.512'],
+      ['3', '0.250'],
+    ]);
+    expect(finding).toBeUndefined();
+    const [chart, tiles] = section?.blocks ?? [];
+    expect(chart?.kind === 'chart' && chart.series[0]?.y).toEqual([0.51234, 0.25]);
+    expect(
+      tiles?.kind === 'tiles' &&
+        tiles.groups.map(({ title, tiles }) => [title, tiles.map(({ name }) => name)]),
+    ).toEqual([
+      ['Group 1: 2 images', ['image 9', 'image 4']],
+      ['Group 2: 1 images', ['image 5']],
+    ]);
+  });
+});
