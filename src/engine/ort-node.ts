@@ -104,7 +104,10 @@ class OrtProgram implements Program {
   }
 }
 
-/** ONNX Runtime's values for the views of a program's inputs or outputs, each over the memory of a caller's array. */
+/**
+ * ONNX Runtime's values for the views of a program's inputs or outputs, each over the memory of a caller's array. Of each view the
+ * value before is kept too: buffers that change places after every step are bound without making values anew.
+ */
 class Bindings {
   /** Addresses of the names. */
   readonly names: BigUint64Array;
@@ -114,6 +117,9 @@ class Bindings {
   readonly #views: readonly View[];
   /** Whose memory the values point into; held so that it stays. */
   readonly #arrays: (Values | undefined)[] = [];
+  /** The values before, and their arrays. */
+  readonly #spare: BigUint64Array;
+  readonly #spareArrays: (Values | undefined)[] = [];
   readonly #nameBytes: Uint8Array;
 
   constructor(library: OrtLibrary, views: readonly View[]) {
@@ -123,6 +129,7 @@ class Bindings {
     this.names = addresses;
     this.#nameBytes = bytes;
     this.values = new BigUint64Array(views.length);
+    this.#spare = new BigUint64Array(views.length);
   }
 
   /** Points the values at these arrays; those that have not changed since the last time stay. */
@@ -130,9 +137,15 @@ class Bindings {
     for (const [i, view] of this.#views.entries()) {
       const array = arrays[view.name];
       if (array === undefined || array === this.#arrays[i]) continue;
-      this.#library.release('value', this.values[i] ?? 0n);
-      this.values[i] = 0n;
-      this.values[i] = this.#value(view, array);
+      const before = this.values[i] ?? 0n;
+      if (array === this.#spareArrays[i]) this.values[i] = this.#spare[i] ?? 0n;
+      else {
+        this.#library.release('value', this.#spare[i] ?? 0n);
+        this.#spare[i] = 0n;
+        this.#spareArrays[i] = undefined;
+        this.values[i] = this.#value(view, array);
+      }
+      [this.#spare[i], this.#spareArrays[i]] = [before, this.#arrays[i]];
       this.#arrays[i] = array;
     }
   }
@@ -152,9 +165,11 @@ class Bindings {
   }
 
   release(): void {
-    for (const value of this.values) this.#library.release('value', value);
+    for (const value of [...this.values, ...this.#spare]) this.#library.release('value', value);
     this.values.fill(0n);
+    this.#spare.fill(0n);
     this.#arrays.length = 0;
+    this.#spareArrays.length = 0;
     this.#nameBytes.fill(0);
   }
 }

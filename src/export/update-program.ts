@@ -2,6 +2,7 @@
  * The second half of a training step as a program: clipping, optimizer and teacher of every parameter. Training here does it
  * with a kernel (`optim/wasm-updater.ts`); this is the same rules for whoever has only ONNX Runtime.
  */
+
 import {
   greater,
   input,
@@ -13,6 +14,7 @@ import {
   where,
 } from '../graph/index.ts';
 import { clipByNorm, follow, isDecayed, type UpdateRule } from '../optim/rules.ts';
+import { recordOf } from '../rows/record-of.ts';
 
 /** Scalars of the program, in the order of its documentation. */
 export const UPDATE_SCALARS = [
@@ -40,9 +42,7 @@ export interface UpdateProgramOptions {
  * `student/<name>`, `teacher/<name>` and `<slot>/<name>`. While `freezeLastLayer` is 1 the last layer of the head stays.
  */
 export function updateProgram({ parameters, rule, clip, isLast }: UpdateProgramOptions): OnnxProgram {
-  const numbers = Object.fromEntries(
-    UPDATE_SCALARS.map((name) => [name, input(`scalar/${name}`, [])]),
-  ) as Record<(typeof UPDATE_SCALARS)[number], Tensor>;
+  const numbers = recordOf(UPDATE_SCALARS.map((name) => [name, input(`scalar/${name}`, [])]));
   const frozen = greater(numbers.freezeLastLayer, scalar(0));
   const results: Record<string, Tensor> = {};
   for (const { name, shape, trainable } of parameters) {

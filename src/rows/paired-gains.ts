@@ -1,5 +1,7 @@
 /** How much better one network is than others, compared sample by sample: far surer than two intervals side by side. */
+
 import { bootstrap, bootstrapMeans, type Interval } from './bootstrap.ts';
+import { recordOf } from './record-of.ts';
 
 /**
  * 95 % intervals of the difference of means, over the same samples.
@@ -18,7 +20,7 @@ export function pairedGains<Name extends string>(
   const gains = entries.map(([, scores]) => Float64Array.from(own, (score, i) => score - scores[i]!));
   const intervals =
     groups === undefined ? bootstrapMeans(gains) : gains.map((gain) => intervalOfGroups(gain, groups));
-  return Object.fromEntries(entries.map(([name], i) => [name, intervals[i]!])) as Record<Name, Interval>;
+  return recordOf(entries.map(([name], i) => [name, intervals[i]!]));
 }
 
 /** Groups are drawn anew, each with all its samples. */

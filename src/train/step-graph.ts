@@ -5,7 +5,8 @@
  *     in   student/<parameter>, teacher/<parameter>, state/<name>, crops/<view group>, scalar/<name>, sample/<name>
  *     out  loss, measure/<name>, gradient/<parameter>, sum/<name>, next/<name>, next/student/<statistic>, ...
  *
- * Where a step runs in several micro-batches, gradients and sums are read and added to.
+ * Where a step runs in several micro-batches, all that is a sum over images (loss, measures, gradients, sums) is read and added to, so that
+ * the host reads nothing before the last of them.
  */
 import {
   add,
@@ -75,8 +76,9 @@ export function traceStep({
   const onto = (name: string, part: Tensor): Tensor =>
     accumulates ? add(input(name, part.shape), part) : part;
 
-  const forward = new Map<string, Tensor>([['loss', objective.loss]]);
-  for (const [name, value] of Object.entries(objective.measures)) forward.set(`measure/${name}`, value);
+  const forward = new Map<string, Tensor>([['loss', onto('loss', objective.loss)]]);
+  for (const [name, value] of Object.entries(objective.measures))
+    forward.set(`measure/${name}`, onto(`measure/${name}`, value));
   for (const [name, part] of Object.entries(objective.sums))
     forward.set(`sum/${name}`, onto(`sum/${name}`, part));
   const total = (name: string): Tensor => {

@@ -165,15 +165,13 @@ export class Trainer {
     if (parts > 1) {
       this.updater.clearGradients();
       for (const [name, { shape }] of this.#program.outputs)
-        if (name.startsWith('sum/')) this.#outputs[name]?.write(new Float32Array(sizeOf(shape)));
+        if (/^(loss|measure|sum)\b/.test(name)) this.#outputs[name]?.write(new Float32Array(sizeOf(shape)));
     }
     for (const name of this.method.scalars) {
       const value = scalars[name];
       if (value === undefined) throw new Error(`The step needs a value for "${name}".`);
       this.#inputs[`scalar/${name}`]?.write(Float32Array.of(value));
     }
-    let loss = 0;
-    const measures: Record<string, number> = {};
     for (let part = 0; part < parts; part++) {
       const start = part * this.microBatch;
       for (const [g, pixels] of this.#crops.entries()) {
@@ -182,15 +180,17 @@ export class Trainer {
       }
       this.#drawSamples(step, start);
       await this.run();
-      for (const [name, buffer] of Object.entries(this.#outputs)) {
-        const [kind, key] = splitName(name);
-        if (kind !== 'loss' && kind !== 'measure') continue;
-        const value = asFloats(await buffer.read())[0] ?? Number.NaN;
-        if (kind === 'loss') loss += value;
-        else measures[key] = (measures[key] ?? 0) + value;
-      }
     }
+    const loss = await this.#number('loss');
+    const measures: Record<string, number> = {};
+    for (const { key } of this.method.measures) measures[key] = await this.#number(`measure/${key}`);
     return { loss, measures };
+  }
+
+  /** A result that is one number. */
+  async #number(name: string): Promise<number> {
+    const buffer = this.#outputs[name];
+    return buffer === undefined ? Number.NaN : (asFloats(await buffer.read())[0] ?? Number.NaN);
   }
 
   /** What enters with each image of a micro-batch. It is drawn image by image, so that it does not depend on how a batch is parted. */

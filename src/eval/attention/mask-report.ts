@@ -5,6 +5,7 @@
  *
  * Beside the network stand what it must beat: itself untrained, a centered box of half the area, and the whole image.
  */
+
 import type { MaskedImages } from '../../data/masked-images.ts';
 import { type SkippedImage, unfitReason } from '../../data/skipped-images.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
@@ -13,6 +14,7 @@ import type { Mask } from '../../image/mask.ts';
 import { objectsOf, onlyLabel } from '../../image/object-labels.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import { type Attended, attend } from './attend.ts';
 import { enlargeMask, maskLikeView, type PatchView } from './attention-maps.ts';
 import { jaccard, jaccardTable, objectScores } from './attention-masks.ts';
@@ -150,7 +152,7 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
   const intervals = bootstrap(rows.length, flat);
   const nothing = { low: Number.NaN, high: Number.NaN };
   const record = <T>(of: (name: MaskCompared, at: number) => T): Record<MaskCompared, T> =>
-    Object.fromEntries(maskComparedNames.map((each, i) => [each, of(each, i)])) as Record<MaskCompared, T>;
+    recordOf(maskComparedNames.map((each, i) => [each, of(each, i)]));
   return {
     scores: record((name) => summary(rows, name, every)),
     intervals: record((_, at) => ({

@@ -1,4 +1,5 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
+
 import { matchClasses, requireLabels } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
 import type { BaselineName } from '../../features/baselines.ts';
@@ -11,6 +12,7 @@ import {
 import type { Extracted } from '../../features/extract.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import { knn } from './knn.ts';
 
 /** Percent correct by k. */
@@ -96,8 +98,7 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const all = new Map(scored);
   const pick = <T>(
     of: (result: { accuracy: Accuracy; intervals: Record<string, Interval> }) => T,
-  ): Record<ComparedName, T> =>
-    Object.fromEntries([...all].map(([name, result]) => [name, of(result)])) as Record<ComparedName, T>;
+  ): Record<ComparedName, T> => recordOf([...all].map(([name, result]) => [name, of(result)]));
   return {
     ...pick(({ accuracy }) => accuracy),
     intervals: pick(({ intervals }) => intervals),

@@ -3,10 +3,12 @@
  * extraction is what costs, so several kinds of features are trained in the same epochs, each with all learning rates at once
  * and twice: on a part of the training set, to choose the rate on the rest, and on all of it, for the test.
  */
+
 import type { Engine } from '../../engine/engine.ts';
 import { Random } from '../../random/random.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { checkSets, chosenRows, type LabeledFeatures, splitByClass } from '../../rows/labeled-features.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import { calibrate } from './calibration.ts';
 import { BATCH_SIZE, linearRate } from './linear-evaluation.ts';
 import { LinearProbe } from './linear-probe.ts';
@@ -116,7 +118,7 @@ export async function augmentedLinearEvaluation<Kind extends string>(
         },
       ]);
     }
-    return Object.fromEntries(results) as Record<Kind, LinearResult>;
+    return recordOf(results);
   } finally {
     for (const { partial, whole } of pairs.values()) {
       await partial.dispose();

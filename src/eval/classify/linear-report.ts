@@ -3,6 +3,7 @@
  * features (official `eval_linear.py`), each network and baseline with the learning rate that suits it. The features are extracted
  * once; with `augment` anew in each epoch from random crops, as the official script does it.
  */
+
 import type { BaselineName } from '../../features/baselines.ts';
 import {
   type ComparedName,
@@ -19,8 +20,8 @@ import {
 } from '../../features/labeled-images.ts';
 import { randomView } from '../../features/random-view.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
-import type { FeatureRows } from '../../rows/feature-rows.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import type { ClassificationScores } from './classification-scores.ts';
 import { augmentedLinearEvaluation } from './linear-augmented.ts';
 import { EPOCHS } from './linear-evaluation.ts';
@@ -68,10 +69,10 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
   const images = await labeledImages('a linear classifier', options);
   const { classes, kinds } = images;
   const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
-  const scores = comparedNames.map((name) => [name, accuracies(results[name].test)]);
+  const scores = comparedNames.map((name) => [name, accuracies(results[name].test)] as const);
   return {
     classes,
-    scores: Object.fromEntries(scores) as Record<ComparedName, Accuracies>,
+    scores: recordOf(scores),
     gains: pairedGains(
       hits(results.trained.test),
       forBaselines((name) => hits(results[name].test)),
@@ -126,7 +127,7 @@ async function fast(
     });
     results.push([name, result]);
   }
-  return Object.fromEntries(results) as Record<ComparedName, LinearResult>;
+  return recordOf(results);
 }
 
 function augmented(
@@ -152,10 +153,7 @@ function augmented(
           `${source.name}: an image that could be read at first cannot be read any more: leave the files alone while they are evaluated.`,
         );
       const compared = await compareDescribed(engine, [extracted], { pca });
-      return Object.fromEntries(compared.map(({ name, sets }) => [name, sets[0]!])) as Record<
-        ComparedName,
-        FeatureRows
-      >;
+      return recordOf(compared.map(({ name, sets }) => [name, sets[0]!]));
     },
   });
 }

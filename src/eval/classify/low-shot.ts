@@ -3,6 +3,7 @@
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
+
 import type { BaselineName } from '../../features/baselines.ts';
 import { type ComparedName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import {
@@ -14,6 +15,7 @@ import { Random } from '../../random/random.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { chosenRows, type LabeledFeatures } from '../../rows/labeled-features.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import { LinearProbe } from './linear-probe.ts';
 import { LogisticRegression } from './logistic.ts';
 
@@ -113,7 +115,7 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
   return {
     classes,
     budgets: budgets.map(({ budget, labeled, drawn }) => ({ budget, labeled, draws: drawn.length })),
-    curves: Object.fromEntries(curves) as Record<ComparedName, LowShotScore[]>,
+    curves: recordOf(curves),
     gains: pairedGains(
       best.get('trained')!,
       forBaselines((name) => best.get(name)!),

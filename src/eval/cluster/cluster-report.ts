@@ -1,4 +1,5 @@
 /** Clusters of features beside those of its baselines, and how well they agree with classes where there are any. */
+
 import type { Source } from '../../data/source.ts';
 import type { BaselineName } from '../../features/baselines.ts';
 import {
@@ -11,6 +12,7 @@ import {
 import type { Extracted } from '../../features/extract.ts';
 import { halfSampling, type Interval } from '../../rows/bootstrap.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import { chooseClusters } from './choose-clusters.ts';
 import { type ClusterScores, clusterScores } from './cluster-scores.ts';
 import { type Clustering, kMeans } from './kmeans.ts';
@@ -143,7 +145,7 @@ function scoreAll(
   });
   const differences = drawn.slice(comparedNames.length * scoreNames.length);
   return {
-    scored: Object.fromEntries(scored) as Record<ComparedName, ScoredClusters>,
+    scored: recordOf(scored),
     gains: forBaselines((name) => differences[comparedNames.indexOf(name) - 1]!),
   };
 }

@@ -21,6 +21,7 @@ import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
 import { stackRows } from '../../rows/feature-rows.ts';
 import type { Neighbors } from '../../rows/nearest-neighbors.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import { copyAveragePrecision, rankCopies } from './copies.ts';
 import { type Attack, attackedImages } from './copy-attacks.ts';
 import { attackBlocks, queryBlocks } from './copy-blocks.ts';
@@ -125,7 +126,7 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
     scored.push([name as CopyCompared, scoreBlocks(precisions, positives, blockOf, asked.names)]);
   }
   return {
-    ...(Object.fromEntries(scored) as Record<CopyCompared, CopyScores>),
+    ...recordOf(scored),
     gains: pairedGains(
       all.get('trained')!,
       { untrained: all.get('untrained')!, pixels: all.get('pixels')! },

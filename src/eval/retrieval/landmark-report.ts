@@ -24,6 +24,7 @@ import type { Box, Image } from '../../image/image.ts';
 import { resizedCrop, resizeShortSide, thumbnail } from '../../image/resize.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import { findImages, type LandmarkTruth } from './landmark-truth.ts';
 import { type RetrievalLevel, rankDatabase, retrievalScores, truthAtLevel } from './retrieval.ts';
 import type { RetrievalExample } from './retrieval-report.ts';
@@ -166,7 +167,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     });
   }
   return {
-    ...(Object.fromEntries(scored) as Record<ComparedName, LandmarkLevels>),
+    ...recordOf(scored),
     gains: pairedGains(
       medium.get('trained')!,
       forBaselines((name) => medium.get(name)!),

@@ -1,4 +1,5 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
+
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
@@ -22,6 +23,7 @@ import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
 import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
+import { recordOf } from '../../rows/record-of.ts';
 import {
   type FolderRetrieval,
   folderRetrieval,
@@ -119,7 +121,7 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   const certain = asked.filter((k) => all.recallAt[k] === 1);
   const ks = asked.filter((k) => !certain.includes(k));
   const withNs = leaveOneOut && areGroupsOfFour(labels[0]!);
-  const results = new Map<string, LabelRetrieval | FolderRetrieval>();
+  const results = new Map<ComparedName, LabelRetrieval | FolderRetrieval>();
   for (const { name, sets: rows } of compared) {
     const watch = (done: number): void => onProgress?.(`retrieval, ${name}`, done, labels.at(-1)!.length);
     const labeled = (set: number): LabeledFeatures => ({ features: rows[set]!, labels: labels[set]! });
@@ -134,9 +136,9 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   }
   const precisionsOf = (name: ComparedName): Float64Array => results.get(name)!.averagePrecision;
   const precisions = precisionsOf('trained');
-  const scored = [...results].map(([name, result]) => [name, summary(result, withNs)]);
+  const scored = [...results].map(([name, result]) => [name, summary(result, withNs)] as const);
   return {
-    ...(Object.fromEntries(scored) as Record<ComparedName, Retrieved>),
+    ...recordOf(scored),
     chance: {
       map: all.map,
       recallAt: Object.fromEntries(ks.map((k) => [k, all.recallAt[k]!])),
