@@ -2,7 +2,6 @@
  * The second half of a training step as a program: clipping, optimizer and teacher of every parameter. Training here does it
  * with a kernel (`optim/wasm-updater.ts`); this is the same rules for whoever has only ONNX Runtime.
  */
-
 import {
   greater,
   input,

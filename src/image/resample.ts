@@ -55,18 +55,23 @@ const filters = {
   lanczos: { support: 3, value: lanczos },
 } as const;
 
+/** Of an axis that is resampled: the stretch `start .. start + length` of the input, all of it unless given. */
+export interface AxisWindow {
+  readonly start?: number;
+  readonly length?: number;
+  /** Which output samples are computed; all unless given. */
+  readonly part?: AxisPart;
+}
+
 /**
- * The weights that bring the stretch `start .. start + length` of an axis with `inSize` samples to `outSize` samples.
- * The filter may reach out of the stretch, but not out of the axis. Equal sizes give the identity. Of the output samples,
- * `part` are computed.
+ * The weights that bring a stretch of an axis with `inSize` samples to `outSize` samples. The filter may reach out of the
+ * stretch, but not out of the axis. Equal sizes give the identity.
  */
 export function axisWeights(
   inSize: number,
   outSize: number,
   interpolation: Interpolation,
-  start = 0,
-  length = inSize,
-  part: AxisPart = { from: 0, count: outSize },
+  { start = 0, length = inSize, part = { from: 0, count: outSize } }: AxisWindow = {},
 ): AxisWeights {
   const { support, value } = filters[interpolation];
   const scale = length / outSize;

@@ -58,7 +58,7 @@ export function resizedCenter(
   const long = Math.trunc((short * Math.max(width, height)) / Math.min(width, height));
   const axis = (inSize: number, outSize: number): { weights: AxisWeights; start: number } => {
     const part = { from: roundHalfEven((outSize - size) / 2), count: size };
-    return stretchOf(axisWeights(inSize, outSize, interpolation, 0, inSize, part));
+    return stretchOf(axisWeights(inSize, outSize, interpolation, { part }));
   };
   const [across, down] =
     height <= width ? [axis(width, long), axis(height, short)] : [axis(width, short), axis(height, long)];
@@ -160,8 +160,8 @@ export function thumbnail(image: Image, size: number): Image {
   const bench = workbench();
   bench.load(reduced);
   bench.resample(
-    axisWeights(reduced.width, width, 'lanczos', 0, image.width / across),
-    axisWeights(reduced.height, height, 'lanczos', 0, image.height / down),
+    axisWeights(reduced.width, width, 'lanczos', { length: image.width / across }),
+    axisWeights(reduced.height, height, 'lanczos', { length: image.height / down }),
   );
   return bench.view();
 }

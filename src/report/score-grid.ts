@@ -48,12 +48,12 @@ export function transposedTable(grid: ScoreGrid): string[][] {
 export function gridBars(
   { columns, rows }: ScoreGrid,
   column: string,
-  look: Omit<ScoreBlock, 'kind' | 'rows'>,
+  drawn: Omit<ScoreBlock, 'kind' | 'rows'>,
 ): ScoreBlock {
   const at = columns.findIndex(({ title }) => title === column);
   return {
     kind: 'scores',
-    ...look,
+    ...drawn,
     rows: rows.flatMap(({ name, cells }) => {
       const cell = cells[at];
       return cell === undefined || typeof cell === 'string' ? [] : [{ name, ...cell }];

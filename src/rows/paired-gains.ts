@@ -1,5 +1,4 @@
 /** How much better one network is than others, compared sample by sample: far surer than two intervals side by side. */
-
 import { bootstrap, bootstrapMeans, type Interval } from './bootstrap.ts';
 import { recordOf } from './record-of.ts';
 

@@ -5,7 +5,6 @@
  *
  * Beside the network stand what it must beat: itself untrained, a centered box of half the area, and the whole image.
  */
-
 import type { MaskedImages } from '../../data/masked-images.ts';
 import { type SkippedImage, unfitReason } from '../../data/skipped-images.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';

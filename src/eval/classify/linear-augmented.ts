@@ -3,7 +3,6 @@
  * extraction is what costs, so several kinds of features are trained in the same epochs, each with all learning rates at once
  * and twice: on a part of the training set, to choose the rate on the rest, and on all of it, for the test.
  */
-
 import type { Engine } from '../../engine/engine.ts';
 import { Random } from '../../random/random.ts';
 import type { FeatureRows } from '../../rows/feature-rows.ts';

@@ -1,5 +1,4 @@
 /** Clusters of features beside those of its baselines, and how well they agree with classes where there are any. */
-
 import type { Source } from '../../data/source.ts';
 import type { BaselineName } from '../../features/baselines.ts';
 import {

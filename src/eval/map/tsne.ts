@@ -100,6 +100,13 @@ async function startingPositions(
   return positions;
 }
 
+/** One of the two parts of a descent. */
+interface Phase {
+  readonly momentum: number;
+  readonly exaggeration: number;
+  watch(done: number, divergence: number): void;
+}
+
 /** Gradient descent with momentum and gains. Nothing is allocated after it was made. */
 export class TsneDescent {
   /** [rows, 2] */
@@ -129,18 +136,14 @@ export class TsneDescent {
   /** @returns iterations that were done: it ends early where nothing moves or nothing gets better */
   run(iterations: number, onProgress?: TsneOptions['onProgress']): number {
     const first = Math.min(EXAGGERATED, iterations);
-    const early = this.#phase(0, first, iterations, 0.5, EXAGGERATION, onProgress);
-    return iterations > first ? this.#phase(early, iterations, iterations, 0.8, 1, onProgress) : early;
+    const watch = (done: number, divergence: number): void => onProgress?.(done, iterations, divergence);
+    const early = this.#phase(0, first, { momentum: 0.5, exaggeration: EXAGGERATION, watch });
+    return iterations > first
+      ? this.#phase(early, iterations, { momentum: 0.8, exaggeration: 1, watch })
+      : early;
   }
 
-  #phase(
-    from: number,
-    to: number,
-    total: number,
-    momentum: number,
-    exaggeration: number,
-    onProgress: TsneOptions['onProgress'],
-  ): number {
+  #phase(from: number, to: number, { momentum, exaggeration, watch }: Phase): number {
     this.#update.fill(0);
     this.#gains.fill(1);
     let [best, bestAt] = [Number.POSITIVE_INFINITY, from];
@@ -148,7 +151,7 @@ export class TsneDescent {
       const norm = this.#step(momentum, exaggeration);
       if (done % CHECK !== 0 && done !== to) continue;
       const divergence = this.divergence();
-      onProgress?.(done, total, divergence);
+      watch(done, divergence);
       if (divergence < best) [best, bestAt] = [divergence, done];
       if (done - bestAt > PATIENCE || norm <= LEAST_GRADIENT) return done;
     }
