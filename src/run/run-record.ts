@@ -29,7 +29,7 @@ const recordSchema = z.object({
   }),
   config: trainConfigSchema,
   choices: z.array(z.object({ name: z.string(), value: z.string(), reason: z.string() })),
-  /** Of the schedule, see `plan.ts`. */
+  /** Of the schedule, see `train/plan.ts`. */
   steps: z.number().int().min(1),
   stepsPerEpoch: z.number().int().min(1),
   /** How a budget in minutes was kept. */

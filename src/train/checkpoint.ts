@@ -21,7 +21,7 @@ export interface CheckpointHeader {
   readonly step: number;
   /** What a resumed run repeats: config, budget, micro-batch. JSON. */
   readonly run: string;
-  /** The line of the log that is still open (`run-log.ts`). JSON. */
+  /** The line of the log that is still open (`run/run-log.ts`). JSON. */
   readonly openLine: string;
   /** Milliseconds that the run has taken; 0 in checkpoints of older versions. */
   readonly elapsed: number;

@@ -14,7 +14,7 @@ import { photos, trainedOn } from './tiny-network.ts';
 const point = z.strictObject({ top1: z.number().min(0).max(100), spread: z.number().min(0) });
 
 describe('dino eval logistic', () => {
-  it('draws a curve over shots and shares for all contenders, from few labels to many', async () => {
+  it('draws a curve over shots and shares for all that is compared, from few labels to many', async () => {
     const classes = ['a', 'b', 'c'];
     const [train, test] = [await photos(classes, 8), await photos(classes, 3)];
     const run = await trainedOn(train);

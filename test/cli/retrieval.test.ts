@@ -13,7 +13,7 @@ const retrieved = z.strictObject({
   recallAt: z.record(z.string(), share),
   nsScore: z.number().min(0).max(4).optional(),
 });
-const contenders = z.strictObject({
+const compared = z.strictObject({
   trained: retrieved,
   untrained: retrieved,
   pixels: retrieved,
@@ -36,7 +36,7 @@ describe('dino eval retrieval on folders', () => {
     const run = await trainedOn(images);
     const said = await dino('eval', 'retrieval', run, '--images', images, '--k', '1', '3', '--json');
     expect(said.code).toBe(0);
-    const printed = contenders.parse(JSON.parse(said.out));
+    const printed = compared.parse(JSON.parse(said.out));
     expect(printed.pixels.map).toBeGreaterThan(0.9);
     expect(printed.pixels.recallAt).toEqual({ 1: 1, 3: 1 });
     expect(printed.pixels.nsScore).toBeGreaterThan(3.5);
@@ -75,7 +75,7 @@ describe('dino eval retrieval on folders', () => {
     expect(said.err).toContain('Recall at 5, 10 left out: among so many of 8 images even a random order');
     expect(said.out).not.toContain('N-S');
     const byPrefix = await dino('eval', 'retrieval', run, '--images', flat, '--prefix', '3', '--json');
-    expect(contenders.parse(JSON.parse(byPrefix.out)).pixels.recallAt['1']).toBe(1);
+    expect(compared.parse(JSON.parse(byPrefix.out)).pixels.recallAt['1']).toBe(1);
   });
 
   it('has no N-S score where groups are not of four, and says whether training helped', async () => {

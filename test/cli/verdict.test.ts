@@ -40,7 +40,7 @@ const interval = z.object({ low: z.number(), high: z.number() });
 const top1 = z.looseObject({ top1: z.number() });
 
 describe('evaluations with labels', () => {
-  it('keep the gain over each other contender and say what it means', async () => {
+  it('keep the gain over each baseline and say what it means', async () => {
     const [train, test] = [await photos(['a', 'b'], 6), await photos(['a', 'b'], 26, 7)];
     const run = await trainedOn(train);
     const asked = ['--train', train, '--test', test, '--no-report'];

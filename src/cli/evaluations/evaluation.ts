@@ -1,5 +1,5 @@
 /**
- * One evaluation as a command: what it takes, and what it says. The runner (`run-evaluation.ts`) reads the flags, opens the
+ * One evaluation as a command: what it takes, and what it says. The runner (`../run-evaluation.ts`) reads the flags, opens the
  * network, prints and keeps the result; an evaluation only computes. One file each beside this one.
  */
 import { z } from 'zod';
@@ -45,7 +45,7 @@ export interface EvaluationResult extends Statement {
 }
 
 export interface Evaluation {
-  /** Its examples for the help are in `examples.ts`. */
+  /** Its examples for the help are in `../examples.ts`. */
   readonly name: EvaluationName;
   /** One line for the help. */
   readonly summary: string;
