@@ -212,7 +212,7 @@ class Run {
     const { update, buffers } = this.#trainer.state;
     return [
       update.student.get(name),
-      update.average?.get(name),
+      update.average.get(name),
       buffers.get(`student/${name}`),
       buffers.get(`teacher/${name}`),
     ].flatMap((buffer) => (buffer === undefined ? [] : [hostFloats(buffer)]));

@@ -149,7 +149,7 @@ export {
   type TensorOf,
 } from './format/safetensors.ts';
 export { encodeScalars, encodeVersion, eventFileName } from './format/tfevents.ts';
-export { encodeOnnx, type OnnxGraph } from './graph/targets/onnx-cpu/onnx-file.ts';
+export { encodeOnnx, type OnnxGraph } from './graph/targets/onnx/onnx-file.ts';
 
 // Weights of other origin, and exports
 

@@ -5,7 +5,7 @@
  * While a program runs, the JavaScript thread is free.
  */
 import { type OnnxProgram, onnxCpu, type TensorType, type View } from '../graph/index.ts';
-import { ELEMENT_TYPE } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import { ELEMENT_TYPE } from '../graph/targets/onnx/onnx-file.ts';
 import { type DeviceBuffer, type Engine, EngineError, type EngineOptions, type Program } from './engine.ts';
 import { boundArrays, type OnnxEngine, onHost } from './onnx-engine.ts';
 import { cStrings, type OrtLibrary, openOrtLibrary, type Pointer } from './ort-library.ts';

@@ -4,7 +4,7 @@ import type { Weights } from '../features/network-weights.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
 import { serializeTorch } from '../format/torch-save.ts';
 import { input, ParameterSet } from '../graph/index.ts';
-import { encodeOnnx } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import { encodeOnnx } from '../graph/targets/onnx/onnx-file.ts';
 import type { Preprocessing } from '../image/preprocessing.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import {

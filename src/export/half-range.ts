@@ -5,7 +5,7 @@
 import { evaluate } from '../engine/arrays.ts';
 import type { OnnxEngine } from '../engine/onnx-engine.ts';
 import type { OnnxProgram } from '../graph/index.ts';
-import { encodeOnnx, type OnnxGraph, type OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import { encodeOnnx, type OnnxGraph, type OnnxNode } from '../graph/targets/onnx/onnx-file.ts';
 import type { OnnxModel } from './onnx-model.ts';
 
 /** Normalized images of one size. */

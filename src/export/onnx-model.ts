@@ -14,7 +14,7 @@ import {
   type Scope,
   type Tensor,
 } from '../graph/index.ts';
-import type { OnnxGraph, OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import type { OnnxGraph, OnnxNode } from '../graph/targets/onnx/onnx-file.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { convNet } from '../model/convnet.ts';
 import { attentionHeads, mapPlaces } from '../model/places.ts';

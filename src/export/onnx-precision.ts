@@ -3,7 +3,7 @@
  * `q8` files.
  */
 import { halfBits } from '../format/half.ts';
-import type { OnnxConstant, OnnxGraph, OnnxNode } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import type { OnnxConstant, OnnxGraph, OnnxNode } from '../graph/targets/onnx/onnx-file.ts';
 import type { OnnxModel } from './onnx-model.ts';
 
 const FLOAT32 = 1;

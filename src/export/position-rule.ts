@@ -1,7 +1,7 @@
 /** Position embeddings that fit images of any size, as ONNX: interpolated when the model runs. */
 import { GraphError } from '../graph/index.ts';
-import { type Lowering, type Rule, rule } from '../graph/targets/onnx-cpu/lowering.ts';
-import { ELEMENT_TYPE } from '../graph/targets/onnx-cpu/onnx-file.ts';
+import { type Lowering, type Rule, rule } from '../graph/targets/onnx/lowering.ts';
+import { ELEMENT_TYPE } from '../graph/targets/onnx/onnx-file.ts';
 import { resizeGridOp } from '../model/position.ts';
 
 /**

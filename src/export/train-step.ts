@@ -108,7 +108,7 @@ async function stored({
   };
   for (const { name } of parameters) {
     await add(`student/${name}`, update.student.get(name));
-    await add(`teacher/${name}`, update.average?.get(name));
+    await add(`teacher/${name}`, update.average.get(name));
     for (const [slot, moments] of update.moments) await add(`${slot}/${name}`, moments.get(name));
   }
   for (const [name, buffer] of buffers) await add(name, buffer);

@@ -62,8 +62,9 @@ export {
   uniform,
   zero,
 } from './scope.ts';
-export { type OnnxProgram, onnxCpu, onnxPrimitives } from './targets/onnx-cpu/compile.ts';
-export type { View } from './targets/onnx-cpu/onnx-lowering.ts';
+export { type OnnxProgram, onnxPrimitives } from './targets/onnx/compile.ts';
+export type { View } from './targets/onnx/onnx-lowering.ts';
+export { onnxCpu } from './targets/onnx-cpu/target.ts';
 export {
   type OpenModel,
   type OpenModelOptions,

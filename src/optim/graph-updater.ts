@@ -15,6 +15,7 @@ import {
   type Results,
   reshape,
   scalar,
+  sizeOf,
   slice,
   sqrt,
   sub,
@@ -46,7 +47,7 @@ export class GraphUpdater implements Updater {
   readonly #numbers: Readonly<Record<string, DeviceBuffer>>;
   readonly #norms: DeviceBuffer;
 
-  private constructor({ parameters, rule, averages }: UpdaterOptions, program: Program) {
+  private constructor({ parameters, rule, averaged }: UpdaterOptions, program: Program) {
     const infos = [...parameters];
     const trained = infos.filter(({ trainable }) => trainable);
     const { engine } = program;
@@ -56,7 +57,7 @@ export class GraphUpdater implements Updater {
     this.gradients = buffers(trained);
     this.state = {
       student: buffers(infos),
-      average: averages ? buffers(infos) : undefined,
+      average: buffers(infos.filter(({ name }) => averaged.has(name))),
       moments: new Map(rule.slots.map((slot) => [slot, buffers(trained)])),
       counts: new Map(trained.map(({ name }) => [name, 0])),
     };
@@ -81,7 +82,7 @@ export class GraphUpdater implements Updater {
   }
 
   clearGradients(): void {
-    for (const [name, buffer] of this.gradients) buffer.write(new Float32Array(sizeOf(this.#trained, name)));
+    for (const buffer of this.gradients.values()) buffer.write(new Float32Array(sizeOf(buffer.shape)));
   }
 
   async apply(numbers: UpdateNumbers): Promise<Map<string, number>> {
@@ -96,7 +97,8 @@ export class GraphUpdater implements Updater {
       pick({ ...values, norms: this.#norms }, written.keys()),
     );
     const norms = asFloats(await this.#norms.read());
-    const happened = norms.every(Number.isFinite);
+    // As the program asks: its sum of norms in float32.
+    const happened = Number.isFinite(norms.reduce((total, norm) => Math.fround(total + norm), 0));
     for (const { name } of this.#trained) {
       if (happened && !numbers.isFrozen(name))
         this.state.counts.set(name, (this.state.counts.get(name) ?? 0) + 1);
@@ -119,7 +121,7 @@ export class GraphUpdater implements Updater {
     const kinds: readonly (readonly [string, Buffers])[] = [
       ['student', student],
       ['gradient', this.gradients],
-      ...(average === undefined ? [] : [['average', average] as const]),
+      ['average', average],
       ...moments,
     ];
     return Object.fromEntries(
@@ -131,18 +133,14 @@ export class GraphUpdater implements Updater {
 
   async dispose(): Promise<void> {
     await this.#program.dispose();
-    const { student, average = new Map(), moments } = this.state;
+    const { student, average, moments } = this.state;
     const all = [student, average, this.gradients, ...moments.values()].flatMap((each) => [...each.values()]);
     for (const buffer of [...all, ...Object.values(this.#numbers), this.#norms]) buffer.dispose();
   }
 }
 
-function sizeOf(infos: readonly ParameterInfo[], name: string): number {
-  return infos.find((info) => info.name === name)?.shape.reduce((a, b) => a * b, 1) ?? 0;
-}
-
 /** `student/<name>`, `average/<name>` and `<slot>/<name>` after the update, and `norms`. */
-function updateResults({ parameters, rule, averages }: UpdaterOptions): Results {
+function updateResults({ parameters, rule, averaged }: UpdaterOptions): Results {
   const infos = [...parameters];
   const trained = infos.filter(({ trainable }) => trainable);
   const gradients = trained.map(({ name, shape }) => input(`gradient/${name}`, shape));
@@ -178,7 +176,7 @@ function updateResults({ parameters, rule, averages }: UpdaterOptions): Results 
         if (next !== undefined && now !== undefined) results[`${slot}/${name}`] = where(moves, next, now);
       }
     }
-    if (!averages) continue;
+    if (!averaged.has(name)) continue;
     const average = input(`average/${name}`, shape);
     const followed = follow(average, moved, momentum);
     results[`average/${name}`] = where(greater(allFinite, scalar(0)), followed, average);

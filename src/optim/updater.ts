@@ -11,8 +11,8 @@ import { ADAM, isDecayed, type UpdateRule } from './rules.ts';
 
 export interface UpdateState {
   readonly student: Buffers;
-  /** The moving average of the student, a method's teacher; undefined where nothing follows it. */
-  readonly average: Buffers | undefined;
+  /** The moving average of the student, a method's teacher; empty where nothing follows it. */
+  readonly average: Buffers;
   /** What the rule keeps, by slot (`exp_avg`) and parameter; of parameters that are trained. */
   readonly moments: ReadonlyMap<string, Buffers>;
   /** Updates that each trained parameter has had; fewer where a layer was frozen. */
@@ -51,8 +51,8 @@ export interface Updater {
 export interface UpdaterOptions {
   readonly parameters: Iterable<ParameterInfo>;
   readonly rule: UpdateRule;
-  /** Whether a moving average follows the student. */
-  readonly averages: boolean;
+  /** Names of the parameters that a moving average follows. */
+  readonly averaged: ReadonlySet<string>;
 }
 
 /** What an update does with one parameter. */

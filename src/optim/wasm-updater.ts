@@ -46,12 +46,12 @@ export class WasmUpdater implements Updater {
   readonly #gradientBytes: Uint8Array;
 
   /** @throws RangeError when the state does not fit into 4 GiB */
-  constructor({ parameters, rule, averages }: UpdaterOptions) {
+  constructor({ parameters, rule, averaged }: UpdaterOptions) {
     this.rule = rule;
     const infos = [...parameters];
     const padded = (info: ParameterInfo): number => Math.ceil(sizeOf(info.shape) / 4) * 4;
     const arrays = (info: ParameterInfo): number =>
-      1 + Number(averages) + (info.trainable ? 1 + rule.slots.length : 0);
+      1 + Number(averaged.has(info.name)) + (info.trainable ? 1 + rule.slots.length : 0);
     const bytes = infos.reduce((total, info) => total + padded(info) * 4 * arrays(info), 0);
     const pages = Math.ceil(bytes / PAGE) + 1; // the first page is the module's own
     if (pages > 65536) {
@@ -75,7 +75,7 @@ export class WasmUpdater implements Updater {
       info,
       gradient: gradients[i],
       student: allocate(info),
-      average: averages ? allocate(info) : undefined,
+      average: averaged.has(info.name) ? allocate(info) : undefined,
       moments: info.trainable ? rule.slots.map(() => allocate(info)) : [],
       padded: padded(info),
     }));
@@ -89,7 +89,7 @@ export class WasmUpdater implements Updater {
     this.gradients = named((entry) => entry.gradient);
     this.state = {
       student: named((entry) => entry.student),
-      average: averages ? named((entry) => entry.average) : undefined,
+      average: named((entry) => entry.average),
       moments: new Map(rule.slots.map((slot, i) => [slot, named(({ moments }) => moments[i])])),
       counts: new Map([...this.gradients.keys()].map((name) => [name, 0])),
     };

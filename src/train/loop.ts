@@ -68,6 +68,7 @@ export const EXAMINATION = 50;
 export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEvent, void, undefined> {
   const { trainer, source, config, plan, loadBatches, fromStep = 0, signal } = options;
   const recipe = cropRecipeOf(config);
+  requireViews(trainer, viewSizes(recipe));
   const assembler = new CropAssembler({ channels: config.channels, viewSizes: viewSizes(recipe) });
   const firstViews = firstViewOf(trainer);
   const vitals: Vitals[] = [...(options.recent ?? [])];
@@ -141,6 +142,15 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     started = performance.now();
   }
   yield { type: 'finished', step: plan.steps };
+}
+
+/** @throws RangeError if the crops are others than the method was made for */
+function requireViews({ method }: Trainer, sizes: readonly number[]): void {
+  const wanted = method.views.flatMap(({ size, count }) => new Array<number>(count).fill(size));
+  if (wanted.join() !== sizes.join())
+    throw new RangeError(
+      `The crops have sides of ${sizes.join(', ')} pixels and ${method.name} was made for ${wanted.join(', ')}.`,
+    );
 }
 
 /** The number of the first view of each group. */

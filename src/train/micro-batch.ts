@@ -64,7 +64,7 @@ export async function fastestTrainer(options: TrainerOptions, sizes: readonly nu
     const other = await Trainer.create({ ...options, microBatch: size, updater: best.updater });
     const time = await millisecondsPerImage(other);
     const better = time < WORTH * bestTime;
-    await (better ? best : other).dispose();
+    await (better ? best : other).dispose({ keepUpdater: true });
     if (better) [best, bestTime] = [other, time];
   }
   return best;

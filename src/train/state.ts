@@ -31,7 +31,7 @@ export interface TrainState {
 
 /** The values of a network's parameters; none where there is no teacher. */
 export function parametersOf({ update }: TrainState, network: Network): Buffers {
-  return network === 'student' ? update.student : (update.average ?? new Map());
+  return network === 'student' ? update.student : update.average;
 }
 
 /** The initial values that a seed names. */
@@ -78,7 +78,7 @@ export function namedValues(state: TrainState): NamedValue[] {
   };
   for (const { name } of parameters) {
     add(`student.${name}`, update.student.get(name));
-    add(`teacher.${name}`, update.average?.get(name));
+    add(`teacher.${name}`, update.average.get(name));
     for (const [slot, moments] of update.moments) add(`optimizer.${slot}.${name}`, moments.get(name));
   }
   for (const [name, buffer] of buffers) add(name.replace('/', '.'), buffer);

@@ -16,6 +16,7 @@ import {
   type ParameterInfo,
   ParameterSet,
   type Results,
+  type Shape,
   splitRows,
   type Tensor,
 } from '../graph/index.ts';
@@ -35,8 +36,8 @@ export interface StepGraph {
   readonly results: Results;
   readonly parameters: readonly ParameterInfo[];
   readonly statistics: readonly Statistic[];
-  /** Whether the program reads a teacher's weights. */
-  readonly hasTeacher: boolean;
+  /** Parameters of the student that the teacher has too: a moving average follows these. */
+  readonly averaged: ReadonlySet<string>;
   readonly microBatch: number;
 }
 
@@ -64,12 +65,16 @@ export function traceStep({
       if (group === undefined) throw new RangeError(`${method.name} has no view group ${g}.`);
       return input(`crops/${g}`, [group.count * images, channels, group.size, group.size]);
     },
-    scalar: (name) => input(`scalar/${name}`, []),
-    state: (name) => input(`state/${name}`, method.stateShapes[name] ?? []),
+    scalar: (name) => {
+      if (!method.scalars.includes(name))
+        throw new RangeError(`${method.name} declares no scalar "${name}".`);
+      return input(`scalar/${name}`, []);
+    },
+    state: (name) => input(`state/${name}`, stateShape(method, name)),
     sample: (name) => {
       const sample = method.sampleInputs[name];
       if (sample === undefined) throw new RangeError(`${method.name} has no sample input "${name}".`);
-      return input(`sample/${name}`, sample.shape(images));
+      return input(`sample/${name}`, sample.shape(images), sample.dtype);
     },
   });
   const accumulates = images < batchSize;
@@ -86,7 +91,10 @@ export function traceStep({
     if (sum === undefined) throw new RangeError(`${method.name} has no sum "${name}".`);
     return sum;
   };
-  for (const [name, next] of Object.entries(objective.nextState(total))) forward.set(`next/${name}`, next);
+  for (const [name, next] of Object.entries(objective.nextState(total))) {
+    stateShape(method, name);
+    forward.set(`next/${name}`, next);
+  }
   for (const { prefix, updates } of Object.values(networks))
     for (const [name, next] of updates) forward.set(`next/${prefix}${name}`, next);
 
@@ -109,9 +117,28 @@ export function traceStep({
     statistics: (['student', 'teacher'] as const).flatMap((network) =>
       [...networks[network].buffers.values()].map((info) => ({ network, info })),
     ),
-    hasTeacher: networks.teacher.parameters.size > 0,
+    averaged: averagedNames(method, networks),
     microBatch: images,
   };
+}
+
+/** @throws RangeError where the teacher has a parameter that the student lacks */
+function averagedNames(
+  { name: method }: Method,
+  { student, teacher }: Readonly<Record<'student' | 'teacher', ParameterSet>>,
+): ReadonlySet<string> {
+  const names = new Set(teacher.parameters.keys());
+  for (const name of names)
+    if (!student.parameters.has(name))
+      throw new RangeError(`The teacher of ${method} has "${name}", which its student lacks.`);
+  return names;
+}
+
+/** @throws RangeError for a state that the method does not declare */
+function stateShape({ name: method, stateShapes }: Method, name: string): Shape {
+  const shape = stateShapes[name];
+  if (shape === undefined) throw new RangeError(`${method} declares no state "${name}".`);
+  return shape;
 }
 
 function hoisted(results: ReadonlyMap<string, Tensor>): Record<string, Tensor> {

@@ -1,7 +1,7 @@
 /**
  * One training step of a method. This is the library's heart; the loop, the command line and the bench stand on it.
  *
- *     gradients (micro-batch) x n  ->  [sum over machines]  ->  update (clip, optimizer, teacher)  ->  next method state
+ *     gradients (micro-batch) x n  ->  update (clip, optimizer, teacher)  ->  next method state
  */
 import type { DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
@@ -107,7 +107,13 @@ export class Trainer {
         const pixels = new Float32Array(sizeOf(type.shape));
         crops[Number(key)] = pixels;
         this.#inputs[name] = engine.upload(pixels, type);
-      } else this.#inputs[name] = this.#stored(name) ?? this.#outputs[name] ?? engine.allocate(type);
+      } else if (kind === 'scalar' || kind === 'sample') this.#inputs[name] = engine.allocate(type);
+      else {
+        const buffer = this.#stored(name) ?? this.#outputs[name];
+        if (buffer === undefined)
+          throw new Error(`There is nothing to feed "${name}" of ${method.name} from.`);
+        this.#inputs[name] = buffer;
+      }
     }
     this.#crops = crops;
     if (options.updater === undefined) resetNetworks(this.state, seed);
@@ -129,7 +135,7 @@ export class Trainer {
       case 'student':
         return update.student.get(key) ?? buffers.get(name);
       case 'teacher':
-        return update.average?.get(key) ?? buffers.get(name);
+        return update.average.get(key) ?? buffers.get(name);
       case 'gradient':
         return this.updater.gradients.get(key);
       case 'state':
@@ -145,9 +151,13 @@ export class Trainer {
     resetBuffers(this.state, this.#seed);
   }
 
-  /** The teacher's weights and running statistics by their names in the network (`backbone.norm.weight`). */
+  /**
+   * The weights and running statistics of the teacher, by their names in the network (`backbone.norm.weight`); of the student where a
+   * method has no teacher.
+   */
   teacherWeights(): Promise<Map<string, Float32Array>> {
-    return networkValues(this.state, 'teacher');
+    const hasTeacher = this.state.update.average.size > 0;
+    return networkValues(this.state, hasTeacher ? 'teacher' : 'student');
   }
 
   /** Runs one step on the images of a batch. */
@@ -252,24 +262,31 @@ export class Trainer {
         ? [this.state.method, `state/${key}`]
         : [this.state.buffers, key];
       const now = holder.get(key);
-      if (now === undefined) continue;
+      if (now === undefined) throw new Error(`There is no place for "${name}" of ${this.method.name}.`);
       holder.set(key, next);
       this.#outputs[name] = now;
       if (this.#inputs[read] !== undefined) this.#inputs[read] = next;
     }
   }
 
-  async dispose(): Promise<void> {
+  /** Frees the program and what the trainer keeps; the updater too, unless another trainer goes on with it. */
+  async dispose({ keepUpdater = false } = {}): Promise<void> {
     await this.#program.dispose();
+    const { student, average, moments } = this.state.update;
+    const shared = [student, average, this.updater.gradients, ...moments.values()];
+    const kept = new Set(shared.flatMap((buffers) => [...buffers.values()]));
+    for (const buffer of new Set([...Object.values(this.#inputs), ...Object.values(this.#outputs)]))
+      if (!kept.has(buffer)) buffer.dispose();
+    if (!keepUpdater) await this.updater.dispose();
   }
 }
 
 /** The updater for an engine's memory. */
 async function makeUpdater(
   { engine, optimizer, engineOptions }: TrainerOptions,
-  { parameters, hasTeacher }: StepGraph,
+  { parameters, averaged }: StepGraph,
 ): Promise<Updater> {
-  const options: UpdaterOptions = { parameters, rule: rules[optimizer], averages: hasTeacher };
+  const options: UpdaterOptions = { parameters, rule: rules[optimizer], averaged };
   return engine.sharesMemory ? new WasmUpdater(options) : GraphUpdater.create(engine, options, engineOptions);
 }
 

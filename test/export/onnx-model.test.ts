@@ -6,7 +6,7 @@ import { onnxModel } from '../../src/export/onnx-model.ts';
 import { toHalf, toQuantized } from '../../src/export/onnx-precision.ts';
 import { FrozenBackbone } from '../../src/features/frozen-backbone.ts';
 import { untrainedWeights } from '../../src/features/network-weights.ts';
-import { encodeOnnx, type OnnxGraph } from '../../src/graph/targets/onnx-cpu/onnx-file.ts';
+import { encodeOnnx, type OnnxGraph } from '../../src/graph/targets/onnx/onnx-file.ts';
 import { type BackboneConfig, imageFeature } from '../../src/model/backbone.ts';
 import { attentionHeads } from '../../src/model/places.ts';
 import { vit } from '../../src/model/vit.ts';

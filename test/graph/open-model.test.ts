@@ -4,7 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { evaluate } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import * as g from '../../src/graph/index.ts';
-import { encodeOnnx } from '../../src/graph/targets/onnx-cpu/onnx-file.ts';
+import { encodeOnnx } from '../../src/graph/targets/onnx/onnx-file.ts';
 import {
   convolved,
   formulaOf,

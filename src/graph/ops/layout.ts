@@ -27,7 +27,7 @@ export const reshapeOp: Op<ReshapeAttributes> = {
   name: 'reshape',
   infer: ([x], { shape }) => {
     const { dtype, shape: from } = given(x);
-    if (sizeOf(from) !== sizeOf(shape)) {
+    if (sizeOf(from) !== sizeOf(shape) || !shape.every(Number.isInteger)) {
       throw new GraphError(`[${from.join(', ')}] has other elements than [${shape.join(', ')}]`);
     }
     return [{ dtype, shape }];
@@ -325,7 +325,10 @@ export const castOp: Op<CastAttributes> = {
     const { shape } = given(x);
     return [{ dtype, shape }];
   },
-  gradient: (node, [g]) => (g === undefined ? [] : [cast(g, node.input(0).dtype)]),
+  gradient: (node, [g]) => {
+    const { dtype } = node.input(0);
+    return g === undefined || dtype === 'i64' || dtype === 'bool' ? [] : [cast(g, dtype)];
+  },
 };
 
 /** The same values in another type. */

@@ -15,6 +15,10 @@ type ProductAttributes = {
   contractB: readonly number[];
 };
 
+function requireSameType(a: TensorType, b: TensorType): void {
+  if (a.dtype !== b.dtype) throw new GraphError(`types ${a.dtype} and ${b.dtype} differ`);
+}
+
 /** Axes that are neither summed over nor in step. */
 export function freeAxes(x: TensorType, batch: readonly number[], contract: readonly number[]): number[] {
   return Array.from(x.shape.keys()).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
@@ -24,6 +28,7 @@ export const productOp: Op<ProductAttributes> = {
   name: 'product',
   infer: ([a, b], { batchA, batchB, contractA, contractB }) => {
     if (a === undefined || b === undefined) throw new GraphError('wants two tensors');
+    requireSameType(a, b);
     const sizes = (x: TensorType, axes: readonly number[]): number[] =>
       axes.map((axis) => x.shape[axisOf(axis, x.shape.length)] ?? 0);
     for (const [axesA, axesB, what] of [
@@ -109,6 +114,7 @@ export const gemmOp: Op<GemmAttributes> = {
     if (a?.shape.length !== 2 || b?.shape.length !== 2) {
       throw new GraphError(`wants two matrices, got [${a?.shape.join(', ')}] and [${b?.shape.join(', ')}]`);
     }
+    requireSameType(a, b);
     const [m, k] = transA ? [a.shape[1] ?? 0, a.shape[0]] : [a.shape[0] ?? 0, a.shape[1]];
     const [l, n] = transB ? [b.shape[1], b.shape[0] ?? 0] : [b.shape[0], b.shape[1] ?? 0];
     if (k !== l) {
@@ -193,6 +199,7 @@ export const matmulOp: Op<MatmulAttributes> = {
     if (a === undefined || b === undefined || a.shape.length < 2 || b.shape.length < 2) {
       throw new GraphError('wants two tensors of at least two axes');
     }
+    requireSameType(a, b);
     const [sa, sb] = [batched(a.shape, rowsFirstA), batched(b.shape, rowsFirstB)];
     const [m, k] = transA ? [sa.at(-1) ?? 0, sa.at(-2)] : [sa.at(-2) ?? 0, sa.at(-1)];
     const [l, n] = transB ? [sb.at(-1), sb.at(-2) ?? 0] : [sb.at(-2), sb.at(-1) ?? 0];
@@ -210,8 +217,9 @@ export const matmulOp: Op<MatmulAttributes> = {
     const db = transB
       ? matmul(g, a, { transA: true, transB: transA, rowsFirstB: rowsFirstA, alpha })
       : matmul(a, g, { transA: !transA, rowsFirstA, alpha });
+    // Broadcast batch axes are summed over before the rows go to the front.
     const back = (x: Tensor, like: Tensor, rowsFirst: boolean): Tensor =>
-      sumTo(rowsFirst ? rowsToFront(x) : x, like.shape);
+      rowsFirst ? rowsToFront(sumTo(x, batched(like.shape, true))) : sumTo(x, like.shape);
     return [back(da, a, rowsFirstA), back(db, b, rowsFirstB)];
   },
   decompose: (node) => {

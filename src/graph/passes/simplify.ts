@@ -159,8 +159,8 @@ function pushFactor(
 ): Tensor | undefined {
   if (!once(original)) return undefined;
   const { node } = x;
-  if (node.op.name === gemmOp.name && node.inputs.length === 2) {
-    const alpha = typeof node.attributes.alpha === 'number' ? node.attributes.alpha : 1;
+  if (isOp(node, gemmOp) && node.inputs.length === 2) {
+    const { alpha } = node.attributes;
     return new Node(node.op, node.inputs, { ...node.attributes, alpha: alpha * factor }).output();
   }
   if (isOp(node, reshapeOp)) {

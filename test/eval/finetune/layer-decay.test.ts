@@ -60,7 +60,7 @@ describe('layer-wise decay', () => {
       const updater = new WasmUpdater({
         parameters: names.map((name) => ({ ...info, name })),
         rule: rules[rule],
-        averages: false,
+        averaged: new Set<string>(),
       });
       for (const name of names) {
         hostFloats(updater.state.student.get(name)!).fill(1);

@@ -2,10 +2,10 @@
 import { GraphError } from '../../errors.ts';
 import { input } from '../../ops/leaf.ts';
 import { sizeOf, type Tensor } from '../../tensor.ts';
-import { type OnnxProgram, onnxTarget, ruleTable, withReaders } from '../onnx-cpu/compile.ts';
-import type { Rule } from '../onnx-cpu/lowering.ts';
-import type { OnnxConstant, OnnxGraph } from '../onnx-cpu/onnx-file.ts';
-import { type LoweredNode, OnnxLowering, type View } from '../onnx-cpu/onnx-lowering.ts';
+import { type OnnxProgram, onnxTarget, ruleTable, withReaders } from '../onnx/compile.ts';
+import type { Rule } from '../onnx/lowering.ts';
+import type { OnnxConstant, OnnxGraph } from '../onnx/onnx-file.ts';
+import { type LoweredNode, OnnxLowering, type View } from '../onnx/onnx-lowering.ts';
 import type { Results, Target } from '../target.ts';
 import { foldConstants } from './fold-constants.ts';
 import { portableForm } from './form.ts';

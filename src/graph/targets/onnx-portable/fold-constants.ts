@@ -1,7 +1,7 @@
 /** What a program computes of its weights alone is computed once: weights laid out as ONNX wants them, batch norm folded in. */
 import { type Shape, sizeOf } from '../../tensor.ts';
-import type { OnnxConstant } from '../onnx-cpu/onnx-file.ts';
-import type { LoweredNode } from '../onnx-cpu/onnx-lowering.ts';
+import type { OnnxConstant } from '../onnx/onnx-file.ts';
+import type { LoweredNode } from '../onnx/onnx-lowering.ts';
 
 interface Floats {
   readonly shape: Shape;

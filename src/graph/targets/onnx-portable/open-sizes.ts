@@ -4,8 +4,8 @@
  */
 import { GraphError } from '../../errors.ts';
 import type { Shape } from '../../tensor.ts';
-import type { OnnxConstant, OnnxNode } from '../onnx-cpu/onnx-file.ts';
-import { type LoweredNode, OnnxConstants } from '../onnx-cpu/onnx-lowering.ts';
+import type { OnnxConstant, OnnxNode } from '../onnx/onnx-file.ts';
+import { type LoweredNode, OnnxConstants } from '../onnx/onnx-lowering.ts';
 import { along, convolved, formulaOf, type Grid, PIXELS, TRACED } from './size-formula.ts';
 import { type Size, SizeNodes } from './size-nodes.ts';
 

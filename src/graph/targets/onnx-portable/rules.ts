@@ -4,9 +4,9 @@ import { matmulOp, productOp } from '../../ops/product.ts';
 import { maxOp, sumOp } from '../../ops/reduce.ts';
 import { cropOp } from '../../ops/select.ts';
 import type { Tensor } from '../../tensor.ts';
+import { type Lowering, oneNode, type Rule, rule } from '../onnx/lowering.ts';
+import { product as anyProduct, primitives, reduction } from '../onnx/primitives.ts';
 import { standardCompounds } from '../onnx-cpu/compounds.ts';
-import { type Lowering, oneNode, type Rule, rule } from '../onnx-cpu/lowering.ts';
-import { product as anyProduct, primitives, reduction } from '../onnx-cpu/primitives.ts';
 import { convOp } from './channels-first.ts';
 import { meanOp } from './form.ts';
 

@@ -1,6 +1,6 @@
 /** ONNX nodes that compute sizes when the model runs, from the shape of the images. */
-import type { OnnxNode } from '../onnx-cpu/onnx-file.ts';
-import type { OnnxConstants } from '../onnx-cpu/onnx-lowering.ts';
+import type { OnnxNode } from '../onnx/onnx-file.ts';
+import type { OnnxConstants } from '../onnx/onnx-lowering.ts';
 import { BATCH, COLUMNS, type Formula, type Grid, ROWS } from './size-formula.ts';
 
 /** A size: a number, or a formula. */

@@ -1,17 +1,17 @@
 /**
- * From symbolic tensors to ONNX: compounds without a rule are taken apart, what is left is simplified, then each node of the
- * graph becomes one ONNX node or a few.
+ * From symbolic tensors to ONNX, by the rules of a target: compounds without a rule are taken apart, the graph is brought into the
+ * form that suits the target, then each of its nodes becomes one ONNX node or a few.
  *
  * Values cross the border of a program under names. A contiguous range of rows of an input (one of the three thirds of a
  * `qkv` weight, say) is not copied by the program: it becomes an input of its own that views the same memory. Likewise a
- * result that is a concatenation of rows becomes several outputs that view one array. `views` lists them.
+ * result that is a concatenation of rows becomes several outputs that view one array. `inputViews` and `outputViews` list
+ * them.
  */
 import { concatOp } from '../../ops/layout.ts';
 import { decompose } from '../../passes/decompose.ts';
-import { simplify } from '../../passes/simplify.ts';
+import { shareSubexpressions } from '../../passes/share.ts';
 import { madeBy, type Op, type Tensor } from '../../tensor.ts';
 import type { Border, Results, Target } from '../target.ts';
-import { compounds } from './compounds.ts';
 import type { Rule } from './lowering.ts';
 import { encodeOnnx, type OnnxNode, type OnnxValue } from './onnx-file.ts';
 import { OnnxLowering, type View } from './onnx-lowering.ts';
@@ -37,20 +37,11 @@ export interface OnnxTarget {
   readonly opset?: number;
 }
 
-const simplified: OnnxTarget['form'] = (roots, keeps) => simplify(decompose(roots, keeps));
-
-/** ONNX Runtime on a CPU, with its own kernels for compounds. */
-export const onnxCpu: Target<OnnxProgram> = onnxTarget({
-  name: 'onnx-cpu',
-  rules: [...primitives, ...compounds],
-  form: simplified,
-});
-
 /** Primitives alone: slow, and what every other target is tested against. */
 export const onnxPrimitives: Target<OnnxProgram> = onnxTarget({
   name: 'onnx-primitives',
   rules: primitives,
-  form: simplified,
+  form: (roots, keeps) => shareSubexpressions(decompose(roots, keeps)),
 });
 
 /** A target whose programs have fixed sizes. */

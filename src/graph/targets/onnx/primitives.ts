@@ -32,17 +32,6 @@ const constant = rule(constantOp, (node, to) => {
   return [values instanceof Float32Array ? to.floats(values, shape) : to.ints(Array.from(values, Number))];
 });
 
-/** Column sums of a matrix are faster as a product with a row of ones: ORT's ReduceSum over axis 0 does not vectorize well. */
-const sum = rule(sumOp, (node, to) => {
-  const { axes, keep } = node.attributes;
-  const x = node.input(0);
-  if (x.rank !== 2 || axes.length !== 1 || axes[0] !== 0)
-    return reduction(sumOp, 'ReduceSum').lower(node, to);
-  const ones = to.floats(new Float32Array(x.dim(0)).fill(1), [1, x.dim(0)]);
-  const row = to.emit('Gemm', [ones, to.name(x)]);
-  return [keep ? row : to.emit('Reshape', [row, to.ints([x.dim(1)])])];
-});
-
 /** As products of matrices in one batch axis: [batch, rows, inner] x [batch, inner, columns]. */
 export const product = rule(productOp, (node, to) => {
   const { batchA, batchB, contractA, contractB } = node.attributes;
@@ -116,7 +105,7 @@ export const primitives: readonly Rule[] = [
   oneNode(elementwise.greaterOp, 'Greater'),
   oneNode(elementwise.equalOp, 'Equal'),
   oneNode(elementwise.whereOp, 'Where'),
-  sum,
+  reduction(sumOp, 'ReduceSum'),
   reduction(maxOp, 'ReduceMax'),
   product,
   ...layout,
