@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { asSentence } from '../src/cli/sentence.ts';
+import { asSentence } from '../src/cli/terminal/sentence.ts';
 
 /** What follows the name of an operation or of a file, as in "conv2d: wants the convolution". */
 const fragments =

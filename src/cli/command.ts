@@ -2,18 +2,18 @@
 import { ZodError } from 'zod';
 import { OptionError } from '../train/contradictions.ts';
 import { explainIssue } from '../train/option-problems.ts';
-import { suggestCommand } from './command-hint.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';
-import { exportCommand } from './export.ts';
-import { UsageError } from './flags.ts';
+import { exportCommand } from './export/export.ts';
 import { inspect } from './inspect.ts';
 import { type Command, type Place, workingDirectory } from './place.ts';
-import { quickstart } from './quickstart.ts';
+import { quickstart } from './quickstart/quickstart.ts';
 import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
-import { asSentence } from './sentence.ts';
-import { train } from './train.ts';
+import { suggestCommand } from './terminal/command-hint.ts';
+import { UsageError } from './terminal/flags.ts';
+import { asSentence } from './terminal/sentence.ts';
+import { train } from './train/train.ts';
 import { packageVersion } from './version.ts';
 
 const help = `dino: self-distillation with no labels (DINO), in TypeScript

@@ -1,10 +1,10 @@
 /** `dino eval <name> <run>`: evaluations of a run's teacher. */
-import { suggestCommand } from './command-hint.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { examples } from './examples.ts';
-import { UsageError } from './flags.ts';
 import type { Place } from './place.ts';
 import { runEvaluation } from './run-evaluation.ts';
+import { suggestCommand } from './terminal/command-hint.ts';
+import { UsageError } from './terminal/flags.ts';
 
 const width = Math.max(...evaluations.map(({ name }) => name.length));
 

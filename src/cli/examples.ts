@@ -1,5 +1,5 @@
 /** Three examples for the help of every command. A test reads each of them as the command would. */
-import type { Example } from './help.ts';
+import type { Example } from './terminal/help.ts';
 
 export const examples = {
   train: [

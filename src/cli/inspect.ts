@@ -20,9 +20,9 @@ import type { StateDict } from '../weights/state-dict.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
 import { type FoundVit, findVit, type OpenVitConfig, shapeOf } from '../weights/vit-weights.ts';
 import { examples } from './examples.ts';
-import { parseFlags, UsageError } from './flags.ts';
-import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
+import { parseFlags, UsageError } from './terminal/flags.ts';
+import { helpSwitch, renderHelp } from './terminal/help.ts';
 
 const fields = {
   checkpointKey: z

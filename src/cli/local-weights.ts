@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { download } from '../weights/download-node.ts';
 import { fetchRepository } from '../weights/hub-repository-node.ts';
 import { knownWeights, officialNames, publicHosts, type RemoteFile } from '../weights/known-weights.ts';
-import { editDistance } from './nearest-name.ts';
-import { progressLine } from './progress.ts';
+import { editDistance } from './terminal/nearest-name.ts';
+import { progressLine } from './terminal/progress.ts';
 
 /** `DINO_CACHE`, or the platform's folder for caches. */
 function cacheFolder(): string {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-/** The `dino` command. */
-import { watchOutput } from './closed-output.ts';
 import { runCommand } from './command.ts';
+/** The `dino` command. */
+import { watchOutput } from './terminal/closed-output.ts';
 
 watchOutput();
 process.exitCode = await runCommand(process.argv.slice(2));

@@ -4,7 +4,7 @@ import type { Report } from '../report/model.ts';
 import type { ReportExtras } from '../run/report-extras.ts';
 import type { RunFolder } from '../run/run-folder-node.ts';
 import { writeRunReport } from '../run/write-report-node.ts';
-import { phasesOn, progressLine } from './progress.ts';
+import { phasesOn, progressLine } from './terminal/progress.ts';
 
 /** @returns what the page shows */
 export async function reportShown(folder: RunFolder, extras: ReportExtras = {}): Promise<Report> {

@@ -7,9 +7,9 @@ import { type ComparedRun, renderComparison } from '../report/page/comparison.ts
 import { writeFigures } from '../run/figures-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
 import { examples } from './examples.ts';
-import { parseFlags, UsageError } from './flags.ts';
-import { helpSwitch, renderHelp } from './help.ts';
 import { reportShown } from './report-shown.ts';
+import { parseFlags, UsageError } from './terminal/flags.ts';
+import { helpSwitch, renderHelp } from './terminal/help.ts';
 
 const PAGE = 'comparison.html';
 const fields = {

@@ -18,19 +18,19 @@ import type { Subject } from '../run/subject.ts';
 import { writeEvaluationReport } from '../run/write-report-node.ts';
 import { findingLine } from '../train/finding.ts';
 import { levelsField, levelsOf } from '../train/levels-field.ts';
-import { columns } from './columns.ts';
 import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
-import { parseFlags, UsageError } from './flags.ts';
-import { helpSwitch, renderHelp } from './help.ts';
 import { localWeights } from './local-weights.ts';
 import type { Place } from './place.ts';
 import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
-import { phasesOn, progressLine } from './progress.ts';
 import { reportShown } from './report-shown.ts';
-import { shellWords } from './shell-words.ts';
 import { explainSkipped } from './skipped-images.ts';
+import { columns } from './terminal/columns.ts';
+import { parseFlags, UsageError } from './terminal/flags.ts';
+import { helpSwitch, renderHelp } from './terminal/help.ts';
+import { phasesOn, progressLine } from './terminal/progress.ts';
+import { shellWords } from './terminal/shell-words.ts';
 
 const common = {
   checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),

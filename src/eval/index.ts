@@ -227,8 +227,8 @@ export {
   type MaskSummary,
   maskReport,
 } from './attention/mask-report.ts';
+export { type MaskFacts, maskStatement } from './attention/mask-section.ts';
 export { maskTiles } from './attention/mask-tiles.ts';
-export { type MaskFacts, maskStatement } from './attention/section.ts';
 
 // Videos
 

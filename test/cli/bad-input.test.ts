@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { shellWords } from '../../src/cli/shell-words.ts';
+import { shellWords } from '../../src/cli/terminal/shell-words.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 

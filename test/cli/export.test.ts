@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { calibratedBy, readClassifier } from '../../src/cli/classifier-file.ts';
+import { calibratedBy, readClassifier } from '../../src/cli/export/classifier-file.ts';
 import { openFile } from '../../src/files/file-source-node.ts';
 import { parseSafetensors, serializeSafetensors } from '../../src/format/safetensors.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';

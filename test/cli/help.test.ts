@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { evaluations, tools } from '../../src/cli/evaluations/index.ts';
 import { type CommandName, examples } from '../../src/cli/examples.ts';
-import { recipeDefault } from '../../src/cli/recipe-defaults.ts';
+import { recipeDefault } from '../../src/cli/train/recipe-defaults.ts';
 import { trainGroups, trainSchema } from '../../src/train/config.ts';
 import { dino } from './command.ts';
 

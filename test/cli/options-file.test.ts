@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { withOptionsFile } from '../../src/cli/options-file.ts';
-import { fileFields } from '../../src/cli/train-flags.ts';
+import { withOptionsFile } from '../../src/cli/train/options-file.ts';
+import { fileFields } from '../../src/cli/train/train-flags.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { readRecord } from '../../src/run/run-record.ts';
 import { temporaryFolder } from '../data/fixtures.ts';

@@ -1,6 +1,6 @@
 /** A short real training must learn something: a small part of the quickstart, on one thread. */
 import { expect, it } from 'vitest';
-import { SCENES, sceneOptions } from '../../src/cli/quickstart-scenes.ts';
+import { SCENES, sceneOptions } from '../../src/cli/quickstart/quickstart-scenes.ts';
 import { scenesSource } from '../../src/data/scenes-source.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { knnReport } from '../../src/eval/classify/knn-report.ts';

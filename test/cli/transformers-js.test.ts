@@ -14,7 +14,7 @@ import {
 } from '@huggingface/transformers';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readClassifier } from '../../src/cli/classifier-file.ts';
+import { readClassifier } from '../../src/cli/export/classifier-file.ts';
 import { openSource } from '../../src/data/open-source-node.ts';
 import { openReader } from '../../src/data/reader-node.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';

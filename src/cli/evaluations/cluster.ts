@@ -6,8 +6,8 @@ import { clusterStatement } from '../../eval/cluster/section.ts';
 import { comparedNames } from '../../features/baselines.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { withThumbnails } from '../../report/pictures/thumbnails.ts';
-import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 export const cluster = defineEvaluation({

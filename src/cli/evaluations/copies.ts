@@ -9,8 +9,8 @@ import type { Image } from '../../image/image.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import type { Picture } from '../../report/picture.ts';
 import { thumbnail, withThumbnails } from '../../report/pictures/thumbnails.ts';
-import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 const COUNT = 100;

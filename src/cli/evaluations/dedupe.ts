@@ -7,8 +7,8 @@ import { dedupeStatement, foundCopies } from '../../eval/copies/dedupe-section.t
 import { checkMoveTarget, moveFiles } from '../../files/move-files-node.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import { withThumbnails } from '../../report/pictures/thumbnails.ts';
-import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 const usage = '<run> <source>';

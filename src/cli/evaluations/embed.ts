@@ -8,8 +8,8 @@ import { FeatureBankWriter, networkFingerprint } from '../../features/feature-ba
 import { viewTitles } from '../../features/views.ts';
 import { makeFolder } from '../../files/make-folder-node.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
 
 const usage = '<run> <source>';

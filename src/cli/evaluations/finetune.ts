@@ -5,9 +5,9 @@ import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
 import { fineTuneStatement, starts } from '../../eval/finetune/section.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
-import { calibratedBy, labelsFile, trainedOn } from '../classifier-file.ts';
-import { UsageError } from '../flags.ts';
+import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 export const finetune = defineEvaluation({

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
 
 export const knn = defineEvaluation({

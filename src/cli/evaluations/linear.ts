@@ -13,9 +13,9 @@ import type { BackboneConfig } from '../../model/backbone.ts';
 import { findLinearHead } from '../../weights/linear-head.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
-import { calibratedBy, labelsFile, trainedOn } from '../classifier-file.ts';
-import { UsageError } from '../flags.ts';
+import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
 
 const FAST_EPOCHS = 100;

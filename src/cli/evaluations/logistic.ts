@@ -4,8 +4,8 @@ import { logisticStatement } from '../../eval/classify/logistic-section.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
 import { comparedNames } from '../../features/baselines.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 export const logistic = defineEvaluation({

@@ -6,8 +6,8 @@ import { mapMethods, mapPage, mappedNetworks, mapStatement } from '../../eval/ma
 import { featureTitle } from '../../model/backbone.ts';
 import { renderMapPage } from '../../report/map/map-page.ts';
 import { makeAtlas, smallImages } from '../../report/pictures/atlas-node.ts';
-import { UsageError } from '../flags.ts';
 import { openImages } from '../open-images.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 /** Side of a small picture: 5000 of them stay below 16 megapixels, which phones can show. */

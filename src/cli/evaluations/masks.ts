@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { openMaskedImages } from '../../data/masked-images-node.ts';
 import { maskReport } from '../../eval/attention/mask-report.ts';
+import { maskStatement } from '../../eval/attention/mask-section.ts';
 import { maskTiles } from '../../eval/attention/mask-tiles.ts';
-import { maskStatement } from '../../eval/attention/section.ts';
 import { attentionTitle } from '../../model/backbone.ts';
 import { headNumber } from '../../report/pictures/head-label.ts';
-import { UsageError } from '../flags.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 export const masks = defineEvaluation({

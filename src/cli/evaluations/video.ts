@@ -12,7 +12,7 @@ import type { Tile } from '../../report/blocks.ts';
 import { labelOverlay, labelPalette } from '../../report/pictures/label-colors.ts';
 import { encodeIndexedPng, encodePng } from '../../report/pictures/png.ts';
 import { smallPicture, spread } from '../../report/pictures/thumbnails.ts';
-import { UsageError } from '../flags.ts';
+import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 const SHOWN_CLIPS = 4;

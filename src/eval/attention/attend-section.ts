@@ -5,7 +5,7 @@ import { gridTable } from '../../report/score-grid.ts';
 import { bootstrapMeans } from '../../rows/bootstrap.ts';
 import { capitalized, type Statement } from '../statement.ts';
 import type { Attended } from './attend.ts';
-import type { MaskFacts } from './section.ts';
+import type { MaskFacts } from './mask-section.ts';
 
 /** Of one image the share of the patches that each head's mask takes, percent; the mean head's comes last. */
 export interface MaskAreas {

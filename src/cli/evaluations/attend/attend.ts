@@ -18,7 +18,7 @@ import { picture } from '../../../report/pictures/pictures.ts';
 import { encodePng } from '../../../report/pictures/png.ts';
 import { smallPicture, spread } from '../../../report/pictures/thumbnails.ts';
 import { brightestValue, heatTile, maskOverlay } from '../../../report/pictures/tiles.ts';
-import { UsageError } from '../../flags.ts';
+import { UsageError } from '../../terminal/flags.ts';
 import { defineEvaluation } from '../evaluation.ts';
 import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';

@@ -16,7 +16,7 @@ import { thumbnail } from '../../../report/pictures/thumbnails.ts';
 import { joinRows } from '../../../rows/feature-rows.ts';
 import { type FoundRow, searchBlocks } from '../../../rows/search.ts';
 import type { Subject } from '../../../run/subject.ts';
-import { UsageError } from '../../flags.ts';
+import { UsageError } from '../../terminal/flags.ts';
 import { defineEvaluation, type EvaluationContext, viewsField } from '../evaluation.ts';
 import { foundTiles, searchPage } from './search-result.ts';
 import { embedded, live, type Searched } from './searched.ts';

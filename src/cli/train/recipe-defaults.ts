@@ -1,8 +1,8 @@
 /** What the recipes take for a flag that is not given, in words: for the help, which knows no images. */
-import { isForeign } from '../train/contradictions.ts';
-import { auto } from '../train/recipe-auto.ts';
-import { paper } from '../train/recipe-paper.ts';
-import type { RunFacts, Suggestions } from '../train/recipe-parts.ts';
+import { isForeign } from '../../train/contradictions.ts';
+import { auto } from '../../train/recipe-auto.ts';
+import { paper } from '../../train/recipe-paper.ts';
+import type { RunFacts, Suggestions } from '../../train/recipe-parts.ts';
 
 /** Two runs that have nothing in common: what a recipe takes for both, it takes for all. */
 const runs: readonly [RunFacts, RunFacts] = [

@@ -1,5 +1,5 @@
 /** What `dino quickstart` trains on when it is given no images, and how. */
-import type { TrainOptions } from '../train/config.ts';
+import type { TrainOptions } from '../../train/config.ts';
 
 /** Scenes to train on; the bank and the test set of the k-NN measurement are made from other seeds. */
 export const SCENES = {

@@ -1,13 +1,13 @@
 /** Shows a running session on a terminal, or as JSON lines. */
-import type { Measure } from '../method/method.ts';
-import { duration } from '../run/duration.ts';
-import { overallRate } from '../run/run-log.ts';
-import { runSession } from '../run/run-session.ts';
-import type { Session } from '../run/session.ts';
-import type { SessionEvent } from '../run/session-events.ts';
-import { findingLine } from '../train/finding.ts';
-import { whenOutputCloses } from './closed-output.ts';
-import { phasesOn, progressLine } from './progress.ts';
+import type { Measure } from '../../method/method.ts';
+import { duration } from '../../run/duration.ts';
+import { overallRate } from '../../run/run-log.ts';
+import { runSession } from '../../run/run-session.ts';
+import type { Session } from '../../run/session.ts';
+import type { SessionEvent } from '../../run/session-events.ts';
+import { findingLine } from '../../train/finding.ts';
+import { whenOutputCloses } from '../terminal/closed-output.ts';
+import { phasesOn, progressLine } from '../terminal/progress.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

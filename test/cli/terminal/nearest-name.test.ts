@@ -1,8 +1,8 @@
 /** Which option is proposed for a name that is none. */
 import { describe, expect, it } from 'vitest';
-import { evaluations } from '../../src/cli/evaluations/index.ts';
-import { nearestName } from '../../src/cli/nearest-name.ts';
-import { allTrainFields } from '../../src/cli/train-flags.ts';
+import { evaluations } from '../../../src/cli/evaluations/index.ts';
+import { nearestName } from '../../../src/cli/terminal/nearest-name.ts';
+import { allTrainFields } from '../../../src/cli/train/train-flags.ts';
 
 const train = Object.keys(allTrainFields);
 const fieldsOf = (name: string): string[] =>

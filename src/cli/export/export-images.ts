@@ -1,15 +1,15 @@
 /** How an exported processor prepares images so that features are those of the evaluations here, and images to try a network on. */
 import { resolve } from 'node:path';
-import { openSource } from '../data/open-source-node.ts';
-import { scenesSource } from '../data/scenes-source.ts';
-import type { Source } from '../data/source.ts';
-import type { ProbeImages } from '../export/half-range.ts';
-import { evalImages } from '../features/eval-images.ts';
-import type { Image } from '../image/image.ts';
-import { type Preprocessing, resizedSide } from '../image/preprocessing.ts';
-import { openRecorded } from '../run/open-recorded-node.ts';
-import type { Subject } from '../run/subject.ts';
-import type { AskedPreprocessing } from '../weights/stated-preprocessing.ts';
+import { openSource } from '../../data/open-source-node.ts';
+import { scenesSource } from '../../data/scenes-source.ts';
+import type { Source } from '../../data/source.ts';
+import type { ProbeImages } from '../../export/half-range.ts';
+import { evalImages } from '../../features/eval-images.ts';
+import type { Image } from '../../image/image.ts';
+import { type Preprocessing, resizedSide } from '../../image/preprocessing.ts';
+import { openRecorded } from '../../run/open-recorded-node.ts';
+import type { Subject } from '../../run/subject.ts';
+import type { AskedPreprocessing } from '../../weights/stated-preprocessing.ts';
 import type { Classifier } from './classifier-file.ts';
 
 /** Images that are looked at. */

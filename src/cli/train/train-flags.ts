@@ -1,6 +1,6 @@
 /** The flags of `dino train` besides the options of the training itself (`trainSchema`). */
 import { z } from 'zod';
-import { trainOptionsSchema } from '../train/config.ts';
+import { trainOptionsSchema } from '../../train/config.ts';
 
 const newRunFields = {
   dataPath: z.string().describe('the images, if they are not given as the first word'),

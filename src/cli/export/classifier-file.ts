@@ -1,14 +1,14 @@
 /** The classifier that `dino eval linear` or `dino eval finetune` left in a run folder, for export. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Calibration } from '../eval/classify/calibration.ts';
-import type { ClassifierHead } from '../export/onnx-model.ts';
-import { networkFingerprint } from '../features/feature-bank-node.ts';
-import type { Weights } from '../features/network-weights.ts';
-import { f32, parseSafetensors } from '../format/safetensors.ts';
-import { describeStatistics, describeView, isSamePreprocessing } from '../image/preprocessing.ts';
-import type { Subject } from '../run/subject.ts';
-import { OWN_FACTS, parseOwnFacts } from '../weights/own-facts.ts';
+import type { Calibration } from '../../eval/classify/calibration.ts';
+import type { ClassifierHead } from '../../export/onnx-model.ts';
+import { networkFingerprint } from '../../features/feature-bank-node.ts';
+import type { Weights } from '../../features/network-weights.ts';
+import { f32, parseSafetensors } from '../../format/safetensors.ts';
+import { describeStatistics, describeView, isSamePreprocessing } from '../../image/preprocessing.ts';
+import type { Subject } from '../../run/subject.ts';
+import { OWN_FACTS, parseOwnFacts } from '../../weights/own-facts.ts';
 
 export const classifierKinds = ['linear', 'finetune'] as const;
 export type ClassifierKind = (typeof classifierKinds)[number];

@@ -3,28 +3,28 @@
  * and object masks are known, so that everything can be measured; with one it trains on the user's images.
  */
 import { z } from 'zod';
-import { scenesSource } from '../data/scenes-source.ts';
-import { ortNode } from '../engine/ort-node.ts';
-import { withThreads } from '../engine/with-threads.ts';
-import { type KnnReport, knnReport } from '../eval/classify/knn-report.ts';
-import { examineKnn } from '../eval/classify/knn-section.ts';
-import { FrozenBackbone } from '../features/frozen-backbone.ts';
-import { nodeMachine } from '../run/machine-node.ts';
-import { openSubject } from '../run/open-subject-node.ts';
-import { RunFolder } from '../run/run-folder-node.ts';
-import { newSession } from '../run/session.ts';
-import { findingLine } from '../train/finding.ts';
-import { examples } from './examples.ts';
-import { parseFlags } from './flags.ts';
-import { helpSwitch, renderHelp } from './help.ts';
-import { openImages } from './open-images.ts';
-import { newRunFolder, type Place } from './place.ts';
-import { prepareShown } from './prepare-shown.ts';
-import { phasesOn, progressLine } from './progress.ts';
+import { scenesSource } from '../../data/scenes-source.ts';
+import { ortNode } from '../../engine/ort-node.ts';
+import { withThreads } from '../../engine/with-threads.ts';
+import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
+import { examineKnn } from '../../eval/classify/knn-section.ts';
+import { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import { nodeMachine } from '../../run/machine-node.ts';
+import { openSubject } from '../../run/open-subject-node.ts';
+import { RunFolder } from '../../run/run-folder-node.ts';
+import { newSession } from '../../run/session.ts';
+import { findingLine } from '../../train/finding.ts';
+import { examples } from '../examples.ts';
+import { openImages } from '../open-images.ts';
+import { newRunFolder, type Place } from '../place.ts';
+import { reportShown } from '../report-shown.ts';
+import { parseFlags } from '../terminal/flags.ts';
+import { helpSwitch, renderHelp } from '../terminal/help.ts';
+import { phasesOn, progressLine } from '../terminal/progress.ts';
+import { shellWords } from '../terminal/shell-words.ts';
+import { prepareShown } from '../train/prepare-shown.ts';
+import { showSession } from '../train/show-session.ts';
 import { SCENES, sceneOptions } from './quickstart-scenes.ts';
-import { reportShown } from './report-shown.ts';
-import { shellWords } from './shell-words.ts';
-import { showSession } from './show-session.ts';
 
 const fields = {
   minutes: z.number().gt(0).describe('minutes of training; 3 unless given'),

@@ -3,8 +3,8 @@
  * (as facebookresearch/dino's do, `--norm_last_layer true`), lists take several; switches are named by the command.
  */
 import { z } from 'zod';
-import { fromFlag, toFlag } from '../train/option-names.ts';
-import { explainIssue } from '../train/option-problems.ts';
+import { fromFlag, toFlag } from '../../train/option-names.ts';
+import { explainIssue } from '../../train/option-problems.ts';
 import { brokenPath } from './broken-path.ts';
 import { isList, unwrap } from './flag-types.ts';
 import { nearestName } from './nearest-name.ts';

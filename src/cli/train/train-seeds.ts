@@ -1,9 +1,9 @@
 /** `dino train --seeds 0 1 2`: the same run with several seeds, and how far their final scores lie apart. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { finalScoreNames, finalScores, isPercent, scoreKeys, spreadOf } from '../run/final-scores.ts';
-import { RunFolder } from '../run/run-folder-node.ts';
-import { columns } from './columns.ts';
+import { finalScoreNames, finalScores, isPercent, scoreKeys, spreadOf } from '../../run/final-scores.ts';
+import { RunFolder } from '../../run/run-folder-node.ts';
+import { columns } from '../terminal/columns.ts';
 
 /** Runs one seed into a folder, or dry where there is none. @returns its exit code */
 export type RunSeed = (seed: number, folder: string | undefined) => Promise<number>;

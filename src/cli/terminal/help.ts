@@ -1,6 +1,6 @@
 /** The text of `--help`: how a command is called, three examples, and its flags by groups with what they take. */
 import type { z } from 'zod';
-import { toFlag } from '../train/option-names.ts';
+import { toFlag } from '../../train/option-names.ts';
 import { longChoice, placeholder, sentenceOf } from './flag-types.ts';
 
 /** A command line that works as it stands, and what it does. */

@@ -1,16 +1,16 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
-import { nodeMachine } from '../run/machine-node.ts';
-import { openRecorded } from '../run/open-recorded-node.ts';
-import { RunFolder } from '../run/run-folder-node.ts';
-import { readRecord, stepsOf } from '../run/run-record.ts';
-import { type ResumeChanges, resumeSession } from '../run/session.ts';
-import { trainOptionsSchema } from '../train/config.ts';
-import { checkOptions } from '../train/contradictions.ts';
-import { toFlag } from '../train/option-names.ts';
-import { givenSpans } from '../train/option-spans.ts';
+import { nodeMachine } from '../../run/machine-node.ts';
+import { openRecorded } from '../../run/open-recorded-node.ts';
+import { RunFolder } from '../../run/run-folder-node.ts';
+import { readRecord, stepsOf } from '../../run/run-record.ts';
+import { type ResumeChanges, resumeSession } from '../../run/session.ts';
+import { trainOptionsSchema } from '../../train/config.ts';
+import { checkOptions } from '../../train/contradictions.ts';
+import { toFlag } from '../../train/option-names.ts';
+import { givenSpans } from '../../train/option-spans.ts';
+import { UsageError } from '../terminal/flags.ts';
+import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
-import { UsageError } from './flags.ts';
-import { shellWords } from './shell-words.ts';
 import { showSession } from './show-session.ts';
 
 export interface ResumeRequest {

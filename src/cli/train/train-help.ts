@@ -1,7 +1,7 @@
 /** `dino train --help`. */
-import { trainGroups } from '../train/config.ts';
-import { examples } from './examples.ts';
-import { helpSwitch, renderHelp } from './help.ts';
+import { trainGroups } from '../../train/config.ts';
+import { examples } from '../examples.ts';
+import { helpSwitch, renderHelp } from '../terminal/help.ts';
 import { recipeDefault } from './recipe-defaults.ts';
 import { trainFields, trainSwitches } from './train-flags.ts';
 

@@ -1,7 +1,7 @@
 /** What follows a training session: the report, a line that says what there is, and the exit code. */
-import type { Source } from '../data/source.ts';
-import type { RunFolder } from '../run/run-folder-node.ts';
-import { reportShown } from './report-shown.ts';
+import type { Source } from '../../data/source.ts';
+import type { RunFolder } from '../../run/run-folder-node.ts';
+import { reportShown } from '../report-shown.ts';
 import type { Outcome } from './show-session.ts';
 
 const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, stopped: 130 };

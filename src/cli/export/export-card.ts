@@ -2,16 +2,16 @@
 import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import type { Calibration } from '../eval/classify/calibration.ts';
-import type { CardLibrary } from '../export/export-files.ts';
-import { modelCard } from '../export/model-card.ts';
-import { scoreWords } from '../export/score-words.ts';
-import type { Preprocessing } from '../image/preprocessing.ts';
-import { describeNetwork } from '../model/backbone.ts';
-import { stepsOf } from '../run/run-record.ts';
-import type { Subject } from '../run/subject.ts';
+import type { Calibration } from '../../eval/classify/calibration.ts';
+import type { CardLibrary } from '../../export/export-files.ts';
+import { modelCard } from '../../export/model-card.ts';
+import { scoreWords } from '../../export/score-words.ts';
+import type { Preprocessing } from '../../image/preprocessing.ts';
+import { describeNetwork } from '../../model/backbone.ts';
+import { stepsOf } from '../../run/run-record.ts';
+import type { Subject } from '../../run/subject.ts';
+import { shellWords } from '../terminal/shell-words.ts';
 import type { ClassifierKind } from './classifier-file.ts';
-import { shellWords } from './shell-words.ts';
 
 export interface ExportCardOptions {
   readonly library: CardLibrary;

@@ -1,8 +1,8 @@
 /** What is shown while something is computed, on a terminal and in a file. */
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { phasesOn, progressLine } from '../../src/cli/progress.ts';
-import { duration } from '../../src/run/duration.ts';
+import { phasesOn, progressLine } from '../../../src/cli/terminal/progress.ts';
+import { duration } from '../../../src/run/duration.ts';
 
 /** A stream that keeps what is written to it. */
 function stream(isTTY: boolean): { readonly to: NodeJS.WriteStream; text(): string } {

@@ -1,11 +1,11 @@
 /** Prepares a run before the eyes of its user: what is being done, the recipe with its reasons, and what the run will take. */
-import { duration } from '../run/duration.ts';
-import { type Prepared, type PrepareOptions, prepare } from '../run/prepare.ts';
-import type { RunFolder } from '../run/run-folder-node.ts';
-import { findingLine } from '../train/finding.ts';
-import { toFlag } from '../train/option-names.ts';
-import type { Recipe } from '../train/recipe.ts';
-import { progressLine } from './progress.ts';
+import { duration } from '../../run/duration.ts';
+import { type Prepared, type PrepareOptions, prepare } from '../../run/prepare.ts';
+import type { RunFolder } from '../../run/run-folder-node.ts';
+import { findingLine } from '../../train/finding.ts';
+import { toFlag } from '../../train/option-names.ts';
+import type { Recipe } from '../../train/recipe.ts';
+import { progressLine } from '../terminal/progress.ts';
 
 /** @param folder of the run; it goes if nothing can be prepared */
 export async function prepareShown(options: PrepareOptions, folder?: RunFolder): Promise<Prepared> {
