@@ -4,7 +4,7 @@
  *     const source = openSource('photos');
  *     const folder = RunFolder.create('runs/mine');
  *     const prepared = await prepare({ source, options: { minutes: 10 }, ...nodeMachine });
- *     const session = newSession(prepared, { source, folder, ...nodeMachine, command: 'my program' });
+ *     const session = await newSession(prepared, { source, folder, ...nodeMachine, command: 'my program' });
  *     for await (const event of runSession(session)) if (event.type === 'step') console.log(event.loss);
  */
 

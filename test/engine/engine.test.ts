@@ -111,6 +111,27 @@ for (const [name, engine] of Object.entries(engines)) {
       for (const program of [first, second]) await program.dispose();
     });
 
+    it('takes buffers that change places, and one after another', async () => {
+      const program = await engine.load({ y: scale(input('x', [2]), 10) });
+      const type = { dtype: 'f32', shape: [2] } as const;
+      const inputs = [1, 2, 3].map((value) => engine.upload(Float32Array.of(value, -value), type));
+      const outputs = inputs.map(() => engine.allocate(type));
+      for (const [x, y] of [
+        [0, 0],
+        [1, 1],
+        [0, 1],
+        [1, 0],
+        [2, 2],
+        [0, 0],
+        [2, 1],
+        [1, 2],
+      ] as const) {
+        await program.run({ x: inputs[x]! }, { y: outputs[y]! });
+        expect(await outputs[y]!.read()).toEqual(Float32Array.of(10 * (x + 1), -10 * (x + 1)));
+      }
+      await program.dispose();
+    });
+
     it('does not run after it was disposed of, and may be disposed of twice', async () => {
       const program = await product();
       await program.dispose();

@@ -92,7 +92,7 @@ function channelsOf(x: Tensor, channels: number) {
   };
 }
 
-const batchNormOp: Op<BatchNormAttributes> = {
+export const batchNormOp: Op<BatchNormAttributes> = {
   name: 'batchNorm',
   infer: ([x, weight, bias]) => {
     const channels = weight?.shape[0] ?? 0;

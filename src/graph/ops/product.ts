@@ -265,7 +265,21 @@ export interface MatmulOptions {
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transA = false, transB = false, rowsFirstA = false, rowsFirstB = false, alpha = 1 } = options;
-  return apply(matmulOp, [a, b], { transA, transB, rowsFirstA, rowsFirstB, alpha });
+  const rank = Math.max(a.rank, b.rank);
+  return apply(matmulOp, [withBatch(a, rank, rowsFirstA), withBatch(b, rank, rowsFirstB)], {
+    transA,
+    transB,
+    rowsFirstA,
+    rowsFirstB,
+    alpha,
+  });
+}
+
+/** An operand with as many axes, batch axes of size 1 where it has none. */
+function withBatch(x: Tensor, rank: number, rowsFirst: boolean): Tensor {
+  if (x.rank < 2 || x.rank === rank) return x;
+  const ones = new Array<number>(rank - x.rank).fill(1);
+  return reshape(x, rowsFirst ? [x.dim(0), ...ones, ...x.shape.slice(1)] : [...ones, ...x.shape]);
 }
 
 /** `x W' ` over the last axis: x [..., in], weight [out, in] -> [..., out]. */

@@ -1,0 +1,127 @@
+/** What holds for arrays holds for an engine with a memory of its own: programs, training, checkpoints, evaluations. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { runOnArrays } from '../../src/engine/arrays.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { asFloats } from '../../src/engine/values.ts';
+import { knn } from '../../src/eval/classify/knn.ts';
+import { add, input, scale } from '../../src/graph/index.ts';
+import { dino } from '../../src/method/dino.ts';
+import { Random } from '../../src/random/random.ts';
+import { encodeCheckpoint, restoreCheckpoint } from '../../src/train/checkpoint.ts';
+import { namedValues } from '../../src/train/state.ts';
+import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
+import { alive, copyingEngine } from './copying-engine.ts';
+
+const method = dino({
+  backbone: {
+    kind: 'vit',
+    imageSize: 16,
+    patchSize: 4,
+    channels: 3,
+    dim: 12,
+    depth: 2,
+    heads: 2,
+    mlpRatio: 4,
+  },
+  head: { outDim: 8, hiddenDim: 8, bottleneckDim: 4, layers: 3, useBn: false, normLastLayer: false },
+  viewSizes: [16, 16, 8, 8],
+  studentTemp: 0.1,
+  centerMomentum: 0.9,
+  dropPathRate: 0.2,
+});
+
+const crops =
+  (step: number): CropSource =>
+  (group, start, end, into) => {
+    const [each, count] = [into.length / (2 * (end - start)), end - start];
+    for (let view = 0; view < 2; view++)
+      for (let image = start; image < end; image++) {
+        const random = new Random(9, `view ${group} ${view}`, step, image);
+        for (let i = 0; i < each; i++) into[(view * count + image - start) * each + i] = random.normal();
+      }
+  };
+
+const settings = (step: number): StepSettings => ({
+  step,
+  lr: 0.01,
+  weightDecay: 0.04,
+  clip: 0.3,
+  teacherMomentum: 0.9,
+  freezeLastLayer: step < 2,
+  scalars: { teacherTemp: 0.05 },
+});
+
+function trainerOn(engine: Engine): Promise<Trainer> {
+  const sizes = { channels: 3, batchSize: 4, microBatch: 2 } as const;
+  return Trainer.create({
+    ...{ method, engine, ...sizes, optimizer: 'adamw', seed: 3 },
+    engineOptions: { threads: 1 },
+  });
+}
+
+async function expectSameState(got: Trainer, wanted: Trainer): Promise<void> {
+  const others = new Map(namedValues(wanted.state).map(({ name, buffer }) => [name, buffer]));
+  for (const { name, buffer } of namedValues(got.state)) {
+    const [a, b] = [asFloats(await buffer.read()), asFloats(await others.get(name)!.read())];
+    const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+    const worst = b.reduce((most, value, i) => Math.max(most, Math.abs(value - a[i]!)), 0);
+    expect(worst / largest, name).toBeLessThan(1e-3);
+  }
+  expect(got.state.update.counts).toEqual(wanted.state.update.counts);
+}
+
+describe('an engine with a memory of its own', () => {
+  it('runs on arrays, whose results come back, also in place', async () => {
+    const program = await copyingEngine.load({ total: add(input('total', [2]), scale(input('x', [2]), 3)) });
+    const total = Float32Array.of(1, 2);
+    const before = alive.size;
+    await runOnArrays(program, { total, x: Float32Array.of(1, 10) }, { total });
+    expect([...total]).toEqual([4, 32]);
+    expect(alive.size).toBe(before);
+    await program.dispose();
+  });
+
+  it('trains as the host does, with micro-batches, drop path and a frozen layer, and frees what it took', async () => {
+    const before = alive.size;
+    const [host, device] = [await trainerOn(ortNode), await trainerOn(copyingEngine)];
+    onTestFinished(() => host.dispose());
+    for (let step = 0; step < 4; step++) {
+      const [wanted, got] = [
+        await host.step(crops(step), settings(step)),
+        await device.step(crops(step), settings(step)),
+      ];
+      expect(got.loss).toBeCloseTo(wanted.loss, 4);
+      expect(got.measures.teacher_entropy).toBeCloseTo(wanted.measures.teacher_entropy!, 4);
+    }
+    await expectSameState(device, host);
+    const weights = await device.teacherWeights();
+    expect(weights.get('backbone.norm.weight')).toHaveLength(12);
+    await device.dispose();
+    expect(alive.size).toBe(before);
+  });
+
+  it('takes a checkpoint of the host, and goes on from it alike', async () => {
+    const [host, device] = [await trainerOn(ortNode), await trainerOn(copyingEngine)];
+    onTestFinished(() => Promise.all([host.dispose(), device.dispose()]).then(() => {}));
+    for (let step = 0; step < 2; step++) await host.step(crops(step), settings(step));
+    const header = { step: 2, run: '{}', openLine: '{}', elapsed: 0 };
+    const file = Buffer.concat(await encodeCheckpoint(host.state, header));
+    expect(restoreCheckpoint(device.state, file, 'checkpoint').step).toBe(2);
+    const copied = Buffer.concat(await encodeCheckpoint(device.state, header));
+    expect(copied.equals(file)).toBe(true);
+    for (const trainer of [host, device]) await trainer.step(crops(2), settings(2));
+    await expectSameState(device, host);
+  });
+
+  it('finds the same neighbors', async () => {
+    const random = new Random(1, 'rows');
+    const rows = { values: Float32Array.from({ length: 60 * 5 }, () => random.normal()), dim: 5 };
+    const labels = Int32Array.from({ length: 60 }, (_, i) => i % 3);
+    const options = { ks: [5], temperature: 0.07, classes: 3, leaveOneOut: true };
+    const [wanted, got] = [ortNode, copyingEngine].map((engine) =>
+      knn(engine, { features: rows, labels }, { features: rows, labels }, options),
+    );
+    expect(await got).toEqual(await wanted);
+  });
+});
