@@ -69,6 +69,14 @@ interface Entry {
   readonly end: number;
 }
 
+/** Whether a file begins as this format does: the length of a header that fits into the file, then an object of JSON. */
+export function looksLikeSafetensors(source: ByteSource): boolean {
+  if (source.size < 10) return false;
+  const start = source.read(0, 9);
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  return start[8] === '{'.charCodeAt(0) && length >= 2n && length <= BigInt(source.size - 8);
+}
+
 /**
  * Reads a whole safetensors file.
  *

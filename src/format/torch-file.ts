@@ -4,11 +4,18 @@
  * checkpoint needs little more memory than what is wanted of it. Every tensor is checked to lie within its storage, and
  * every storage to have the size that the pickle promises.
  */
+
 import { type ByteSource, checkRange } from './byte-source.ts';
 import { unpickle } from './pickle.ts';
 import type { PickleReader } from './pickle-input.ts';
 import { type PickleGlobal, PickleOther, type PickleValue } from './pickle-values.ts';
-import { type Dtype, itemSize, type StoredTensor, storedTensorOf } from './safetensors.ts';
+import {
+  type Dtype,
+  itemSize,
+  looksLikeSafetensors,
+  type StoredTensor,
+  storedTensorOf,
+} from './safetensors.ts';
 import { isZip, readZip } from './zip.ts';
 
 /** A file's content: plain values with tensors among them. */
@@ -123,8 +130,12 @@ export class TorchTensor extends PickleOther {
   }
 }
 
-/** True for a file that `torch.save` may have written. */
+/**
+ * True for a file that `torch.save` may have written. A file of safetensors whose header happens to have such a length begins with the
+ * same byte, and is none.
+ */
 export function isTorchFile(source: ByteSource): boolean {
+  if (looksLikeSafetensors(source)) return false;
   if (isZip(source)) return true;
   return source.size > 2 && source.read(0, 1)[0] === 0x80;
 }

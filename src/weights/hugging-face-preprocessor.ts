@@ -74,7 +74,15 @@ function defaultsOf({
 }
 
 /** Fields that change the pixels in ways that are not known here, where they are set. */
-const UNKNOWN_STEPS = ['crop_pct', 'do_pad', 'do_thumbnail', 'do_flip_channel_order', 'do_align_long_axis'];
+const UNKNOWN_STEPS = [
+  'crop_pct',
+  'do_pad',
+  'do_thumbnail',
+  'do_flip_channel_order',
+  'do_align_long_axis',
+  'do_grayscale',
+  'do_convert_grayscale',
+];
 
 /**
  * `preprocessor_config.json`.

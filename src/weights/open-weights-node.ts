@@ -1,6 +1,6 @@
 /**
  * Opens the weights that a path names, with everything that lies beside them: one file or several shards, in a folder with
- * `config.json` (of transformers or timm) and `preprocessor_config.json`, or a file by itself.
+ * `config.json` (of transformers or timm) and `preprocessor_config.json` or `processor_config.json`, or a file by itself.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -91,6 +91,10 @@ export function openWeights(path: string): OpenedWeights {
     const dict = openShards(sources);
     if (isIndex) checkIndexed(file, dict);
     const folder = belongsToFolder(file) ? dirname(file) : undefined;
+    if (folder !== undefined && existsSync(join(folder, 'adapter_config.json')))
+      throw new Error(
+        `${folder} has an adapter (adapter_config.json), which is not applied here: merge it into the weights first (peft's merge_and_unload), or take the file away.`,
+      );
     return {
       file,
       dict,
@@ -121,8 +125,16 @@ function configIn(folder: string): NetworkConfig | undefined {
 
 function preprocessingIn(folder: string): StatedPreprocessing | undefined {
   const file = join(folder, 'preprocessor_config.json');
-  return existsSync(file) ? statedByPreprocessor(readJson(file), file) : configIn(folder)?.preprocessing;
+  if (existsSync(file)) return statedByPreprocessor(readJson(file), file);
+  // Newer versions of transformers write one file for all kinds of input.
+  const joint = join(folder, 'processor_config.json');
+  const ofImages = existsSync(joint) ? processorSchema.safeParse(readJson(joint)).data : undefined;
+  return ofImages === undefined
+    ? configIn(folder)?.preprocessing
+    : statedByPreprocessor(ofImages.image_processor, joint);
 }
+
+const processorSchema = z.looseObject({ image_processor: z.record(z.string(), z.unknown()) });
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 

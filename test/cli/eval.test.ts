@@ -43,6 +43,9 @@ describe('dino eval knn', () => {
     const images = await photos(['a', 'b'], 6);
     const run = await trainedOn(images);
     const said = await dino('eval', 'knn', run, '--train', images, '--test', images);
+    expect(said.err).toContain(
+      'are the images of --train: each finds itself, so that these scores say nothing.',
+    );
     expect(said.code).toBe(0);
     expect(said.out).toContain('k = 10');
     expect(said.out).not.toContain('k = 20');

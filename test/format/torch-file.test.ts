@@ -5,7 +5,8 @@ import { checkTorchFiles } from '../../parity/torch-files.ts';
 import { bytesSource } from '../../src/format/byte-source.ts';
 import { unpickle } from '../../src/format/pickle.ts';
 import { PickleGlobal, PickleObject } from '../../src/format/pickle-values.ts';
-import { namedTensors, readTorchFile } from '../../src/format/torch-file.ts';
+import { parseSafetensors } from '../../src/format/safetensors.ts';
+import { isTorchFile, namedTensors, readTorchFile } from '../../src/format/torch-file.ts';
 import { Random } from '../../src/random/random.ts';
 import { temporaryFolder, writeFiles } from '../data/fixtures.ts';
 
@@ -30,6 +31,20 @@ function load(...parts: (string | number | readonly number[])[]): unknown {
 }
 
 describe('files of torch.save', () => {
+  it('are none of safetensors, however long its header is', () => {
+    for (const padding of [0x280, 0x480, 0x3680, 0x8080]) {
+      const header = '{}'.padEnd(padding);
+      const file = new Uint8Array(8 + padding);
+      new DataView(file.buffer).setBigUint64(0, BigInt(padding), true);
+      file.set(new TextEncoder().encode(header), 8);
+      expect(file[0]).toBe(0x80);
+      expect(isTorchFile(bytesSource(file, 'test')), String(padding)).toBe(false);
+      expect(parseSafetensors(file, 'test').tensors.size).toBe(0);
+    }
+    for (const name of files.filter((each) => !each.startsWith('bad')))
+      expect(isTorchFile(bytesSource(bytesOf(name), name)), name).toBe(true);
+  });
+
   it('hold what their safetensors counterparts hold, and bad ones are refused', () => {
     const report = checkTorchFiles(folder);
     expect(report.kind).toBe('checked');

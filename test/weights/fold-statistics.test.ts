@@ -34,6 +34,18 @@ describe('statistics that are worked into the patch embedding', () => {
       'model.safetensors': huggingFaceTensors(),
     });
 
+  it('stand in processor_config.json of newer transformers as well, and adapters are refused', () => {
+    const files = { 'config.json': vitConfig, 'model.safetensors': huggingFaceTensors() };
+    const joint = { image_processor: { ...halvesProcessor, ...own }, processor_class: 'X' };
+    const { preprocessing } = openSubject(folderWith({ ...files, 'processor_config.json': joint }));
+    expect(preprocessing.statistics).toEqual({ mean: own.image_mean, std: own.image_std });
+    const halves = { ...files, 'processor_config.json': joint, 'preprocessor_config.json': halvesProcessor };
+    expect(openSubject(folderWith(halves)).preprocessing.statistics.mean).toEqual([0.5, 0.5, 0.5]);
+    expect(() => openSubject(folderWith({ ...files, 'adapter_config.json': { r: 8 } }))).toThrow(
+      'has an adapter (adapter_config.json), which is not applied here',
+    );
+  });
+
   it('give the same features', async () => {
     const { backbone, trained, preprocessing } = openSubject(folder());
     expect(preprocessing.statistics).toEqual({ mean: own.image_mean, std: own.image_std });

@@ -77,6 +77,7 @@ describe('preprocessor_config.json', () => {
     [{ size: { longest_edge: 224 } }, 'size {"longest_edge":224}', { resize: 'square' }],
     [{ crop_pct: 0.875, size: { shortest_edge: 224 } }, 'crop_pct 0.875', { resize: 'short' }],
     [{ do_pad: true }, 'do_pad true', { resize: 'short' }],
+    [{ do_grayscale: true }, 'do_grayscale true', { resize: 'short' }],
   ] as const)('refuses by name what cannot be done: %j', (config, message, asked) => {
     const stated = statedByPreprocessor(config, 'p.json');
     expect(() => completePreprocessing(224, 3, stated)).toThrow(`p.json says ${message}`);

@@ -7,6 +7,7 @@ import { type StoredTensor, serializeSafetensors } from '../../format/safetensor
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
 import { openImages } from '../open-images.ts';
+import { warnOfSameImages } from '../same-images.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
@@ -68,6 +69,7 @@ export const finetune = defineEvaluation({
       throw new UsageError(
         `--crops_scale ${cropsScale.join(' ')} is upside down: give the smaller share first.`,
       );
+    warnOfSameImages(train, test, 'a part of the images is held back', warn);
     const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const settings = {
       epochs,

@@ -4,6 +4,7 @@ import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { openImages } from '../open-images.ts';
+import { warnOfSameImages } from '../same-images.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
 
@@ -29,6 +30,7 @@ export const knn = defineEvaluation({
       throw new UsageError(
         'The k-NN evaluation needs --train (the bank), and --test where there are other images to ask.',
       );
+    warnOfSameImages(train, test, 'each image is asked among all others', warn);
     const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const report = await knnReport({
       train: open(train),

@@ -15,6 +15,7 @@ import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
 import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
 import { openImages } from '../open-images.ts';
+import { warnOfSameImages } from '../same-images.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
 
@@ -84,6 +85,7 @@ export const linear = defineEvaluation({
       throw new UsageError(
         '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
       );
+    warnOfSameImages(train, test, 'a part of the images is held back', warn);
     const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const feature = linearFeature(subject.backbone, {
       lastBlocks: nLastBlocks,

@@ -5,6 +5,7 @@ import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low
 import { comparedNames } from '../../features/baselines.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { openImages } from '../open-images.ts';
+import { warnOfSameImages } from '../same-images.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
@@ -41,6 +42,7 @@ export const logistic = defineEvaluation({
       throw new UsageError(
         'Logistic regression needs --train (images to label), and --test where there are other images to test on.',
       );
+    warnOfSameImages(train, test, 'a part of the images is held back', warn);
     const open = (path: string) => openImages(path, subject.imageOptions, warn);
     const budgets: Budget[] = [
       ...shots.map((each) => ({ shots: each })),
