@@ -1,5 +1,7 @@
 /** What lies where weights should: pointers to files that were not fetched, pages and answers of servers, other formats. */
+
 import type { ByteSource } from './byte-source.ts';
+import { latin1Text } from './latin1.ts';
 
 /** Beginnings of files, what they are, and the way out. */
 const kinds: readonly { readonly begins: RegExp | string; readonly is: string; readonly wayOut: string }[] = [
@@ -50,7 +52,7 @@ export function foreignContent(
   source: ByteSource,
 ): { readonly is: string; readonly wayOut: string } | undefined {
   if (source.size === 0) return { is: 'empty', wayOut: 'download it again' };
-  const head = new TextDecoder('latin1').decode(source.read(0, Math.min(HEAD, source.size)));
+  const head = latin1Text(source.read(0, Math.min(HEAD, source.size)));
   const text = head.startsWith(BYTE_ORDER_MARK) ? head.slice(BYTE_ORDER_MARK.length) : head;
   return kinds.find(({ begins }) =>
     typeof begins === 'string' ? text.startsWith(begins) : begins.test(text),

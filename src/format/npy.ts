@@ -2,6 +2,7 @@
  * NumPy's .npy format, version 1.0 (numpy.lib.format), for float32 and uint8 arrays in C order: how features and masks
  * leave for other tools. Big-endian, Fortran-ordered and other element types are refused by name.
  */
+import { latin1Text } from './latin1.ts';
 
 export type NpyArray =
   | { readonly dtype: 'float32'; readonly shape: readonly number[]; readonly data: Float32Array }
@@ -82,7 +83,7 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
     throw new Error(`${name}: .npy version ${bytes[6]}.${bytes[7]} is not read, save it as version 1.0.`);
   }
   const dataStart = 10 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(8, true);
-  const header = new TextDecoder('latin1').decode(bytes.subarray(10, dataStart));
+  const header = latin1Text(bytes.subarray(10, dataStart));
   const match = headerPattern.exec(header);
   if (match === null) throw new Error(`${name}: the .npy header is cut off or damaged.`);
   const [, descr = '', order, extents = ''] = match;

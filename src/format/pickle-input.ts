@@ -1,4 +1,5 @@
 /** The bytes of a pickle as the arguments of its instructions: numbers, texts and lines. */
+import { latin1Text } from './latin1.ts';
 import { numberIn, unquoted } from './pickle-literals.ts';
 
 export interface PickleReader {
@@ -10,7 +11,6 @@ export interface PickleReader {
 const LONGEST_LINE = 65536;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
-const latin1 = new TextDecoder('latin1');
 
 export class PickleInput {
   readonly #reader: PickleReader;
@@ -60,7 +60,7 @@ export class PickleInput {
 
   /** A text of a byte each letter. */
   latin1(length: number): string {
-    return latin1.decode(this.take(length));
+    return latin1Text(this.take(length));
   }
 
   /** The text up to the end of the line. */
@@ -70,7 +70,7 @@ export class PickleInput {
       bytes.push(byte);
       if (bytes.length > LONGEST_LINE) throw this.damaged('a line does not end');
     }
-    return latin1.decode(Uint8Array.from(bytes));
+    return latin1Text(Uint8Array.from(bytes));
   }
 
   /** A number written out. */
