@@ -36,6 +36,7 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
   const isLast = (name: string): boolean => method.isLastLayer(name);
   const update = updateProgram({
     parameters: state.parameters,
+    averaged: new Set(state.update.average.keys()),
     rule: rules[optimizer],
     clip: plan.at(fromStep).clip,
     isLast,

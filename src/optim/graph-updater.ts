@@ -8,7 +8,6 @@ import {
   cast,
   concat,
   equal,
-  greater,
   input,
   mul,
   type ParameterInfo,
@@ -22,9 +21,9 @@ import {
   sum,
   sumOfSquares,
   type Tensor,
-  where,
 } from '../graph/index.ts';
-import { clipByNorm, follow, type UpdateRule } from './rules.ts';
+import type { UpdateRule } from './rules.ts';
+import { updateGraph } from './update-graph.ts';
 import {
   parameterNumbers,
   type UpdateNumbers,
@@ -139,47 +138,32 @@ export class GraphUpdater implements Updater {
   }
 }
 
-/** `student/<name>`, `average/<name>` and `<slot>/<name>` after the update, and `norms`. */
+/** The next values of `updateGraph`, and `norms`. */
 function updateResults({ parameters, rule, averaged }: UpdaterOptions): Results {
   const infos = [...parameters];
   const trained = infos.filter(({ trainable }) => trainable);
-  const gradients = trained.map(({ name, shape }) => input(`gradient/${name}`, shape));
   const norms = concat(
-    gradients.map((gradient) => reshape(sqrt(sumOfSquares(gradient)), [1])),
+    trained.map(({ name, shape }) => reshape(sqrt(sumOfSquares(input(`gradient/${name}`, shape))), [1])),
     0,
   );
   // The difference of a sum to itself is 0, or NaN where a part of it is not finite.
   const total = sum(norms);
   const allFinite = cast(equal(sub(total, total), scalar(0)), 'f32');
-  const own = (kind: (typeof OWN)[number], i: number): Tensor =>
-    reshape(slice(input(kind, [trained.length]), 0, i, i + 1), []);
-  const [clip, momentum] = [input('clip', []), input('momentum', [])];
-  const results: Record<string, Tensor> = { norms };
-  for (const { name, shape, trainable } of infos) {
-    const student = input(`student/${name}`, shape);
-    let moved = student;
-    if (trainable) {
-      const i = trained.findIndex((info) => info.name === name);
-      const gradient = gradients[i] ?? student;
-      const slots = rule.slots.map((slot) => input(`${slot}/${name}`, shape));
-      const updated = rule.update(student, clipByNorm(gradient, clip), slots, {
-        lr: own('lr', i),
-        weightDecay: own('weightDecay', i),
-        correction1: own('correction1', i),
-        correction2: own('correction2', i),
-      });
-      const moves = greater(mul(allFinite, sub(scalar(1), own('isFrozen', i))), scalar(0));
-      moved = where(moves, updated.parameter, student);
-      results[`student/${name}`] = moved;
-      for (const [s, slot] of rule.slots.entries()) {
-        const [next, now] = [updated.slots[s], slots[s]];
-        if (next !== undefined && now !== undefined) results[`${slot}/${name}`] = where(moves, next, now);
-      }
-    }
-    if (!averaged.has(name)) continue;
-    const average = input(`average/${name}`, shape);
-    const followed = follow(average, moved, momentum);
-    results[`average/${name}`] = where(greater(allFinite, scalar(0)), followed, average);
-  }
-  return results;
+  const own = (kind: (typeof OWN)[number], { name }: ParameterInfo): Tensor => {
+    const i = trained.findIndex((info) => info.name === name);
+    return reshape(slice(input(kind, [trained.length]), 0, i, i + 1), []);
+  };
+  const next = updateGraph({
+    ...{ parameters: infos, rule, average: 'average', averaged },
+    ...{ momentum: input('momentum', []), clip: input('clip', []) },
+    numbers: (info) => ({
+      lr: own('lr', info),
+      weightDecay: own('weightDecay', info),
+      correction1: own('correction1', info),
+      correction2: own('correction2', info),
+    }),
+    stays: (info) => equal(mul(allFinite, sub(scalar(1), own('isFrozen', info))), scalar(0)),
+    averagesStay: equal(allFinite, scalar(0)),
+  });
+  return { norms, ...next };
 }
