@@ -1,4 +1,5 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
+
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -22,8 +23,9 @@ import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
 import { localWeights } from './local-weights.ts';
+import { networkFields } from './network-fields.ts';
 import type { Place } from './place.ts';
-import { askedPreprocessing, preprocessingFields, preprocessingSentence } from './preprocessing-flags.ts';
+import { askedPreprocessing, preprocessingSentence } from './preprocessing-flags.ts';
 import { reportShown } from './report-shown.ts';
 import { explainSkipped } from './skipped-images.ts';
 import { columns } from './terminal/columns.ts';
@@ -33,21 +35,14 @@ import { phasesOn, progressLine } from './terminal/progress.ts';
 import { shellWords } from './terminal/shell-words.ts';
 
 const common = {
-  checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
-  checkpointKey: z
-    .string()
-    .describe('which network of a checkpoint: teacher or student; teacher unless given')
-    .meta({ value: 'name' }),
-  heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
+  ...networkFields,
   allowMissing: z
     .string()
     .describe('names of tensors that a file of weights may lack, with commas between')
     .meta({ value: 'names' }),
-  threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
   output: z
     .string()
     .describe('a folder for the results and a report of them; the run folder and its report unless given'),
-  ...preprocessingFields,
   levels: levelsField,
 };
 

@@ -12,6 +12,7 @@ import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { jpegCopy } from '../../src/image/jpeg-node.ts';
 import { renderScene } from '../../src/scenes/scene.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from '../data/fixtures.ts';
+import { tinyVit } from '../model/tiny-networks.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -216,16 +217,7 @@ describe('dino dedupe', () => {
   });
 
   it('names the image for which a diverged network has no feature', async () => {
-    const config = {
-      kind: 'vit',
-      imageSize: 16,
-      patchSize: 8,
-      channels: 3,
-      dim: 16,
-      depth: 1,
-      heads: 2,
-      mlpRatio: 2,
-    } as const;
+    const config = { ...tinyVit, depth: 1 } as const;
     const weights = new Map(untrainedWeights(config, 16, 1));
     weights.set('norm.bias', new Float32Array(16).fill(Number.NaN));
     const backbone = new FrozenBackbone(config, 16, ortNode, { threads: 1 });

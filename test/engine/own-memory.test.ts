@@ -1,4 +1,5 @@
 /** What holds for arrays holds for an engine with a memory of its own: programs, training, checkpoints, evaluations. */
+
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { runOnArrays } from '../../src/engine/arrays.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -11,20 +12,12 @@ import { Random } from '../../src/random/random.ts';
 import { encodeCheckpoint, restoreCheckpoint } from '../../src/train/checkpoint.ts';
 import { namedValues } from '../../src/train/state.ts';
 import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
+import { gridVit, tinyHead } from '../model/tiny-networks.ts';
 import { alive, copyingEngine } from './copying-engine.ts';
 
 const method = dino({
-  backbone: {
-    kind: 'vit',
-    imageSize: 16,
-    patchSize: 4,
-    channels: 3,
-    dim: 12,
-    depth: 2,
-    heads: 2,
-    mlpRatio: 4,
-  },
-  head: { outDim: 8, hiddenDim: 8, bottleneckDim: 4, layers: 3, useBn: false, normLastLayer: false },
+  backbone: gridVit,
+  head: tinyHead,
   viewSizes: [16, 16, 8, 8],
   studentTemp: 0.1,
   centerMomentum: 0.9,

@@ -1,4 +1,5 @@
 /** Whether float16 can hold what a network computes is found out on an image, and said. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -9,18 +10,10 @@ import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { f32, type StoredTensor } from '../../src/format/safetensors.ts';
 import { dino } from '../cli/command.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
+import { tinyVit } from '../model/tiny-networks.ts';
 import { folderWith, huggingFaceTensors, vitConfig } from '../weights/folders.ts';
 
-const vit = {
-  kind: 'vit',
-  imageSize: 16,
-  patchSize: 8,
-  channels: 3,
-  dim: 16,
-  depth: 2,
-  heads: 2,
-  mlpRatio: 4,
-} as const;
+const vit = { ...tinyVit, mlpRatio: 4 } as const;
 const hybrid = {
   kind: 'convnet',
   channels: 3,

@@ -11,24 +11,15 @@ import { shownImages } from '../../src/features/shown-images.ts';
 import type { Image } from '../../src/image/image.ts';
 import { centerCrop, resize } from '../../src/image/resize.ts';
 import type { FeatureRows } from '../../src/rows/feature-rows.ts';
+import { tinyVit } from '../model/tiny-networks.ts';
 
-const vit = {
-  kind: 'vit',
-  imageSize: 16,
-  patchSize: 8,
-  channels: 3,
-  dim: 16,
-  depth: 2,
-  heads: 2,
-  mlpRatio: 2,
-} as const;
-const weights = new Map([['trained', untrainedWeights(vit, 16, 3)]]);
+const weights = new Map([['trained', untrainedWeights(tinyVit, 16, 3)]]);
 const source = scenesSource({ count: 7, size: 24 });
 const asked = { weights, count: 7, channels: 3, name: '7 scenes' };
 
 describe('descriptions of images', () => {
   it('are the features of the usual extraction in the usual view', async () => {
-    const backbone = new FrozenBackbone(vit, 16, ortNode, { threads: 1 });
+    const backbone = new FrozenBackbone(tinyVit, 16, ortNode, { threads: 1 });
     const expected = await extractFeatures(source, { backbone, weights });
     const described = await describeImages(
       shownImages(source, (image) => evalView(image, 16)),
@@ -42,7 +33,7 @@ describe('descriptions of images', () => {
   });
 
   it('stay in order when sizes differ, and do not see what is beyond the last whole patch', async () => {
-    const backbone = new FrozenBackbone(vit, 16, ortNode, { threads: 1 });
+    const backbone = new FrozenBackbone(tinyVit, 16, ortNode, { threads: 1 });
     const descriptor = featureDescriptor(backbone);
     const mixed = await describeImages(
       shownImages(source, (image, index) =>
@@ -70,7 +61,7 @@ describe('descriptions of images', () => {
   });
 
   it('over scales have norm 1, for copies hold class token and patches, and need an image', async () => {
-    const backbone = new FrozenBackbone(vit, 16, ortNode, { threads: 1 });
+    const backbone = new FrozenBackbone(tinyVit, 16, ortNode, { threads: 1 });
     const view = (image: Image): Image => centerCrop(image, 16, 16);
     const scaled = await describeImages(shownImages(source, view), {
       ...asked,

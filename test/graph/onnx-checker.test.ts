@@ -1,23 +1,16 @@
 /** Compiled programs pass ONNX's own checker. */
+
 import { expect, test } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import * as g from '../../src/graph/index.ts';
 import { type DinoConfig, dino } from '../../src/method/dino.ts';
 import { Trainer } from '../../src/train/trainer.ts';
+import { gridVit, tinyHead } from '../model/tiny-networks.ts';
 import { checkOnnx, expectValidOnnx } from './onnx-checker.ts';
 
 const config: DinoConfig = {
-  backbone: {
-    kind: 'vit',
-    imageSize: 16,
-    patchSize: 4,
-    channels: 3,
-    dim: 12,
-    depth: 2,
-    heads: 2,
-    mlpRatio: 4,
-  },
-  head: { outDim: 8, hiddenDim: 8, bottleneckDim: 4, layers: 3, useBn: false, normLastLayer: false },
+  backbone: gridVit,
+  head: tinyHead,
   viewSizes: [16, 16, 8, 8],
   studentTemp: 0.1,
   centerMomentum: 0.9,

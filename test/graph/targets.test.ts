@@ -3,6 +3,7 @@
  * and gradients.
  * The primitives alone are what other targets are tested against.
  */
+
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
@@ -23,6 +24,7 @@ import { classifier } from '../../src/method/classifier.ts';
 import { dino } from '../../src/method/dino.ts';
 import { Random } from '../../src/random/random.ts';
 import { traceStep } from '../../src/train/step-graph.ts';
+import { gridVit, tinyHead, tinyHybrid } from '../model/tiny-networks.ts';
 
 const x = g.input('x', [3, 4]);
 const positive = g.exp(x);
@@ -193,42 +195,15 @@ describe('taken apart into primitives and by kernels for compounds', () => {
     );
   });
 
-  const vit = {
-    kind: 'vit',
-    imageSize: 16,
-    patchSize: 4,
-    channels: 3,
-    dim: 12,
-    depth: 2,
-    heads: 2,
-    mlpRatio: 4,
-  } as const;
-  const hybrid = {
-    kind: 'convnet',
-    channels: 3,
-    stem: 'conv',
-    stemStride: 2,
-    widths: [8, 16],
-    blocks: [0, 1],
-    heads: 3,
-  } as const;
-  const head = {
-    outDim: 8,
-    hiddenDim: 8,
-    bottleneckDim: 4,
-    layers: 3,
-    useBn: false,
-    normLastLayer: false,
-  } as const;
   const settings = { viewSizes: [16, 16, 8], studentTemp: 0.1, centerMomentum: 0.9, dropPathRate: 0 };
   const methods = {
-    'DINO on a ViT': dino({ backbone: vit, head, ...settings }),
+    'DINO on a ViT': dino({ backbone: gridVit, head: tinyHead, ...settings }),
     'DINO on a hybrid with Sinkhorn centering': dino({
-      ...{ backbone: hybrid, head, ...settings },
+      ...{ backbone: tinyHybrid, head: tinyHead, ...settings },
       centering: 'sinkhorn',
     }),
     'a classifier': classifier({
-      backbone: vit,
+      backbone: gridVit,
       classes: 3,
       size: 16,
       labelSmoothing: 0.1,

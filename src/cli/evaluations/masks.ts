@@ -1,4 +1,5 @@
 /** `dino eval masks`: how well the attention of a ViT covers objects whose masks are given (section 4.2.2 of the paper). */
+
 import { z } from 'zod';
 import { openMaskedImages } from '../../data/masked-images-node.ts';
 import { maskReport } from '../../eval/attention/mask-report.ts';
@@ -7,6 +8,7 @@ import { maskTiles } from '../../eval/attention/mask-tiles.ts';
 import { attentionTitle } from '../../model/backbone.ts';
 import { headNumber } from '../../report/pictures/head-label.ts';
 import { UsageError } from '../terminal/flags.ts';
+import { attentionFields } from './attention-fields.ts';
 import { defineEvaluation } from './evaluation.ts';
 
 export const masks = defineEvaluation({
@@ -18,12 +20,7 @@ export const masks = defineEvaluation({
     masks: z
       .string()
       .describe('a folder of their masks, with the same paths; 0 is background, each other value an object'),
-    threshold: z.number().gt(0).max(1).describe('share of the attention a mask holds; 0.6 unless given'),
-    imageSize: z
-      .array(z.number().int().min(1))
-      .min(1)
-      .max(2)
-      .describe("short side, or height and width; the network's own size as short side unless given"),
+    ...attentionFields,
   },
   async run({ images, masks: masksFolder, threshold = 0.6, imageSize }, context) {
     const { subject, backbone, onProgress, warn } = context;

@@ -1,4 +1,5 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
+
 import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -20,8 +21,9 @@ import { Plan } from '../../train/plan.ts';
 import { Trainer } from '../../train/trainer.ts';
 import { examples } from '../examples.ts';
 import { localWeights } from '../local-weights.ts';
+import { networkFields } from '../network-fields.ts';
 import type { Place } from '../place.ts';
-import { askedPreprocessing, preprocessingFields } from '../preprocessing-flags.ts';
+import { askedPreprocessing } from '../preprocessing-flags.ts';
 import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { helpSwitch, renderHelp } from '../terminal/help.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
@@ -35,17 +37,10 @@ const fields = {
       'huggingface: a folder for transformers; transformers.js: one for browsers and Node; onnx: model.onnx; torch: a .pth that torch.load reads; timm, safetensors: official names in safetensors',
     ),
   output: z.string().describe('where to write; <run>/export/<target> unless given'),
-  checkpoint: z.enum(['last', 'best']).describe('which checkpoint of the run; last unless given'),
-  checkpointKey: z
-    .string()
-    .describe('which network of a checkpoint: teacher or student; teacher unless given')
-    .meta({ value: 'name' }),
-  heads: z.number().int().min(1).describe('attention heads, where a file of weights does not tell'),
+  ...networkFields,
   classifier: z
     .enum(classifierKinds)
     .describe('export a classifier with its labels: the one that dino eval linear or finetune has trained'),
-  threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
-  ...preprocessingFields,
 };
 
 const help = renderHelp({

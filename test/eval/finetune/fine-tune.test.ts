@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scenesSource } from '../../../src/data/scenes-source.ts';
 import { evaluate } from '../../../src/engine/arrays.ts';
-
 import { hostFloats } from '../../../src/engine/host-buffer.ts';
 import { ortNode } from '../../../src/engine/ort-node.ts';
 import { asFloats } from '../../../src/engine/values.ts';
@@ -15,17 +14,8 @@ import { classifier } from '../../../src/method/classifier.ts';
 import type { BackboneConfig } from '../../../src/model/backbone.ts';
 import { Random } from '../../../src/random/random.ts';
 import { Trainer } from '../../../src/train/trainer.ts';
+import { tinyVit } from '../../model/tiny-networks.ts';
 
-const vit: BackboneConfig = {
-  kind: 'vit',
-  imageSize: 16,
-  patchSize: 8,
-  channels: 3,
-  dim: 16,
-  depth: 2,
-  heads: 2,
-  mlpRatio: 2,
-};
 const convnet: BackboneConfig = {
   kind: 'convnet',
   channels: 3,
@@ -52,7 +42,7 @@ function settings(config: BackboneConfig, more: Partial<FineTuneOptions> = {}): 
 
 describe('the classifier as a method', () => {
   const method = classifier({
-    backbone: vit,
+    backbone: tinyVit,
     classes: 4,
     size: 16,
     labelSmoothing: 0.2,
@@ -100,7 +90,7 @@ describe('the classifier as a method', () => {
 
 it('gives each micro-batch the labels of its own images', async () => {
   const method = classifier({
-    backbone: vit,
+    backbone: tinyVit,
     classes: 4,
     size: 16,
     labelSmoothing: 0,
@@ -133,7 +123,7 @@ it('gives each micro-batch the labels of its own images', async () => {
 
 describe('fine-tuning', () => {
   it.each([
-    ['a transformer', vit],
+    ['a transformer', tinyVit],
     ['a convolutional network', convnet],
   ] as const)('lets %s learn its training images, and gives the same result again', async (_, config) => {
     const options = settings(config, {
@@ -176,8 +166,8 @@ describe('fine-tuning', () => {
   });
 
   it('says what is wrong with its weights, or with a rate that is too large', async () => {
-    const options = settings(vit, { lr: 1e30, warmupEpochs: 0 });
-    const weights = untrainedWeights(vit, 16, 0);
+    const options = settings(tinyVit, { lr: 1e30, warmupEpochs: 0 });
+    const weights = untrainedWeights(tinyVit, 16, 0);
     const tuner = await FineTuner.create(options);
     await expect(tuner.run(weights)).rejects.toThrow('give a smaller --lr');
     const broken = new Map([...weights, ['norm.weight', new Float32Array(16).fill(Number.NaN)]]);

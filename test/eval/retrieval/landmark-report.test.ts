@@ -5,17 +5,9 @@ import { landmarkReport, queryBox } from '../../../src/eval/retrieval/landmark-r
 import { FrozenBackbone } from '../../../src/features/frozen-backbone.ts';
 import { untrainedWeights } from '../../../src/features/network-weights.ts';
 import type { Image } from '../../../src/image/image.ts';
+import { tinyVit } from '../../model/tiny-networks.ts';
 
-const config = {
-  kind: 'vit',
-  imageSize: 16,
-  patchSize: 8,
-  channels: 3,
-  dim: 16,
-  depth: 1,
-  heads: 2,
-  mlpRatio: 2,
-} as const;
+const config = { ...tinyVit, depth: 1 } as const;
 
 describe('landmarks', () => {
   it('are found first when the query is the image itself, at each level, over scales and whitened', async () => {

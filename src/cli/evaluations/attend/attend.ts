@@ -2,6 +2,7 @@
  * `dino attend`: what the class token of a ViT attends to, in any images (official `visualize_attention.py`) or through a video
  * (`video_generation.py`, where `--threshold` is ignored; here it is applied).
  */
+
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type SkippedImage, unfitReason } from '../../../data/skipped-images.ts';
@@ -19,6 +20,7 @@ import { encodePng } from '../../../report/pictures/png.ts';
 import { smallPicture, spread } from '../../../report/pictures/thumbnails.ts';
 import { brightestValue, heatTile, maskOverlay } from '../../../report/pictures/tiles.ts';
 import { UsageError } from '../../terminal/flags.ts';
+import { attentionFields } from '../attention-fields.ts';
 import { defineEvaluation } from '../evaluation.ts';
 import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';
@@ -33,12 +35,7 @@ export const attend = defineEvaluation({
   isFlat: true,
   replacesFiles: true,
   fields: {
-    threshold: z.number().gt(0).max(1).describe('share of the attention a mask holds; 0.6 unless given'),
-    imageSize: z
-      .array(z.number().int().min(1))
-      .min(1)
-      .max(2)
-      .describe("short side, or height and width; the network's own size as short side unless given"),
+    ...attentionFields,
     patchQuery: z
       .tuple([z.number().min(0), z.number().min(0)])
       .describe('row and column of a pixel: a map of what resembles the patch there'),
