@@ -137,6 +137,18 @@ describe('sharing subexpressions', () => {
     );
   });
 
+  test('keeps constants apart whose bits have one hash', () => {
+    // FNV-1a of two words: whatever the first one is, some second one leads to the same hash.
+    const mixed = (word: number): number => Math.imul(0x811c9dc5 ^ word, 0x01000193);
+    const [a, b] = [Uint32Array.of(0x3f800000, 0x40000000), Uint32Array.of(0x3fc00000, 0)];
+    b[1] = mixed(a[0]!) ^ a[1]! ^ mixed(b[0]!);
+    const [x, y] = [a, b].map((words) => g.constant(new Float32Array(words.buffer), [2]));
+    expect(x!.node.attributes.values).not.toEqual(y!.node.attributes.values);
+    const [first, second, third] = shareSubexpressions([x!, y!, g.constant([1, 2], [2])]);
+    expect(first).not.toBe(second);
+    expect(first).toBe(third);
+  });
+
   test('keeps values apart that differ in an attribute, a constant or the order of operands', () => {
     const x = g.input('x', [4, 4]);
     const pairs: [g.Tensor, g.Tensor][] = [

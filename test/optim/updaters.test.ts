@@ -132,16 +132,20 @@ test('a step with a gradient that is not finite changes nothing and says which i
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
     for (const updater of await both('adamw', 'all')) {
       const { state, gradients } = updater;
-      for (const buffers of [state.student, state.average])
-        for (const buffer of buffers.values()) hostFloats(buffer).fill(0.5);
+      const before = [
+        [state.student, 0.5],
+        [state.average, 0.25],
+      ] as const;
+      for (const [buffers, value] of before)
+        for (const buffer of buffers.values()) hostFloats(buffer).fill(value);
       hostFloats(gradients.get('two.bias')!)[6] = bad;
       hostFloats(gradients.get('one.weight')!)[0] = 1;
-      const norms = await updater.apply({ lr: 1, weightDecay: 1, clip: 0, momentum: 0, isFrozen: nothing });
+      const norms = await updater.apply({ lr: 1, weightDecay: 1, clip: 0, momentum: 0.5, isFrozen: nothing });
       expect([...norms].flatMap(([name, norm]) => (Number.isFinite(norm) ? [] : [name]))).toEqual([
         'two.bias',
       ]);
-      for (const buffers of [state.student, state.average])
-        for (const buffer of buffers.values()) expect(new Set(hostFloats(buffer))).toEqual(new Set([0.5]));
+      for (const [buffers, value] of before)
+        for (const buffer of buffers.values()) expect(new Set(hostFloats(buffer))).toEqual(new Set([value]));
       for (const moments of state.moments.values())
         for (const buffer of moments.values()) expect(new Set(hostFloats(buffer))).toEqual(new Set([0]));
       expect(state.counts.get('one.weight')).toBe(0);

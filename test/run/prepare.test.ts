@@ -6,6 +6,7 @@ import { nodeMachine } from '../../src/run/machine-node.ts';
 import { prepare } from '../../src/run/prepare.ts';
 import { methodOf } from '../../src/train/build.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
+import { trainLoop } from '../../src/train/loop.ts';
 import { fastestTrainer, microBatchCandidates } from '../../src/train/micro-batch.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import {
@@ -76,7 +77,7 @@ function relativeError(a: Float32Array, b: Float32Array): number {
 }
 
 describe('micro-batches', () => {
-  const options = { ...tinyVit, batchSizePerGpu: 6 };
+  const options = { ...tinyVit, batchSizePerGpu: 6, dropPathRate: 0.3 };
 
   it('add up to the gradients, the loss and the center of the whole batch', async () => {
     const whole = await firstHalf(options, 6);
@@ -99,8 +100,8 @@ describe('micro-batches', () => {
   });
 
   it('start every step from gradients of zero', async () => {
-    const session = await startRun({ ...options, microBatch: 2, steps: 6, dropPathRate: 0 });
-    const whole = await startRun({ ...options, microBatch: 6, steps: 6, dropPathRate: 0 });
+    const session = await startRun({ ...options, microBatch: 2, steps: 6 });
+    const whole = await startRun({ ...options, microBatch: 6, steps: 6 });
     const [parts, once] = [lossesOf(await follow(session)), lossesOf(await follow(whole))];
     for (const [step, loss] of once) expect(parts.get(step)).toBeCloseTo(loss, 3);
   });
@@ -123,6 +124,15 @@ describe('micro-batches', () => {
       '--micro_batch 3 does not divide --batch_size_per_gpu 4; 2 does.',
     );
   });
+});
+
+it('a loop refuses crops of other sizes than its method was made for', async () => {
+  const { trainer, plan, config } = await prepared({ ...tinyVit, steps: 2 });
+  const other = { ...config, localCropsSize: 4 };
+  const loop = trainLoop({ ...nodeMachine, trainer, plan, source: tinyScenes(), config: other });
+  await expect(loop.next()).rejects.toThrow(
+    'The crops have sides of 16, 16, 4, 4 pixels and dino was made for 16, 16, 8, 8.',
+  );
 });
 
 describe('the training state', () => {
