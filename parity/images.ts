@@ -1,6 +1,6 @@
 /** Fixtures augment_ops and augment_pipeline: images byte for byte, normalized pixels bit for bit. */
 import { z } from 'zod';
-import { applyView, type ViewOp } from '../src/data/augment.ts';
+import { applyView, type ViewOp } from '../src/image/augment.ts';
 import {
   adjustBrightness,
   adjustContrast,

@@ -33,16 +33,6 @@ export { centerCrop, resize, resizeShortSide } from './image/resize.ts';
 // Data sets: what one is, crops of its images, generated scenes
 
 export { CropAssembler, type CropLayout } from './data/assemble.ts';
-export {
-  applyView,
-  augment,
-  type CropRecipe,
-  dinoAugmentation,
-  drawView,
-  type ViewKind,
-  type ViewOp,
-  viewSizes,
-} from './data/augment.ts';
 export type { Batch, BatchLoader, LoadOptions } from './data/batch.ts';
 export { type FolderGroups, folderGroups, type Grouping, imageGroups } from './data/image-groups.ts';
 export { matchClasses, requireLabels } from './data/labels.ts';
@@ -53,6 +43,16 @@ export type { SkippedImage } from './data/skipped-images.ts';
 export type { ImageList, ImageReader, Source, SourceOptions, StoredList } from './data/source.ts';
 export { labeledPart, subsetOf } from './data/subset.ts';
 export type { VideoSequence } from './data/video-sequence.ts';
+export {
+  applyView,
+  augment,
+  type CropRecipe,
+  dinoAugmentation,
+  drawView,
+  type ViewKind,
+  type ViewOp,
+  viewSizes,
+} from './image/augment.ts';
 export { renderScene, type Scene, sceneClasses } from './scenes/scene.ts';
 
 // Engines: the interface, and programs on arrays

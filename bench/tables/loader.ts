@@ -3,10 +3,11 @@
  * in both its ways, transforms on PIL images and on tensors. Normalizing counts on both sides, though ours is part of
  * the training program where networks are trained.
  */
-import { augment, type CropRecipe, dinoAugmentation, viewSizes } from '../../src/data/augment.ts';
+
 import { loadBatches } from '../../src/data/loader-node.ts';
 import { openSource } from '../../src/data/open-source-node.ts';
 import type { Source } from '../../src/data/source.ts';
+import { augment, type CropRecipe, dinoAugmentation, viewSizes } from '../../src/image/augment.ts';
 import { imagenetStatistics, normalizationTable, normalize } from '../../src/image/normalize.ts';
 import { Random } from '../../src/random/random.ts';
 import type { BenchContext } from '../context.ts';

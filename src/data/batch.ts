@@ -1,5 +1,5 @@
 /** Batches of crops for training, and who makes them: threads in Node (`loader-node.ts`), something else elsewhere. */
-import type { CropRecipe } from './augment.ts';
+import type { CropRecipe } from '../image/augment.ts';
 import type { SkippedImage } from './skipped-images.ts';
 import type { Source } from './source.ts';
 

@@ -5,7 +5,7 @@
  * run was resumed at change no bit of it. The workers share memory with the caller and need no word from it to go on:
  * they stay `prefetch` batches ahead even while the caller's thread is blocked.
  */
-import { viewSizes } from './augment.ts';
+import { viewSizes } from '../image/augment.ts';
 import type { Batch, LoadOptions } from './batch.ts';
 import { allocateCache, DecodedCache } from './decoded-cache.ts';
 import { type FillerParts, fillPlaces, NO_SAMPLE, searchLength } from './fill.ts';

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { CropRecipe } from './augment.ts';
+import type { CropRecipe } from '../image/augment.ts';
 import type { CacheBuffers } from './decoded-cache.ts';
 import { type Ring, stopRing } from './ring.ts';
 import type { SourceSpec } from './source-spec.ts';

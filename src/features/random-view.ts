@@ -2,7 +2,7 @@
  * What is shown of an image while a classifier is trained on it (official `eval_linear.py`, and fine-tuning): a random resized
  * crop and, half the time, its mirror image. Nothing of DINO's own augmentation: colors tell classes apart.
  */
-import { applyView, type ViewOp } from '../data/augment.ts';
+import { applyView, type ViewOp } from '../image/augment.ts';
 import { cropBox } from '../image/crop-box.ts';
 import type { Image } from '../image/image.ts';
 import type { Interpolation } from '../image/resample.ts';

@@ -1,5 +1,5 @@
 /** From a config to what it describes: the method with its networks, and the crops to cut. */
-import { type CropRecipe, dinoAugmentation, viewSizes } from '../data/augment.ts';
+import { type CropRecipe, dinoAugmentation, viewSizes } from '../image/augment.ts';
 import { dino } from '../method/dino.ts';
 import type { Method } from '../method/method.ts';
 import type { BackboneConfig } from '../model/backbone.ts';

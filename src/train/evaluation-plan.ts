@@ -2,7 +2,7 @@
  * How often a run with a budget in minutes evaluates its teacher, and on how many images: reading them once and showing them to
  * the network take a small share of the time, so that what is left is spent on training.
  */
-import { viewSizes } from '../data/augment.ts';
+import { viewSizes } from '../image/augment.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { backboneOf, cropRecipeOf } from './build.ts';
 import { evalSizeOf, type TrainConfig } from './config.ts';

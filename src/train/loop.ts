@@ -3,9 +3,9 @@
  * loop itself writes nothing. Ending the iteration early (a `break`, an `AbortSignal`) ends it between two steps.
  */
 import { CropAssembler } from '../data/assemble.ts';
-import { viewSizes } from '../data/augment.ts';
 import type { BatchLoader } from '../data/batch.ts';
 import type { Source } from '../data/source.ts';
+import { viewSizes } from '../image/augment.ts';
 import type { Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
 import { cropRecipeOf } from './build.ts';

@@ -3,7 +3,7 @@
  * as fit the processor's caches; large ones gain nothing from it, but memory. A rule names a size, and it and its double are
  * measured.
  */
-import { viewSizes } from '../data/augment.ts';
+import { viewSizes } from '../image/augment.ts';
 import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
 import { Trainer, type TrainerOptions } from './trainer.ts';

@@ -2,7 +2,6 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { augment, type CropRecipe, dinoAugmentation } from '../../src/data/augment.ts';
 import type { Batch, LoadOptions } from '../../src/data/batch.ts';
 import { allocateCache } from '../../src/data/decoded-cache.ts';
 import { loadBatches } from '../../src/data/loader-node.ts';
@@ -12,6 +11,7 @@ import { WorkerPool } from '../../src/data/pool-node.ts';
 import { allocateRing, isFilled, releaseSlot } from '../../src/data/ring.ts';
 import { scenesSource } from '../../src/data/scenes-source.ts';
 import type { Source } from '../../src/data/source.ts';
+import { augment, type CropRecipe, dinoAugmentation } from '../../src/image/augment.ts';
 import { Random } from '../../src/random/random.ts';
 import { idxFile, png, tarArchive, tarMember, temporaryFolder, writeFiles } from './fixtures.ts';
 

@@ -5,12 +5,13 @@
  * Each view: RandomResizedCrop, flip, color jitter with its four steps in random order, grayscale, blur, solarize. Gray
  * images go without the steps that need color (saturation, hue, grayscale).
  */
-import { type JitterStep, jitterSteps } from '../image/color.ts';
-import { cropBox } from '../image/crop-box.ts';
-import type { Box, Image } from '../image/image.ts';
-import type { Interpolation } from '../image/resample.ts';
-import { type Workbench, workbench } from '../image/workbench.ts';
+
 import type { Random } from '../random/random.ts';
+import { type JitterStep, jitterSteps } from './color.ts';
+import { cropBox } from './crop-box.ts';
+import type { Box, Image } from './image.ts';
+import type { Interpolation } from './resample.ts';
+import { type Workbench, workbench } from './workbench.ts';
 
 /** The kinds of views: the first global one, further global ones, local ones. */
 export type ViewKind = 'global1' | 'global2' | 'local';

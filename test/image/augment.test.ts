@@ -9,11 +9,11 @@ import {
   type ViewKind,
   type ViewOp,
   viewSizes,
-} from '../../src/data/augment.ts';
+} from '../../src/image/augment.ts';
 import type { Image } from '../../src/image/image.ts';
 import { imagenetStatistics, normalizationTable, normalize } from '../../src/image/normalize.ts';
 import { Random } from '../../src/random/random.ts';
-import { boxSchema, difference, imageOf, numbersOf, readFixture } from '../image/fixtures.ts';
+import { boxSchema, difference, imageOf, numbersOf, readFixture } from './fixtures.ts';
 
 /** The fixture's operations as ours. */
 const opSchema: z.ZodType<ViewOp> = z.union([
