@@ -90,7 +90,7 @@ export async function training(fixture: Fixture, comparison: Comparison): Promis
   const divisor = Array.from({ length: batchSize }, (_, i) => i + 1).findLast(
     (d) => d < batchSize && batchSize % d === 0,
   );
-  const sizes = method.couplesBatch || divisor === undefined ? [batchSize] : [batchSize, divisor];
+  const sizes = method.coupling !== undefined || divisor === undefined ? [batchSize] : [batchSize, divisor];
   for (const microBatch of sizes) {
     const trainer = await Trainer.create({
       method,

@@ -101,10 +101,10 @@ export {
   restoreCheckpoint,
 } from './train/checkpoint.ts';
 export {
+  parseConfig,
+  parseOptions,
   type TrainConfig,
   type TrainOptions,
-  trainConfigSchema,
-  trainOptionsSchema,
 } from './train/config.ts';
 export { examine, examineFeatures } from './train/doctor.ts';
 export { examinePlan, type PlanFacts } from './train/examine-plan.ts';

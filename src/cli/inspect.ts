@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { openFile } from '../files/file-source-node.ts';
 import { describeStatistics, describeView } from '../image/preprocessing.ts';
+import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
 import { LAST } from '../run/checkpoint-files.ts';
 import { requireWholePatches, usualSize } from '../run/input-size.ts';
@@ -97,19 +98,21 @@ function inspectCheckpoint(path: string, local: string, keys: Keys): Inspected |
     const record = parseRecord(own.run, path);
     const { config } = record;
     const steps = stepsOf(record);
-    const head = {
-      outDim: config.outDim,
-      hiddenDim: config.headHiddenDim,
-      bottleneckDim: config.headBottleneckDim,
-    };
+    const { title, describe, hasTeacher } = methodNamed(config.method);
     return {
       whole: true,
-      facts: { format: 'dino-ts checkpoint', step: own.step, steps, config: backboneOf(config), head },
+      facts: {
+        format: 'dino-ts checkpoint',
+        step: own.step,
+        steps,
+        method: config.method,
+        config: backboneOf(config),
+      },
       lines: [
         `${path}: checkpoint of dino train, ${own.step} of ${steps} steps done`,
         networkLine(describeNetwork(backbone), {}, size, channels),
-        headLine(head),
-        'whole: student, teacher, optimizer and center, as they were written',
+        `method: ${title}, ${describe(config)}`,
+        `whole: student, ${hasTeacher ? 'teacher, ' : ''}optimizer and what the method keeps, as they were written`,
       ],
     };
   } finally {

@@ -155,7 +155,7 @@ function tell(finding: Finding, run: Subject | undefined): void {
   if (run?.record === undefined) return;
   const { folder, record } = run;
   const { config } = record;
-  new RunLog(folder, config.batchSizePerGpu, record).diagnosis(stepsOf(record), finding);
+  new RunLog(folder, config, record).diagnosis(stepsOf(record), finding);
 }
 
 function helpOf({ name, summary, fields }: Evaluation, usage: string): string {

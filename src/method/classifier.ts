@@ -48,7 +48,7 @@ export function classifier(config: ClassifierConfig): Method {
   return {
     name: 'classifier',
     views: [{ size, count: 1 }],
-    couplesBatch: usesBatchNorm(backbone),
+    coupling: usesBatchNorm(backbone) ? { cause: 'batch norm in the backbone' } : undefined,
     stateShapes: {},
     sampleInputs: rows > 0 ? { target, dropPath: dropPathInput(dropPathRate, depth, 1) } : { target },
     scalars: [],
@@ -57,6 +57,7 @@ export function classifier(config: ClassifierConfig): Method {
       references: [{ name: `ln ${classes} =`, value: Math.log(classes) }],
     },
     measures: [],
+    hints: { alike: 'lower --lr' },
     examine: ({ loss }) => ({ severity: 'ok', title: 'Loss', detail: `The loss is ${loss.toFixed(3)}.` }),
     isLastLayer: (name) => name.startsWith('head.'),
     objective: ({ student, crops, sample, batch }) => {

@@ -8,7 +8,7 @@ export const TEACHER_ENTROPY = 'teacher_entropy';
 export const DIVERGENCE = 'kl';
 
 /** @param outDim K, prototypes of the head: ln K is the entropy of a uniform output and the loss of guessing */
-export function dinoHealth(outDim: number): Pick<Method, 'loss' | 'measures' | 'examine'> {
+export function dinoHealth(outDim: number): Pick<Method, 'loss' | 'measures' | 'hints' | 'examine'> {
   const uniform: Reference = { name: `ln ${outDim} =`, value: Math.log(outDim) };
   return {
     loss: {
@@ -17,6 +17,10 @@ export function dinoHealth(outDim: number): Pick<Method, 'loss' | 'measures' | '
       references: [uniform],
     },
     measures: measures(uniform),
+    hints: {
+      alike: 'lower --lr or --teacher_temp, or set --center_momentum 0.9',
+      notFinite: 'a teacher temperature above 0.07 is unstable',
+    },
     examine: ({ measures }) =>
       examine(measures[TEACHER_ENTROPY] ?? Number.NaN, measures[DIVERGENCE] ?? Number.NaN, outDim),
   };

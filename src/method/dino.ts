@@ -25,7 +25,14 @@ import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from
 import { type HeadConfig, projectionHead } from '../model/head.ts';
 import { DIVERGENCE, dinoHealth, TEACHER_ENTROPY } from './dino-health.ts';
 import { dropPathInput } from './drop-path-input.ts';
-import { groupViews, type Method, type Objective, type ObjectiveInputs, type SampleInput } from './method.ts';
+import {
+  type Coupling,
+  groupViews,
+  type Method,
+  type Objective,
+  type ObjectiveInputs,
+  type SampleInput,
+} from './method.ts';
 import { logSinkhornKnopp } from './sinkhorn.ts';
 
 export interface DinoConfig {
@@ -42,12 +49,10 @@ export interface DinoConfig {
 
 export function dino(config: DinoConfig): Method {
   const views = groupViews(config.viewSizes);
-  const normsBatch = usesBatchNorm(config.backbone) || (config.head.useBn && config.head.layers > 1);
-  const coupled = normsBatch || config.centering === 'sinkhorn';
   return {
     name: 'dino',
     views,
-    couplesBatch: coupled,
+    coupling: couplingOf(config),
     stateShapes: { center: [1, config.head.outDim] },
     sampleInputs: dropPathFactors(
       config,
@@ -57,6 +62,16 @@ export function dino(config: DinoConfig): Method {
     ...dinoHealth(config.head.outDim),
     isLastLayer: (name) => name.startsWith('head.last_layer.'),
     objective: (inputs) => objective(inputs, config),
+  };
+}
+
+/** Batch norm and Sinkhorn-Knopp look at all images of a step. */
+function couplingOf({ backbone, head, centering }: DinoConfig): Coupling | undefined {
+  if (!usesBatchNorm(backbone) && !(head.useBn && head.layers > 1) && centering !== 'sinkhorn')
+    return undefined;
+  return {
+    cause: 'batch norm by --arch hybrid or convnet or --use_bn_in_head true, or --centering sinkhorn',
+    wayOut: '--arch vit --use_bn_in_head false --centering center',
   };
 }
 

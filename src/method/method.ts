@@ -106,11 +106,19 @@ export interface Verdict {
   readonly advice?: string;
 }
 
+/** Why images of a batch depend on each other. */
+export interface Coupling {
+  /** "batch norm in the head" */
+  readonly cause: string;
+  /** Flags without which they do not. */
+  readonly wayOut?: string;
+}
+
 export interface Method {
   readonly name: string;
   readonly views: readonly ViewGroup[];
-  /** True when the loss of one image depends on others, so that a step cannot be split into micro-batches. */
-  readonly couplesBatch: boolean;
+  /** Why a step cannot be split into micro-batches, where the loss of one image depends on others. */
+  readonly coupling?: Coupling | undefined;
   /** State besides parameters, all zeros at the start. */
   readonly stateShapes: Readonly<Record<string, Shape>>;
   readonly sampleInputs: Readonly<Record<string, SampleInput>>;
@@ -120,6 +128,8 @@ export interface Method {
   readonly loss: Pick<Measure, 'caption' | 'references'>;
   /** What it watches besides, in the order of a report; the first stands on the progress line. */
   readonly measures: readonly Measure[];
+  /** What may be changed where features of different images are all alike, or a number is not finite any more. */
+  readonly hints: { readonly alike: string; readonly notFinite?: string };
   /** Judges the mean of the latest steps: the one thing to say of them. */
   examine(mean: Pick<Vitals, 'loss' | 'measures'>): Verdict;
   /** Parameters that a run may hold still at its start (`--freeze_last_layer`). */

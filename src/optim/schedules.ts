@@ -50,3 +50,11 @@ export function warmupSchedule({
   const rising = linspace(start, base, Math.min(warmup, count));
   return Float64Array.from({ length: count }, (_, i) => rising[i] ?? base);
 }
+
+/** The value at a place between two entries of a schedule; the last one stays beyond the end. */
+export function valueAt(schedule: Float64Array, position: number): number {
+  const before = Math.min(Math.floor(position), schedule.length - 1);
+  const after = Math.min(before + 1, schedule.length - 1);
+  const value = schedule[before]!;
+  return value + (schedule[after]! - value) * (position - before);
+}

@@ -32,8 +32,9 @@ export class CheckpointKeeper {
    * @returns what is wrong with the state, if it was not saved
    */
   async save(step: number, file: CheckpointFile): Promise<Finding | undefined> {
-    const broken = await findNotFinite(this.#session.trainer.state);
-    if (broken !== undefined) return explainNotFinite(step, 'A weight', broken);
+    const { state, method } = this.#session.trainer;
+    const broken = await findNotFinite(state);
+    if (broken !== undefined) return explainNotFinite(step, 'A weight', method, broken);
     const elapsed = this.#session.elapsed + performance.now() - this.#started;
     await writeCheckpoint(this.#session, file, { step, elapsed });
     if (file === LAST) [this.saved, this.#savedAt] = [step, performance.now()];

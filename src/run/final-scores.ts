@@ -1,9 +1,10 @@
 /** What runs ended with, and how far runs that differ in their seed alone lie apart. */
+import type { Measure } from '../method/method.ts';
 import { mean } from '../rows/mean.ts';
 import type { LogLine } from './run-folder-node.ts';
 
-/** What is compared, in the order of a table, by the keys of `log.txt`. */
-export const finalScoreNames = {
+/** What is compared of any run, in the order of a table, by the keys of `log.txt`. */
+const common = {
   knn_top1: '20-NN top-1 %',
   knn_untrained: 'the same before training',
   knn_pixels: 'the same of raw pixels',
@@ -12,10 +13,15 @@ export const finalScoreNames = {
   feature_rank: 'rank of the features',
   feature_cosine: 'mean cosine',
   train_loss: 'loss',
-  teacher_entropy: 'teacher entropy',
 } as const;
 
-export type FinalScores = Partial<Record<keyof typeof finalScoreNames, number>>;
+/** By the keys of `log.txt`. */
+export type FinalScores = Readonly<Record<string, number>>;
+
+/** Names of all scores by their keys, in the order of a table; the measures of the method come last. */
+export function scoreNames(measures: readonly Pick<Measure, 'key' | 'name'>[]): ReadonlyMap<string, string> {
+  return new Map([...Object.entries(common), ...measures.map(({ key, name }) => [key, name] as const)]);
+}
 
 export interface Spread {
   readonly mean: number;
@@ -25,14 +31,12 @@ export interface Spread {
 }
 
 /** Which of them are shares in percent. */
-export const isPercent = (key: keyof FinalScores): boolean => key.startsWith('knn') || key.endsWith('_top1');
-
-export const scoreKeys = Object.keys(finalScoreNames) as (keyof typeof finalScoreNames)[];
+export const isPercent = (key: string): boolean => key.startsWith('knn') || key.endsWith('_top1');
 
 /** The latest value of each score in a run's log, and the k-NN accuracy of its first online evaluation. */
-export function finalScores(log: readonly LogLine[]): FinalScores {
+export function finalScores(log: readonly LogLine[], names: ReadonlyMap<string, string>): FinalScores {
   const first = log.find((line) => typeof line.knn_top1 === 'number')?.knn_top1;
-  const found = scoreKeys.flatMap((key) => {
+  const found = [...names.keys()].flatMap((key) => {
     const value = log.findLast((line) => typeof line[key] === 'number')?.[key];
     return typeof value === 'number' ? [[key, value] as const] : [];
   });
@@ -40,8 +44,8 @@ export function finalScores(log: readonly LogLine[]): FinalScores {
 }
 
 /** Mean and standard deviation of each score that all runs have. */
-export function spreadOf(runs: readonly FinalScores[]): Partial<Record<keyof FinalScores, Spread>> {
-  const found = scoreKeys.flatMap((key) => {
+export function spreadOf(runs: readonly FinalScores[]): Readonly<Record<string, Spread>> {
+  const found = Object.keys(runs[0] ?? {}).flatMap((key) => {
     const values = runs.flatMap((scores) => scores[key] ?? []);
     return values.length === runs.length && values.length > 0 ? [[key, spread(values)] as const] : [];
   });

@@ -15,9 +15,9 @@ import type { Image } from '../image/image.ts';
 import { normalizationTable, normalize, statisticsFor } from '../image/normalize.ts';
 import { placesAlong } from '../model/places.ts';
 import { type FeatureRows, joinRows, l2NormalizedRows } from '../rows/feature-rows.ts';
+import { type FeatureSpread, featureSpread } from '../rows/feature-spread.ts';
 import { backboneOf } from '../train/build.ts';
 import { evalSizeOf, evalsOf, type OnlineEval, type TrainConfig } from '../train/config.ts';
-import { type FeatureSpread, featureSpread } from '../train/doctor.ts';
 import { proceed, type Watch } from './watch.ts';
 import { readWatchedImages, type WatchedImages } from './watched-images.ts';
 

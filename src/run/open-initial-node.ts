@@ -5,9 +5,10 @@ import { openFile } from '../files/file-source-node.ts';
 import { f32 } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
+import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
-import { type TrainConfig, type TrainOptions, trainOptionsSchema } from '../train/config.ts';
+import { optionFields, type TrainConfig, type TrainOptions } from '../train/config.ts';
 import { isForeign } from '../train/contradictions.ts';
 import type { InitialState } from '../train/initial-state.ts';
 import { fromFlag } from '../train/option-names.ts';
@@ -31,14 +32,26 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
     );
   if (status.isDirectory() && existsSync(join(path, LAST))) {
     const folder = RunFolder.open(path);
-    return fromCheckpoint(path, folder.read(LAST), folder.file(LAST), readRecord(folder).config);
+    return fromCheckpoint(
+      path,
+      folder.read(LAST),
+      folder.file(LAST),
+      readRecord(folder).config,
+      options.method,
+    );
   }
   if (status.isFile() && !path.endsWith('.json')) {
     const source = openFile(path);
     try {
       const { run } = checkpointRun(source) ?? {};
       if (run !== undefined)
-        return fromCheckpoint(path, source.read(0, source.size), path, parseRecord(run, path).config);
+        return fromCheckpoint(
+          path,
+          source.read(0, source.size),
+          path,
+          parseRecord(run, path).config,
+          options.method,
+        );
       const full = isTorchFile(source) ? readOfficialCheckpoint(readTorchFile(source)) : undefined;
       if (full !== undefined) return fromOfficial(path, full, options);
     } finally {
@@ -51,12 +64,23 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
 /** Settings that belong to the network of a checkpoint, so that a run which begins with it has the same. */
 const NETWORK_OPTIONS = [
   ...['arch', 'patchSize', 'dim', 'depth', 'stem', 'heads', 'widths', 'blocks', 'stemStride', 'channels'],
-  ...['outDim', 'headHiddenDim', 'headBottleneckDim', 'headLayers', 'normLastLayer', 'useBnInHead'],
 ] as const;
 
-/** @param name as it was given @param file where the checkpoint is, for errors */
-function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: TrainConfig): InitialState {
+/**
+ * @param name as it was given
+ * @param file where the checkpoint is, for errors
+ * @param wanted the method of the run that begins; of another method's checkpoint it takes the backbone alone
+ */
+function fromCheckpoint(
+  name: string,
+  bytes: Uint8Array,
+  file: string,
+  config: TrainConfig,
+  wanted = DEFAULT_METHOD,
+): InitialState {
   const checkpoint = readCheckpoint(bytes, file);
+  const isSame = config.method === wanted;
+  const { shaping, hasTeacher } = methodNamed(config.method);
   const { tensors, metadata } = checkpoint;
   const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
   const moments = new Map(
@@ -69,21 +93,32 @@ function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: T
     const [, slot = '', parameter = ''] = /^optimizer\.([^.]+)\.(.+)$/.exec(key) ?? [];
     moments.get(parameter)?.slots.set(slot, f32(tensor));
   }
-  const center = tensors.get('method.center');
+  const method = new Map(
+    [...tensors].flatMap(([key, tensor]) =>
+      key.startsWith('method.') ? [[key.slice('method.'.length), f32(tensor)] as const] : [],
+    ),
+  );
   const known: Record<string, unknown> = config;
+  const evaluated = new Map(
+    [...weightsOfNetwork(checkpoint, hasTeacher ? 'teacher' : 'student')].filter(
+      ([key]) => isSame || key.startsWith('backbone.'),
+    ),
+  );
   return {
     name,
     architecture: Object.fromEntries(
-      NETWORK_OPTIONS.filter((key) => !isForeign(key, config.arch)).map((key) => [key, known[key]]),
+      [...NETWORK_OPTIONS, ...(isSame ? shaping : [])]
+        .filter((key) => !isForeign(key, config))
+        .map((key) => [key, known[key]]),
     ),
     defaults: {
       globalCropsSize: config.globalCropsSize,
       ...(config.evalSize === undefined ? {} : { evalSize: config.evalSize }),
     },
-    student: weightsOfNetwork(checkpoint, 'student'),
-    teacher: weightsOfNetwork(checkpoint, 'teacher'),
-    moments,
-    center: center === undefined ? undefined : f32(center),
+    student: isSame ? weightsOfNetwork(checkpoint, 'student') : evaluated,
+    teacher: isSame && hasTeacher ? weightsOfNetwork(checkpoint, 'teacher') : evaluated,
+    moments: isSame ? moments : new Map(),
+    method,
     epoch: undefined,
   };
 }
@@ -121,7 +156,7 @@ function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOption
     student: full.student,
     teacher: full.teacher,
     moments: full.moments,
-    center: full.center,
+    method: new Map(full.center === undefined ? [] : [['center', full.center]]),
     epoch: anew ? undefined : full.epoch,
   };
 }
@@ -146,8 +181,9 @@ const CONTINUED = [
 function officialOptions(args: TrainingCheckpoint['args']): TrainOptions {
   const entries = [...args].flatMap(([name, value]) => {
     const key = fromFlag(name);
-    const parsed = CONTINUED.includes(key) ? trainOptionsSchema.safeParse({ [key]: value }) : undefined;
-    return parsed?.success ? Object.entries(parsed.data) : [];
+    const type = CONTINUED.includes(key) ? optionFields()[key] : undefined;
+    const parsed = type?.safeParse(value);
+    return parsed?.success === true ? [[key, parsed.data] as const] : [];
   });
   return Object.fromEntries(entries);
 }
@@ -169,7 +205,7 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
     student: weights,
     teacher: weights,
     moments: new Map(),
-    center: undefined,
+    method: new Map(),
     epoch: undefined,
     ...(isSame ? {} : { note: WORKED_IN }),
   };

@@ -5,9 +5,10 @@ import { untrainedWeights, type Weights, weightsUnder } from '../features/networ
 import { openFile } from '../files/file-source-node.ts';
 import { attentionHeads } from '../model/places.ts';
 import { backboneOf } from '../train/build.ts';
-import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
+import { checkpointRun, evaluatedNetwork, networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf, type TrainConfig } from '../train/config.ts';
 import { levelsOf } from '../train/levels-field.ts';
+import type { Network } from '../train/state.ts';
 import { weightsFileOf } from '../weights/open-weights-node.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
 import { BEST, LAST } from './checkpoint-files.ts';
@@ -93,15 +94,21 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
 function networkOf(
   file: string,
   config: TrainConfig,
-  { checkpointKey = 'teacher', heads, allowMissing = [] }: SubjectOptions,
-): 'student' | 'teacher' {
+  { checkpointKey, heads, allowMissing = [] }: SubjectOptions,
+): Network {
   if (heads !== undefined && heads !== attentionHeads(backboneOf(config)))
     throw new Error(
       `--heads ${heads} does not fit ${file}, which has ${attentionHeads(backboneOf(config)) || 'no attention'}: leave it out.`,
     );
   if (allowMissing.length > 0)
     throw new Error(`${file} is whole: leave --allow_missing out, which is for weights from elsewhere.`);
-  if (checkpointKey === 'teacher' || checkpointKey === 'student') return checkpointKey;
+  const evaluated = evaluatedNetwork(config);
+  if (checkpointKey === undefined || checkpointKey === evaluated) return evaluated;
+  if (checkpointKey === 'student') return checkpointKey;
+  if (evaluated === 'student')
+    throw new Error(
+      `${file} holds a student alone, as --method ${config.method} has no teacher: leave --checkpoint_key ${checkpointKey} out.`,
+    );
   throw new Error(
     `${file} holds a teacher and a student, and no ${checkpointKey}: choose one of them by --checkpoint_key.`,
   );

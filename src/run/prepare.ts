@@ -9,7 +9,13 @@ import type { Method } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
 import { methodOf } from '../train/build.ts';
 import type { TrainConfig, TrainOptions } from '../train/config.ts';
-import { checkArchitecture, checkBatch, checkOptions, OptionError } from '../train/contradictions.ts';
+import {
+  checkArchitecture,
+  checkBatch,
+  checkMethod,
+  checkOptions,
+  OptionError,
+} from '../train/contradictions.ts';
 import {
   affordableSteps,
   type EvaluationPlan,
@@ -111,8 +117,9 @@ export async function prepare({
   checkOptions(options);
   const first = chooseRecipe(options, facts);
   checkArchitecture(given, first.config);
+  checkMethod(given, first.config);
   const method = methodOf(first.config);
-  checkBatch(first.config, source.length, method.couplesBatch);
+  checkBatch(first.config, source.length, method.coupling);
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
   const { microBatch, minutes } = first.config;
   let steps = knownSteps(first.config, perEpoch);
@@ -120,7 +127,9 @@ export async function prepare({
   const finalRecipe = (evaluations?: EvaluationPlan): Recipe =>
     chooseRecipe(options, { ...facts, steps, evaluations });
   const sizes =
-    microBatch === undefined ? microBatchCandidates(first.config, method.couplesBatch) : [microBatch];
+    microBatch === undefined
+      ? microBatchCandidates(first.config, method.coupling !== undefined)
+      : [microBatch];
   checkCrops(first.config, method, sizes[0] ?? first.config.batchSizePerGpu);
   if (minutes === undefined) onRecipe?.(finalRecipe());
   onProgress?.('compiling the training step');

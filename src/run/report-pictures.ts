@@ -16,7 +16,7 @@ import { l2NormalizedRows } from '../rows/feature-rows.ts';
 import { nearestNeighbors } from '../rows/nearest-neighbors.ts';
 import { renderScene, sceneClasses } from '../scenes/scene.ts';
 import { backboneOf } from '../train/build.ts';
-import { networkWeights } from '../train/checkpoint.ts';
+import { evaluatedNetwork, networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf } from '../train/config.ts';
 import { LAST } from './checkpoint-files.ts';
 import { Monitor } from './monitor.ts';
@@ -46,7 +46,10 @@ export async function pictureSections(
   { engine, scenesSeed, onProgress }: PictureOptions,
 ): Promise<Pick<Report, 'attention' | 'neighbors' | 'objectMasks'>> {
   const monitor = await Monitor.create(source, config, engine, { onProgress });
-  const trained = weightsUnder(networkWeights(folder.read(LAST), folder.path, 'teacher'), 'backbone.');
+  const trained = weightsUnder(
+    networkWeights(folder.read(LAST), folder.path, evaluatedNetwork(config)),
+    'backbone.',
+  );
   const untrained = untrainedWeights(backboneOf(config), evalSizeOf(config), config.seed);
   const attention = await attentionSection(folder, monitor, source);
   const neighbors = await neighborSection(engine, monitor, source, trained, untrained);

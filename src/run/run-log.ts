@@ -6,12 +6,14 @@
  */
 import { z } from 'zod';
 import { serializeSafetensors } from '../format/safetensors.ts';
-import { DIVERGENCE, TEACHER_ENTROPY } from '../method/dino-health.ts';
+import type { MethodDefinition } from '../method/definition.ts';
 import type { Vitals } from '../method/method.ts';
+import { methodNamed } from '../method/registry.ts';
 import type { Finding } from '../report/finding.ts';
-import { type OnlineEval, onlineEvals } from '../train/config.ts';
+import { type OnlineEval, onlineEvals, type TrainConfig } from '../train/config.ts';
 import { COLLAPSE } from '../train/doctor.ts';
 import { EXAMINATION, type StepEvent } from '../train/loop.ts';
+import { toFlag } from '../train/option-names.ts';
 import type { Monitor, Observation } from './monitor.ts';
 import type { LogLine, RunFolder } from './run-folder-node.ts';
 import type { Criterion } from './session-events.ts';
@@ -32,20 +34,6 @@ export const PIXELS_KEY = 'knn_pixels';
 /** How many images an online evaluation asked. */
 export const IMAGES_KEY = 'look_images';
 
-/** Checkpoints of before have the two measures of DINO under names of their own. */
-function withMeasures(stored: unknown): unknown {
-  const older = olderSchema.safeParse(stored);
-  if (!older.success) return stored;
-  const { teacherEntropy, divergence = older.data.loss - teacherEntropy, ...rest } = older.data;
-  return { ...rest, measures: { [TEACHER_ENTROPY]: teacherEntropy, [DIVERGENCE]: divergence } };
-}
-
-const olderSchema = z.looseObject({
-  loss: z.number(),
-  teacherEntropy: z.number(),
-  divergence: z.number().optional(),
-});
-
 const measuresSchema = z.record(z.string(), z.number());
 
 const openLineSchema = z.object({
@@ -57,21 +45,21 @@ const openLineSchema = z.object({
   waited: z.number(),
 });
 
-const vitalsSchema = z.preprocess(
-  withMeasures,
-  z.object({
-    step: z.number(),
-    loss: z.number(),
-    measures: measuresSchema,
-    lr: z.number(),
-    gradientNorm: z.number(),
-  }),
-);
-/** What goes into a checkpoint; those of older versions have no `recent`. */
-const openSchema = z.preprocess(
-  withMeasures,
-  openLineSchema.extend({ recent: z.array(vitalsSchema).default([]) }),
-);
+const vitalsSchema = z.object({
+  step: z.number(),
+  loss: z.number(),
+  measures: measuresSchema,
+  lr: z.number(),
+  gradientNorm: z.number(),
+});
+
+/** What goes into a checkpoint; those of older versions have no `recent`, and the method knows how they are read. */
+function openSchema({ readOlder = (stored) => stored }: Pick<MethodDefinition, 'readOlder'>) {
+  return z.preprocess(
+    readOlder,
+    openLineSchema.extend({ recent: z.array(z.preprocess(readOlder, vitalsSchema)).default([]) }),
+  );
+}
 
 /** Sums over the steps since the last line. */
 type OpenLine = z.infer<typeof openLineSchema>;
@@ -81,15 +69,21 @@ const EMPTY: OpenLine = { steps: 0, loss: 0, measures: {}, gradientNorm: 0, mill
 export class RunLog {
   readonly #folder: RunFolder;
   readonly #batchSize: number;
+  readonly #method: MethodDefinition;
   readonly #run: { readonly steps: number };
   readonly #skipped: Set<string>;
   #line: OpenLine = EMPTY;
   #recent: readonly Vitals[] = [];
 
   /** @param run how many steps it has; the last one ends a line */
-  constructor(folder: RunFolder, batchSize: number, run: { readonly steps: number }) {
+  constructor(
+    folder: RunFolder,
+    { batchSizePerGpu, method }: Pick<TrainConfig, 'batchSizePerGpu' | 'method'>,
+    run: { readonly steps: number },
+  ) {
     this.#folder = folder;
-    this.#batchSize = batchSize;
+    this.#batchSize = batchSizePerGpu;
+    this.#method = methodNamed(method);
     this.#run = run;
     this.#skipped = new Set(
       folder.has('skipped.txt') ? folder.readText('skipped.txt').split('\n').map(keyOf) : [],
@@ -122,7 +116,9 @@ export class RunLog {
    */
   rewind(step: number, openLine: string | undefined): void {
     const { recent, ...line } =
-      openLine === undefined ? { ...EMPTY, recent: [] } : openSchema.parse(JSON.parse(openLine));
+      openLine === undefined
+        ? { ...EMPTY, recent: [] }
+        : openSchema(this.#method).parse(JSON.parse(openLine));
     this.#line = line;
     this.#recent = recent;
     const closed = step - this.#line.steps;
@@ -204,8 +200,8 @@ export class RunLog {
       epoch,
       ...Object.fromEntries(Object.entries(measures).map(([key, sum]) => [key, sum / steps])),
       gradient_norm: gradientNorm / steps,
-      teacher_momentum: settings.teacherMomentum,
-      teacher_temp: settings.scalars.teacherTemp ?? Number.NaN,
+      ...(this.#method.hasTeacher ? { teacher_momentum: settings.teacherMomentum } : {}),
+      ...Object.fromEntries(Object.entries(settings.scalars).map(([name, value]) => [toFlag(name), value])),
       images_per_second: (this.#batchSize * 1000 * steps) / milliseconds,
       waited_share: waited / milliseconds,
     };

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
-import { type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import { UnknownMethodError } from '../method/registry.ts';
+import { parseConfig, type TrainConfig } from '../train/config.ts';
 import { explainIssue } from '../train/option-problems.ts';
 import type { Choice } from '../train/recipe.ts';
 import type { RunFolder } from './run-folder-node.ts';
@@ -27,7 +28,8 @@ const recordSchema = z.object({
     /** Generated scenes are made again, there is nothing to open. */
     scenes: scenesSchema.optional(),
   }),
-  config: trainConfigSchema,
+  /** See `parseConfig`. */
+  config: z.record(z.string(), z.unknown()),
   choices: z.array(z.object({ name: z.string(), value: z.string(), reason: z.string() })),
   /** Of the schedule, see `train/plan.ts`. */
   steps: z.number().int().min(1),
@@ -41,7 +43,9 @@ const recordSchema = z.object({
   resumed: z.array(z.string()).default([]),
   created: z.string(),
 });
-export type RunRecord = z.infer<typeof recordSchema>;
+export interface RunRecord extends Omit<z.infer<typeof recordSchema>, 'config'> {
+  readonly config: TrainConfig;
+}
 
 /** Steps of the whole run, after all changes of pace. */
 export function stepsOf({ steps, paces }: Pick<RunRecord, 'steps' | 'paces'>): number {
@@ -98,13 +102,30 @@ export function parseRecord(text: string, file: string): RunRecord {
     throw new Error(`${file} is not valid JSON: restore it, or start a new run.`);
   }
   const result = recordSchema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) return { ...result.data, config: storedConfig(result.data.config, file) };
   if (typeof value !== 'object' || value === null || !('format' in value) || value.format !== FORMAT)
     throw new Error(
       `${file} is not a run record of this version: give a run folder of this version, a Hugging Face folder with its model.safetensors, or a file of weights.`,
     );
-  throw new Error(
-    `${file} is damaged (${explainIssue(result.error, () => undefined).slice(2)}): restore it, or start a new run.`,
+  throw damaged(result.error, file);
+}
+
+function storedConfig(values: Readonly<Record<string, unknown>>, file: string): TrainConfig {
+  try {
+    return parseConfig(values);
+  } catch (error) {
+    if (error instanceof z.ZodError) throw damaged(error, file);
+    if (error instanceof UnknownMethodError)
+      throw new Error(
+        `${file} is of a run of --method ${String(values.method)}, which this version does not know: use the version that made it, or start a new run.`,
+      );
+    throw error;
+  }
+}
+
+function damaged(error: z.ZodError, file: string): Error {
+  return new Error(
+    `${file} is damaged (${explainIssue(error, () => undefined).slice(2)}): restore it, or start a new run.`,
   );
 }
 

@@ -1,4 +1,6 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
+
+import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
 import type { Finding } from '../report/finding.ts';
 import type { Curve, Curves, Report } from '../report/model.ts';
@@ -23,6 +25,7 @@ export function runReport(record: RunRecord, log: readonly LogLine[]): Omit<Repo
 
 function facts(record: RunRecord, log: readonly LogLine[]): { name: string; value: string }[] {
   const { config, source } = record;
+  const { title, describe } = methodNamed(config.method);
   const steps = stepsOf(record);
   const rate = overallRate(log, config.batchSizePerGpu);
   return [
@@ -31,9 +34,12 @@ function facts(record: RunRecord, log: readonly LogLine[]): { name: string; valu
       value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${source.classes.length} classes` : ''}`,
     },
     { name: 'Network', value: describeNetwork(backboneOf(config)) },
+    { name: 'Method', value: `${title}, ${describe(config)}` },
     {
       name: 'Crops',
-      value: `2 of ${config.globalCropsSize} px, ${config.localCropsNumber} of ${config.localCropsSize} px`,
+      value: methodOf(config)
+        .views.map(({ count, size }) => `${count} of ${size} px`)
+        .join(', '),
     },
     { name: 'Steps', value: `${steps} of ${config.batchSizePerGpu} images` },
     {

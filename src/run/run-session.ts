@@ -180,7 +180,7 @@ class Course {
     log.observation(observation, this.#monitor);
     yield { type: 'observed', observation };
     const { spread, images } = observation;
-    const finding = examineFeatures(spread, images, step / plan.steps);
+    const finding = examineFeatures(spread, images, trainer.method, step / plan.steps);
     // Features that differ are worth a word only after they did not.
     const last = log.lastOn(FEATURES)?.severity ?? 'ok';
     if (step > this.#firstStep && finding !== undefined && finding.severity !== last)

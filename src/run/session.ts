@@ -48,7 +48,7 @@ export async function newSession(
     begun === undefined ? {} : { init: { path: begun.name, fromStep: begun.fromStep, taken: begun.taken } };
   const record = makeRecord({ source, directory, config, choices, steps, stepsPerEpoch, command, ...init });
   writeRecord(folder, record);
-  const log = new RunLog(folder, config.batchSizePerGpu, plan);
+  const log = new RunLog(folder, config, plan);
   for (const { key, reason } of source.leftOut ?? []) log.skipped(key, reason);
   const fromStep = begun?.fromStep ?? 0;
   for (const finding of prepared.findings) log.diagnosis(fromStep, finding);
@@ -109,7 +109,7 @@ export async function resumeSession(
           resumed: [...recorded.resumed, ...(command === undefined ? [] : [command])],
         };
   const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
-  const log = new RunLog(folder, config.batchSizePerGpu, plan);
+  const log = new RunLog(folder, config, plan);
   if (header === undefined && log.lastTrained() > config.saveEvery)
     throw new Error(
       `${folder.file(LAST)} is missing, though ${folder.file('log.txt')} tells of step ${log.lastTrained()}: restore it${folder.has(BEST) ? ` (or a copy of ${BEST} in its place)` : ''}, or start a new run.`,

@@ -1,7 +1,7 @@
 /** From a config to what it describes: the method with its networks, and the crops to cut. */
 import { type CropRecipe, dinoAugmentation, viewSizes } from '../image/augment.ts';
-import { dino } from '../method/dino.ts';
 import type { Method } from '../method/method.ts';
+import { methodNamed } from '../method/registry.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { fittingHeads } from '../model/convnet.ts';
 import { evalSizeOf, isConvolutional, type TrainConfig } from './config.ts';
@@ -73,24 +73,15 @@ export function cropRecipeOf(config: TrainConfig): CropRecipe {
     jitter: { ...dinoAugmentation.jitter, brightness, contrast, saturation, hue },
     grayscale: config.grayscale,
     blur: { ...dinoAugmentation.blur, radius: [dinoAugmentation.blur.radius[0], config.blurRadius] },
+    ...methodNamed(config.method).crops(config),
   };
 }
 
 export function methodOf(config: TrainConfig): Method {
-  return dino({
+  return methodNamed(config.method).make(config, {
     backbone: backboneOf(config),
-    head: {
-      outDim: config.outDim,
-      hiddenDim: config.headHiddenDim,
-      bottleneckDim: config.headBottleneckDim,
-      layers: config.headLayers,
-      useBn: config.useBnInHead,
-      normLastLayer: config.normLastLayer,
-    },
     viewSizes: viewSizes(cropRecipeOf(config)),
-    studentTemp: config.studentTemp,
-    centering: config.centering,
-    centerMomentum: config.centerMomentum,
     dropPathRate: isConvolutional(config.arch) ? 0 : config.dropPathRate,
+    batch: config.batchSizePerGpu,
   });
 }

@@ -14,7 +14,9 @@ import {
   serializeSafetensors,
 } from '../format/safetensors.ts';
 import { isTorchFile } from '../format/torch-file.ts';
-import { namedValues, type TrainState } from './state.ts';
+import { methodNamed } from '../method/registry.ts';
+import type { TrainConfig } from './config.ts';
+import { type Network, namedValues, type TrainState } from './state.ts';
 
 export interface CheckpointHeader {
   /** Steps done. */
@@ -133,20 +135,18 @@ export function restoreCheckpoint(state: TrainState, bytes: Uint8Array, file: st
   };
 }
 
+/** The network of a run that is evaluated and exported: the teacher, where the method has one. */
+export function evaluatedNetwork({ method }: Pick<TrainConfig, 'method'>): Network {
+  return methodNamed(method).hasTeacher ? 'teacher' : 'student';
+}
+
 /** The weights of one network of a checkpoint, names relative to it (`backbone.norm.weight`). */
-export function networkWeights(
-  bytes: Uint8Array,
-  file: string,
-  network: 'student' | 'teacher',
-): Map<string, Float32Array> {
+export function networkWeights(bytes: Uint8Array, file: string, network: Network): Map<string, Float32Array> {
   return weightsOfNetwork(readCheckpoint(bytes, file), network);
 }
 
 /** The same of a checkpoint that was parsed before. */
-export function weightsOfNetwork(
-  { tensors }: Safetensors,
-  network: 'student' | 'teacher',
-): Map<string, Float32Array> {
+export function weightsOfNetwork({ tensors }: Safetensors, network: Network): Map<string, Float32Array> {
   const weights = new Map<string, Float32Array>();
   for (const [name, tensor] of tensors) {
     if (tensor.dtype === 'F32' && name.startsWith(`${network}.`))

@@ -4,18 +4,10 @@
  * (`--local_crops_number` is `localCropsNumber`); what is left out is chosen by the recipe (`recipe.ts`).
  */
 import { z } from 'zod';
+import type { Fields, OptionGroup, OwnOptions } from '../method/definition.ts';
+import { count, countOrZero, notNegative, positive, range, share } from '../method/fields.ts';
+import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
 import { levelsField } from './levels-field.ts';
-
-const count = (text: string) => z.number().int().min(1).describe(text);
-const countOrZero = (text: string) => z.number().int().min(0).describe(text);
-const positive = (text: string) => z.number().gt(0).describe(text);
-const notNegative = (text: string) => z.number().min(0).describe(text);
-const share = (text: string) => z.number().min(0).max(1).describe(text);
-const range = (text: string) =>
-  z
-    .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
-    .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
-    .describe(text);
 
 export const architectures = ['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small', 'vit_base'] as const;
 export type Architecture = (typeof architectures)[number];
@@ -31,6 +23,7 @@ export type OnlineEval = (typeof onlineEvals)[number];
 const onlineEval = z.enum(onlineEvals);
 
 const run = {
+  method: z.string().describe('what is trained by which objective'),
   recipe: z
     .enum(['auto', 'paper'])
     .describe(
@@ -61,15 +54,6 @@ const network = {
     .union([z.literal(2), z.literal(4), z.literal(8)], 'must be 2, 4 or 8')
     .describe('how much the stem of a hybrid or convnet shrinks the image'),
   dropPathRate: share('stochastic depth of the student (ViT)'),
-};
-
-const head = {
-  outDim: count('K, prototypes of the projection head'),
-  headHiddenDim: count('hidden width of the projection head'),
-  headBottleneckDim: count('width before the prototypes'),
-  headLayers: count('linear layers of the projection head before the prototypes'),
-  normLastLayer: z.boolean().describe("keep the prototypes' lengths at 1"),
-  useBnInHead: z.boolean().describe('batch norm in the projection head'),
 };
 
 const crops = {
@@ -109,23 +93,6 @@ const optimization = {
   clipGrad: notNegative("limit of each parameter's gradient norm; 0 = off"),
 };
 
-const teacher = {
-  momentumTeacher: share('momentum of the teacher at the start; rises to 1 (cosine)'),
-  teacherTemp: positive('temperature of the teacher after warm-up'),
-  warmupTeacherTemp: positive('temperature of the teacher at the start'),
-  warmupTeacherTempEpochs: countOrZero('epochs of warm-up of the temperature, epoch by epoch'),
-  warmupTeacherTempSteps: countOrZero('the same in steps, step by step'),
-  studentTemp: positive('temperature of the student'),
-  centering: z
-    .enum(['center', 'sinkhorn'])
-    .describe(
-      'what keeps one prototype from winning: a moving center (DINO), or targets that use all equally (Sinkhorn-Knopp, as DINOv2)',
-    ),
-  centerMomentum: share('momentum of the center'),
-  freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),
-  freezeLastLayerSteps: countOrZero('the same in steps'),
-};
-
 const machine = {
   numWorkers: z
     .number()
@@ -148,43 +115,60 @@ const onlineEvaluations = {
   saveEvery: count('steps between checkpoints'),
 };
 
-/** The options by what they are about, for the help. */
-export const trainGroups = [
-  { title: 'Recipe', fields: run },
-  { title: 'Network', fields: network },
-  { title: 'Projection head', fields: head },
-  { title: 'Images and crops', fields: crops },
-  { title: 'Batch and budget', fields: budget },
-  { title: 'Optimizer', fields: optimization },
-  { title: 'Teacher and loss', fields: teacher },
-  { title: 'Machine', fields: machine },
-  { title: 'Online evaluations of the teacher, and checkpoints', fields: onlineEvaluations },
-] as const;
+/** Options that every training has, by what they are about. */
+const groups = {
+  run: { title: 'Recipe', fields: run },
+  network: { title: 'Network', fields: network },
+  crops: { title: 'Images and crops', fields: crops },
+  budget: { title: 'Batch and budget', fields: budget },
+  optimization: { title: 'Optimizer', fields: optimization },
+  machine: { title: 'Machine', fields: machine },
+  evaluations: { title: 'Online evaluations, and checkpoints', fields: onlineEvaluations },
+} as const;
 
-export const trainSchema = z.strictObject({
+/** The options of a method's trainings by what they are about, for the help. */
+export function trainGroups(method: string): readonly OptionGroup[] {
+  const { run, network, crops, budget, optimization, machine, evaluations } = groups;
+  const own = methodNamed(method).groups;
+  return [run, network, ...own, crops, budget, optimization, machine, evaluations];
+}
+
+const commonFields = {
   ...run,
   ...network,
-  ...head,
   ...crops,
   ...budget,
   ...optimization,
-  ...teacher,
   ...machine,
   ...onlineEvaluations,
-});
+};
 
-/** What the user gave: anything may be left out. */
-export const trainOptionsSchema = trainSchema.partial();
-export type TrainOptions = z.infer<typeof trainOptionsSchema>;
+/** Every option that there is: what all trainings have, and what any method has of its own. */
+export function optionFields(): Fields {
+  const own = definitions().flatMap(({ groups }) => groups.map(({ fields }) => fields));
+  return Object.assign({}, ...own, commonFields);
+}
 
-/** What a run has once the recipe has filled it in. A span is counted in steps or in epochs; steps win. */
-export const trainConfigSchema = trainSchema
+const common = z.object(commonFields);
+
+const commonOptions = common.partial();
+
+/** What the user gave: anything may be left out. Options of the method stand beside those of every training. */
+export type TrainOptions = z.infer<typeof commonOptions> & OwnOptions;
+
+/** Reads options by their types. @throws ZodError naming one that does not fit, or that there is not */
+export function parseOptions(options: Readonly<Record<string, unknown>>): TrainOptions {
+  return { ...z.strictObject(optionFields()).partial().parse(options), ...commonOptions.parse(options) };
+}
+
+/** Options that every training has, as a run has them once the recipe has filled them in. A span is counted in steps or in epochs; steps win. */
+const commonConfig = common
   .extend({
     // Runs of earlier versions do not have these.
-    loadSize: trainSchema.shape.loadSize.default(0),
-    centering: trainSchema.shape.centering.default('center'),
-    evalImages: trainSchema.shape.evalImages.default(5000),
-    blocks: z.union([trainSchema.shape.blocks, z.number().transform((count) => [count])]),
+    method: commonFields.method.default(DEFAULT_METHOD),
+    loadSize: commonFields.loadSize.default(0),
+    evalImages: commonFields.evalImages.default(5000),
+    blocks: z.union([commonFields.blocks, z.number().transform((count) => [count])]),
   })
   .partial({
     microBatch: true,
@@ -195,14 +179,23 @@ export const trainConfigSchema = trainSchema
     evalSize: true,
     warmupEpochs: true,
     warmupSteps: true,
-    warmupTeacherTempEpochs: true,
-    warmupTeacherTempSteps: true,
-    freezeLastLayer: true,
-    freezeLastLayerSteps: true,
     evals: true,
     bestBy: true,
   });
-export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** What a run has once the recipe has filled it in; a method reads its own options from it. */
+export type TrainConfig = z.infer<typeof commonConfig> & OwnOptions;
+
+/**
+ * Reads every option of a run, those of its method among them.
+ *
+ * @throws ZodError naming one that is missing or does not fit; UnknownMethodError
+ */
+export function parseConfig(values: Readonly<Record<string, unknown>>): TrainConfig {
+  const { method } = commonConfig.pick({ method: true }).parse(values);
+  const all = z.strictObject({ ...commonConfig.shape, ...methodNamed(method).stored.shape }).parse(values);
+  return { ...all, ...commonConfig.parse(values) };
+}
 
 /** The side of images in evaluations, pixels; that of the global crops in runs that say nothing. */
 export function evalSizeOf({ evalSize, globalCropsSize }: TrainConfig): number {

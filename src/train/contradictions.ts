@@ -1,4 +1,6 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
+import type { Coupling } from '../method/method.ts';
+import { definitions, methodNamed } from '../method/registry.ts';
 import {
   type Architecture,
   evalsOf,
@@ -46,21 +48,37 @@ export function checkOptions(options: TrainOptions): void {
   }
 }
 
-/** Whether an option says nothing about this network. */
-export function isForeign(name: string, arch: Architecture): boolean {
+/** What decides which options say something. */
+type Kind = Pick<TrainConfig, 'arch' | 'method'>;
+
+/** Whether an option says nothing about this network, or to this method. */
+export function isForeign(name: string, { arch, method }: Kind): boolean {
+  return isForeignToNetwork(name, arch) || isForeignToMethod(name, method);
+}
+
+function isForeignToNetwork(name: string, arch: Architecture): boolean {
   const option = limited.find((each) => each === name);
   const kind = isConvolutional(arch) ? arch : 'vit';
   return option !== undefined && !meaningful[option].some((each) => each === kind);
 }
 
-/** Options without those that say nothing about this network, as a whole config holds them too. */
-export function withoutForeign<T>(
-  options: Readonly<Record<string, T>>,
-  arch: Architecture,
-): Record<string, T> {
-  const isFixed = (name: string): boolean => hasFixedShape(arch) && shape.some((each) => each === name);
+/** True for the own options of other methods, and for those of every training that say nothing to this one. */
+function isForeignToMethod(name: string, method: string): boolean {
+  const { meaningless } = methodNamed(method);
+  const owners = ownersOf(name);
+  return meaningless.includes(name) || (owners.length > 0 && !owners.includes(method));
+}
+
+/** Methods that have an option of their own by this name. */
+function ownersOf(name: string): string[] {
+  return definitions().flatMap((each) => (Object.hasOwn(each.stored.shape, name) ? [each.name] : []));
+}
+
+/** Options without those that say nothing about this network or to this method, as a whole config holds them too. */
+export function withoutForeign<T>(options: Readonly<Record<string, T>>, kind: Kind): Record<string, T> {
+  const isFixed = (name: string): boolean => hasFixedShape(kind.arch) && shape.some((each) => each === name);
   return Object.fromEntries(
-    Object.entries(options).filter(([name]) => !isForeign(name, arch) && !isFixed(name)),
+    Object.entries(options).filter(([name]) => !isForeign(name, kind) && !isFixed(name)),
   );
 }
 
@@ -75,7 +93,7 @@ function hasFixedShape(arch: Architecture): boolean {
  * @throws OptionError if an option has no place beside this architecture
  */
 export function checkArchitecture(options: TrainOptions, { arch }: TrainConfig): void {
-  const foreign = limited.find((name) => options[name] !== undefined && isForeign(name, arch));
+  const foreign = limited.find((name) => options[name] !== undefined && isForeignToNetwork(name, arch));
   if (foreign !== undefined) {
     throw new OptionError(
       `--${toFlag(foreign)} ${options[foreign]} has no meaning for --arch ${arch}${options.arch === undefined ? ', which is chosen if none is given' : ''}: leave it out, or give --arch ${meaningful[foreign].join(' or ')}.`,
@@ -89,15 +107,29 @@ export function checkArchitecture(options: TrainOptions, { arch }: TrainConfig):
   }
 }
 
+/** @throws OptionError if an option says nothing to the method */
+export function checkMethod(options: TrainOptions, { method }: TrainConfig): void {
+  const foreign = Object.keys(options).find(
+    (name) => options[name] !== undefined && isForeignToMethod(name, method),
+  );
+  if (foreign === undefined) return;
+  const owners = ownersOf(foreign);
+  const wayOut = owners.length === 0 ? '' : `, or give --method ${owners.join(' or ')}`;
+  const chosen = options.method === undefined ? ', which is trained if none is given' : '';
+  throw new OptionError(
+    `--${toFlag(foreign)} ${String(options[foreign])} has no meaning for --method ${method}${chosen}: leave it out${wayOut}.`,
+  );
+}
+
 /**
  * @param images in the data
- * @param couplesBatch whether the method needs the whole batch in one program
+ * @param coupling why the method needs the whole batch in one program, if it does
  * @throws OptionError if the data are too few for a batch, or it cannot be split as asked
  */
 export function checkBatch(
   { batchSizePerGpu: batch, microBatch }: TrainConfig,
   images: number,
-  couplesBatch: boolean,
+  coupling: Coupling | undefined,
 ): void {
   if (batch > images) {
     throw new OptionError(
@@ -105,9 +137,9 @@ export function checkBatch(
     );
   }
   if (microBatch === undefined || microBatch === batch) return;
-  if (couplesBatch) {
+  if (coupling !== undefined) {
     throw new OptionError(
-      `--micro_batch ${microBatch} cannot be used where images of a batch depend on each other (batch norm by --arch hybrid or convnet or --use_bn_in_head true, or --centering sinkhorn), which needs the whole batch of ${batch} at once: leave it out, or give --arch vit --use_bn_in_head false --centering center.`,
+      `--micro_batch ${microBatch} cannot be used where images of a batch depend on each other (${coupling.cause}), which needs the whole batch of ${batch} at once: leave it out${coupling.wayOut === undefined ? '' : `, or give ${coupling.wayOut}`}.`,
     );
   }
   if (batch % microBatch !== 0) {

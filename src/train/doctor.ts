@@ -5,7 +5,7 @@
  */
 import type { Method, Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
-import { l2NormalizedRows } from '../rows/feature-rows.ts';
+import type { FeatureSpread } from '../rows/feature-spread.ts';
 
 /** The topic of verdicts on the steps. */
 export const COLLAPSE = 'collapse';
@@ -53,7 +53,12 @@ export function examine(vitals: readonly Vitals[], method: Pick<Method, 'measure
  * @param what the number: "The loss", "A gradient"
  * @param broken an array of the training state that is not finite either: then no state is worth keeping
  */
-export function explainNotFinite(step: number, what: string, broken?: string): Finding {
+export function explainNotFinite(
+  step: number,
+  what: string,
+  { hints }: Pick<Method, 'hints'>,
+  broken?: string,
+): Finding {
   return {
     severity: 'error',
     topic: 'failure',
@@ -62,45 +67,8 @@ export function explainNotFinite(step: number, what: string, broken?: string): F
       broken === undefined
         ? `Nothing of step ${step} was applied; the state after step ${step - 1} is finite.`
         : `"${broken}" had become NaN or infinite before, so this state is not saved; an earlier checkpoint is left as it is.`,
-    advice: `Start a new run with a lower --lr, with --clip_grad 1 (3 is the default) or a longer warm-up (resuming this one leads to step ${step} again); a teacher temperature above 0.07 is unstable.`,
+    advice: `Start a new run with a lower --lr, with --clip_grad 1 (3 is the default) or a longer warm-up (resuming this one leads to step ${step} again)${hints.notFinite === undefined ? '' : `; ${hints.notFinite}`}.`,
   };
-}
-
-/** How features of different images are spread. */
-export interface FeatureSpread {
-  /** Mean cosine similarity of different images' features: 1 means that they are all alike. */
-  readonly meanCosine: number;
-  /** In how many directions they differ: (sum of variances)^2 / sum of squared variances over the principal axes. */
-  readonly rank: number;
-}
-
-/** @param features [images, dim] */
-export function featureSpread(features: Float32Array, dim: number): FeatureSpread {
-  const count = features.length / dim;
-  const rows = l2NormalizedRows({ values: features, dim }).values;
-  const sum = new Float64Array(dim);
-  for (let i = 0; i < rows.length; i++) sum[i % dim]! += rows[i]!;
-  // |sum|^2 = n + sum over pairs of their cosine
-  const total = sum.reduce((acc, x) => acc + x * x, 0);
-  const meanCosine = count > 1 ? (total - count) / (count * (count - 1)) : 1;
-  return { meanCosine, rank: participation(rows, sum, dim) };
-}
-
-/** trace(C)^2 / |C|^2 of the covariance C: neither needs its eigenvalues. */
-function participation(rows: Float32Array, sum: Float64Array, dim: number): number {
-  const count = rows.length / dim;
-  const centered = Float64Array.from(rows, (x, i) => x - sum[i % dim]! / count);
-  let trace = 0;
-  let square = 0;
-  for (let a = 0; a < dim; a++) {
-    for (let b = a; b < dim; b++) {
-      let entry = 0;
-      for (let i = 0; i < centered.length; i += dim) entry += centered[i + a]! * centered[i + b]!;
-      if (a === b) trace += entry;
-      square += (a === b ? 1 : 2) * entry * entry;
-    }
-  }
-  return square > 0 ? trace ** 2 / square : 0;
 }
 
 /** The topic of verdicts on the spread of features. */
@@ -114,6 +82,7 @@ export const FEATURES = 'features';
 export function examineFeatures(
   { meanCosine, rank }: FeatureSpread,
   images: number,
+  { hints }: Pick<Method, 'hints'>,
   progress = 1,
 ): Finding | undefined {
   if (images < FEW_IMAGES) return undefined;
@@ -125,10 +94,7 @@ export function examineFeatures(
     topic: FEATURES,
     title: 'Features are nearly all alike',
     detail: `${numbers}: whatever is made of them (neighbors, groups, maps) rests on small differences.`,
-    advice:
-      progress < EARLY
-        ? 'Early in a run this passes.'
-        : 'Train longer; if it stays, lower --lr or --teacher_temp, or set --center_momentum 0.9.',
+    advice: progress < EARLY ? 'Early in a run this passes.' : `Train longer; if it stays, ${hints.alike}.`,
   };
 }
 

@@ -1,5 +1,8 @@
 /** The doctor before the first step: settings that cannot train, runs too short to, and images that show nothing. */
+
+import { methodNamed } from '../method/registry.ts';
 import type { Finding } from '../report/finding.ts';
+import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
 
 export interface PlanFacts {
@@ -70,8 +73,11 @@ export function enoughSteps(steps: number): Finding {
 export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Finding[] {
   return [
     ...lengthOf(config, steps, stepsPerEpoch),
-    ...frozenHead(config, steps, stepsPerEpoch),
-    ...settings(config),
+    ...learningRate(config),
+    ...methodNamed(config.method).examine(config, {
+      ...{ steps, stepsPerEpoch, batch: config.batchSizePerGpu },
+      crops: cropRecipeOf(config),
+    }),
   ];
 }
 
@@ -101,97 +107,15 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Fi
 
 const FEW_STEPS = 300;
 
-function frozenHead(config: TrainConfig, steps: number, stepsPerEpoch: number): Finding[] {
-  const frozen = config.freezeLastLayerSteps ?? (config.freezeLastLayer ?? 0) * stepsPerEpoch;
-  if (frozen < steps) return [];
+function learningRate({ lr, minLr, batchSizePerGpu }: TrainConfig): Finding[] {
+  if (minLr <= (lr * batchSizePerGpu) / 256) return [];
   return [
     {
       severity: 'warning',
-      topic: 'frozen',
-      title: 'The last layer never learns',
-      detail: `It stays frozen for ${frozen} steps, and the run has ${steps}.`,
-      advice: `Train longer, or set --freeze_last_layer_steps ${Math.round(steps / 50)}.`,
+      topic: 'rate',
+      title: 'The learning rate rises to its end',
+      detail: `--min_lr ${minLr} is larger than the rate of the run, ${lr} x ${batchSizePerGpu} / 256.`,
+      advice: 'Set --min_lr to a hundredth of it, or less.',
     },
   ];
-}
-
-/** Settings that no step can learn with, or that lead to a collapse. */
-function settings(config: TrainConfig): Finding[] {
-  const { momentumTeacher, outDim, teacherTemp, studentTemp, centerMomentum, centering, lr, minLr } = config;
-  const { warmupTeacherTemp, batchSizePerGpu, localCropsNumber, globalCropsScale } = config;
-  const views = localCropsNumber === 0 && globalCropsScale[0] === 1 && globalCropsScale[1] === 1;
-  const cases: readonly (readonly [
-    wrong: boolean,
-    topic: string,
-    title: string,
-    detail: string,
-    advice: string,
-  ])[] = [
-    [
-      momentumTeacher === 1,
-      'momentum',
-      'The teacher never moves',
-      '--momentum_teacher 1 keeps the teacher at its random start, and the teacher is what is evaluated and exported.',
-      'Give a value below 1: 0.99 for short runs, 0.996 for long ones.',
-    ],
-    [
-      momentumTeacher === 0,
-      'momentum',
-      'The teacher is the student',
-      '--momentum_teacher 0 makes the teacher a copy of the student of the step before, which does not learn (Caron et al. 2021, table 7).',
-      'Give 0.99 for short runs, 0.996 for long ones.',
-    ],
-    [
-      outDim === 1,
-      'prototypes',
-      'One prototype',
-      'With --out_dim 1 every image gets the same distribution: the loss is 0 and nothing is learned.',
-      'Give 256 or more.',
-    ],
-    [
-      outDim > 1 && outDim < 16,
-      'prototypes',
-      'Very few prototypes',
-      `--out_dim ${outDim} can tell ${outDim} kinds of images apart, less than features need.`,
-      'Give 256 or more.',
-    ],
-    [
-      Math.max(teacherTemp, warmupTeacherTemp) >= studentTemp,
-      'temperature',
-      'The teacher is not sharper than the student',
-      `The temperature of the teacher (${Math.max(teacherTemp, warmupTeacherTemp)}) is not below that of the student (${studentTemp}): the outputs become uniform.`,
-      'Set --teacher_temp and --warmup_teacher_temp to 0.02 to 0.07.',
-    ],
-    [
-      centering === 'center' && centerMomentum === 1,
-      'center',
-      'The center never moves',
-      '--center_momentum 1 keeps the center at 0, so that one prototype can win over all others.',
-      'Set --center_momentum 0.9.',
-    ],
-    [
-      minLr > (lr * batchSizePerGpu) / 256,
-      'rate',
-      'The learning rate rises to its end',
-      `--min_lr ${minLr} is larger than the rate of the run, ${lr} x ${batchSizePerGpu} / 256.`,
-      'Set --min_lr to a hundredth of it, or less.',
-    ],
-    [
-      batchSizePerGpu < 8,
-      'batch',
-      'A very small batch',
-      `With ${batchSizePerGpu} ${batchSizePerGpu === 1 ? 'image' : 'images'} in a step the center, or the share of each prototype, is hardly known.`,
-      'Give --batch_size_per_gpu 32 or more, with --micro_batch where memory is short.',
-    ],
-    [
-      views,
-      'views',
-      'The views hardly differ',
-      'Both global crops show the whole image and there are no local ones: the views differ in color, mirroring and blur alone.',
-      'Set --global_crops_scale 0.3 1, or --local_crops_number 4.',
-    ],
-  ];
-  return cases
-    .filter(([wrong]) => wrong)
-    .map(([, topic, title, detail, advice]) => ({ severity: 'warning', topic, title, detail, advice }));
 }

@@ -1,5 +1,5 @@
 /**
- * What a training begins with when it does not begin from nothing (`--init`): the networks, head, center and moments of a
+ * What a training begins with when it does not begin from nothing (`--init`): the networks, moments and method's state of a
  * checkpoint, or a backbone alone. What the file does not hold stays as the seed makes it.
  */
 import { sizeOf } from '../graph/index.ts';
@@ -24,7 +24,8 @@ export interface InitialState {
   readonly teacher: Arrays;
   /** By parameter: the optimizer's arrays and how many updates it has had. */
   readonly moments: ReadonlyMap<string, { readonly slots: Arrays; readonly steps: number }>;
-  readonly center: Float32Array | undefined;
+  /** The method's own state, by name. */
+  readonly method: Arrays;
   /** Epochs done of a schedule that is to be gone on with; undefined where it begins anew. */
   readonly epoch: number | undefined;
   /** A sentence on what was changed in the weights. */
@@ -62,7 +63,9 @@ export interface Taken {
   readonly parameters: number;
   readonly fresh: readonly string[];
   readonly moments: number;
-  readonly center: boolean;
+  /** Names of what was taken of the method's own state, and of what was not. */
+  readonly method: readonly string[];
+  readonly freshMethod: readonly string[];
   /** Position embeddings were interpolated to another image size. */
   readonly interpolated: boolean;
 }
@@ -121,14 +124,20 @@ export function applyInitialState(state: TrainState, initial: InitialState): Tak
     const found = initial[network].get(info.name);
     if (found?.length === sizeOf(info.shape)) state.buffers.get(`${network}/${info.name}`)?.write(found);
   }
-  const center = state.method.get('center');
-  const takesCenter = center !== undefined && initial.center?.length === sizeOf(center.shape);
-  if (takesCenter && initial.center !== undefined) center.write(initial.center);
+  const method: string[] = [];
+  const freshMethod: string[] = [];
+  for (const [name, buffer] of state.method) {
+    const found = initial.method.get(name);
+    const fits = found?.length === sizeOf(buffer.shape);
+    if (fits) buffer.write(found);
+    (fits ? method : freshMethod).push(name);
+  }
   return {
     parameters: state.parameters.length - fresh.length,
     fresh,
     moments,
-    center: takesCenter,
+    method,
+    freshMethod,
     interpolated,
   };
 }
@@ -155,13 +164,13 @@ export function explainTaken({ name, epoch, note }: InitialState, taken: Taken):
   const parts = [
     `${taken.parameters} parameters of student and teacher`,
     taken.moments > 0 ? `the optimizer's moments of ${taken.moments}` : undefined,
-    taken.center ? 'the center' : undefined,
+    ...taken.method.map((name) => `the ${name}`),
     epoch === undefined ? undefined : `the schedule after ${epoch} epochs`,
   ].filter((part) => part !== undefined);
   const fresh = [
     taken.fresh.length > 0 ? 'the head' : undefined,
     taken.moments > 0 ? undefined : 'the optimizer',
-    taken.center ? undefined : 'the center',
+    ...taken.freshMethod.map((name) => `the ${name}`),
     epoch === undefined ? 'the schedule' : undefined,
   ].filter((part) => part !== undefined);
   const positions = taken.interpolated ? ' Position embeddings are interpolated to this image size.' : '';

@@ -115,7 +115,7 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
       // Nothing of the step was applied: the state is that after the step before.
       const broken = await findNotFinite(trainer.state);
       const what = norms === undefined ? 'The loss' : 'A gradient';
-      const diagnosis = explainNotFinite(batch.step + 1, what, broken);
+      const diagnosis = explainNotFinite(batch.step + 1, what, trainer.method, broken);
       yield { type: 'failed', step: batch.step, diagnosis, finite: broken === undefined };
       return;
     }

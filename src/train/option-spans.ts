@@ -1,17 +1,18 @@
 /** Options that say one thing in several ways: a span counted in steps, in epochs or in minutes. */
-import type { TrainOptions } from './config.ts';
+import { definitions } from '../method/registry.ts';
 
 /** Ways to say one thing, of which one is enough. */
-const spans = [
-  ['epochs', 'steps', 'minutes'],
-  ['warmupEpochs', 'warmupSteps'],
-  ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
-  ['freezeLastLayer', 'freezeLastLayerSteps'],
-] as const satisfies readonly (readonly (keyof TrainOptions)[])[];
+function spans(): readonly (readonly string[])[] {
+  return [
+    ['epochs', 'steps', 'minutes'],
+    ['warmupEpochs', 'warmupSteps'],
+    ...definitions().flatMap((definition) => definition.spans),
+  ];
+}
 
 /** The options among those given that say the same thing as another one, by groups. */
 export function givenSpans(given: Readonly<Record<string, unknown>>): string[][] {
-  return spans.map((span) => span.filter((name) => given[name] !== undefined));
+  return spans().map((span) => span.filter((name) => given[name] !== undefined));
 }
 
 /** Options without those that say the same thing as one that is given, in other words or in the same. */
@@ -26,7 +27,7 @@ export function withoutGiven<T>(
 
 /** Whether something is given that says what this option says. */
 export function spanIsGiven(name: string, given: Readonly<Record<string, unknown>>): boolean {
-  return spans.some(
+  return spans().some(
     (span) => span.some((each) => each === name) && span.some((each) => given[each] !== undefined),
   );
 }

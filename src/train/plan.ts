@@ -6,7 +6,8 @@
  * then changes its *pace*: the same schedule is gone through in more or in fewer steps. Every change is recorded with the
  * step it was made at, so that what a step does is a function of stored settings alone.
  */
-import { cosineSchedule, warmupSchedule } from '../optim/schedules.ts';
+import { methodNamed } from '../method/registry.ts';
+import { cosineSchedule, valueAt } from '../optim/schedules.ts';
 import type { TrainConfig } from './config.ts';
 import type { StepSettings } from './trainer.ts';
 
@@ -92,39 +93,12 @@ function schedules(
     warmupSteps,
   });
   const weightDecay = cosineSchedule({ base: config.weightDecay, final: config.weightDecayEnd, steps });
-  const momentum = cosineSchedule({ base: config.momentumTeacher, final: 1, steps });
-  const temperature = temperatures(config, steps, stepsPerEpoch);
-  const frozenSteps = config.freezeLastLayerSteps ?? (config.freezeLastLayer ?? 0) * stepsPerEpoch;
+  const own = methodNamed(config.method).schedule(config, { steps, stepsPerEpoch });
   return (position, step) => ({
     step,
-    lr: entry(lr, position),
-    weightDecay: entry(weightDecay, position),
+    lr: valueAt(lr, position),
+    weightDecay: valueAt(weightDecay, position),
     clip: config.clipGrad,
-    teacherMomentum: entry(momentum, position),
-    freezeLastLayer: position < frozenSteps,
-    scalars: { teacherTemp: temperature(position) },
+    ...own(position),
   });
-}
-
-function temperatures(
-  config: TrainConfig,
-  steps: number,
-  stepsPerEpoch: number,
-): (position: number) => number {
-  const [start, base] = [config.warmupTeacherTemp, config.teacherTemp];
-  if (config.warmupTeacherTempSteps !== undefined) {
-    const values = warmupSchedule({ start, base, warmup: config.warmupTeacherTempSteps, count: steps });
-    return (position) => entry(values, position);
-  }
-  const count = Math.ceil(steps / stepsPerEpoch);
-  const values = warmupSchedule({ start, base, warmup: config.warmupTeacherTempEpochs ?? 0, count });
-  return (position) => entry(values, Math.floor(position / stepsPerEpoch));
-}
-
-/** The value at a place between two entries; the last one stays beyond the end. */
-function entry(values: Float64Array, position: number): number {
-  const before = Math.min(Math.floor(position), values.length - 1);
-  const after = Math.min(before + 1, values.length - 1);
-  const value = values[before]!;
-  return value + (values[after]! - value) * (position - before);
 }

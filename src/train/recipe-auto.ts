@@ -2,9 +2,11 @@
  * The automatic recipe: fitted to small data and short budgets on a CPU; what is not small or short approaches the paper.
  * The measurements behind the reasons are in docs/recipes.md.
  */
+import { official, type Suggestions } from '../method/definition.ts';
+import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { fittingHeads } from '../model/convnet.ts';
 import { type Architecture, isConvolutional, type TrainOptions } from './config.ts';
-import { machine, official, type RunFacts, type Suggestions, vitShape } from './recipe-parts.ts';
+import { machine, type RunFacts, vitShape } from './recipe-parts.ts';
 
 /** Half an hour is what the results in docs/results.md are for. */
 const MINUTES = 30;
@@ -19,9 +21,6 @@ const LOAD_FACTOR = 3;
  */
 const CROP_SHARE = 0.75;
 
-/** Local crops of fewer pixels show too little. */
-const LEAST_LOCAL = 24;
-
 /** Choices that depend on the network. */
 interface NetworkRecipe {
   /** Side of the largest images that are worth their time. */
@@ -30,16 +29,8 @@ interface NetworkRecipe {
   readonly cropShare: number;
   readonly batch: number;
   readonly lr: number;
-  suggest(shape: CropShape): Suggestions;
-}
-
-interface CropShape {
-  /** Sides of the crops, pixels. */
-  readonly global: number;
-  readonly local: number;
-  readonly images: number;
-  /** How much a convolutional stem shrinks a crop. */
-  readonly stemStride: number;
+  /** @param stemStride how much a convolutional stem shrinks a crop */
+  suggest(stemStride: number): Suggestions;
 }
 
 const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOptions) => NetworkRecipe>> = {
@@ -48,7 +39,7 @@ const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOpt
     cropShare: CROP_SHARE,
     batch: 128,
     lr: 0.006,
-    suggest: ({ local, stemStride }) => ({
+    suggest: (stemStride) => ({
       ...convolutionalShape(stemStride),
       blocks: [
         widths.map((_, stage) => (stage === 0 && widths.length > 1 ? 0 : 1)),
@@ -62,15 +53,6 @@ const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOpt
               'one linear map of patches takes a quarter less time than convolutions, and is no worse',
             ]
           : ['conv', 'small images lose too much in a patch'],
-      outDim: [256, 'a batch of images has to be shared out among the prototypes'],
-      ...smallHead,
-      localCropsNumber:
-        local >= LEAST_LOCAL
-          ? [4, 'small crops that must match large ones teach where the object is']
-          : [0, `crops of ${local} pixels show too little, and cost images per second`],
-      localCropsScale: [[0.05, 0.3], 'they show a part'],
-      centering: ['sinkhorn', 'prototypes are used from the first steps on'],
-      ...temperature(0.03, 'sharp, as all prototypes are used'),
       weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'],
     }),
   }),
@@ -79,13 +61,9 @@ const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOpt
     cropShare: 1,
     batch: 128,
     lr: 0.006,
-    suggest: ({ images, stemStride }) => ({
+    suggest: (stemStride) => ({
       ...convolutionalShape(stemStride),
       blocks: [[1], 'about 0.3 million parameters: images per second decide at this scale'],
-      outDim: prototypes(images),
-      ...smallHead,
-      localCropsNumber: [0, 'crops smaller than these show too little, and cost images per second'],
-      ...temperature(0.02, 'a sharper teacher than the official one finds groups sooner'),
       weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'],
     }),
   }),
@@ -94,20 +72,10 @@ const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOpt
     cropShare: 1,
     batch: 64,
     lr: 0.004,
-    suggest: ({ images }) => ({
-      outDim: prototypes(images),
-      headHiddenDim: [1024, 'the head should not cost more than the network'],
-      headBottleneckDim: [256, 'the same'],
-      localCropsNumber: [2, 'more local crops cost images per second'],
-      ...temperature(0.04, official),
+    suggest: () => ({
       weightDecayEnd: [0.2, 'a short run does not need strong decay at its end'],
     }),
   }),
-};
-
-const smallHead: Suggestions = {
-  headHiddenDim: [512, 'the head should not cost more than the network'],
-  headBottleneckDim: [128, 'the same'],
 };
 
 const WIDTHS = [32, 64, 128];
@@ -124,16 +92,6 @@ const convolutionalShape = (stemStride: number): Suggestions => ({
   stemStride: [stemStride, 'small maps after the stem keep a step short'],
 });
 
-const temperature = (value: number, reason: string): Suggestions => ({
-  teacherTemp: [value, reason],
-  warmupTeacherTemp: [value, reason === official ? official : 'the same from the start'],
-});
-
-const prototypes = (images: number): Suggestions[string] => [
-  images < 2000 ? 512 : images < 200_000 ? 1024 : 4096,
-  `${images} images do not fill the official 65536 prototypes`,
-];
-
 const reasons: Readonly<Record<Architecture, string>> = {
   hybrid:
     'a convolutional net learns fastest at CPU budgets, and its pooling by attention shows where it looks',
@@ -144,10 +102,11 @@ const reasons: Readonly<Record<Architecture, string>> = {
   vit_base: 'asked for',
 };
 
-export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
+export function auto(options: TrainOptions, facts: RunFacts, method: string): Suggestions {
   const arch = options.arch ?? 'hybrid';
   const convolutional = isConvolutional(arch);
-  const network = networks[convolutional ? arch : 'vit'](options);
+  const kind = convolutional ? arch : 'vit';
+  const network = networks[kind](options);
   const whole =
     (network.cropShare < 1 ? options.evalSize : undefined) ?? wholeSize(options, facts.imageSide, network);
   const global = options.globalCropsSize ?? cropSize(whole, network);
@@ -160,10 +119,11 @@ export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
       ? `images of ${facts.imageSide} pixels; in this time more images count more than more pixels`
       : `fits images of ${facts.imageSide} pixels`;
   const batch = Math.min(options.batchSizePerGpu ?? network.batch, facts.images);
-  const batchNorm = convolutional || (arch === 'vit' && (options.microBatch ?? batch) === batch);
+  const wholeBatch = convolutional || (arch === 'vit' && (options.microBatch ?? batch) === batch);
   const steps = facts.steps ?? options.steps ?? 1000;
   const warmup = Math.max(1, Math.min(Math.round(steps / 10), 500));
   return {
+    method: [method, method === DEFAULT_METHOD ? 'unless another is asked for' : 'asked for'],
     seed: [0, 'any number; another one gives another run'],
     arch: [arch, reasons[arch]],
     ...vitShape(arch, patch, `${global / patch} x ${global / patch} patches keep a step short`),
@@ -172,14 +132,6 @@ export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     blocks: [[1], 'not used by a ViT'],
     stemStride: [2, 'not used by a ViT'],
     dropPathRate: [0, 'short runs underfit; dropping blocks would cost more than it regularizes'],
-    headLayers: [3, official],
-    normLastLayer: [true, 'more stable; the official advice for small models'],
-    useBnInHead: [
-      batchNorm,
-      batchNorm
-        ? 'without it the features of a small network stay alike for too long'
-        : 'micro-batches need images that do not depend on each other',
-    ],
     channels: [facts.channels, 'as the images are'],
     loadSize:
       facts.imageSide > 1.5 * LOAD_FACTOR * whole
@@ -215,15 +167,14 @@ export function auto(options: TrainOptions, facts: RunFacts): Suggestions {
     warmupSteps: [warmup, 'a tenth of the run, 500 steps at most'],
     weightDecay: [0.04, official],
     clipGrad: [3, official],
-    momentumTeacher: [momentum(steps), 'the teacher averages over about a twentieth of the run'],
-    warmupTeacherTempSteps: [0, official],
-    studentTemp: [0.1, official],
-    centering: ['center', official],
-    centerMomentum: [0.9, official],
-    freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
-    ...network.suggest({ global, local, images: facts.images, stemStride }),
+    ...network.suggest(stemStride),
     ...machine(facts.cores, facts.steps ?? options.steps, facts.evaluations),
     ...gentle(facts.begins, steps, network.lr),
+    ...methodNamed(method).suggest({
+      recipe: 'auto',
+      network: kind,
+      ...{ images: facts.images, local, batch, wholeBatch, steps, warmup, begins: facts.begins },
+    }),
   };
 }
 
@@ -234,9 +185,7 @@ function gentle(begins: RunFacts['begins'], steps: number, lr: number): Suggesti
     return { lr: [0.3 * lr, 'lower than usual: the networks are trained already'] };
   return {
     lr: [0.1 * lr, 'a tenth of the usual: the network is trained already'],
-    momentumTeacher: [Math.max(0.998, momentum(steps)), 'slow, so that the teacher outlasts the fresh head'],
     warmupSteps: [Math.max(1, Math.round(steps / 5)), 'a fifth of the run: the head has to be learned first'],
-    freezeLastLayerSteps: [Math.round(steps / 10), 'a tenth of the run, as the head is fresh'],
   };
 }
 
@@ -257,10 +206,4 @@ const multipleOf = (unit: number, size: number): number => unit * Math.floor(siz
 function largestSide(minutes = MINUTES): number {
   if (minutes <= 60) return 64;
   return minutes <= 300 ? 96 : 160;
-}
-
-/** A window of a twentieth of the run, at least 50 steps and at most the official 250. */
-function momentum(steps: number): number {
-  const window = Math.min(Math.max(steps / 20, 50), 250);
-  return Math.round((1 - 1 / window) * 1000) / 1000;
 }

@@ -1,10 +1,22 @@
-/** The paper's recipe: the defaults of main_dino.py, ViT-S/16 unless another architecture is asked for. */
+/**
+ * The paper's recipe: what main_dino.py takes for everything that is not a method's own, ViT-S/16 unless another architecture is
+ * asked for. A method has its own part, and says where its paper differs.
+ */
+import { official, type Suggestions } from '../method/definition.ts';
+import { methodNamed } from '../method/registry.ts';
 import type { TrainOptions } from './config.ts';
-import { machine, official, type RunFacts, type Suggestions, vitShape } from './recipe-parts.ts';
+import { machine, type RunFacts, vitShape } from './recipe-parts.ts';
 
-export function paper(options: TrainOptions, { channels, cores, steps, evaluations }: RunFacts): Suggestions {
+export function paper(
+  options: TrainOptions,
+  { images, channels, cores, steps, evaluations, begins }: RunFacts,
+  method: string,
+): Suggestions {
+  const arch = options.arch ?? 'vit_small';
+  const batch = options.batchSizePerGpu ?? 64;
   return {
-    ...vitShape(options.arch ?? 'vit_small', options.patchSize ?? 16, official),
+    method: [method, official],
+    ...vitShape(arch, options.patchSize ?? 16, official),
     seed: [0, official],
     arch: ['vit_small', official],
     widths: [[32, 64, 128], 'not used by a ViT'],
@@ -12,12 +24,6 @@ export function paper(options: TrainOptions, { channels, cores, steps, evaluatio
     stemStride: [2, 'not used by a ViT'],
     stem: ['patch', official],
     dropPathRate: [0.1, official],
-    outDim: [65536, official],
-    headHiddenDim: [2048, official],
-    headBottleneckDim: [256, official],
-    headLayers: [3, official],
-    normLastLayer: [true, official],
-    useBnInHead: [false, official],
     channels: [channels, 'as the images are'],
     loadSize: [0, official],
     globalCropsSize: [224, official],
@@ -37,14 +43,17 @@ export function paper(options: TrainOptions, { channels, cores, steps, evaluatio
     weightDecay: [0.04, official],
     weightDecayEnd: [0.4, official],
     clipGrad: [3, official],
-    momentumTeacher: [0.996, official],
-    teacherTemp: [0.04, official],
-    warmupTeacherTemp: [0.04, official],
-    warmupTeacherTempEpochs: [0, official],
-    studentTemp: [0.1, official],
-    centering: ['center', official],
-    centerMomentum: [0.9, official],
-    freezeLastLayer: [1, official],
     ...machine(cores, steps, evaluations),
+    ...methodNamed(method).suggest({
+      recipe: 'paper',
+      network: 'vit',
+      images,
+      batch,
+      local: options.localCropsSize ?? 96,
+      wholeBatch: (options.microBatch ?? batch) === batch,
+      steps: steps ?? options.steps ?? 1000,
+      warmup: options.warmupSteps ?? 0,
+      begins,
+    }),
   };
 }

@@ -1,4 +1,5 @@
 /** What the recipes have in common: what they are told and what they give, the shape of a ViT, and what depends on the machine. */
+import type { Suggestions } from '../method/definition.ts';
 import { EVALUATION_IMAGES, EVALUATIONS, type EvaluationPlan } from './evaluation-plan.ts';
 
 /** What a recipe goes by. */
@@ -19,12 +20,6 @@ export interface RunFacts {
   /** How a budget in minutes is shared between steps and online evaluations. */
   readonly evaluations?: EvaluationPlan | undefined;
 }
-
-type Value = string | number | boolean | readonly number[];
-/** Values by option, each with its reason. */
-export type Suggestions = Readonly<Record<string, readonly [value: Value, reason: string]>>;
-
-export const official = 'official default';
 
 const officialShapes = { vit_tiny: [192, 12, 3], vit_small: [384, 12, 6], vit_base: [768, 12, 12] } as const;
 

@@ -2,7 +2,8 @@
  * Recipes: the values a user does not give. `paper` is the official `main_dino.py`. `auto` fits them to the images and the
  * budget, and says why in a line each; the reasons rest on the measurements in docs/recipes.md.
  */
-import { type TrainConfig, type TrainOptions, trainConfigSchema } from './config.ts';
+import { DEFAULT_METHOD } from '../method/registry.ts';
+import { parseConfig, type TrainConfig, type TrainOptions } from './config.ts';
 import { isForeign } from './contradictions.ts';
 import { spanIsGiven } from './option-spans.ts';
 import { auto } from './recipe-auto.ts';
@@ -25,18 +26,19 @@ export interface Recipe {
 /**
  * Fills in what the options leave open.
  *
- * @throws ZodError if an option makes no sense
+ * @throws ZodError if an option makes no sense; UnknownMethodError
  */
 export function chooseRecipe(options: TrainOptions, facts: RunFacts): Recipe {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const suggestions = options.recipe === 'paper' ? paper(options, facts) : auto(options, facts);
+  const suggest = options.recipe === 'paper' ? paper : auto;
+  const suggestions = suggest(options, facts, options.method ?? DEFAULT_METHOD);
   const open = Object.entries(suggestions).filter(([name]) => !(name in given) && !spanIsGiven(name, given));
   const chosen = Object.fromEntries(open.map(([name, [value]]) => [name, value]));
-  const config = trainConfigSchema.parse({ recipe: 'auto', ...chosen, ...given });
+  const config = parseConfig({ recipe: 'auto', ...chosen, ...given });
   return {
     config,
     choices: open
-      .filter(([name]) => !isForeign(name, config.arch))
+      .filter(([name]) => !isForeign(name, config))
       .map(([name, [value, reason]]) => ({
         name,
         value: Array.isArray(value) ? value.join(' ') : String(value),

@@ -51,7 +51,7 @@ export function traceStep({
   batchSize,
   microBatch = batchSize,
 }: StepGraphOptions): StepGraph {
-  const images = method.couplesBatch ? batchSize : microBatch;
+  const images = method.coupling !== undefined ? batchSize : microBatch;
   if (batchSize % images !== 0)
     throw new RangeError(`A micro-batch of ${images} does not divide a batch of ${batchSize}.`);
   const networks = { student: new ParameterSet('student/'), teacher: new ParameterSet('teacher/') };

@@ -6,6 +6,7 @@
 import type { DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
 import { type Results, sizeOf } from '../graph/index.ts';
+import type { MethodNumbers } from '../method/definition.ts';
 import type { Method } from '../method/method.ts';
 import { GraphUpdater } from '../optim/graph-updater.ts';
 import { type OptimizerName, rules } from '../optim/rules.ts';
@@ -35,19 +36,12 @@ export interface TrainerOptions {
 }
 
 /** The scheduled numbers of one step. */
-export interface StepSettings {
+export interface StepSettings extends MethodNumbers {
   /** Counts from 0; names the random numbers of the step. */
   readonly step: number;
   readonly lr: number;
-  /** What a parameter's learning rate is multiplied by; 1 unless given. */
-  readonly lrFactor?: (name: string) => number;
   readonly weightDecay: number;
   readonly clip: number;
-  readonly teacherMomentum: number;
-  /** Drops the gradients of what the method calls its last layer. */
-  readonly freezeLastLayer: boolean;
-  /** What the method asks for by name, such as `teacherTemp`. */
-  readonly scalars: Readonly<Record<string, number>>;
 }
 
 export interface StepResult {

@@ -16,7 +16,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-const read = (path: string, given = {}) => withOptionsFile(path, given, fileFields);
+const read = (path: string, given = {}) => withOptionsFile(path, given, fileFields());
 
 describe('a file of options', () => {
   it('is YAML or JSON, with names as in config.json or as on the command line', () => {

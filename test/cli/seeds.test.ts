@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { finalScores, spreadOf } from '../../src/run/final-scores.ts';
+import { finalScores, scoreNames, spreadOf } from '../../src/run/final-scores.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { readRecord } from '../../src/run/run-record.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
@@ -34,10 +34,13 @@ describe('several seeds', () => {
     expect(said.code).toBe(0);
     const folders = [0, 7].map((seed) => RunFolder.open(join(output, `seed-${seed}`)));
     expect(folders.map((folder) => readRecord(folder).config.seed)).toEqual([0, 7]);
-    const [a, b] = folders.map((folder) => finalScores(folder.readLog()));
+    const names = scoreNames([]);
+    const [a, b] = folders.map((folder) => finalScores(folder.readLog(), names));
     expect(a?.train_loss).not.toBe(b?.train_loss);
     const summary = JSON.parse(readFileSync(join(output, 'seeds.json'), 'utf8'));
-    expect(summary.runs.map(({ scores }: { scores: unknown }) => scores)).toEqual([a, b]);
+    expect(summary.runs).toMatchObject([a, b].map((scores) => ({ scores })));
+    // What the method measures is there, too.
+    expect(summary.spread.teacher_entropy.mean).toBeGreaterThan(0);
     const [x = 0, y = 0] = [a?.knn_top1, b?.knn_top1];
     expect(summary.spread.knn_top1).toMatchObject({ mean: (x + y) / 2, runs: 2 });
     expect(summary.spread.knn_top1.deviation).toBeCloseTo(Math.abs(x - y) / Math.SQRT2, 9);

@@ -3,10 +3,12 @@ import { dinoHealth } from '../../src/method/dino-health.ts';
 import type { Vitals } from '../../src/method/method.ts';
 import { Random } from '../../src/random/random.ts';
 import type { Finding } from '../../src/report/finding.ts';
-import { examine, examineFeatures, featureSpread } from '../../src/train/doctor.ts';
+import { featureSpread } from '../../src/rows/feature-spread.ts';
+import { examine, examineFeatures } from '../../src/train/doctor.ts';
 import { examineScores } from '../../src/train/examine-scores.ts';
 import { standing } from '../../src/train/finding.ts';
 
+const method = dinoHealth(1024);
 const uniform = Math.log(1024);
 
 interface Step extends Partial<Vitals> {
@@ -24,8 +26,7 @@ function vitals({ teacherEntropy = 5, loss = 5.5, ...values }: Step): Vitals[] {
   }));
 }
 
-const titles = (values: Step): string[] =>
-  examine(vitals(values), dinoHealth(1024)).map(({ title }) => title);
+const titles = (values: Step): string[] => examine(vitals(values), method).map(({ title }) => title);
 
 describe('the doctor', () => {
   it('finds nothing wrong with a run between the collapses', () => {
@@ -71,14 +72,14 @@ describe('the spread of features', () => {
 
   it('is reported where features are all alike, unless the images are too few to tell', () => {
     const alike = featureSpread(features(8, 1000), dim);
-    expect(examineFeatures(alike, 500)).toMatchObject({
+    expect(examineFeatures(alike, 500, method)).toMatchObject({
       severity: 'warning',
       title: 'Features are nearly all alike',
     });
-    expect(examineFeatures(alike, 500, 0.2)?.severity).toBe('info');
-    expect(examineFeatures({ meanCosine: 0.992, rank: 12 }, 500)?.severity).toBe('warning');
-    expect(examineFeatures(alike, 5)).toBeUndefined();
-    expect(examineFeatures(featureSpread(features(8, 0), dim), 500)?.severity).toBe('ok');
+    expect(examineFeatures(alike, 500, method, 0.2)?.severity).toBe('info');
+    expect(examineFeatures({ meanCosine: 0.992, rank: 12 }, 500, method)?.severity).toBe('warning');
+    expect(examineFeatures(alike, 5, method)).toBeUndefined();
+    expect(examineFeatures(featureSpread(features(8, 0), dim), 500, method)?.severity).toBe('ok');
   });
 });
 

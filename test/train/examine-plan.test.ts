@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random/random.ts';
-import { trainConfigSchema } from '../../src/train/config.ts';
+import { parseConfig } from '../../src/train/config.ts';
 import { distinctLevels, examineImages, examinePlan } from '../../src/train/examine-plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 
@@ -8,7 +8,7 @@ const facts = { images: 5000, imageSide: 64, channels: 3, cores: 2, readMillisec
 const { config } = chooseRecipe({ steps: 1000 }, { ...facts, steps: 1000 });
 /** Titles of what is said of the automatic recipe for 1000 steps with some values changed. */
 const titles = (changes: Partial<typeof config>, steps = 1000): string[] =>
-  examinePlan({ config: trainConfigSchema.parse({ ...config, ...changes }), steps, stepsPerEpoch: 39 }).map(
+  examinePlan({ config: parseConfig({ ...config, ...changes }), steps, stepsPerEpoch: 39 }).map(
     ({ title }) => title,
   );
 

@@ -14,7 +14,6 @@ function chooser(objective?: (inputs: ObjectiveInputs) => Objective): Method {
   return {
     name: 'chooser',
     views: [{ size: 1, count: 1 }],
-    couplesBatch: false,
     stateShapes: {},
     sampleInputs: {
       kind: {
@@ -27,6 +26,7 @@ function chooser(objective?: (inputs: ObjectiveInputs) => Objective): Method {
     scalars: [],
     loss: { caption: '' },
     measures: [],
+    hints: { alike: '' },
     examine: () => ({ severity: 'ok', title: '', detail: '' }),
     isLastLayer: () => false,
     objective:

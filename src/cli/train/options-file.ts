@@ -6,6 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { DEFAULT_METHOD } from '../../method/registry.ts';
 import { parseRecord } from '../../run/run-record.ts';
 import { architectures } from '../../train/config.ts';
 import { withoutForeign } from '../../train/contradictions.ts';
@@ -39,9 +40,10 @@ export function withOptionsFile(file: string, given: Values, fields: Fields): Re
   if (given.seeds !== undefined) delete kept.seed;
   if (given.seed !== undefined) delete kept.seeds;
   const arch = architectures.find((each) => each === (given.arch ?? kept.arch));
-  // A whole config also holds what its network has no use for, and another network makes more of it useless.
-  const fitting =
-    arch !== undefined && (isWhole || given.arch !== undefined) ? withoutForeign(kept, arch) : kept;
+  const method = String(given.method ?? kept.method ?? DEFAULT_METHOD);
+  // A whole config also holds what its network has no use for, and another network or method makes more of it useless.
+  const changes = given.arch !== undefined || given.method !== undefined;
+  const fitting = arch !== undefined && (isWhole || changes) ? withoutForeign(kept, { arch, method }) : kept;
   // The best micro-batch was measured for the batch and network of the file.
   if (isWhole && (given.arch !== undefined || given.batchSizePerGpu !== undefined)) delete fitting.microBatch;
   return { ...fitting, ...given };

@@ -1,6 +1,7 @@
 /** The flags of `dino train` besides the options of the training itself (`trainSchema`). */
 import { z } from 'zod';
-import { trainOptionsSchema } from '../../train/config.ts';
+import type { Fields } from '../../method/definition.ts';
+import { optionFields } from '../../train/config.ts';
 
 const newRunFields = {
   dataPath: z.string().describe('the images, if they are not given as the first word'),
@@ -47,7 +48,7 @@ export const ignoredTrainFlags = {
 } as const;
 
 /** Every flag with a value. */
-export const allTrainFields = { ...trainFields, ...trainOptionsSchema.shape };
+export const allTrainFields = (): Fields => ({ ...trainFields, ...optionFields() });
 
 /** What a file of options may hold. */
-export const fileFields = { ...newRunFields, ...trainOptionsSchema.shape };
+export const fileFields = (): Fields => ({ ...newRunFields, ...optionFields() });

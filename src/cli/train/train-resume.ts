@@ -4,7 +4,7 @@ import { openRecorded } from '../../run/open-recorded-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord, stepsOf } from '../../run/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../../run/session.ts';
-import { trainOptionsSchema } from '../../train/config.ts';
+import { parseOptions } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
 import { toFlag } from '../../train/option-names.ts';
 import { givenSpans } from '../../train/option-spans.ts';
@@ -60,7 +60,7 @@ function changesOf(given: Readonly<Record<string, unknown>>, run: string): Resum
     throw new UsageError(
       `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it: a new run takes other settings and begins with its weights by dino train <source> --init ${run}.`,
     );
-  const asked = trainOptionsSchema.parse({ minutes, steps, epochs, threads, numWorkers });
+  const asked = parseOptions({ minutes, steps, epochs, threads, numWorkers });
   checkOptions(asked);
   const [name] = givenSpans(asked)[0] ?? [];
   return {

@@ -1,8 +1,10 @@
 /** `dino train --seeds 0 1 2`: the same run with several seeds, and how far their final scores lie apart. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { finalScoreNames, finalScores, isPercent, scoreKeys, spreadOf } from '../../run/final-scores.ts';
+import { finalScores, isPercent, scoreNames, spreadOf } from '../../run/final-scores.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
+import { readRecord } from '../../run/run-record.ts';
+import { methodOf } from '../../train/build.ts';
 import { columns } from '../terminal/columns.ts';
 
 /** Runs one seed into a folder, or dry where there is none. @returns its exit code */
@@ -57,12 +59,15 @@ const folderName = (seed: number): string => `seed-${seed}`;
 
 /** Shows and keeps the scores of all finished runs in the folder: those of an earlier call count too. */
 function summarize(output: string, json: boolean): void {
+  const names = new Map<string, string>();
   const runs = readdirSync(output).flatMap((name) => {
     const [, seed] = /^seed-(\d+)$/.exec(name) ?? [];
     const folder = RunFolder.at(join(output, name));
     // The report is written when a run has come to its end.
     if (seed === undefined || !folder.has('report.html')) return [];
-    return [{ seed: Number(seed), folder: folder.path, scores: finalScores(folder.readLog()) }];
+    const own = scoreNames(methodOf(readRecord(folder).config).measures);
+    for (const [key, title] of own) names.set(key, title);
+    return [{ seed: Number(seed), folder: folder.path, scores: finalScores(folder.readLog(), own) }];
   });
   runs.sort((a, b) => a.seed - b.seed);
   const spread = spreadOf(runs.map(({ scores }) => scores));
@@ -72,18 +77,11 @@ function summarize(output: string, json: boolean): void {
     console.log(JSON.stringify({ type: 'seeds', ...summary }));
     return;
   }
-  const rows = scoreKeys.flatMap((key) => {
+  const rows = [...names].flatMap(([key, title]) => {
     const found = spread[key];
     if (found === undefined) return [];
     const text = (value: number | undefined): string => value?.toFixed(isPercent(key) ? 1 : 3) ?? '-';
-    return [
-      [
-        finalScoreNames[key],
-        text(found.mean),
-        text(found.deviation),
-        ...runs.map(({ scores }) => text(scores[key])),
-      ],
-    ];
+    return [[title, text(found.mean), text(found.deviation), ...runs.map(({ scores }) => text(scores[key]))]];
   });
   for (const row of columns([
     ['at the end', 'mean', 'deviation', ...runs.map(({ seed }) => `seed ${seed}`)],

@@ -1,10 +1,11 @@
 /** `dino train`: parses, prepares, runs. */
 import { z } from 'zod';
+import { DEFAULT_METHOD } from '../../method/registry.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openInitial } from '../../run/open-initial-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { newSession } from '../../run/session.ts';
-import { type TrainOptions, trainOptionsSchema } from '../../train/config.ts';
+import { parseOptions, type TrainOptions } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
 import { levelsOf } from '../../train/levels-field.ts';
 import { localWeights } from '../local-weights.ts';
@@ -37,13 +38,13 @@ interface RunRequest {
 /** @returns the exit code */
 export async function train(args: readonly string[], { results }: Place): Promise<number> {
   const { positionals, values, switches, notes } = parseFlags(args, {
-    fields: allTrainFields,
+    fields: allTrainFields(),
     words: 1,
     switches: Object.keys({ ...trainSwitches, ...helpSwitch }),
     ignored: ignoredTrainFlags,
   });
   if (switches.has('help')) {
-    console.log(trainHelp());
+    console.log(trainHelp(String(values.method ?? DEFAULT_METHOD)));
     return 0;
   }
   for (const note of notes) console.error(note);
@@ -58,7 +59,7 @@ export async function train(args: readonly string[], { results }: Place): Promis
     const options = dryRun ? { ...others, dryRun } : others;
     return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json, args });
   }
-  const all = config === undefined ? values : withOptionsFile(config, values, fileFields);
+  const all = config === undefined ? values : withOptionsFile(config, values, fileFields());
   const {
     outputDir = newRunFolder(results),
     init,
@@ -67,7 +68,7 @@ export async function train(args: readonly string[], { results }: Place): Promis
   } = z.object(trainFields).partial().parse(all);
   const path = word ?? own.dataPath;
   if (path === undefined) throw new UsageError('Which images? Give a folder or a tar: dino train <source>.');
-  const options = trainOptionsSchema.parse(
+  const options = parseOptions(
     Object.fromEntries(Object.entries(all).filter(([name]) => !Object.hasOwn(trainFields, name))),
   );
   checkOptions(options);

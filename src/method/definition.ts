@@ -1,0 +1,144 @@
+/**
+ * What a method says of itself before there is a network: its options and what the recipes take for them, the crops it wants,
+ * its schedules, and what the doctor says of its settings. `train/` joins this with the options that every training has, and
+ * names no method: those that there are stand in `registry.ts`.
+ */
+import type { z } from 'zod';
+import type { CropRecipe } from '../image/augment.ts';
+import type { BackboneConfig } from '../model/backbone.ts';
+import type { Method, Verdict } from './method.ts';
+
+export type Fields = Readonly<Record<string, z.ZodType>>;
+
+/** Options by what they are about, for the help. */
+export interface OptionGroup {
+  readonly title: string;
+  readonly fields: Fields;
+}
+
+type Value = string | number | boolean | readonly number[];
+/** Values by option, each with its reason. */
+export type Suggestions = Readonly<Record<string, readonly [value: Value, reason: string]>>;
+
+export const official = 'official default';
+
+/** What a method's part of a recipe goes by. */
+export interface RecipeFacts {
+  readonly recipe: 'auto' | 'paper';
+  /** Images in the source. */
+  readonly images: number;
+  /** Its kind: the automatic recipe treats all ViTs alike. */
+  readonly network: 'hybrid' | 'convnet' | 'vit';
+  /** Side of the smaller crops, should there be some, pixels. */
+  readonly local: number;
+  /** Whether all images of a step are in one program, so that they may depend on each other. */
+  readonly wholeBatch: boolean;
+  /** Images in a step. */
+  readonly batch: number;
+  /** Steps of the run; a guess while a budget in minutes is still to be measured. */
+  readonly steps: number;
+  /** Steps of warm-up that the recipe suggests. */
+  readonly warmup: number;
+  /** What a run that does not begin from nothing begins with. */
+  readonly begins?: 'checkpoint' | 'backbone' | undefined;
+}
+
+/** What the objective is made for. */
+export interface Setup {
+  readonly backbone: BackboneConfig;
+  /** Sides of the views in pixels, in order. */
+  readonly viewSizes: readonly number[];
+  readonly dropPathRate: number;
+  /** Images in a step. */
+  readonly batch: number;
+}
+
+/** The length of a schedule. */
+export interface Span {
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+}
+
+/** Scheduled numbers of a step that are the method's own. */
+export interface MethodNumbers {
+  /** Momentum of the moving average; 0 where there is none. */
+  readonly teacherMomentum: number;
+  /** Whether what the method calls its last layer stays as it is. */
+  readonly freezeLastLayer: boolean;
+  /** What a parameter's learning rate is multiplied by; 1 unless given. */
+  readonly lrFactor?: (parameter: string) => number;
+  /** What the objective asks for by name. */
+  readonly scalars: Readonly<Record<string, number>>;
+}
+
+/** What the doctor knows of a run before its first step. */
+export interface RunPlan extends Span {
+  /** Images in a step. */
+  readonly batch: number;
+  readonly crops: CropRecipe;
+}
+
+/** Something to say of settings. */
+export interface Concern extends Verdict {
+  readonly topic: string;
+}
+
+/** The options of a method as they stand in a config among others; each function reads its own. */
+export type OwnOptions = Readonly<Record<string, unknown>>;
+
+export interface MethodDefinition {
+  readonly name: string;
+  /** "DINO (Caron et al. 2021)" */
+  readonly title: string;
+  /** What it does, in a sentence. */
+  readonly about: string;
+  readonly groups: readonly OptionGroup[];
+  /** Groups of options that say one thing in several ways: in epochs or in steps. */
+  readonly spans: readonly (readonly string[])[];
+  /** Options of every training that say nothing to this method. */
+  readonly meaningless: readonly string[];
+  /** Options of its own that shape its networks: another run that begins with them has the same. */
+  readonly shaping: readonly string[];
+  /** Whether a moving average of the student is trained beside it, which is then what is evaluated and exported. */
+  readonly hasTeacher: boolean;
+  /** Its options as a config holds them: all of them, with defaults for what runs of earlier versions lack. */
+  readonly stored: z.ZodObject;
+  /** Its part of a recipe; what it says of options that every training has comes before what the recipe says. */
+  suggest(facts: RecipeFacts): Suggestions;
+  /** What is particular about its crops. */
+  crops(config: OwnOptions): Partial<CropRecipe>;
+  make(config: OwnOptions, setup: Setup): Method;
+  /** The numbers at a place of the schedule, in steps; it may lie between two steps. */
+  schedule(config: OwnOptions, span: Span): (position: number) => MethodNumbers;
+  /** What the doctor says of its settings before the first step. */
+  examine(config: OwnOptions, plan: RunPlan): readonly Concern[];
+  /** Its networks besides the backbone, in a few words: "head: K 256, hidden 512, bottleneck 128". */
+  describe(config: OwnOptions): string;
+  /** Reads what checkpoints of earlier versions keep of the latest steps as today's do. */
+  readOlder?(stored: unknown): unknown;
+}
+
+type OptionsOf<Stored extends z.ZodObject> = z.infer<Stored>;
+
+/** A definition, with options of one type. */
+export interface MethodSpec<Stored extends z.ZodObject>
+  extends Omit<MethodDefinition, 'crops' | 'make' | 'schedule' | 'examine' | 'describe'> {
+  readonly stored: Stored;
+  crops?(options: OptionsOf<Stored>): Partial<CropRecipe>;
+  make(options: OptionsOf<Stored>, setup: Setup): Method;
+  schedule(options: OptionsOf<Stored>, span: Span): (position: number) => MethodNumbers;
+  examine(options: OptionsOf<Stored>, plan: RunPlan): readonly Concern[];
+  describe(options: OptionsOf<Stored>): string;
+}
+
+export function defineMethod<Stored extends z.ZodObject>(spec: MethodSpec<Stored>): MethodDefinition {
+  const read = (config: OwnOptions): OptionsOf<Stored> => spec.stored.parse(config);
+  return {
+    ...spec,
+    crops: (config) => spec.crops?.(read(config)) ?? {},
+    make: (config, setup) => spec.make(read(config), setup),
+    schedule: (config, span) => spec.schedule(read(config), span),
+    examine: (config, plan) => spec.examine(read(config), plan),
+    describe: (config) => spec.describe(read(config)),
+  };
+}
