@@ -43,12 +43,7 @@ export async function multicrop(fixture: Fixture, comparison: Comparison): Promi
     const out = studentLogits(
       {
         student: student.scope,
-        teacher: student.scope,
-        images,
-        batch: images,
         crops,
-        scalar: unused,
-        state: unused,
         sample: unused,
       },
       dinoConfig,

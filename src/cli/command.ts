@@ -1,6 +1,6 @@
 /** Chooses the command, and turns errors into one line and an exit code. One file a command stands beside this one. */
 import { ZodError } from 'zod';
-import { OptionError } from '../train/contradictions.ts';
+import { OptionError } from '../method/option-error.ts';
 import { explainIssue } from '../train/option-problems.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';

@@ -101,12 +101,17 @@ export interface MethodDefinition {
   readonly shaping: readonly string[];
   /** Whether a moving average of the student is trained beside it, which is then what is evaluated and exported. */
   readonly hasTeacher: boolean;
+  /**
+   * The option that names the weights of a network which stays as it is, where the method has one. A config also holds which
+   * network they are, as `<option>Network`, and their fingerprint, as `<option>Fingerprint`.
+   */
+  readonly frozen?: string;
   /** Its options as a config holds them: all of them, with defaults for what runs of earlier versions lack. */
   readonly stored: z.ZodObject;
   /** Its part of a recipe; what it says of options that every training has comes before what the recipe says. */
   suggest(facts: RecipeFacts): Suggestions;
-  /** What is particular about its crops. */
-  crops(config: OwnOptions): Partial<CropRecipe>;
+  /** What is particular about its crops, beside what the options say. */
+  crops(config: OwnOptions, usual: CropRecipe): Partial<CropRecipe>;
   make(config: OwnOptions, setup: Setup): Method;
   /** The numbers at a place of the schedule, in steps; it may lie between two steps. */
   schedule(config: OwnOptions, span: Span): (position: number) => MethodNumbers;
@@ -124,7 +129,7 @@ type OptionsOf<Stored extends z.ZodObject> = z.infer<Stored>;
 export interface MethodSpec<Stored extends z.ZodObject>
   extends Omit<MethodDefinition, 'crops' | 'make' | 'schedule' | 'examine' | 'describe'> {
   readonly stored: Stored;
-  crops?(options: OptionsOf<Stored>): Partial<CropRecipe>;
+  crops?(options: OptionsOf<Stored>, usual: CropRecipe): Partial<CropRecipe>;
   make(options: OptionsOf<Stored>, setup: Setup): Method;
   schedule(options: OptionsOf<Stored>, span: Span): (position: number) => MethodNumbers;
   examine(options: OptionsOf<Stored>, plan: RunPlan): readonly Concern[];
@@ -135,7 +140,7 @@ export function defineMethod<Stored extends z.ZodObject>(spec: MethodSpec<Stored
   const read = (config: OwnOptions): OptionsOf<Stored> => spec.stored.parse(config);
   return {
     ...spec,
-    crops: (config) => spec.crops?.(read(config)) ?? {},
+    crops: (config, usual) => spec.crops?.(read(config), usual) ?? {},
     make: (config, setup) => spec.make(read(config), setup),
     schedule: (config, span) => spec.schedule(read(config), span),
     examine: (config, plan) => spec.examine(read(config), plan),

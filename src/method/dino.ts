@@ -133,7 +133,7 @@ export function selfDistillation(
 
 /** Logits of the global views, view after view: [2B, K] */
 export function teacherLogits(
-  { teacher, crops, images }: ObjectiveInputs,
+  { teacher, crops, images }: Pick<ObjectiveInputs, 'teacher' | 'crops' | 'images'>,
   { backbone, head, viewSizes }: DinoConfig,
 ): Tensor {
   const groups = groupViews(viewSizes.slice(0, 2));
@@ -146,7 +146,7 @@ export function teacherLogits(
 
 /** Logits of all views, view after view: [V B, K] */
 export function studentLogits(
-  inputs: ObjectiveInputs,
+  inputs: Pick<ObjectiveInputs, 'student' | 'crops' | 'sample'>,
   { backbone, head, viewSizes, dropPathRate }: DinoConfig,
 ): Tensor {
   const groups = groupViews(viewSizes);

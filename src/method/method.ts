@@ -43,6 +43,8 @@ export interface Samples {
 export interface ObjectiveInputs {
   readonly student: Scope;
   readonly teacher: Scope;
+  /** A network that stays as it is; its weights are given to the trainer. */
+  readonly frozen: Scope;
   /** Images in this program (a micro-batch). */
   readonly images: number;
   /** Images in the whole step; losses are means over these. */

@@ -4,8 +4,9 @@
  * step, as with facebookresearch/dino when it is resumed with other `--epochs`. A finished run thus leaves the end of its
  * schedule. Nothing else changes: images and their order, crops, network, moments, and warm-ups in steps.
  */
+
+import { OptionError } from '../method/option-error.ts';
 import type { TrainConfig } from '../train/config.ts';
-import { OptionError } from '../train/contradictions.ts';
 import { type RunRecord, stepsOf } from './run-record.ts';
 
 /** How long a run is to be in all; one of them. */

@@ -6,16 +6,11 @@ import { stepsPerEpoch } from '../data/order.ts';
 import type { Source } from '../data/source.ts';
 import { availableMemory } from '../features/memory-limit.ts';
 import type { Method } from '../method/method.ts';
+import { OptionError } from '../method/option-error.ts';
 import type { Finding } from '../report/finding.ts';
 import { methodOf } from '../train/build.ts';
 import type { TrainConfig, TrainOptions } from '../train/config.ts';
-import {
-  checkArchitecture,
-  checkBatch,
-  checkMethod,
-  checkOptions,
-  OptionError,
-} from '../train/contradictions.ts';
+import { checkArchitecture, checkBatch, checkMethod, checkOptions } from '../train/contradictions.ts';
 import {
   affordableSteps,
   type EvaluationPlan,
@@ -35,6 +30,7 @@ import { Plan } from '../train/plan.ts';
 import { type Choice, chooseRecipe, type Recipe } from '../train/recipe.ts';
 import type { RunFacts } from '../train/recipe-parts.ts';
 import type { Trainer } from '../train/trainer.ts';
+import type { FrozenNetwork } from './frozen-network.ts';
 import type { Machine } from './machine.ts';
 import { sourceFacts } from './source-facts.ts';
 import { estimateStep, measureStep } from './step-time.ts';
@@ -69,6 +65,8 @@ export interface PrepareOptions extends Machine {
   readonly cores: number;
   /** What the run begins with, if not with nothing. */
   readonly initial?: InitialState | undefined;
+  /** What the method learns from, if that is a trained network. */
+  readonly frozen?: FrozenNetwork | undefined;
   /** Nothing will be trained: one micro-batch is timed and stands for all, which takes seconds where steps would take minutes. */
   readonly dryRun?: boolean;
   /** Told what is being done, where it may take seconds. */
@@ -106,12 +104,16 @@ export async function prepare({
   cores,
   loadBatches,
   initial,
+  frozen,
   dryRun = false,
   onProgress,
   onRecipe,
 }: PrepareOptions): Promise<Prepared> {
   const started = performance.now();
-  const options = initial === undefined ? given : withInitialState(given, initial);
+  const options = {
+    ...(initial === undefined ? given : withInitialState(given, initial)),
+    ...frozen?.options,
+  };
   const found = await sourceFacts(source, cores);
   const facts: RunFacts = { ...found.facts, begins: beginningOf(initial) };
   checkOptions(options);
@@ -142,6 +144,7 @@ export async function prepare({
       optimizer: first.config.optimizer,
       seed: first.config.seed,
       engineOptions: { threads: first.config.threads },
+      frozen: frozen?.weights,
     },
     dryRun ? sizes.slice(0, 1) : sizes,
   );

@@ -7,6 +7,7 @@ import { Plan } from '../train/plan.ts';
 import { Trainer } from '../train/trainer.ts';
 import { BEST, LAST, writeCheckpoint } from './checkpoint-files.ts';
 import { extendRecord, type RunLength } from './extend.ts';
+import type { FrozenNetwork } from './frozen-network.ts';
 import type { Machine } from './machine.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
@@ -65,6 +66,8 @@ export interface ResumeChanges {
   readonly length?: RunLength | undefined;
   /** The command that asks for it, for the record. */
   readonly command?: string;
+  /** What the method learns from, if that is a trained network. */
+  readonly frozen?: FrozenNetwork | undefined;
   /** What fits another machine; the number of threads decides how sums are rounded. */
   readonly machine?: Partial<Pick<TrainConfig, 'threads' | 'numWorkers'>>;
 }
@@ -80,7 +83,7 @@ export async function resumeSession(
   folder: RunFolder,
   source: Source,
   { engine, loadBatches }: Machine,
-  { length, command, machine = {} }: ResumeChanges = {},
+  { length, command, frozen, machine = {} }: ResumeChanges = {},
 ): Promise<Session> {
   folder.removeLeftovers();
   const read = readRecord(folder);
@@ -96,6 +99,7 @@ export async function resumeSession(
     optimizer: config.optimizer,
     seed: config.seed,
     engineOptions: { threads: config.threads },
+    frozen: frozen?.weights,
   });
   const header = folder.has(LAST)
     ? restoreCheckpoint(trainer.state, folder.read(LAST), folder.file(LAST))

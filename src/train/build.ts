@@ -1,11 +1,11 @@
 /** From a config to what it describes: the method with its networks, and the crops to cut. */
 import { type CropRecipe, dinoAugmentation, viewSizes } from '../image/augment.ts';
 import type { Method } from '../method/method.ts';
+import { OptionError } from '../method/option-error.ts';
 import { methodNamed } from '../method/registry.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { fittingHeads } from '../model/convnet.ts';
 import { evalSizeOf, isConvolutional, type TrainConfig } from './config.ts';
-import { OptionError } from './contradictions.ts';
 
 /** @throws OptionError when sizes contradict each other */
 export function backboneOf(config: TrainConfig): BackboneConfig {
@@ -62,7 +62,7 @@ function blocksOf({ arch, widths, blocks }: TrainConfig): readonly number[] {
 
 export function cropRecipeOf(config: TrainConfig): CropRecipe {
   const [brightness, contrast, saturation, hue] = config.colorJitter;
-  return {
+  const usual: CropRecipe = {
     ...dinoAugmentation,
     channels: config.channels,
     globalSize: config.globalCropsSize,
@@ -73,8 +73,8 @@ export function cropRecipeOf(config: TrainConfig): CropRecipe {
     jitter: { ...dinoAugmentation.jitter, brightness, contrast, saturation, hue },
     grayscale: config.grayscale,
     blur: { ...dinoAugmentation.blur, radius: [dinoAugmentation.blur.radius[0], config.blurRadius] },
-    ...methodNamed(config.method).crops(config),
   };
+  return { ...usual, ...methodNamed(config.method).crops(config, usual) };
 }
 
 export function methodOf(config: TrainConfig): Method {

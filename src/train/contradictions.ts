@@ -1,5 +1,6 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
 import type { Coupling } from '../method/method.ts';
+import { OptionError } from '../method/option-error.ts';
 import { definitions, methodNamed } from '../method/registry.ts';
 import {
   type Architecture,
@@ -10,11 +11,6 @@ import {
 } from './config.ts';
 import { toFlag } from './option-names.ts';
 import { givenSpans } from './option-spans.ts';
-
-/** A mistake in what was asked for, not in data or machine. */
-export class OptionError extends Error {
-  override name = 'OptionError';
-}
 
 /** Options that say something about some networks only, and which. */
 const meaningful = {

@@ -3,9 +3,9 @@
  * checkpoint, or a backbone alone. What the file does not hold stays as the seed makes it.
  */
 import { sizeOf } from '../graph/index.ts';
+import { OptionError } from '../method/option-error.ts';
 import { resizeMatrix } from '../model/position.ts';
 import type { TrainOptions } from './config.ts';
-import { OptionError } from './contradictions.ts';
 import { toFlag } from './option-names.ts';
 import { spanIsGiven } from './option-spans.ts';
 import { parametersOf, type TrainState } from './state.ts';

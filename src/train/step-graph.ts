@@ -2,7 +2,7 @@
  * A method's objective as the results of one program: loss, measures, gradients, sums over the step and the method's next
  * state. Names of what goes in and out:
  *
- *     in   student/<parameter>, teacher/<parameter>, state/<name>, crops/<view group>, scalar/<name>, sample/<name>
+ *     in   student/<parameter>, teacher/<parameter>, frozen/<parameter>, state/<name>, crops/<view group>, scalar/<name>, sample/<name>
  *     out  loss, measure/<name>, gradient/<parameter>, sum/<name>, next/<name>, next/student/<statistic>, ...
  *
  * Where a step runs in several micro-batches, all that is a sum over images (loss, measures, gradients, sums) is read and added to, so that
@@ -55,9 +55,11 @@ export function traceStep({
   if (batchSize % images !== 0)
     throw new RangeError(`A micro-batch of ${images} does not divide a batch of ${batchSize}.`);
   const networks = { student: new ParameterSet('student/'), teacher: new ParameterSet('teacher/') };
+  const frozen = new ParameterSet('frozen/');
   const objective = method.objective({
     student: networks.student.scope,
     teacher: networks.teacher.scope,
+    frozen: frozen.scope,
     images,
     batch: batchSize,
     crops: (g) => {

@@ -5,7 +5,7 @@
  */
 import type { DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
-import { type Results, sizeOf } from '../graph/index.ts';
+import { type Results, type Shape, sizeOf } from '../graph/index.ts';
 import type { MethodNumbers } from '../method/definition.ts';
 import type { Method } from '../method/method.ts';
 import { GraphUpdater } from '../optim/graph-updater.ts';
@@ -31,6 +31,8 @@ export interface TrainerOptions {
   /** Names the initial weights and what is drawn in every step. */
   readonly seed: number;
   readonly engineOptions?: EngineOptions;
+  /** Weights and running statistics of a network that stays as it is, by their names in it, where the method has one. */
+  readonly frozen?: ReadonlyMap<string, Float32Array> | undefined;
   /** Of another trainer of the same networks, to share its memory. */
   readonly updater?: Updater;
 }
@@ -101,7 +103,9 @@ export class Trainer {
         const pixels = new Float32Array(sizeOf(type.shape));
         crops[Number(key)] = pixels;
         this.#inputs[name] = engine.upload(pixels, type);
-      } else if (kind === 'scalar' || kind === 'sample') this.#inputs[name] = engine.allocate(type);
+      } else if (kind === 'frozen')
+        this.#inputs[name] = engine.upload(frozenValues(options, key, type.shape), type);
+      else if (kind === 'scalar' || kind === 'sample') this.#inputs[name] = engine.allocate(type);
       else {
         const buffer = this.#stored(name) ?? this.#outputs[name];
         if (buffer === undefined)
@@ -282,6 +286,17 @@ async function makeUpdater(
 ): Promise<Updater> {
   const options: UpdaterOptions = { parameters, rule: rules[optimizer], averaged };
   return engine.sharesMemory ? new WasmUpdater(options) : GraphUpdater.create(engine, options, engineOptions);
+}
+
+/** @throws Error where the frozen network is not the one the method was made for */
+function frozenValues({ method, frozen }: TrainerOptions, name: string, shape: Shape): Float32Array {
+  const values = frozen?.get(name);
+  if (values?.length === sizeOf(shape)) return values;
+  throw new Error(
+    values === undefined
+      ? `The frozen network of ${method.name} lacks "${name}".`
+      : `The frozen network of ${method.name} has ${values.length} numbers for "${name}" instead of [${shape.join(', ')}].`,
+  );
 }
 
 /** "kind/rest" in two. */

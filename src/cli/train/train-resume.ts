@@ -1,4 +1,5 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
+import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openRecorded } from '../../run/open-recorded-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
@@ -8,6 +9,7 @@ import { parseOptions } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
 import { toFlag } from '../../train/option-names.ts';
 import { givenSpans } from '../../train/option-spans.ts';
+import { localWeights } from '../local-weights.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
@@ -30,8 +32,10 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   const changes = { ...changesOf(options, run), command: `npx dino train ${shellWords(args)}` };
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
-  const session = await resumeSession(folder, openRecorded(record, dataPath), nodeMachine, changes);
-  const { fromStep, plan, source, trainer } = session;
+  const frozen = await openRecordedFrozen(record, localWeights);
+  const source = openRecorded(record, dataPath);
+  const session = await resumeSession(folder, source, nodeMachine, { ...changes, frozen });
+  const { fromStep, plan, trainer } = session;
   try {
     // A run may have been stopped during its last online evaluation.
     const isDone = session.log.hasObservation(plan.steps) || record.config.evalEvery === 0;

@@ -1,6 +1,7 @@
 /** `dino train`: parses, prepares, runs. */
 import { z } from 'zod';
 import { DEFAULT_METHOD } from '../../method/registry.ts';
+import { openFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openInitial } from '../../run/open-initial-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
@@ -83,6 +84,7 @@ export async function train(args: readonly string[], { results }: Place): Promis
 /** @returns the exit code */
 async function newRun({ path, options, init, output, json, args }: RunRequest): Promise<number> {
   const initial = init === undefined ? undefined : openInitial(await localWeights(init), options);
+  const frozen = await openFrozen(options, localWeights);
   const source = openImages(
     path,
     {
@@ -98,6 +100,7 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
       options,
       ...nodeMachine,
       initial,
+      frozen,
       dryRun: folder === undefined,
     },
     folder,

@@ -64,6 +64,7 @@ describe('the classifier as a method', () => {
     const { loss } = method.objective({
       student: student.scope,
       teacher: teacher.scope,
+      frozen: new ParameterSet('frozen/').scope,
       images: 2,
       batch: 2,
       crops: () => input('crops', [2, 3, 16, 16]),

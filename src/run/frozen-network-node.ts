@@ -1,0 +1,69 @@
+/** The trained network that a method learns from and that stays as it is (`--teacher`), in Node. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { networkFingerprint } from '../features/feature-bank-node.ts';
+import { statisticsFor } from '../image/normalize.ts';
+import { OptionError } from '../method/option-error.ts';
+import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
+import type { TrainConfig, TrainOptions } from '../train/config.ts';
+import { toFlag } from '../train/option-names.ts';
+import { foldStatistics } from '../weights/fold-statistics.ts';
+import type { FrozenNetwork } from './frozen-network.ts';
+import { openSubject } from './open-subject-node.ts';
+import type { RunRecord } from './run-record.ts';
+
+/**
+ * What the options name, if their method needs one.
+ *
+ * @param locate from what was given to a path: published weights are downloaded
+ * @throws OptionError if none is given
+ */
+export async function openFrozen(
+  options: TrainOptions,
+  locate: (given: string) => Promise<string>,
+): Promise<FrozenNetwork | undefined> {
+  const method = options.method ?? DEFAULT_METHOD;
+  const { frozen: option } = methodNamed(method);
+  if (option === undefined) return undefined;
+  const given = options[option];
+  if (typeof given !== 'string')
+    throw new OptionError(
+      `--method ${method} needs a trained network: give --${toFlag(option)} <run folder, file of weights, or name of published ones>.`,
+    );
+  return read(option, given, await locate(given));
+}
+
+/**
+ * The same of a run that goes on. A relative path is looked for from here, and then from where the run was started.
+ *
+ * @throws Error if it is not the network that the run was started with
+ */
+export async function openRecordedFrozen(
+  { config, source }: RunRecord,
+  locate: (given: string) => Promise<string>,
+): Promise<FrozenNetwork | undefined> {
+  const { frozen: option } = methodNamed(config.method);
+  if (option === undefined) return undefined;
+  const given = String(config[option]);
+  const there = resolve(source.directory ?? '.', given);
+  const network = read(option, given, !existsSync(given) && existsSync(there) ? there : await locate(given));
+  if (network.options[`${option}Fingerprint`] !== config[`${option}Fingerprint`])
+    throw new Error(
+      `${given} holds other weights than the ones the run was started with: put those back to go on with it, or start a new run.`,
+    );
+  return network;
+}
+
+function read(option: string, name: string, path: string): FrozenNetwork {
+  const { backbone, trained, channels, preprocessing } = openSubject(path);
+  // The crops that both networks see are normalized in one way.
+  const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(channels));
+  return {
+    name,
+    weights: new Map([...folded].map(([key, values]) => [`backbone.${key}`, values])),
+    options: {
+      [`${option}Network`]: backbone,
+      [`${option}Fingerprint`]: networkFingerprint(trained),
+    } satisfies Partial<TrainConfig>,
+  };
+}
