@@ -118,8 +118,7 @@ env.allowRemoteModels = false;`;
 function scriptUse({ classes, isHalved, isQuantized, folder }: CardFacts): string {
   const types = [...(isHalved ? ["`dtype: 'fp16'`"] : []), ...(isQuantized ? ["`dtype: 'q8'`"] : [])];
   const less = `${types.join(' and ')} ${types.length === 1 ? 'takes' : 'take'} less space`;
-  const same =
-    "`dtype: 'q8'`, the default in browsers, takes a copy of the float32 file: the network has no linear layers";
+  const same = `\`dtype: 'q8'\`, the default in browsers, takes a copy of the float32 file: the network has no linear layers${classes === undefined ? '' : ' besides its classifier, which stays as it is'}`;
   const smaller = [...(types.length === 0 ? [] : [less]), ...(isQuantized ? [] : [same])].join('; ');
   if (classes !== undefined)
     return `\`\`\`js

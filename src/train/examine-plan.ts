@@ -1,4 +1,5 @@
 /** The doctor before the first step: settings that cannot train, runs too short to, and images that show nothing. */
+import { counted } from '../report/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import type { TrainConfig } from './config.ts';
 
@@ -62,7 +63,7 @@ export function enoughSteps(steps: number): Finding {
     severity: 'ok',
     topic: LENGTH,
     title: 'Enough steps',
-    detail: `The budget held ${steps} steps, more than were planned at its start.`,
+    detail: `The budget held ${counted(steps, 'step')}, more than were planned at its start.`,
   };
 }
 
@@ -83,7 +84,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Fi
         severity: 'warning',
         topic: LENGTH,
         title: 'The run ends inside its warm-up',
-        detail: `${steps} steps, of which the learning rate rises during ${warmupSteps}: the network hardly moves.`,
+        detail: `${counted(steps, 'step')}, of which the learning rate rises during ${warmupSteps}: the network hardly moves.`,
         advice: `Train longer, or set --warmup_steps ${Math.max(1, Math.round(steps / 10))}.`,
       },
     ];
@@ -93,7 +94,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Fi
       severity: 'warning',
       topic: LENGTH,
       title: 'Very few steps',
-      detail: `${steps} steps (${stepsPerEpoch} in an epoch) are too few for features to form.`,
+      detail: `${counted(steps, 'step')} (${stepsPerEpoch} in an epoch) ${steps === 1 ? 'is' : 'are'} too few for features to form.`,
       advice: 'Train longer (--minutes, --steps), or use a smaller batch for more steps.',
     },
   ];
@@ -109,7 +110,7 @@ function frozenHead(config: TrainConfig, steps: number, stepsPerEpoch: number): 
       severity: 'warning',
       topic: 'frozen',
       title: 'The last layer never learns',
-      detail: `It stays frozen for ${frozen} steps, and the run has ${steps}.`,
+      detail: `It stays frozen for ${counted(frozen, 'step')}, and the run has ${steps}.`,
       advice: `Train longer, or set --freeze_last_layer_steps ${Math.round(steps / 50)}.`,
     },
   ];
@@ -180,7 +181,7 @@ function settings(config: TrainConfig): Finding[] {
       batchSizePerGpu < 8,
       'batch',
       'A very small batch',
-      `With ${batchSizePerGpu} ${batchSizePerGpu === 1 ? 'image' : 'images'} in a step the center, or the share of each prototype, is hardly known.`,
+      `With ${counted(batchSizePerGpu, 'image')} in a step the center, or the share of each prototype, is hardly known.`,
       'Give --batch_size_per_gpu 32 or more, with --micro_batch where memory is short.',
     ],
     [

@@ -8,6 +8,7 @@ import { FeatureBankWriter, networkFingerprint } from '../../features/feature-ba
 import { viewTitles } from '../../features/views.ts';
 import { makeFolder } from '../../files/make-folder-node.ts';
 import { featureTitle } from '../../model/backbone.ts';
+import { counted } from '../../report/counted.ts';
 import { openImages } from '../open-images.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
@@ -37,7 +38,7 @@ export const embed = defineEvaluation({
     makeFolder(folder, 'choose another --output');
     const formats = format === 'both' ? (['npy', 'parquet'] as const) : ([format] as const);
     const needed = source.length * backbone.dim * 4 * formats.length;
-    warn(`${source.length} images x ${backbone.dim} numbers: about ${size(needed)} in ${folder}`);
+    warn(`${counted(source.length, 'image')} x ${counted(backbone.dim, 'number')}: about ${size(needed)} in ${folder}`);
     const { bavail, bsize } = statfsSync(folder);
     if (needed > bavail * bsize) {
       throw new Error(
@@ -77,12 +78,12 @@ export const embed = defineEvaluation({
     }
     if (done === 0)
       throw new Error(
-        `${path}: none of its ${source.length} images can be read; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
+        `${path}: none of its ${counted(source.length, 'image')} can be read; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
     const info = await writer.finish();
     const written = names.map((name) => join(folder, name)).filter((file) => existsSync(file));
     return {
-      protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: ${featureTitle(subject.backbone)} at ${info.size} pixels, ${info.dim} numbers${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
+      protocol: `features of ${counted(info.images, 'image')}${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: ${featureTitle(subject.backbone)} at ${info.size} pixels, ${counted(info.dim, 'number')}${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
       table: written.map((file) => [file, size(statSync(file).size)]),
       scores: {
         images: info.images,
@@ -99,6 +100,7 @@ export const embed = defineEvaluation({
 });
 
 function size(bytes: number): string {
+  if (bytes < 1e3) return counted(bytes, 'byte');
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }

@@ -34,7 +34,7 @@ export const map = defineEvaluation({
     const source = openImages(path, subject.imageOptions, warn);
     if (source.length < FEWEST)
       throw new Error(
-        `${path} holds ${source.length} ${source.length === 1 ? 'image' : 'images'}, too few to lie near or far: a map needs ${FEWEST} or more.`,
+        `${path} holds ${counted(source.length, 'image')}, too few to lie near or far: a map needs ${FEWEST} or more.`,
       );
     const found = await featureMaps({
       source,

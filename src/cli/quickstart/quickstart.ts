@@ -58,7 +58,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
   console.error(
     path === undefined
       ? `Training on ${SCENES.train.count} generated scenes: 10 classes of textured shapes with known object masks.`
-      : `Training on the ${source.length} images of ${path}.`,
+      : `Training on the ${counted(source.length, 'image')} of ${path}.`,
   );
   const folder = RunFolder.create(outputDir ?? newRunFolder(results, 'quickstart-'));
   const options = {
@@ -86,7 +86,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
     console.log(
       `${K}-NN accuracy on ${knn.testImages} new scenes: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}, PCA of pixels ${percent(knn.pca)}`,
     );
-    if (finding?.severity === 'warning') console.error(findingLine(finding));
+    if (finding !== undefined) console.error(findingLine(finding));
   }
   await reportShown(folder, {
     source,

@@ -32,7 +32,7 @@ function printRecipe({ config, choices }: Recipe, images: number): void {
   if (choices.length === 0) return;
   const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
   const values = Math.max(...choices.map(({ value }) => value.length));
-  console.error(`Recipe ${config.recipe} for ${images} ${images === 1 ? 'image' : 'images'}:`);
+  console.error(`Recipe ${config.recipe} for ${counted(images, 'image')}:`);
   for (const { name, value, reason } of choices) {
     console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
   }
@@ -55,12 +55,12 @@ function printPlan(
   const time =
     stepMilliseconds === undefined
       ? ''
-      : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
+      : `, ${stepTime(stepMilliseconds)} a step, ${roughly((plan.steps * stepMilliseconds) / 1000)}`;
   const basis = isEstimate
     ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and online evaluations come on top)`
     : '';
   console.error(
-    `${plan.steps} ${plan.steps === 1 ? 'step' : 'steps'} of ${config.batchSizePerGpu} ${config.batchSizePerGpu === 1 ? 'image' : 'images'} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
+    `${counted(plan.steps, 'step')} of ${counted(config.batchSizePerGpu, 'image')} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
   );
   for (const finding of findings) console.error(findingLine(finding));
 }

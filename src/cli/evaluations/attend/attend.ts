@@ -14,6 +14,7 @@ import type { Image } from '../../../image/image.ts';
 import { ImageError, imageReason } from '../../../image/image-error.ts';
 import { attentionTitle } from '../../../model/backbone.ts';
 import type { TileBlock } from '../../../report/blocks.ts';
+import { counted } from '../../../report/counted.ts';
 import { headLabel } from '../../../report/pictures/head-label.ts';
 import { picture } from '../../../report/pictures/pictures.ts';
 import { encodePng } from '../../../report/pictures/png.ts';
@@ -147,7 +148,7 @@ export const attend = defineEvaluation({
     }
     const facts = {
       ...{ attention: attentionTitle(subject.backbone), size, threshold, patch: backbone.patch },
-      written: `${written} ${asVideo ? 'frames' : 'images'} in ${folder}`,
+      written: `${counted(written, asVideo ? 'frame' : 'image')} in ${folder}`,
     };
     return {
       ...attendStatement(areas, facts, groups),
