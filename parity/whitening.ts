@@ -1,12 +1,7 @@
 /** Fixtures pca and copies: whitening, descriptors, copy detection. Signs of components are free: products are compared. */
 import { z } from 'zod';
 import { ortNode } from '../src/engine/ort-node.ts';
-import {
-  copyAveragePrecision,
-  copydaysPositives,
-  meanByBlock,
-  rankCopies,
-} from '../src/eval/copies/copies.ts';
+import { copyAveragePrecision, copydaysPositives, rankCopies } from '../src/eval/copies/copies.ts';
 import { rankDatabase } from '../src/eval/retrieval/retrieval.ts';
 import { clsGemDescriptors } from '../src/features/cls-gem.ts';
 import { type FeatureRows, l2NormalizedRows } from '../src/rows/feature-rows.ts';
@@ -73,8 +68,6 @@ const copiesSchema = z.object({
   whit: z.number(),
   strong_group: z.array(z.number()),
   results: z.object({
-    plain_map: z.record(z.string(), z.number()),
-    whitened_map: z.record(z.string(), z.number()),
     similarity_float32_error: z.number(),
     covariance_eigenvalues: z.array(z.number()),
   }),
@@ -171,10 +164,6 @@ async function compareCopies(
   );
   const precisions = copyAveragePrecision(found, positives);
   comparison.tensor(`${run}: ap`, 'all', precisions, fixture.numbers(`${run}/ap`), TOLERANCE);
-  const sizes = config.blocks.map((name, i) => ({ name, size: config.block_sizes[i] ?? 0 }));
-  const wantedMeans = config.results[`${run}_map`];
-  for (const [name, mean] of meanByBlock(precisions, sizes))
-    comparison.tensor(`${run}: map`, name, [mean], [wantedMeans[name] ?? Number.NaN], TOLERANCE);
 }
 
 /** The row with which a block of queries starts; where there is no such block, the row after the last. */

@@ -43,7 +43,7 @@ export {
   type ViewOp,
   viewSizes,
 } from './data/augment.ts';
-export type { Batch, BatchLoader, LoadOptions, SkippedFile } from './data/batch.ts';
+export type { Batch, BatchLoader, LoadOptions } from './data/batch.ts';
 export { type FolderGroups, folderGroups, type Grouping, imageGroups } from './data/image-groups.ts';
 export { matchClasses, requireLabels } from './data/labels.ts';
 export type { LeftOut } from './data/left-out.ts';

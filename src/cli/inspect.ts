@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { openFile } from '../files/file-source-node.ts';
 import { describeStatistics, describeView } from '../image/preprocessing.ts';
 import { describeNetwork } from '../model/backbone.ts';
+import { LAST } from '../run/checkpoint-files.ts';
 import { requireWholePatches, usualSize } from '../run/input-size.ts';
 import { isRunFolder, openSubject } from '../run/open-subject-node.ts';
 import { parseRecord, stepsOf } from '../run/run-record.ts';
@@ -87,7 +88,7 @@ function inspectCheckpoint(path: string, local: string, keys: Keys): Inspected |
     status?.isDirectory() === true && existsSync(join(local, 'config.json')) && isRunFolder(local);
   if (status?.isDirectory() === true && !isRun) return undefined;
   if (local.endsWith('.json')) return undefined; // an index of shards
-  const file = isRun ? join(local, 'checkpoint.safetensors') : local;
+  const file = isRun ? join(local, LAST) : local;
   const source = openFile(file);
   try {
     const own = checkpointRun(source);

@@ -8,9 +8,9 @@ export function warnOfSameImages(
   alone: string,
   warn: (text: string) => void,
 ): void {
-  const isThere = (path: string): boolean => existsSync(path); // what is not is told of when it is opened
-  if (test === undefined || !isThere(train) || !isThere(test) || realpathSync(train) !== realpathSync(test))
-    return;
+  if (test === undefined) return;
+  if (!existsSync(train) || !existsSync(test)) return; // what is not there is told of when it is opened
+  if (realpathSync(train) !== realpathSync(test)) return;
   warn(
     `--test ${test} are the images of --train: each finds itself, so that these scores say nothing. Leave --test out, and ${alone}.`,
   );

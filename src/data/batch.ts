@@ -1,5 +1,6 @@
 /** Batches of crops for training, and who makes them: threads in Node (`loader-node.ts`), something else elsewhere. */
 import type { CropRecipe } from './augment.ts';
+import type { SkippedImage } from './skipped-images.ts';
 import type { Source } from './source.ts';
 
 export interface LoadOptions {
@@ -21,13 +22,6 @@ export interface LoadOptions {
   readonly cacheBytes?: number;
 }
 
-/** A file that could not be decoded. */
-export interface SkippedFile {
-  readonly key: string;
-  /** What is wrong with it, to stand behind its name. */
-  readonly reason: string;
-}
-
 export interface Batch {
   readonly step: number;
   readonly epoch: number;
@@ -39,7 +33,7 @@ export interface Batch {
    */
   readonly crops: Uint8Array;
   /** Files met here for the first time that could not be decoded; others took their places. */
-  readonly skipped: readonly SkippedFile[];
+  readonly skipped: readonly SkippedImage[];
   /** Gives the memory back, to be filled again. Call it when the crops have been used. */
   release(): void;
 }

@@ -15,6 +15,29 @@ export function requireLabels(source: Source, evaluation: string, least: 1 | 2 =
   );
 }
 
+/** What an evaluation with labels learns from and is asked about. */
+export interface LabeledSets {
+  readonly train: Source;
+  /** Undefined where no other images are given. */
+  readonly test: Source | undefined;
+  /** A class of the images that are asked about as one of the training set; -1 for none. */
+  readonly toTrain: (label: number) => number;
+}
+
+/**
+ * The images of both sets that have a class.
+ *
+ * @param evaluation what needs the labels, for the error
+ * @throws Error if the training set has fewer than two classes, the test set none, or one that the training set does not know
+ */
+export function labeledSets(train: Source, test: Source | undefined, evaluation: string): LabeledSets {
+  const learned = requireLabels(train, evaluation);
+  if (test === undefined) return { train: learned, test, toTrain: (label) => label };
+  const asked = requireLabels(test, evaluation, 1);
+  const known = matchClasses(learned, asked);
+  return { train: learned, test: asked, toTrain: (label) => known[label] ?? -1 };
+}
+
 /**
  * The classes of a test set as numbers of the training set.
  *

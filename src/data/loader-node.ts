@@ -6,12 +6,13 @@
  * they stay `prefetch` batches ahead even while the caller's thread is blocked.
  */
 import { viewSizes } from './augment.ts';
-import type { Batch, LoadOptions, SkippedFile } from './batch.ts';
+import type { Batch, LoadOptions } from './batch.ts';
 import { allocateCache, DecodedCache } from './decoded-cache.ts';
 import { type FillerParts, fillPlaces, NO_SAMPLE, searchLength } from './fill.ts';
 import { SampleOrder } from './order.ts';
 import { WorkerPool } from './pool-node.ts';
 import { allocateRing, isFilled, isFree, type Ring, releaseSlot, slotOf } from './ring.ts';
+import type { SkippedImage } from './skipped-images.ts';
 import type { ImageReader, Source } from './source.ts';
 
 const DEFAULT_CACHE = 256 * 2 ** 20;
@@ -177,8 +178,8 @@ class BadFiles {
    *
    * @throws if no replacement was found, or more than half of 20 or more files (or of all) failed
    */
-  take(step: number, samples: Uint32Array): SkippedFile[] {
-    const skipped: SkippedFile[] = [];
+  take(step: number, samples: Uint32Array): SkippedImage[] {
+    const skipped: SkippedImage[] = [];
     for (const index of this.#passedOver(step, samples)) {
       this.#try(index);
       if (this.#reported.has(index)) continue;

@@ -1,7 +1,6 @@
 /** What is said of a folder or an archive that holds no image: what it holds instead, and the way from there. */
 import { countUnread, IMAGE_FORMATS } from './image-paths.ts';
-import type { LeftOut } from './left-out.ts';
-import { explainLeftOut } from './left-out.ts';
+import { explainLeftOut, type LeftOut } from './left-out.ts';
 import { unpackingAdvice } from './packed-files.ts';
 import { framesCommand, hasVideoExtension } from './video-names.ts';
 

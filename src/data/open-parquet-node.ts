@@ -3,8 +3,7 @@
  * `label` of numbers, whose names stand in the file's metadata, or of names. A plain column of bytes by one of the usual names
  * will do as well.
  */
-import type { FileMetaData } from 'hyparquet';
-import { parquetSchema } from 'hyparquet';
+import { type FileMetaData, parquetSchema } from 'hyparquet';
 import { z } from 'zod';
 import { openFile } from '../files/file-source-node.ts';
 import { type ClassValue, labelIn, labelsOf, noLabels } from './class-labels.ts';

@@ -1,4 +1,4 @@
-/** Images that an evaluation left out because they could not be read. */
+/** Images that were left out because they could not be read. */
 import type { Source } from './source.ts';
 
 export interface SkippedImage {

@@ -13,6 +13,7 @@ import type { NetworkFeature } from './descriptors.ts';
 import { type Extracted, extractFeatures } from './extract.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';
 import type { Weights } from './network-weights.ts';
+import type { OnProgress } from './on-progress.ts';
 import { type ViewCount, viewsOf } from './views.ts';
 
 /** The trained network, or one of its baselines. */
@@ -56,7 +57,7 @@ export interface CompareOptions {
   readonly feature?: NetworkFeature;
   /** Views of each image whose features are averaged; one, the official protocol, unless given. */
   readonly views?: ViewCount;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
 }
 
 /** Both networks' weights, by the names that they are compared under. */
@@ -89,19 +90,9 @@ export async function compareFeatures(
   sources: readonly Source[],
   options: CompareOptions,
 ): Promise<Comparison> {
-  const { backbone, engine, feature, views = 1, onProgress } = options;
+  const { engine, onProgress } = options;
   const sets: Extracted[] = [];
-  for (const source of sources) {
-    const extracted = await extractFeatures(source, {
-      backbone,
-      weights: comparedWeights(options),
-      feature,
-      view: (image) => viewsOf(image, backbone.preprocessing, views),
-      onProgress: (done, total) => onProgress?.(`features of ${source.name}`, done, total),
-    });
-    const skipped = extracted.skipped.map(({ key, reason }) => ({ key: pathIn(source, key), reason }));
-    sets.push({ ...extracted, skipped });
-  }
+  for (const source of sources) sets.push(await extractNamed(source, comparedWeights(options), options));
   const [first] = sets;
   if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');
   const watch = (done: number): void => onProgress?.('principal components of the pixels', done, COMPONENTS);
@@ -109,6 +100,23 @@ export async function compareFeatures(
   const pca = await pixelComponents(engine, first);
   watch(COMPONENTS);
   return { sets, compared: await compareDescribed(engine, sets, { pca }), pca };
+}
+
+/** Extracts the features of a source; what could not be read is named with the source's own name. */
+export async function extractNamed(
+  source: Source,
+  weights: ReadonlyMap<string, Weights>,
+  { backbone, feature, views = 1, onProgress }: Omit<CompareOptions, 'trained' | 'untrained' | 'engine'>,
+): Promise<Extracted> {
+  const extracted = await extractFeatures(source, {
+    backbone,
+    weights,
+    feature,
+    view: (image) => viewsOf(image, backbone.preprocessing, views),
+    onProgress: (done, total) => onProgress?.(`features of ${source.name}`, done, total),
+  });
+  const skipped = extracted.skipped.map(({ key, reason }) => ({ key: pathIn(source, key), reason }));
+  return { ...extracted, skipped };
 }
 
 /** The principal components of the pixels of some images. */

@@ -47,13 +47,15 @@ const infoSchema = z.object({
 
 export type BankInfo = z.infer<typeof infoSchema>;
 
-const [NPY, PARQUET, PATHS, LABELS, INFO] = [
+/** The files of a bank, of which some have one of the first two only, or no labels. */
+export const BANK_FILES = [
   'features.npy',
   'features.parquet',
   'paths.txt',
   'labels.txt',
   'bank.json',
-];
+] as const;
+const [NPY, PARQUET, PATHS, LABELS, INFO] = BANK_FILES;
 
 /** SHA-256 of names and values: equal for the same weights only. */
 export function networkFingerprint(weights: ReadonlyMap<string, Float32Array>): string {

@@ -2,7 +2,7 @@
  * Training and test images of an evaluation with labels, as features of all that is compared. Where there is no test set, a share of
  * each class is held back for it. The principal components then know the held-back pixels, though not their labels.
  */
-import { matchClasses, requireLabels } from '../data/labels.ts';
+import { labeledSets } from '../data/labels.ts';
 import type { Source } from '../data/source.ts';
 import { chosenRows, type LabeledFeatures, splitByClass } from '../rows/labeled-features.ts';
 import { type ComparedName, type CompareOptions, type Comparison, compareFeatures } from './baselines.ts';
@@ -43,10 +43,8 @@ export async function labeledImages(
   options: LabeledImagesOptions,
 ): Promise<LabeledImages> {
   const { seed = 0 } = options;
-  const train = requireLabels(options.train, evaluation);
-  const test = options.test && requireLabels(options.test, evaluation, 1);
+  const { train, test, toTrain } = labeledSets(options.train, options.test, evaluation);
   const sources = test === undefined ? [train] : [train, test];
-  const known = test === undefined ? undefined : matchClasses(train, test);
   const { sets, compared, pca } = await compareFeatures(sources, options);
   const [{ labels, indices }, tested] = [sets[0]!, sets[1]];
   const split = tested === undefined ? splitByClass(labels, HELD_BACK, seed) : undefined;
@@ -54,8 +52,8 @@ export async function labeledImages(
     const all: LabeledFeatures = { features: features!, labels };
     if (split !== undefined)
       return [name, { train: chosenRows(all, split.fit), test: chosenRows(all, split.held) }] as const;
-    const testLabels = tested!.labels.map((label) => known?.[label] ?? -1);
-    return [name, { train: all, test: { features: testFeatures!, labels: testLabels } }] as const;
+    const asked: LabeledFeatures = { features: testFeatures!, labels: tested!.labels.map(toTrain) };
+    return [name, { train: all, test: asked }] as const;
   });
   return {
     classes: train.classes,

@@ -1,5 +1,4 @@
 /** What lies where weights should: pointers to files that were not fetched, pages and answers of servers, other formats. */
-
 import type { ByteSource } from './byte-source.ts';
 import { latin1Text } from './latin1.ts';
 

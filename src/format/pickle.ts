@@ -6,8 +6,7 @@
  * Python's None, bool, int, float, str, bytes, list and tuple, dict, set become null, boolean, number (bigint beyond 2^53),
  * number, string, Uint8Array, array, Map, Set.
  */
-import type { PickleReader } from './pickle-input.ts';
-import { PickleInput } from './pickle-input.ts';
+import { PickleInput, type PickleReader } from './pickle-input.ts';
 import { integer, unescapeUnicode } from './pickle-literals.ts';
 import { acts, PickleGlobal, PickleObject, type PickleValue } from './pickle-values.ts';
 

@@ -34,7 +34,7 @@ export interface ScoreGrid {
 export function gridTable({ corner, columns, rows }: ScoreGrid): string[][] {
   return [
     [corner, ...columns.map(({ title }) => title)],
-    ...rows.map(({ name, cells }) => [name, ...columns.map((column, i) => cellText(cells[i], column))]),
+    ...rows.map(({ name, cells }) => [name, ...columns.map((column, i) => scoreText(cells[i], column))]),
   ];
 }
 
@@ -61,7 +61,11 @@ export function gridBars(
   };
 }
 
-function cellText(cell: Score | string | undefined, { scale = 1, digits = 1 }: ScoreColumn): string {
+/** A score with its interval, or what stands in its place. */
+export function scoreText(
+  cell: Score | string | undefined,
+  { scale = 1, digits = 1 }: Omit<ScoreColumn, 'title'> = {},
+): string {
   if (cell === undefined || typeof cell === 'string') return cell ?? '';
   const { value, low, high } = cell;
   const text = (number: number): string => (scale * number).toFixed(digits);

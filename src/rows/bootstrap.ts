@@ -3,6 +3,7 @@
  * with replacement and looks at how much the score varies.
  */
 import { Random } from '../random/random.ts';
+import { mean } from './mean.ts';
 
 /** Both ends are NaN where there are too few samples to tell. */
 export interface Interval {
@@ -12,7 +13,8 @@ export interface Interval {
 
 /** Fewer samples say nothing about how much they vary. */
 const FEW = 5;
-const UNKNOWN: Interval = { low: Number.NaN, high: Number.NaN };
+/** Of what there are too few samples for, or none. */
+export const UNKNOWN: Interval = { low: Number.NaN, high: Number.NaN };
 
 export interface BootstrapOptions {
   /** Default 1000. */
@@ -34,14 +36,14 @@ export function bootstrap(
   statistics: (rows: Uint32Array) => readonly number[],
   { draws = 1000, level = 0.95, seed = 0 }: BootstrapOptions = {},
 ): Interval[] {
-  const random = new Random(seed, 'bootstrap');
   const rows = new Uint32Array(count);
+  if (count < FEW) return statistics(rows).map(() => UNKNOWN);
+  const random = new Random(seed, 'bootstrap');
   const table = Array.from({ length: draws }, () => {
     for (let i = 0; i < count; i++) rows[i] = random.integer(count);
     return statistics(rows);
   });
   const names = table[0] ?? [];
-  if (count < FEW) return names.map(() => UNKNOWN);
   return names.map((_, i) =>
     percentiles(
       Float64Array.from(table, (values) => values[i]!),
@@ -78,9 +80,9 @@ export function halfSampling(
   });
   return scores.map((score, i) => {
     const drawn = Float64Array.from(table, (values) => values[i]!).filter((value) => !Number.isNaN(value));
-    const mean = drawn.reduce((sum, value) => sum + value, 0) / drawn.length;
+    const center = mean(drawn);
     const { low, high } = percentiles(drawn, level);
-    return { low: score + low - mean, high: score + high - mean };
+    return { low: score + low - center, high: score + high - center };
   });
 }
 

@@ -30,6 +30,14 @@ export function joinRows(rows: readonly Float32Array[]): FeatureRows {
   return { values, dim };
 }
 
+/** Some rows of a set, in the order given. */
+export function pickRows({ values, dim }: FeatureRows, rows: ArrayLike<number>): FeatureRows {
+  const picked = new Float32Array(rows.length * dim);
+  for (let i = 0; i < rows.length; i++)
+    picked.set(values.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
+  return { values: picked, dim };
+}
+
 /** Rows of several sets below each other. */
 export function stackRows(sets: readonly FeatureRows[]): FeatureRows {
   const [first] = sets;

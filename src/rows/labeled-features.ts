@@ -1,6 +1,6 @@
 /** Features with the class of each row: the sets that a classifier is trained and tested on, checked and divided. */
 import { Random } from '../random/random.ts';
-import type { FeatureRows } from './feature-rows.ts';
+import { type FeatureRows, pickRows } from './feature-rows.ts';
 
 export interface LabeledFeatures {
   readonly features: FeatureRows;
@@ -85,11 +85,6 @@ export function splitByClass(labels: ArrayLike<number>, share: number, seed: num
 }
 
 /** Some rows of a set, in the order given. */
-export function chosenRows(
-  { features: { values, dim }, labels }: LabeledFeatures,
-  rows: Uint32Array,
-): LabeledFeatures {
-  const chosen = new Float32Array(rows.length * dim);
-  for (const [i, row] of rows.entries()) chosen.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
-  return { features: { values: chosen, dim }, labels: Array.from(rows, (row) => labels[row]!) };
+export function chosenRows({ features, labels }: LabeledFeatures, rows: ArrayLike<number>): LabeledFeatures {
+  return { features: pickRows(features, rows), labels: Array.from(rows, (row) => labels[row]!) };
 }

@@ -32,6 +32,7 @@ export interface NeighborOptions {
 
 const QUERY_BLOCK = 256;
 const BANK_BLOCK = 16384;
+
 /**
  * Finds the k most similar bank rows of every query.
  *

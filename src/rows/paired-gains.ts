@@ -1,5 +1,5 @@
 /** How much better one network is than others, compared sample by sample: far surer than two intervals side by side. */
-import { bootstrap, bootstrapMeans, type Interval } from './bootstrap.ts';
+import { bootstrap, bootstrapMeans, type Interval, UNKNOWN } from './bootstrap.ts';
 import { recordOf } from './record-of.ts';
 
 /**
@@ -40,5 +40,5 @@ function intervalOfGroups(gain: Float64Array, groups: ArrayLike<number>): Interv
     }
     return [sum / count];
   });
-  return interval ?? { low: Number.NaN, high: Number.NaN };
+  return interval ?? UNKNOWN;
 }

@@ -1,5 +1,5 @@
 /** How sure a share is of which only the number of samples is known (Wilson 1927, J. Am. Stat. Assoc. 22). */
-import type { Interval } from './bootstrap.ts';
+import { type Interval, UNKNOWN } from './bootstrap.ts';
 
 /** The normal distribution holds 95 % of its mass within so many deviations. */
 const DEVIATIONS = 1.96;
@@ -11,7 +11,7 @@ const DEVIATIONS = 1.96;
  * @param samples of how many
  */
 export function shareInterval(share: number, samples: number): Interval {
-  if (!(samples > 0)) return { low: Number.NaN, high: Number.NaN };
+  if (!(samples > 0)) return UNKNOWN;
   const square = DEVIATIONS ** 2;
   const center = share + square / (2 * samples);
   const reach = DEVIATIONS * Math.sqrt((share * (1 - share)) / samples + square / (4 * samples ** 2));

@@ -1,9 +1,9 @@
 /** Writes the checkpoints of a run: the last one when enough was done since, the best one when a score rises. */
 import type { Finding } from '../report/finding.ts';
-import { encodeCheckpoint } from '../train/checkpoint.ts';
 import { explainNotFinite } from '../train/doctor.ts';
 import { findNotFinite } from '../train/state.ts';
-import { type BEST, LAST, type Session } from './session.ts';
+import { type CheckpointFile, LAST, writeCheckpoint } from './checkpoint-files.ts';
+import type { Session } from './session.ts';
 
 /** Saving goes by steps and by time, so that a kill costs two minutes of work at most; milliseconds. */
 const SAVE_AFTER = 100_000;
@@ -31,17 +31,11 @@ export class CheckpointKeeper {
    *
    * @returns what is wrong with the state, if it was not saved
    */
-  async save(step: number, file: typeof LAST | typeof BEST): Promise<Finding | undefined> {
-    const { trainer, record, log, folder, elapsed } = this.#session;
-    const broken = await findNotFinite(trainer.state);
+  async save(step: number, file: CheckpointFile): Promise<Finding | undefined> {
+    const broken = await findNotFinite(this.#session.trainer.state);
     if (broken !== undefined) return explainNotFinite(step, 'A weight', broken);
-    const header = {
-      step,
-      run: JSON.stringify(record),
-      openLine: log.openLine,
-      elapsed: elapsed + performance.now() - this.#started,
-    };
-    folder.writeAtomic(file, await encodeCheckpoint(trainer.state, header));
+    const elapsed = this.#session.elapsed + performance.now() - this.#started;
+    await writeCheckpoint(this.#session, file, { step, elapsed });
     if (file === LAST) [this.saved, this.#savedAt] = [step, performance.now()];
     return undefined;
   }

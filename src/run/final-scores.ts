@@ -1,4 +1,5 @@
 /** What runs ended with, and how far runs that differ in their seed alone lie apart. */
+import { mean } from '../rows/mean.ts';
 import type { LogLine } from './run-folder-node.ts';
 
 /** What is compared, in the order of a table, by the keys of `log.txt`. */
@@ -49,7 +50,7 @@ export function spreadOf(runs: readonly FinalScores[]): Partial<Record<keyof Fin
 
 function spread(values: readonly number[]): Spread {
   const runs = values.length;
-  const mean = values.reduce((sum, value) => sum + value, 0) / runs;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: runs < 2 ? undefined : Math.sqrt(squares / (runs - 1)), runs };
+  const center = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return { mean: center, deviation: runs < 2 ? undefined : Math.sqrt(squares / (runs - 1)), runs };
 }

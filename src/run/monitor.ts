@@ -130,9 +130,8 @@ export class Monitor {
     const scores: Partial<Record<OnlineEval, number>> = {};
     const usesBank = this.#evals.some((name) => name !== 'cluster');
     const bank = { values: usesBank ? await this.features(weights, this.watched.bank) : values, dim };
-    const sound = values.every(Number.isFinite) && bank.values.every(Number.isFinite);
+    if (![values, bank.values].every((each) => each.every(Number.isFinite))) return scores;
     for (const name of this.#evals) {
-      if (!sound) continue;
       if (name === 'knn') scores.knn = await this.#accuracy(bank, queries);
       else if (name === 'cluster') scores.cluster = await this.#agreement(queries);
       else if (name === 'linear') scores.linear = await this.#separability(bank, queries);

@@ -2,11 +2,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFile } from '../files/file-source-node.ts';
-import { f32, parseSafetensors } from '../format/safetensors.ts';
+import { f32 } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
-import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
+import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
 import { type TrainConfig, type TrainOptions, trainOptionsSchema } from '../train/config.ts';
 import { isForeign } from '../train/contradictions.ts';
 import type { InitialState } from '../train/initial-state.ts';
@@ -14,6 +14,7 @@ import { fromFlag } from '../train/option-names.ts';
 import { foldStatistics } from '../weights/fold-statistics.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
 import { PUBLISHED_WIDTHS } from '../weights/vit-weights.ts';
+import { LAST } from './checkpoint-files.ts';
 import { openSubject } from './open-subject-node.ts';
 import { RunFolder } from './run-folder-node.ts';
 import { parseRecord, readRecord } from './run-record.ts';
@@ -28,10 +29,9 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
     throw new Error(
       `There is nothing at ${path}: give a run folder, an official checkpoint.pth, a file of weights or the name of published ones.`,
     );
-  if (status.isDirectory() && existsSync(join(path, 'checkpoint.safetensors'))) {
+  if (status.isDirectory() && existsSync(join(path, LAST))) {
     const folder = RunFolder.open(path);
-    const file = 'checkpoint.safetensors';
-    return fromCheckpoint(path, folder.read(file), folder.file(file), readRecord(folder).config);
+    return fromCheckpoint(path, folder.read(LAST), folder.file(LAST), readRecord(folder).config);
   }
   if (status.isFile() && !path.endsWith('.json')) {
     const source = openFile(path);
@@ -48,6 +48,7 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
   return fromBackbone(path, options);
 }
 
+/** Settings that belong to the network of a checkpoint, so that a run which begins with it has the same. */
 const NETWORK_OPTIONS = [
   ...['arch', 'patchSize', 'dim', 'depth', 'stem', 'heads', 'widths', 'blocks', 'stemStride', 'channels'],
   ...['outDim', 'headHiddenDim', 'headBottleneckDim', 'headLayers', 'normLastLayer', 'useBnInHead'],
@@ -55,22 +56,19 @@ const NETWORK_OPTIONS = [
 
 /** @param name as it was given @param file where the checkpoint is, for errors */
 function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: TrainConfig): InitialState {
-  const networks = {
-    student: networkWeights(bytes, file, 'student'),
-    teacher: networkWeights(bytes, file, 'teacher'),
-  };
-  const { tensors, metadata } = parseSafetensors(bytes, file);
+  const checkpoint = readCheckpoint(bytes, file);
+  const { tensors, metadata } = checkpoint;
   const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
   const moments = new Map(
-    Object.entries(steps ?? {}).map(([parameter, count]) => {
-      const slots = new Map<string, Float32Array>();
-      for (const [key, tensor] of tensors) {
-        const [, slot, of] = /^optimizer\.([^.]+)\.(.+)$/.exec(key) ?? [];
-        if (slot !== undefined && of === parameter) slots.set(slot, f32(tensor));
-      }
-      return [parameter, { slots, steps: Number(count) }] as const;
-    }),
+    Object.entries(steps ?? {}).map(([parameter, count]) => [
+      parameter,
+      { slots: new Map<string, Float32Array>(), steps: Number(count) },
+    ]),
   );
+  for (const [key, tensor] of tensors) {
+    const [, slot = '', parameter = ''] = /^optimizer\.([^.]+)\.(.+)$/.exec(key) ?? [];
+    moments.get(parameter)?.slots.set(slot, f32(tensor));
+  }
   const center = tensors.get('method.center');
   const known: Record<string, unknown> = config;
   return {
@@ -82,7 +80,8 @@ function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: T
       globalCropsSize: config.globalCropsSize,
       ...(config.evalSize === undefined ? {} : { evalSize: config.evalSize }),
     },
-    ...networks,
+    student: weightsOfNetwork(checkpoint, 'student'),
+    teacher: weightsOfNetwork(checkpoint, 'teacher'),
     moments,
     center: center === undefined ? undefined : f32(center),
     epoch: undefined,
@@ -176,6 +175,7 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
   };
 }
 
+/** What is told of weights that were trained with another mean and deviation than ours. */
 const WORKED_IN = 'The mean and deviation of its images are worked into the patch embedding.';
 
 /** Epsilon of the layer norms in training, and the largest for which it makes no difference that matters. */

@@ -10,6 +10,7 @@ import { evalSizeOf, type TrainConfig } from '../train/config.ts';
 import { levelsOf } from '../train/levels-field.ts';
 import { weightsFileOf } from '../weights/open-weights-node.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
+import { BEST, LAST } from './checkpoint-files.ts';
 import { checkSize } from './input-size.ts';
 import { RunFolder } from './run-folder-node.ts';
 import { parseRecord, readRecord } from './run-record.ts';
@@ -39,9 +40,7 @@ export function openSubject(path: string, options: SubjectOptions = {}): Subject
 
 /** Whether a folder is to be read as a run, whole or not, and not as one of weights. */
 export function isRunFolder(path: string): boolean {
-  const holdsCheckpoint = ['checkpoint', 'best'].some((name) =>
-    existsSync(join(path, `${name}.safetensors`)),
-  );
+  const holdsCheckpoint = [LAST, BEST].some((file) => existsSync(join(path, file)));
   return holdsCheckpoint || weightsFileOf(path) === undefined;
 }
 
@@ -50,10 +49,10 @@ function fromRun(path: string, options: SubjectOptions): Subject {
   const folder = RunFolder.open(path);
   const record = readRecord(folder);
   const { config } = record;
-  const file = checkpoint === 'best' ? 'best.safetensors' : 'checkpoint.safetensors';
+  const file = checkpoint === 'best' ? BEST : LAST;
   if (!folder.has(file)) {
     throw new Error(
-      checkpoint === 'best' && folder.has('checkpoint.safetensors')
+      checkpoint === 'best' && folder.has(LAST)
         ? `${folder.file(file)} does not exist (a run keeps its best checkpoint where images have labels, or where it began with --init): leave --checkpoint best out.`
         : `${folder.file(file)} does not exist: let the run write one first, or choose another --checkpoint.`,
     );

@@ -18,6 +18,7 @@ import { renderScene, sceneClasses } from '../scenes/scene.ts';
 import { backboneOf } from '../train/build.ts';
 import { networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf } from '../train/config.ts';
+import { LAST } from './checkpoint-files.ts';
 import { Monitor } from './monitor.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import type { RunRecord } from './run-record.ts';
@@ -45,10 +46,7 @@ export async function pictureSections(
   { engine, scenesSeed, onProgress }: PictureOptions,
 ): Promise<Pick<Report, 'attention' | 'neighbors' | 'objectMasks'>> {
   const monitor = await Monitor.create(source, config, engine, { onProgress });
-  const trained = weightsUnder(
-    networkWeights(folder.read('checkpoint.safetensors'), folder.path, 'teacher'),
-    'backbone.',
-  );
+  const trained = weightsUnder(networkWeights(folder.read(LAST), folder.path, 'teacher'), 'backbone.');
   const untrained = untrainedWeights(backboneOf(config), evalSizeOf(config), config.seed);
   const attention = await attentionSection(folder, monitor, source);
   const neighbors = await neighborSection(engine, monitor, source, trained, untrained);

@@ -14,6 +14,7 @@ import { COLLAPSE } from '../train/doctor.ts';
 import { EXAMINATION, type StepEvent } from '../train/loop.ts';
 import type { Monitor, Observation } from './monitor.ts';
 import type { LogLine, RunFolder } from './run-folder-node.ts';
+import type { Criterion } from './session-events.ts';
 
 /** Lines of the log are means over this many steps. */
 const LOG_EVERY = 10;
@@ -139,17 +140,17 @@ export class RunLog {
   }
 
   /** The best score of a kind after any step from `from` on; -1 if there was none. */
-  bestScore(name: OnlineEval | 'rank', from = 1): number {
+  bestScore(name: Criterion, from = 1): number {
     const values = this.#scores(name).flatMap(([step, value]) => (step >= from ? [value] : []));
     return Math.max(-1, ...values);
   }
 
   /** The score of a kind after a step. */
-  score(name: OnlineEval | 'rank', step: number): number | undefined {
+  score(name: Criterion, step: number): number | undefined {
     return this.#scores(name).find(([at]) => at === step)?.[1];
   }
 
-  #scores(name: OnlineEval | 'rank'): [step: number, value: number][] {
+  #scores(name: Criterion): [step: number, value: number][] {
     const key = name === 'rank' ? 'feature_rank' : SCORE_KEYS[name];
     return this.#folder.readLog().flatMap((line) => {
       const value = line[key];

@@ -7,11 +7,12 @@ import { evalsOf } from '../train/config.ts';
 import { examineFeatures, FEATURES } from '../train/doctor.ts';
 import { type TrainEvent, trainLoop } from '../train/loop.ts';
 import { TimeBudget } from '../train/time-budget.ts';
+import { BEST, type CheckpointFile, LAST } from './checkpoint-files.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { finalFindings } from './final-findings.ts';
 import { Monitor } from './monitor.ts';
 import { writeRecord } from './run-record.ts';
-import { BEST, LAST, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import type { Criterion, SessionEvent } from './session-events.ts';
 import { Interrupted, type Watch } from './watch.ts';
 
@@ -155,7 +156,7 @@ class Course {
     await this.#monitor?.dispose();
   }
 
-  async #save(step: number, file: typeof LAST | typeof BEST): Promise<SessionEvent> {
+  async #save(step: number, file: CheckpointFile): Promise<SessionEvent> {
     const diagnosis = await this.#keeper.save(step, file);
     if (diagnosis === undefined) return { type: 'saved', step, file };
     this.#session.log.diagnosis(step, diagnosis);

@@ -1,20 +1,17 @@
 /** A training run that is ready to go: begun in an empty folder, or opened where it was stopped. `run-session.ts` runs it. */
 import type { Source } from '../data/source.ts';
 import { methodOf } from '../train/build.ts';
-import { encodeCheckpoint, restoreCheckpoint } from '../train/checkpoint.ts';
+import { restoreCheckpoint } from '../train/checkpoint.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { Plan } from '../train/plan.ts';
 import { Trainer } from '../train/trainer.ts';
+import { BEST, LAST, writeCheckpoint } from './checkpoint-files.ts';
 import { extendRecord, type RunLength } from './extend.ts';
 import type { Machine } from './machine.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import { RunLog } from './run-log.ts';
 import { checkSameImages, makeRecord, type RunRecord, readRecord, writeRecord } from './run-record.ts';
-
-/** The checkpoints of a run folder. */
-export const LAST = 'checkpoint.safetensors';
-export const BEST = 'best.safetensors';
 
 export interface Session extends Machine {
   readonly folder: RunFolder;
@@ -56,27 +53,10 @@ export async function newSession(
   const fromStep = begun?.fromStep ?? 0;
   for (const finding of prepared.findings) log.diagnosis(fromStep, finding);
   // What the seed does not give again has to be there for a resume before the first save.
-  if (begun !== undefined) {
-    const header = {
-      step: fromStep,
-      run: JSON.stringify(record),
-      openLine: log.openLine,
-      elapsed: prepared.elapsed,
-    };
-    folder.writeAtomic(LAST, await encodeCheckpoint(trainer.state, header));
-  }
-  return {
-    folder,
-    source,
-    engine,
-    loadBatches,
-    record,
-    plan,
-    trainer,
-    log,
-    fromStep,
-    elapsed: prepared.elapsed,
-  };
+  const { elapsed } = prepared;
+  if (begun !== undefined)
+    await writeCheckpoint({ folder, trainer, record, log }, LAST, { step: fromStep, elapsed });
+  return { folder, source, engine, loadBatches, record, plan, trainer, log, fromStep, elapsed };
 }
 
 /** What may be different when a run goes on. */

@@ -1,4 +1,5 @@
 /** What a recipe has to know of the images: their size, how long they take to read, and whether they show anything. */
+import { evenly } from '../data/evenly.ts';
 import type { Source } from '../data/source.ts';
 import { distinctLevels, FEW_LEVELS, type ImageFacts } from '../train/examine-plan.ts';
 import type { RunFacts } from '../train/recipe-parts.ts';
@@ -11,15 +12,15 @@ export async function sourceFacts(
   source: Source,
   cores: number,
 ): Promise<{ readonly facts: RunFacts; readonly seen: ImageFacts }> {
+  const probes = evenly(source.length, PROBES);
   const reader = source.open();
   const sides: number[] = [];
   const odd: { key: string; levels: number }[] = [];
   let reason = '';
   const started = performance.now();
   try {
-    for (let i = 0; i < Math.min(PROBES, source.length); i++) {
+    for (const index of probes) {
       try {
-        const index = Math.floor((i * source.length) / Math.min(PROBES, source.length));
         const { width, height, channels, data } = await reader.read(index);
         sides.push(Math.min(width, height));
         const levels = distinctLevels(data, channels);
@@ -34,7 +35,7 @@ export async function sourceFacts(
   }
   if (sides.length === 0) {
     throw new Error(
-      `${source.name}: none of the ${Math.min(PROBES, source.length)} images that were tried can be read; the first: ${reason}`,
+      `${source.name}: none of the ${probes.length} images that were tried can be read; the first: ${reason}`,
     );
   }
   sides.sort((a, b) => a - b);

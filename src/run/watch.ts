@@ -1,8 +1,9 @@
 /** How an online evaluation is watched, and ended before it is done. */
+import type { OnProgress } from '../features/on-progress.ts';
 
 export interface Watch {
   /** Called as images are read or shown to the network. */
-  readonly onProgress?: ((what: string, done: number, total: number) => void) | undefined;
+  readonly onProgress?: OnProgress | undefined;
   /** Ends it between two batches of images, with an `Interrupted`. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -6,6 +6,7 @@ import type { EvaluationSection } from '../report/blocks.ts';
 import type { Report } from '../report/model.ts';
 import { renderReport } from '../report/page/html.ts';
 import { decodeSection } from '../report/page/stored-section.ts';
+import { LAST } from './checkpoint-files.ts';
 import { openRecorded } from './open-recorded-node.ts';
 import { accuracyOf, keptExtras, type ReportExtras } from './report-extras.ts';
 import { pictureSections } from './report-pictures.ts';
@@ -34,7 +35,7 @@ export async function writeRunReport(
     finishedAt: new Date(),
     ...runReport(record, folder.readLog()),
     ...accuracyOf(extras.knn),
-    ...(source === undefined || !folder.has('checkpoint.safetensors')
+    ...(source === undefined || !folder.has(LAST)
       ? {}
       : await pictureSections(folder, record, source, {
           engine,

@@ -76,7 +76,7 @@ export function checkpointRun(source: ByteSource): Pick<CheckpointHeader, 'run' 
 }
 
 /** Parses a checkpoint. @throws Error if it is none, or not the one that was written */
-function readCheckpoint(bytes: Uint8Array, file: string): Safetensors {
+export function readCheckpoint(bytes: Uint8Array, file: string): Safetensors {
   const parsed = parseSafetensors(bytes, file);
   if (parsed.metadata.format !== FORMAT) {
     throw new Error(
@@ -139,7 +139,14 @@ export function networkWeights(
   file: string,
   network: 'student' | 'teacher',
 ): Map<string, Float32Array> {
-  const { tensors } = readCheckpoint(bytes, file);
+  return weightsOfNetwork(readCheckpoint(bytes, file), network);
+}
+
+/** The same of a checkpoint that was parsed before. */
+export function weightsOfNetwork(
+  { tensors }: Safetensors,
+  network: 'student' | 'teacher',
+): Map<string, Float32Array> {
   const weights = new Map<string, Float32Array>();
   for (const [name, tensor] of tensors) {
     if (tensor.dtype === 'F32' && name.startsWith(`${network}.`))

@@ -1,7 +1,7 @@
 /** What the doctor says of scores: whether training was worth something, beyond chance. */
 import { fixed } from '../report/counted.ts';
 import type { Finding } from '../report/finding.ts';
-import type { Interval } from '../rows/bootstrap.ts';
+import { type Interval, UNKNOWN } from '../rows/bootstrap.ts';
 
 /** A score of the trained network, and what it has to beat. */
 export interface ScoreComparison {
@@ -75,7 +75,7 @@ function uncertainty(
   text: (value: number) => string,
 ): string {
   const intervals = names.flatMap((name) => {
-    const { low, high } = gains[name] ?? { low: Number.NaN, high: Number.NaN };
+    const { low, high } = gains[name] ?? UNKNOWN;
     return Number.isNaN(low) ? [] : [`${text(low)} to ${text(high)} over ${name}`];
   });
   return intervals.length === 0

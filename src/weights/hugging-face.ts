@@ -73,8 +73,8 @@ const RESAMPLE = { lanczos: 1, bilinear: 2, bicubic: 3 } as const;
  *
  * In Node transformers.js resizes by libvips: bilinear and bicubic without a filter that widens when it shrinks, so that photos
  * alias; Lanczos with one. On photos of horses shrunk to 37 pixels Lanczos is 1.6 levels from PIL's bicubic and "bicubic" 18, on
- * images of 96 pixels enlarged to 110 it is 8.6 against 1.5 (a shift by part of a pixel). So it takes Lanczos unless images are enlarged a little. (In
- * browsers a canvas resizes, and the number has no effect.)
+ * images of 96 pixels enlarged to 110 it is 8.6 against 1.5 (a shift by part of a pixel). So it takes Lanczos unless images are
+ * enlarged a little. (In browsers a canvas resizes, and the number has no effect.)
  *
  * @param enlarges whether most images are enlarged on the way, by a small factor
  */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { SkippedImage } from '../../data/skipped-images.ts';
 import { embedImages } from '../../features/embed-images.ts';
-import { FeatureBankWriter, networkFingerprint } from '../../features/feature-bank-node.ts';
+import { BANK_FILES, FeatureBankWriter, networkFingerprint } from '../../features/feature-bank-node.ts';
 import { viewTitles } from '../../features/views.ts';
 import { makeFolder } from '../../files/make-folder-node.ts';
 import { featureTitle } from '../../model/backbone.ts';
@@ -14,7 +14,6 @@ import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
 
 const usage = '<run> <source>';
-const names = ['features.npy', 'features.parquet', 'paths.txt', 'labels.txt', 'bank.json'];
 
 export const embed = defineEvaluation({
   name: 'embed',
@@ -81,7 +80,7 @@ export const embed = defineEvaluation({
         `${path}: none of its ${counted(source.length, 'image')} can be read; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
     const info = await writer.finish();
-    const written = names.map((name) => join(folder, name)).filter((file) => existsSync(file));
+    const written = BANK_FILES.map((name) => join(folder, name)).filter((file) => existsSync(file));
     return {
       protocol: `features of ${counted(info.images, 'image')}${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: ${featureTitle(subject.backbone)} at ${info.size} pixels, ${counted(info.dim, 'number')}${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
       table: written.map((file) => [file, size(statSync(file).size)]),

@@ -8,6 +8,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { EvaluationName } from '../../eval/names.ts';
 import type { Statement } from '../../eval/statement.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import type { OnProgress } from '../../features/on-progress.ts';
 import { viewCounts } from '../../features/views.ts';
 import type { Subject } from '../../run/subject.ts';
 
@@ -21,7 +22,7 @@ export interface EvaluationContext {
   readonly threads: number;
   /** Words of the command line after the run. */
   readonly paths: readonly string[];
-  readonly onProgress: (what: string, done: number, total: number) => void;
+  readonly onProgress: OnProgress;
   /** Prints a line on standard error. */
   readonly warn: (text: string) => void;
   /** The folder of the evaluation's files: `eval/<name>` of the run or of --output. */

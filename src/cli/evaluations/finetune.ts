@@ -1,6 +1,6 @@
 /** `dino eval finetune`: transfer, the whole network learning to classify from trained and from untrained weights. */
 import { z } from 'zod';
-import { FINE_TUNE_CROPS, fineTuneRates } from '../../eval/finetune/fine-tune-options.ts';
+import { fineTuneDefaults, fineTuneRates, usualWarmup } from '../../eval/finetune/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
 import { fineTuneStatement, starts } from '../../eval/finetune/section.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
@@ -51,18 +51,19 @@ export const finetune = defineEvaluation({
       train,
       test,
       epochs = 20,
-      batchSizePerGpu = 64,
+      batchSizePerGpu = fineTuneDefaults.batchSize,
       lr = fineTuneRates[subject.backbone.kind],
       seed = 0,
     } = options;
     const {
-      warmupEpochs = epochs / 10,
-      layerDecay = 0.75,
-      labelSmoothing = 0.1,
-      weightDecay = 0.05,
+      warmupEpochs = usualWarmup(epochs),
+      layerDecay = fineTuneDefaults.layerDecay,
+      labelSmoothing = fineTuneDefaults.labelSmoothing,
+      weightDecay = fineTuneDefaults.weightDecay,
+      cropsScale = fineTuneDefaults.cropsScale,
     } = options;
-    const { cropsScale = FINE_TUNE_CROPS } = options;
-    const dropPathRate = subject.backbone.kind === 'vit' ? (options.dropPathRate ?? 0.1) : 0;
+    const dropPathRate =
+      subject.backbone.kind === 'vit' ? (options.dropPathRate ?? fineTuneDefaults.dropPathRate) : 0;
     if (train === undefined)
       throw new UsageError('Fine-tuning needs --train, and --test where there are other images to test on.');
     if (cropsScale[0] > cropsScale[1])

@@ -1,6 +1,7 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
 import { namedPairs } from '../../eval/classify/classification-blocks.ts';
+import { BATCH_SIZE, EPOCHS } from '../../eval/classify/linear-evaluation.ts';
 import { linearFeature } from '../../eval/classify/linear-features.ts';
 import { linearHeadReport } from '../../eval/classify/linear-head-report.ts';
 import { linearReport } from '../../eval/classify/linear-report.ts';
@@ -19,7 +20,6 @@ import { warnOfSameImages } from '../same-images.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
 
-const FAST_EPOCHS = 100;
 const AUGMENTED_EPOCHS = 20;
 
 export const linear = defineEvaluation({
@@ -72,14 +72,14 @@ export const linear = defineEvaluation({
       test,
       avgpoolPatchtokens = false,
       augment = false,
-      batchSizePerGpu = 128,
+      batchSizePerGpu = BATCH_SIZE,
       seed = 0,
     } = options;
     if (train === undefined)
       throw new UsageError(
         'The linear evaluation needs --train, and --test where there are other images to test on.',
       );
-    const { nLastBlocks = avgpoolPatchtokens ? 1 : 4, epochs = augment ? AUGMENTED_EPOCHS : FAST_EPOCHS } =
+    const { nLastBlocks = avgpoolPatchtokens ? 1 : 4, epochs = augment ? AUGMENTED_EPOCHS : EPOCHS } =
       options;
     if (avgpoolPatchtokens && nLastBlocks !== 1)
       throw new UsageError(

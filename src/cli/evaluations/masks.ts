@@ -1,7 +1,7 @@
 /** `dino eval masks`: how well the attention of a ViT covers objects whose masks are given (section 4.2.2 of the paper). */
-
 import { z } from 'zod';
 import { openMaskedImages } from '../../data/masked-images-node.ts';
+import { MASK_SHARE } from '../../eval/attention/attention-masks.ts';
 import { maskReport } from '../../eval/attention/mask-report.ts';
 import { maskStatement } from '../../eval/attention/mask-section.ts';
 import { maskTiles } from '../../eval/attention/mask-tiles.ts';
@@ -22,7 +22,7 @@ export const masks = defineEvaluation({
       .describe('a folder of their masks, with the same paths; 0 is background, each other value an object'),
     ...attentionFields,
   },
-  async run({ images, masks: masksFolder, threshold = 0.6, imageSize }, context) {
+  async run({ images, masks: masksFolder, threshold = MASK_SHARE, imageSize }, context) {
     const { subject, backbone, onProgress, warn } = context;
     if (images === undefined || masksFolder === undefined)
       throw new UsageError('Masks need --images (a folder) and --masks (a folder with the same paths).');

@@ -1,5 +1,6 @@
 /** How an exported processor prepares images so that features are those of the evaluations here, and images to try a network on. */
 import { resolve } from 'node:path';
+import { evenly } from '../../data/evenly.ts';
 import { openSource } from '../../data/open-source-node.ts';
 import { scenesSource } from '../../data/scenes-source.ts';
 import type { Source } from '../../data/source.ts';
@@ -71,13 +72,11 @@ function ifThere(open: () => Source | undefined): Source | undefined {
 
 /** Images spread over a source; those that cannot be read are left out. */
 async function someImages(source: Source): Promise<Image[]> {
-  const { length } = source;
-  const count = Math.min(SAMPLE, length);
   const reader = source.open();
   const images: Image[] = [];
   try {
-    for (let i = 0; i < count; i++) {
-      const image = await reader.read(Math.floor((i * length) / count)).catch(() => undefined);
+    for (const index of evenly(source.length, SAMPLE)) {
+      const image = await reader.read(index).catch(() => undefined);
       if (image !== undefined) images.push(image);
     }
   } finally {

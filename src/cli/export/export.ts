@@ -11,6 +11,7 @@ import { type ExportedFiles, exportFiles, exportTargets, HALF_MODEL } from '../.
 import { trainStepFiles } from '../../export/train-step.ts';
 import { FolderError, makeFolder } from '../../files/make-folder-node.ts';
 import { statisticsFor } from '../../image/normalize.ts';
+import { LAST } from '../../run/checkpoint-files.ts';
 import { openSubject } from '../../run/open-subject-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord } from '../../run/run-record.ts';
@@ -141,8 +142,7 @@ export async function exportCommand(args: readonly string[], { results }: Place)
 async function exportTrainStep(run: string, output: string | undefined, engine: Engine): Promise<number> {
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
-  if (!folder.has('checkpoint.safetensors'))
-    throw new Error(`${folder.file('checkpoint.safetensors')} does not exist: let the run write one first.`);
+  if (!folder.has(LAST)) throw new Error(`${folder.file(LAST)} does not exist: let the run write one first.`);
   const { optimizer, seed, channels, batchSizePerGpu: batchSize } = record.config;
   if (!isConvolutional(record.config.arch) && record.config.dropPathRate > 0)
     console.error('Stochastic depth is left out: exported steps have no random numbers besides their crops.');
@@ -156,8 +156,7 @@ async function exportTrainStep(run: string, output: string | undefined, engine: 
     seed,
   });
   try {
-    const file = folder.file('checkpoint.safetensors');
-    const { step } = restoreCheckpoint(trainer.state, folder.read('checkpoint.safetensors'), file);
+    const { step } = restoreCheckpoint(trainer.state, folder.read(LAST), folder.file(LAST));
     const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
     if (step >= plan.steps)
       throw new Error(

@@ -9,6 +9,7 @@ import { withThreads } from '../../engine/with-threads.ts';
 import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
 import { examineKnn } from '../../eval/classify/knn-section.ts';
 import { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import { LAST } from '../../run/checkpoint-files.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openSubject } from '../../run/open-subject-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
@@ -76,7 +77,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
   });
   const outcome = await showSession(session, { json: false });
   if (outcome === 'stopped') return 130;
-  const isThere = folder.has('checkpoint.safetensors'); // a run may fail before its first one
+  const isThere = folder.has(LAST); // a run may fail before its first one
   const knn =
     path === undefined && isThere ? await measureScenes(folder, session.record.config.threads) : undefined;
   if (knn !== undefined) {

@@ -1,5 +1,6 @@
 /** What follows a training session: the report, a line that says what there is, and the exit code. */
 import type { Source } from '../../data/source.ts';
+import { BEST, LAST } from '../../run/checkpoint-files.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';
 import { reportShown } from '../report-shown.ts';
 import type { Outcome } from './show-session.ts';
@@ -8,16 +9,16 @@ const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, s
 
 /** @returns the exit code */
 export async function finishRun(folder: RunFolder, outcome: Outcome, source: Source): Promise<number> {
-  if (outcome !== 'stopped' && folder.has('checkpoint.safetensors')) {
+  if (outcome !== 'stopped' && folder.has(LAST)) {
     await reportShown(folder, { source });
-    const best = folder.has('best.safetensors') ? ', best.safetensors' : '';
+    const best = folder.has(BEST) ? `, ${BEST}` : '';
     if (folder.has('skipped.txt')) {
       const count = folder.readText('skipped.txt').trimEnd().split('\n').length;
       console.error(
         `${count === 1 ? '1 file was' : `${count} files were`} left out; ${folder.file('skipped.txt')} says why.`,
       );
     }
-    console.error(`${folder.path}: report.html, checkpoint.safetensors${best}, log.txt`);
+    console.error(`${folder.path}: report.html, ${LAST}${best}, log.txt`);
   }
   return exitCodes[outcome];
 }

@@ -1,5 +1,6 @@
 /** Shows a running session on a terminal, or as JSON lines. */
 import type { Measure } from '../../method/method.ts';
+import { BEST } from '../../run/checkpoint-files.ts';
 import { duration } from '../../run/duration.ts';
 import { overallRate } from '../../run/run-log.ts';
 import { runSession } from '../../run/run-session.ts';
@@ -99,8 +100,8 @@ function comparison({ measure, before, after, kept }: Extract<SessionEvent, { ty
   const digits = measure === 'cluster' ? 3 : 1;
   const numbers = `${measures[measure]} was ${before.toFixed(digits)} before and is ${after.toFixed(digits)} now`;
   return kept === 'before'
-    ? `${numbers}: no online evaluation during the run was better than the weights it began with, and best.safetensors holds those.`
-    : `${numbers}: best.safetensors holds the best weights of the run.`;
+    ? `${numbers}: no online evaluation during the run was better than the weights it began with, and ${BEST} holds those.`
+    : `${numbers}: ${BEST} holds the best weights of the run.`;
 }
 
 /** Rate and time left, by the latest steps. */

@@ -3,9 +3,10 @@ import type { TileBlock } from '../../report/blocks.ts';
 import { headLabel } from '../../report/pictures/head-label.ts';
 import { gridTable } from '../../report/score-grid.ts';
 import { bootstrapMeans } from '../../rows/bootstrap.ts';
+import { mean } from '../../rows/mean.ts';
 import { capitalized, type Statement } from '../statement.ts';
 import type { Attended } from './attend.ts';
-import type { MaskFacts } from './mask-section.ts';
+import { describeSize, type MaskFacts } from './mask-section.ts';
 
 /** Of one image the share of the patches that each head's mask takes, percent; the mean head's comes last. */
 export interface MaskAreas {
@@ -22,7 +23,7 @@ export function maskAreas({ masks, meanMask, heads }: Attended): number[] {
 
 /** Means over the images, in the order of the areas. */
 export function meanAreas(areas: readonly MaskAreas[], of: keyof MaskAreas): number[] {
-  return (areas[0]?.[of] ?? []).map((_, head) => average(column(areas, of, head)));
+  return (areas[0]?.[of] ?? []).map((_, head) => mean(column(areas, of, head)));
 }
 
 export interface AttendFacts extends MaskFacts {
@@ -39,7 +40,7 @@ export function attendStatement(
   groups: TileBlock['groups'],
 ): Statement {
   const share = (100 * threshold).toFixed(0);
-  const protocol = `${capitalized(attention)} at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels (bilinear), patches of ${patch}; masks of ${share} % of the attention; ${written}`;
+  const protocol = `${capitalized(attention)} at ${describeSize(size)} pixels (bilinear), patches of ${patch}; masks of ${share} % of the attention; ${written}`;
   const heads = areas[0]?.trained.length ?? 0;
   const titles = [...Array.from({ length: heads - 1 }, (_, head) => headLabel(head)), 'mean head'];
   return {
@@ -50,7 +51,7 @@ export function attendStatement(
       rows: titles.map((name, head) => {
         const both = [column(areas, 'trained', head), column(areas, 'untrained', head)];
         const intervals = bootstrapMeans(both);
-        return { name, cells: both.map((values, i) => ({ value: average(values), ...intervals[i] })) };
+        return { name, cells: both.map((values, i) => ({ value: mean(values), ...intervals[i] })) };
       }),
     }),
     section: {
@@ -63,8 +64,4 @@ export function attendStatement(
 
 function column(areas: readonly MaskAreas[], of: keyof MaskAreas, head: number): number[] {
   return areas.map((each) => each[of][head] ?? 0);
-}
-
-function average(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

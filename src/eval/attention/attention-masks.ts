@@ -4,6 +4,7 @@
  * official repository makes the masks; the comparison with objects is ours, after the paper.
  */
 import { checkMask, checkSameSize, type Mask } from '../../image/mask.ts';
+import { mean } from '../../rows/mean.ts';
 import type { PatchGrid } from './attention-maps.ts';
 
 /** The share of the mass that the paper's masks hold. */
@@ -139,11 +140,7 @@ export function objectScores(table: Float64Array, heads: number): ObjectScores {
       if (table[row + head]! > table[row + bestHeads[object]!]!) bestHeads[object] = head;
   }
   const best = Float64Array.from(bestHeads, (head, object) => table[object * heads + head]!);
-  return { bestHeads, best, meanOfBest: meanOf(best), mean: meanOf(table) };
-}
-
-function meanOf(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { bestHeads, best, meanOfBest: mean(best), mean: mean(table) };
 }
 
 /**

@@ -7,8 +7,10 @@
  */
 import type { MaskedImages } from '../../data/masked-images.ts';
 import { type SkippedImage, unfitReason } from '../../data/skipped-images.ts';
+import { comparedTitles } from '../../features/baselines.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import type { OnProgress } from '../../features/on-progress.ts';
 import type { Mask } from '../../image/mask.ts';
 import { objectsOf, onlyLabel } from '../../image/object-labels.ts';
 import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
@@ -22,8 +24,8 @@ import { boundingBox, isLocalized } from './localization.ts';
 export type MaskCompared = 'trained' | 'untrained' | 'box' | 'image';
 
 export const maskComparedTitles: Readonly<Record<MaskCompared, string>> = {
-  trained: 'trained network',
-  untrained: 'the same, untrained',
+  trained: comparedTitles.trained,
+  untrained: comparedTitles.untrained,
   box: 'a centered box of half the area',
   image: 'the whole image',
 };
@@ -78,18 +80,20 @@ export interface MaskReportOptions {
   /** [short side], or [height, width]. */
   readonly size: readonly number[];
   readonly share: number;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
 }
 
-/** The objects of a mask as the network sees the image, those without a pixel left out, and what belongs to nobody. */
+/** The objects of a mask as the network sees the image, how many without a pixel are lost, and what belongs to nobody. */
 export function objectsInView(
   mask: Mask,
   view: Pick<PatchView, 'grid' | 'resized'>,
-): { readonly objects: readonly Mask[]; readonly ignored: Mask | undefined } {
+): { readonly objects: readonly Mask[]; readonly lost: number; readonly ignored: Mask | undefined } {
   const { labels, voidLabel } = objectsOf(mask);
   const seen = maskLikeView(mask, view);
+  const left = labels.filter((label) => seen.data.includes(label));
   return {
-    objects: labels.filter((label) => seen.data.includes(label)).map((label) => onlyLabel(seen, label)),
+    objects: left.map((label) => onlyLabel(seen, label)),
+    lost: labels.length - left.length,
     ignored: voidLabel === undefined ? undefined : onlyLabel(seen, voidLabel),
   };
 }
@@ -114,12 +118,12 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
       unfit.push({ key: name, reason: unfitReason(error) });
     });
     if (now === undefined) continue;
-    const { objects, ignored } = objectsInView(mask, now.view);
+    const { objects, lost: unseen, ignored } = objectsInView(mask, now.view);
     if (objects.length === 0) {
       empty.push(name);
       continue;
     }
-    lost += objectsOf(mask).labels.length - objects.length;
+    lost += unseen;
     const then = await attend(backbone, untrained, image, { size, share });
     const [height, width] = [now.view.image.height, now.view.image.width];
     rows.push({
@@ -141,23 +145,21 @@ export async function maskReport(options: MaskReportOptions): Promise<MaskReport
       `None of the ${images.length} images has a mask with an object: mark objects with any value but 0.`,
     );
   }
-  const summaries = maskComparedNames.map((name) => (drawn: ArrayLike<number>) => summary(rows, name, drawn));
   const every = Uint32Array.from(rows.keys());
-  const flat = (drawn: ArrayLike<number>): number[] =>
-    summaries.flatMap((of) => {
-      const { bestHead, meanHead, corLoc } = of(drawn);
+  const intervals = bootstrap(rows.length, (drawn) =>
+    maskComparedNames.flatMap((name) => {
+      const { bestHead, meanHead, corLoc } = summary(rows, name, drawn);
       return [bestHead, meanHead, corLoc];
-    });
-  const intervals = bootstrap(rows.length, flat);
-  const nothing = { low: Number.NaN, high: Number.NaN };
+    }),
+  );
   const record = <T>(of: (name: MaskCompared, at: number) => T): Record<MaskCompared, T> =>
     recordOf(maskComparedNames.map((each, i) => [each, of(each, i)]));
   return {
     scores: record((name) => summary(rows, name, every)),
     intervals: record((_, at) => ({
-      bestHead: intervals[3 * at] ?? nothing,
-      meanHead: intervals[3 * at + 1] ?? nothing,
-      corLoc: intervals[3 * at + 2] ?? nothing,
+      bestHead: intervals[3 * at]!,
+      meanHead: intervals[3 * at + 1]!,
+      corLoc: intervals[3 * at + 2]!,
     })),
     gains: gainsOf(rows),
     images: rows,

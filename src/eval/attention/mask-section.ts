@@ -23,7 +23,7 @@ export function maskStatement(
   groups: TileBlock['groups'],
 ): Statement {
   const { scores, gains } = report;
-  const protocol = `${capitalized(attention)} at ${size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ')} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
+  const protocol = `${capitalized(attention)} at ${describeSize(size)} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
   const grid = maskGrid(report);
   return {
     protocol,
@@ -58,6 +58,11 @@ export function maskStatement(
       ],
     },
   };
+}
+
+/** @param size [short side], or [height, width] */
+export function describeSize(size: readonly number[]): string {
+  return size.length === 1 ? `a short side of ${size[0]}` : size.join(' x ');
 }
 
 function maskGrid({ scores, intervals }: MaskReport): ScoreGrid {

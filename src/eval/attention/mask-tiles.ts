@@ -4,6 +4,7 @@ import type { Tile, TileBlock } from '../../report/blocks.ts';
 import { headLabel } from '../../report/pictures/head-label.ts';
 import { smallPicture } from '../../report/pictures/thumbnails.ts';
 import { maskOverlay } from '../../report/pictures/tiles.ts';
+import { mean } from '../../rows/mean.ts';
 import { attend } from './attend.ts';
 import { type MaskReport, type MaskReportOptions, maskComparedTitles, objectsInView } from './mask-report.ts';
 
@@ -60,8 +61,4 @@ async function tilesOf(
     });
   }
   return tiles;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

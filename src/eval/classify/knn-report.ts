@@ -1,8 +1,8 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
-import { matchClasses, requireLabels } from '../../data/labels.ts';
+import { labeledSets } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
-import type { BaselineName } from '../../features/baselines.ts';
 import {
+  type BaselineName,
   type ComparedName,
   type CompareOptions,
   compareFeatures,
@@ -47,15 +47,13 @@ const FIVE = 5;
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const { ks, temperature, engine, onProgress } = options;
-  const train = requireLabels(options.train, 'k-NN');
-  const test = options.test && requireLabels(options.test, 'k-NN', 1);
+  const { train, test, toTrain } = labeledSets(options.train, options.test, 'k-NN');
   const most = train.length - (test === undefined ? 1 : 0);
   if (ks.every((k) => k > most)) throw tooFew(train.length, ks);
-  const toBank = test === undefined ? undefined : matchClasses(train, test);
   const { sets, compared } = await compareFeatures(test === undefined ? [train] : [train, test], options);
   const leaveOneOut = test === undefined;
   const bankLabels = sets[0]!.labels;
-  const queryLabels = toBank === undefined ? bankLabels : sets[1]!.labels.map((label) => toBank[label] ?? -1);
+  const queryLabels = sets.at(-1)!.labels.map(toTrain);
   const available = bankLabels.length - (leaveOneOut ? 1 : 0);
   const usable = ks.filter((k) => k <= available);
   if (usable.length === 0) throw tooFew(bankLabels.length, ks);

@@ -3,7 +3,7 @@ import { type BaselineName, comparedNames, comparedTitles, forBaselines } from '
 import { type ViewCount, viewTitles } from '../../features/views.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
-import type { Interval } from '../../rows/bootstrap.ts';
+import { type Interval, UNKNOWN } from '../../rows/bootstrap.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import type { KnnReport } from './knn-report.ts';
@@ -60,8 +60,7 @@ function knnGrid(report: KnnReport): ScoreGrid {
 /** Whether the trained network is above all that it is compared with. @param k which of the numbers of neighbors counts */
 export function examineKnn(report: KnnReport, k: string): Finding | undefined {
   const of = (name: 'trained' | BaselineName): number => report[name].top1[k] ?? Number.NaN;
-  const gain = (name: BaselineName): Interval =>
-    report.gains[name][k] ?? { low: Number.NaN, high: Number.NaN };
+  const gain = (name: BaselineName): Interval => report.gains[name][k] ?? UNKNOWN;
   return verdict({
     what: `${k}-NN`,
     images: report.testImages,

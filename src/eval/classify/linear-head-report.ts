@@ -6,6 +6,7 @@ import type { NetworkFeature } from '../../features/descriptors.ts';
 import { extractFeatures } from '../../features/extract.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import type { OnProgress } from '../../features/on-progress.ts';
 import type { LinearHead } from '../../weights/linear-head.ts';
 import { type ClassificationScores, confusionMatrix, ScoreSheet } from './classification-scores.ts';
 import { type Accuracies, accuracies } from './linear-report.ts';
@@ -16,7 +17,7 @@ export interface LinearHeadOptions {
   readonly trained: Weights;
   readonly head: LinearHead;
   readonly feature: NetworkFeature;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
 }
 
 export interface LinearHeadReport {

@@ -3,8 +3,8 @@
  * features (official `eval_linear.py`), each network and baseline with the learning rate that suits it. The features are extracted
  * once; with `augment` anew in each epoch from random crops, as the official script does it.
  */
-import type { BaselineName } from '../../features/baselines.ts';
 import {
+  type BaselineName,
   type ComparedName,
   compareDescribed,
   comparedNames,

@@ -12,8 +12,7 @@ import {
   type LabeledFeatures,
   splitByClass,
 } from '../../rows/labeled-features.ts';
-import type { Calibration } from './calibration.ts';
-import { calibrate } from './calibration.ts';
+import { type Calibration, calibrate } from './calibration.ts';
 import {
   type ClassificationScores,
   type Confusion,

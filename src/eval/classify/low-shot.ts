@@ -3,8 +3,13 @@
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
-import type { BaselineName } from '../../features/baselines.ts';
-import { type ComparedName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import {
+  type BaselineName,
+  type ComparedName,
+  comparedNames,
+  comparedTitles,
+  forBaselines,
+} from '../../features/baselines.ts';
 import {
   type LabeledImages,
   type LabeledImagesOptions,
@@ -13,9 +18,11 @@ import {
 import { Random } from '../../random/random.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { chosenRows, type LabeledFeatures } from '../../rows/labeled-features.ts';
+import { mean } from '../../rows/mean.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';
 import { LinearProbe } from './linear-probe.ts';
+import { hits } from './linear-report.ts';
 import { LogisticRegression } from './logistic.ts';
 
 /** So many images of each class, or a share of each class (one image at least). */
@@ -87,7 +94,7 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
       const { train: all, test } = kinds[name];
       const curve: LowShotScore[] = [];
       for (const { drawn } of budgets) {
-        const hits: Float64Array[] = [];
+        const right: Float64Array[] = [];
         for (const rows of drawn) {
           const fit = await regression.fit(chosenRows(all, rows), { classes: classes.length, c });
           if (!fit.converged) unfinished++;
@@ -100,11 +107,11 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
           const [scores] = await probe.scores(test);
           await probe.dispose();
           watch(name, ++done);
-          hits.push(Float64Array.from(scores!.ranks, (rank) => (rank === 0 ? 100 : 0)));
+          right.push(hits(scores!));
         }
-        const means = meanOverDraws(hits);
+        const means = meanOverDraws(right);
         best.set(name, means);
-        curve.push(summary(hits, means));
+        curve.push(summary(right, means));
       }
       curves.push([name, curve]);
     }
@@ -191,8 +198,8 @@ function meanOverDraws(hits: readonly Float64Array[]): Float64Array {
 }
 
 function summary(hits: readonly Float64Array[], means: Float64Array): LowShotScore {
-  const draws = hits.map((each) => each.reduce((sum, hit) => sum + hit, 0) / each.length);
-  const top1 = draws.reduce((sum, score) => sum + score, 0) / draws.length;
+  const draws = hits.map(mean);
+  const top1 = mean(draws);
   const squares = draws.reduce((sum, score) => sum + (score - top1) ** 2, 0);
   const [interval] = bootstrapMeans([means]);
   return {

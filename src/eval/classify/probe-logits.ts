@@ -1,4 +1,5 @@
 /** The logits of one of several classifiers that train side by side, on images enough to judge its probabilities by. */
+import { evenly } from '../../data/evenly.ts';
 import { chosenRows, type LabeledFeatures } from '../../rows/labeled-features.ts';
 import type { LinearProbe } from './linear-probe.ts';
 import type { LogitRows } from './temperature.ts';
@@ -13,16 +14,9 @@ export async function probeLogits(
   which: number,
 ): Promise<LogitRows> {
   const all = data.labels.length;
-  const count = Math.min(all, MOST);
-  const some =
-    count === all
-      ? data
-      : chosenRows(
-          data,
-          Uint32Array.from({ length: count }, (_, i) => Math.floor((i * all) / count)),
-        );
+  const some = all <= MOST ? data : chosenRows(data, evenly(all, MOST));
   const { classes, probes } = probe;
-  const logits = new Float32Array(count * classes);
+  const logits = new Float32Array(some.labels.length * classes);
   for await (const { start, rows, values } of probe.logits(some.features)) {
     for (let row = 0; row < rows; row++) {
       const from = (row * probes + which) * classes;

@@ -1,24 +1,27 @@
 /** Clusters of features beside those of its baselines, and how well they agree with classes where there are any. */
 import type { Source } from '../../data/source.ts';
-import type { BaselineName } from '../../features/baselines.ts';
 import {
+  type BaselineName,
   type ComparedName,
   type CompareOptions,
   comparedNames,
   compareFeatures,
+  extractNamed,
   forBaselines,
 } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
 import { halfSampling, type Interval } from '../../rows/bootstrap.ts';
+import { countEach } from '../../rows/count-each.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
 import { recordOf } from '../../rows/record-of.ts';
+import { squaredDistance } from '../../rows/squared-distance.ts';
 import { chooseClusters } from './choose-clusters.ts';
 import { type ClusterScores, clusterScores } from './cluster-scores.ts';
 import { type Clustering, kMeans } from './kmeans.ts';
 
 export type ClusterScoreName = keyof ClusterScores;
 
-const scoreNames: readonly ClusterScoreName[] = ['nmi', 'ari', 'hungarianAccuracy', 'purity'];
+export const clusterScoreNames: readonly ClusterScoreName[] = ['nmi', 'ari', 'hungarianAccuracy', 'purity'];
 
 export interface ScoredClusters {
   /** 0 to 1 (the Rand index: -1 to 1). */
@@ -62,12 +65,12 @@ const DRAWS = 200;
 /** @throws RangeError if there are fewer images than clusters */
 export async function clusterReport(options: ClusterReportOptions): Promise<ClusterReport> {
   const { source, engine, onProgress, restarts = 3, seed = 0 } = options;
-  const { sets, compared } = await compareFeatures([source], options);
-  const { labels, indices, skipped } = sets[0]!;
   const classes = source.classes.length;
-  const rowsOf = (name: ComparedName): FeatureRows =>
-    l2NormalizedRows(compared.find((each) => each.name === name)!.sets[0]!);
-  const trained = rowsOf('trained');
+  // Without classes there are no scores to compare.
+  const comparison = classes < 2 ? undefined : await compareFeatures([source], options);
+  const { labels, indices, skipped, features } =
+    comparison?.sets[0] ?? (await extractNamed(source, new Map([['trained', options.trained]]), options));
+  const trained = l2NormalizedRows(features.get('trained')!);
   const watch = (name: ComparedName, done: number): void =>
     onProgress?.(`k-means, ${name}`, done, labels.length);
   const clusterInto = async (k: number): Promise<Clustering> => {
@@ -95,12 +98,13 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
     indices,
     members: nearestFirst(trained, clustering),
   };
-  if (classes < 2) return report;
+  if (comparison === undefined) return report;
   const assigned = new Map<ComparedName, Int32Array>([['trained', clustering.assignments]]);
-  for (const { name } of compared) {
+  for (const { name, sets } of comparison.compared) {
     if (name === 'trained') continue;
     watch(name, 0);
-    const { assignments } = await kMeans(engine, rowsOf(name), { k: clustering.k, restarts, seed });
+    const rows = l2NormalizedRows(sets[0]!);
+    const { assignments } = await kMeans(engine, rows, { k: clustering.k, restarts, seed });
     assigned.set(name, assignments);
     watch(name, labels.length);
   }
@@ -122,27 +126,19 @@ function scoreAll(
     const scores = comparedNames.map((name) => clusterScores(part(labels), part(assignmentsOf(name))));
     const trained = scores[0]!.nmi;
     return [
-      ...scores.flatMap((each) => scoreNames.map((score) => each[score])),
+      ...scores.flatMap((each) => clusterScoreNames.map((score) => each[score])),
       ...scores.slice(1).map(({ nmi }) => trained - nmi),
     ];
   };
   const whole = statistics();
   const drawn = halfSampling(labels.length, whole, statistics, { draws: DRAWS });
   const scored = comparedNames.map((name, place): [ComparedName, ScoredClusters] => {
-    const at = (score: number): number => place * scoreNames.length + score;
-    const scores = Object.fromEntries(scoreNames.map((score, i) => [score, whole[at(i)]!]));
-    const intervals = Object.fromEntries(
-      scoreNames.map((score, i) => [score, inRange(drawn[at(i)]!, score)]),
-    );
-    return [
-      name,
-      {
-        scores: scores as Record<ClusterScoreName, number>,
-        intervals: intervals as Record<ClusterScoreName, Interval>,
-      },
-    ];
+    const at = (score: number): number => place * clusterScoreNames.length + score;
+    const scores = clusterScoreNames.map((score, i) => [score, whole[at(i)]!] as const);
+    const intervals = clusterScoreNames.map((score, i) => [score, inRange(drawn[at(i)]!, score)] as const);
+    return [name, { scores: recordOf(scores), intervals: recordOf(intervals) }];
   });
-  const differences = drawn.slice(comparedNames.length * scoreNames.length);
+  const differences = drawn.slice(comparedNames.length * clusterScoreNames.length);
   return {
     scored: recordOf(scored),
     gains: forBaselines((name) => differences[comparedNames.indexOf(name) - 1]!),
@@ -159,9 +155,10 @@ function inRange({ low, high }: Interval, name: ClusterScoreName): Interval {
 function nearestFirst({ values, dim }: FeatureRows, { assignments, centers, k }: Clustering): Int32Array[] {
   const members = Array.from({ length: k }, (): { row: number; distance: number }[] => []);
   assignments.forEach((cluster, row) => {
-    let distance = 0;
-    for (let d = 0; d < dim; d++) distance += (values[row * dim + d]! - centers[cluster * dim + d]!) ** 2;
-    members[cluster]?.push({ row, distance });
+    members[cluster]?.push({
+      row,
+      distance: squaredDistance(values, row * dim, centers, cluster * dim, dim),
+    });
   });
   return members.map((list) =>
     Int32Array.from(
@@ -172,8 +169,7 @@ function nearestFirst({ values, dim }: FeatureRows, { assignments, centers, k }:
 }
 
 function majority(rows: Int32Array, labels: Int32Array): { label: number; share: number } {
-  const counts = new Map<number, number>();
-  for (const row of rows) counts.set(labels[row]!, (counts.get(labels[row]!) ?? 0) + 1);
+  const counts = countEach(rows.map((row) => labels[row]!));
   const [best = [-1, 0]] = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
   return { label: best[0], share: best[1] / Math.max(1, rows.length) };
 }

@@ -5,7 +5,7 @@ import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
-import type { ClusterReport, ClusterScoreName } from './cluster-report.ts';
+import { type ClusterReport, type ClusterScoreName, clusterScoreNames } from './cluster-report.ts';
 
 const scoreTitles: Readonly<Record<ClusterScoreName, string>> = {
   nmi: 'NMI',
@@ -13,7 +13,6 @@ const scoreTitles: Readonly<Record<ClusterScoreName, string>> = {
   hungarianAccuracy: 'Hungarian accuracy',
   purity: 'purity',
 };
-const scoreNames: readonly ClusterScoreName[] = ['nmi', 'ari', 'hungarianAccuracy', 'purity'];
 const SHOWN_CLUSTERS = 20;
 const SHOWN_IMAGES = 8;
 
@@ -79,10 +78,10 @@ export async function clusterStatement(
 function clusterGrid(scored: NonNullable<ClusterReport['scored']>): ScoreGrid {
   return {
     corner: 'score (95 %)',
-    columns: scoreNames.map((name) => ({ title: scoreTitles[name], digits: 3 })),
+    columns: clusterScoreNames.map((name) => ({ title: scoreTitles[name], digits: 3 })),
     rows: comparedNames.map((each) => ({
       name: comparedTitles[each],
-      cells: scoreNames.map((name) => ({
+      cells: clusterScoreNames.map((name) => ({
         value: scored[each].scores[name],
         ...scored[each].intervals[name],
       })),

@@ -20,7 +20,8 @@ import {
   transpose,
   where,
 } from '../../graph/index.ts';
-import { countFiniteRows, type FeatureRows } from '../../rows/feature-rows.ts';
+import { countFiniteRows, type FeatureRows, pickRows } from '../../rows/feature-rows.ts';
+import { mean } from '../../rows/mean.ts';
 import { rowBlocks } from '../../rows/row-blocks.ts';
 import { productError } from '../../rows/row-products.ts';
 import { columnMeans } from '../../rows/second-moment.ts';
@@ -48,7 +49,7 @@ export async function silhouette(
 ): Promise<number> {
   const chosen = sample === undefined ? { rows, assignments } : takeRows(rows, assignments, sample);
   const values = await silhouetteValues(engine, chosen.rows, chosen.assignments, engineOptions);
-  return values.reduce((a, b) => a + b, 0) / values.length;
+  return mean(values);
 }
 
 /**
@@ -137,21 +138,15 @@ function sumsProgram(height: number, width: number, dim: number, clusters: numbe
 /** Rows about their mean: distances stay, products get smaller. */
 function centered(rows: FeatureRows): FeatureRows {
   const { values, dim } = rows;
-  const mean = columnMeans(rows);
-  return { values: values.map((value, i) => value - mean[i % dim]!), dim };
+  const means = columnMeans(rows);
+  return { values: values.map((value, i) => value - means[i % dim]!), dim };
 }
 
-function takeRows({ values, dim }: FeatureRows, assignments: ArrayLike<number>, sample: ArrayLike<number>) {
-  const taken = new Float32Array(sample.length * dim);
-  const clusters = new Float64Array(sample.length);
-  for (let i = 0; i < sample.length; i++) {
-    const row = sample[i]!;
+function takeRows(rows: FeatureRows, assignments: ArrayLike<number>, sample: ArrayLike<number>) {
+  const clusters = Float64Array.from(sample, (row) => {
     const cluster = assignments[row];
-    if (cluster === undefined) {
-      throw new RangeError(`Row ${row} of the sample is none of the ${assignments.length} rows: draw again.`);
-    }
-    taken.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
-    clusters[i] = cluster;
-  }
-  return { rows: { values: taken, dim }, assignments: clusters };
+    if (cluster !== undefined) return cluster;
+    throw new RangeError(`Row ${row} of the sample is none of the ${assignments.length} rows: draw again.`);
+  });
+  return { rows: pickRows(rows, sample), assignments: clusters };
 }

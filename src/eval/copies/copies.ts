@@ -4,7 +4,7 @@
  * originals among distractors. Average precision looks at the first 20 places only.
  */
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
-import { averagePrecision, meanDefined } from '../../rows/average-precision.ts';
+import { averagePrecision } from '../../rows/average-precision.ts';
 import { countFiniteRows, type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
 import { type Neighbors, nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 
@@ -79,25 +79,4 @@ export function copyAveragePrecision(
     for (let place = 0; place < k; place++) if (wanted.includes(rows[query * k + place]!)) places.push(place);
     return averagePrecision(places, wanted.length);
   });
-}
-
-/** Mean average precision of consecutive blocks of queries; NaN for a block in which no query has positives. */
-export function meanByBlock(
-  averagePrecisions: Float64Array,
-  blocks: readonly { readonly name: string; readonly size: number }[],
-): Map<string, number> {
-  const total = blocks.reduce((sum, { size }) => sum + size, 0);
-  if (total !== averagePrecisions.length) {
-    throw new RangeError(
-      `Blocks of ${total} queries do not fit ${averagePrecisions.length} average precisions: give the sizes of all blocks.`,
-    );
-  }
-  let start = 0;
-  return new Map(
-    blocks.map(({ name, size }) => {
-      const mean = meanDefined(averagePrecisions.subarray(start, start + size));
-      start += size;
-      return [name, mean];
-    }),
-  );
 }

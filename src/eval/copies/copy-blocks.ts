@@ -22,9 +22,10 @@ export function attackBlocks(attacks: readonly Attack[]): QueryBlocks {
 }
 
 /**
- * Blocks of a source: one for each folder that holds images, in the order of the images. Copydays numbers the images of a block like the originals, and in the block `strong` begins their names like the
- * originals' (official `eval_copy_detection.py`). Elsewhere names are the surer sign: where a block has names of originals,
- * they decide, and images of other names have no original.
+ * Blocks of a source: one for each folder that holds images, in the order of the images. Copydays numbers the images of a
+ * block like the originals, and in the block `strong` begins their names like the originals' (official
+ * `eval_copy_detection.py`). Elsewhere names are the surer sign: where a block has names of originals, they decide, and images
+ * of other names have no original.
  *
  * @throws Error if two originals have one name, or a block fits them neither by name nor by number
  */

@@ -17,7 +17,7 @@ import { type DescribedImages, describeImages } from '../../features/describe-im
 import { copyDescriptor } from '../../features/descriptors.ts';
 import { type NumberedImage, readImages, shown } from '../../features/shown-images.ts';
 import { resize } from '../../image/resize.ts';
-import { bootstrap, type Interval } from '../../rows/bootstrap.ts';
+import { bootstrap, type Interval, UNKNOWN } from '../../rows/bootstrap.ts';
 import { stackRows } from '../../rows/feature-rows.ts';
 import type { Neighbors } from '../../rows/nearest-neighbors.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
@@ -71,7 +71,6 @@ export interface CopyReportOptions extends CompareOptions {
   readonly size: number;
 }
 
-const PLACES = 20;
 const EXAMPLES = 3;
 /** Tokens of a batch at most: attention takes memory by their square. */
 const TOKENS = 4096;
@@ -118,7 +117,7 @@ export async function copyReport(options: CopyReportOptions): Promise<CopyReport
   const sets = second === undefined ? [first, altered] : [first, second, altered];
   for (const { name, sets: rows } of await compareDescribed(engine, sets, { whitening: learned })) {
     onProgress?.(`copies, ${name}`, 0, altered.indices.length);
-    const ranked = await rankCopies(engine, stackRows(rows.slice(0, -1)), rows.at(-1)!, PLACES);
+    const ranked = await rankCopies(engine, stackRows(rows.slice(0, -1)), rows.at(-1)!);
     onProgress?.(`copies, ${name}`, altered.indices.length, altered.indices.length);
     if (name === 'trained') found = ranked;
     const precisions = copyAveragePrecision(ranked, positives);
@@ -209,12 +208,11 @@ function scoreBlocks(
   };
   const [map = Number.NaN, ...blocks] = means(all.map((_, i) => i));
   const [interval, ...blockIntervals] = bootstrap(all.length, means);
-  const none = { low: Number.NaN, high: Number.NaN };
   return {
     map,
     blocks: Object.fromEntries(names.map((name, i) => [name, blocks[i]!])),
-    interval: interval ?? none,
-    blockIntervals: Object.fromEntries(names.map((name, i) => [name, blockIntervals[i] ?? none])),
+    interval: interval ?? UNKNOWN,
+    blockIntervals: Object.fromEntries(names.map((name, i) => [name, blockIntervals[i] ?? UNKNOWN])),
   };
 }
 

@@ -3,6 +3,7 @@
  * (`confirm-copy.ts`); files of the same pixels need neither. How sure that is, is measured on the folder itself: on pairs of
  * different images, which may not count, and on copies that were made for it, which should.
  */
+import { evenly } from '../../data/evenly.ts';
 import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -10,11 +11,12 @@ import { embedImages } from '../../features/embed-images.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { checkMemory } from '../../features/memory-limit.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import type { OnProgress } from '../../features/on-progress.ts';
 import { readImages } from '../../features/shown-images.ts';
 import { cropAway } from '../../image/attacks.ts';
 import type { Image } from '../../image/image.ts';
 import { Random } from '../../random/random.ts';
-import type { FeatureRows } from '../../rows/feature-rows.ts';
+import { type FeatureRows, pickRows } from '../../rows/feature-rows.ts';
 import { comparePixels, type PixelComparison } from './confirm-copy.ts';
 import type { Jpeg } from './copy-attacks.ts';
 import { copyCandidates, type RowPair } from './copy-candidates.ts';
@@ -37,7 +39,7 @@ export interface DedupeOptions {
   /** Compresses the copies that are made to measure. */
   readonly jpeg: Jpeg;
   readonly seed?: number;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
 }
 
 /** How sure the decision is, measured on the folder's own images. */
@@ -119,7 +121,7 @@ export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport
   };
   const found = await copyCandidates(
     engine,
-    pick(features, single),
+    pickRows(features, single),
     single.map((row) => images[row]!.look),
   );
   const proposed = found.map(([a, b]): RowPair => [single[a]!, single[b]!]);
@@ -226,22 +228,15 @@ async function recognize(
   images: readonly Seen[],
   least: number,
 ): Promise<Pick<DedupeCheck, 'altered' | 'recognized'>> {
-  const altered = Math.min(ALTERED, images.length);
-  const rows = Array.from({ length: altered }, (_, i) => Math.floor((i * images.length) / altered));
+  const rows = evenly(images.length, ALTERED);
   const looks = new Map(rows.map((row) => [images[row]!.index, images[row]!.look]));
   let [done, recognized] = [0, 0];
   for await (const { index, image } of readImages(source, { indices: [...looks.keys()] })) {
     const copy = await jpeg(cropAway(image, REMOVED, new Random(seed, 'dedupe', index)), QUALITY);
     if (comparePixels(looks.get(index)!, miniature(copy)).agreement >= least) recognized++;
-    onProgress?.('changed copies', ++done, altered);
+    onProgress?.('changed copies', ++done, rows.length);
   }
-  return { altered, recognized };
-}
-
-function pick({ values, dim }: FeatureRows, rows: readonly number[]): FeatureRows {
-  const picked = new Float32Array(rows.length * dim);
-  for (const [i, row] of rows.entries()) picked.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
-  return { values: picked, dim };
+  return { altered: rows.length, recognized };
 }
 
 /** The cosine of two rows of length 1. */

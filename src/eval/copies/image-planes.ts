@@ -6,6 +6,7 @@ import { luma } from '../../image/color.ts';
 import { gaussianBlur } from '../../image/gaussian-blur.ts';
 import type { Image } from '../../image/image.ts';
 import { resize } from '../../image/resize.ts';
+import { mean } from '../../rows/mean.ts';
 
 /** Side of a look in pixels: a multiple of 4, which `planesOf` halves twice, and of 3, which `thumbnailRow` asks for. */
 export const MINIATURE_SIDE = 48;
@@ -36,8 +37,8 @@ export function planesOf(look: Image): readonly Plane[] {
 /** The brightness at [16, 16] with mean 0, a row for comparisons by cosine; zeros where there is nothing to see. */
 export function thumbnailRow(look: Image): Float32Array {
   const { data } = shrunk(brightness(look), look.width / THUMBNAIL);
-  const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
-  return data.map((value) => value - mean);
+  const level = mean(data);
+  return data.map((value) => value - level);
 }
 
 function brightness({ width, data, channels }: Image): Plane {

@@ -72,5 +72,22 @@ export interface FineTuned {
  * with 0.06, of which the last two do not differ for sure. A small ViT did no better or worse with 0.008 than with 0.002.
  */
 export const fineTuneRates: Readonly<Record<BackboneConfig['kind'], number>> = { vit: 0.004, convnet: 0.03 };
-/** From 0.35 the same convnet did a little better (73.3 against 72.0 %) than from DeiT's 0.08, which is meant for hundreds of epochs. */
-export const FINE_TUNE_CROPS: readonly [number, number] = [0.35, 1];
+
+/** What is taken where nothing is said. */
+export const fineTuneDefaults = {
+  batchSize: 64,
+  weightDecay: 0.05,
+  layerDecay: 0.75,
+  labelSmoothing: 0.1,
+  dropPathRate: 0.1,
+  /**
+   * From 0.35 the same convnet did a little better (73.3 against 72.0 %) than from DeiT's 0.08, which is meant for hundreds of
+   * epochs.
+   */
+  cropsScale: [0.35, 1],
+} as const;
+
+/** Epochs of rising learning rate. */
+export function usualWarmup(epochs: number): number {
+  return epochs / 10;
+}

@@ -2,15 +2,15 @@
  * Fine-tuning from the trained weights beside fine-tuning from the untrained ones, with the same settings: what pretraining is
  * worth where all of the network may learn.
  */
-import { matchClasses, requireLabels } from '../../data/labels.ts';
+import { labeledSets } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
 import { HELD_BACK } from '../../features/labeled-images.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import type { OnProgress } from '../../features/on-progress.ts';
 import type { Interval } from '../../rows/bootstrap.ts';
 import { splitByClass } from '../../rows/labeled-features.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
-import type { Calibration } from '../classify/calibration.ts';
-import { calibrateOnHalves } from '../classify/calibration.ts';
+import { type Calibration, calibrateOnHalves } from '../classify/calibration.ts';
 import { confusionMatrix } from '../classify/classification-scores.ts';
 import { type Accuracies, accuracies, hits } from '../classify/linear-report.ts';
 import { FineTuner } from './fine-tune.ts';
@@ -22,7 +22,7 @@ export interface FineTuneReportOptions extends Omit<FineTuneOptions, 'train' | '
   readonly test?: Source;
   readonly trained: Weights;
   readonly untrained: Weights;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
 }
 
 export type StartingWeights = 'trained' | 'untrained';
@@ -33,7 +33,10 @@ export interface FineTuneReport {
   readonly results: Readonly<Record<StartingWeights, FineTuned & { readonly scores: Accuracies }>>;
   /** 95 % interval of how many percent more the trained start tells right, image by image. */
   readonly gain: Interval;
-  /** Of the network that started from trained weights: fitted on half of the test images, the errors are those on the others; undefined for too few. */
+  /**
+   * Of the network that started from trained weights: fitted on half of the test images, the errors are those on the others;
+   * undefined for too few.
+   */
   readonly calibration: Calibration | undefined;
   /** Of the network that started from trained weights: [true class, predicted class] */
   readonly confusion: Int32Array;
@@ -98,15 +101,13 @@ function imageSets(
   allTest: Source | undefined,
   seed: number,
 ): { train: ImageSet; test: ImageSet } {
-  const train = requireLabels(allTrain, 'fine-tuning');
-  const test = allTest && requireLabels(allTest, 'fine-tuning', 1);
+  const { train, test, toTrain } = labeledSets(allTrain, allTest, 'fine-tuning');
   const all = (source: Source): number[] => Array.from({ length: source.length }, (_, i) => i);
   const label = (index: number): number => train.label(index) ?? -1;
   if (test !== undefined) {
-    const known = matchClasses(train, test);
     return {
       train: { source: train, indices: all(train), label },
-      test: { source: test, indices: all(test), label: (index) => known[test.label(index) ?? -1] ?? -1 },
+      test: { source: test, indices: all(test), label: (index) => toTrain(test.label(index) ?? -1) },
     };
   }
   const { fit, held } = splitByClass(all(train).map(label), HELD_BACK, seed);

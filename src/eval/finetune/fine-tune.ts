@@ -14,16 +14,18 @@ import { classifier, classLogits } from '../../method/classifier.ts';
 import type { BackboneConfig } from '../../model/backbone.ts';
 import { cosineSchedule } from '../../optim/schedules.ts';
 import { Random } from '../../random/random.ts';
+import { mean } from '../../rows/mean.ts';
 import { microBatchSizes } from '../../train/micro-batch.ts';
 import { networkValues } from '../../train/state.ts';
 import { Trainer } from '../../train/trainer.ts';
 import { ScoreSheet } from '../classify/classification-scores.ts';
 import {
-  FINE_TUNE_CROPS,
   type FineTuned,
   type FineTunedEpoch,
   type FineTuneOptions,
+  fineTuneDefaults,
   fineTuneRates,
+  usualWarmup,
 } from './fine-tune-options.ts';
 import { layerDecay } from './layer-decay.ts';
 
@@ -44,8 +46,9 @@ export class FineTuner {
 
   /** @throws RangeError if there is nothing to learn from */
   static async create(options: FineTuneOptions): Promise<FineTuner> {
-    const { train, classes, backbone, engine, engineOptions, batchSize = 64, seed = 0 } = options;
-    const batch = Math.min(batchSize, train.indices.length);
+    const { train, classes, backbone, engine, engineOptions, seed = 0 } = options;
+    const { batchSize, labelSmoothing, dropPathRate } = fineTuneDefaults;
+    const batch = Math.min(options.batchSize ?? batchSize, train.indices.length);
     if (batch < 1 || options.epochs < 1)
       throw new RangeError('Fine-tuning needs at least one image and one epoch: give more.');
     const labels = new Int32Array(batch);
@@ -53,8 +56,8 @@ export class FineTuner {
       backbone: backbone.config,
       classes,
       size: backbone.size,
-      labelSmoothing: options.labelSmoothing ?? 0.1,
-      dropPathRate: options.dropPathRate ?? 0.1,
+      labelSmoothing: options.labelSmoothing ?? labelSmoothing,
+      dropPathRate: options.dropPathRate ?? dropPathRate,
       label: (i) => labels[i]!,
     });
     const trainer = await Trainer.create({
@@ -83,8 +86,9 @@ export class FineTuner {
    * @throws Error naming a weight that is missing or of another size, or when the loss is no longer finite
    */
   async run(weights: Weights, onProgress?: (done: number, total: number) => void): Promise<FineTuned> {
-    const { train, backbone, epochs, warmupEpochs = epochs / 10, seed = 0 } = this.#options;
-    const { lr = fineTuneRates[backbone.config.kind], cropsScale = FINE_TUNE_CROPS } = this.#options;
+    const { train, backbone, epochs, warmupEpochs = usualWarmup(epochs), seed = 0 } = this.#options;
+    const { lr = fineTuneRates[backbone.config.kind], cropsScale = fineTuneDefaults.cropsScale } =
+      this.#options;
     this.#restart(weights);
     const stepsPerEpoch = train.indices.length / this.batchSize;
     const steps = Math.floor((epochs * train.indices.length) / this.batchSize);
@@ -95,7 +99,7 @@ export class FineTuner {
       steps,
       warmupSteps: Math.round(warmupEpochs * stepsPerEpoch),
     });
-    const lrFactor = layerDecay(backbone.config, this.#options.layerDecay ?? 0.75);
+    const lrFactor = layerDecay(backbone.config, this.#options.layerDecay ?? fineTuneDefaults.layerDecay);
     const { channels } = backbone.config;
     const imageSize = channels * backbone.size ** 2;
     const pixels = new Float32Array(this.batchSize * imageSize);
@@ -137,7 +141,7 @@ export class FineTuner {
       if (measured) tested = await this.#test(skipped);
       history.push({
         epoch: epoch + 1,
-        trainLoss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+        trainLoss: mean(losses),
         ...(measured ? { top1: tested!.test.top1 } : {}),
       });
     }
@@ -183,7 +187,7 @@ export class FineTuner {
         step,
         lr,
         lrFactor,
-        weightDecay: this.#options.weightDecay ?? 0.05,
+        weightDecay: this.#options.weightDecay ?? fineTuneDefaults.weightDecay,
         clip: 0,
         teacherMomentum: 0,
         freezeLastLayer: false,

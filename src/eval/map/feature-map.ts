@@ -8,9 +8,12 @@ import { comparedWeights } from '../../features/baselines.ts';
 import { type Extracted, extractFeatures } from '../../features/extract.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import type { OnProgress } from '../../features/on-progress.ts';
 import { Random } from '../../random/random.ts';
-import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
+import { type Interval, shareIntervals, UNKNOWN } from '../../rows/bootstrap.ts';
+import { countEach } from '../../rows/count-each.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import { mean } from '../../rows/mean.ts';
 import { fitPca, projectPca } from '../../rows/pca.ts';
 import { chooseClusters } from '../cluster/choose-clusters.ts';
 import { tsne } from './tsne.ts';
@@ -59,7 +62,7 @@ export interface FeatureMapOptions {
   readonly limit?: number;
   /** Of that choice. Default 0. */
   readonly seed?: number;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
 }
 
 /** Neighbors in the plane that vote. */
@@ -149,8 +152,8 @@ function score(
     Int32Array.from(rows, (row) => labels[row]!),
     MAP_NEIGHBORS,
   );
-  const [interval = { low: Number.NaN, high: Number.NaN }] = shareIntervals([hits], 100);
-  return { value: hits.reduce((a, b) => a + b, 0) / hits.length, interval };
+  const [interval = UNKNOWN] = shareIntervals([hits], 100);
+  return { value: mean(hits), interval };
 }
 
 /**
@@ -186,8 +189,7 @@ function mapHits(positions: Float64Array, labels: ArrayLike<number>, k: number):
       squares[at] = square;
       rows[at] = other;
     }
-    const votes = new Map<number, number>();
-    for (const row of rows) votes.set(labels[row]!, (votes.get(labels[row]!) ?? 0) + 1);
+    const votes = countEach(Array.from(rows, (row) => labels[row]!));
     const [winner] = [...votes].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
     return winner?.[0] === labels[point] ? 100 : 0;
   });

@@ -1,14 +1,21 @@
 /** What a map of features says of itself, and what images can be colored by. */
 import { folderGroups } from '../../data/image-groups.ts';
+import { comparedTitles } from '../../features/baselines.ts';
 import type { ScatterBlock } from '../../report/blocks.ts';
 import type { MapColoring, MapPage } from '../../report/map/map-page.ts';
-import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
+import { gridBars, gridTable, type Score, type ScoreGrid, scoreText } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
-import { type FeatureMaps, MAP_NEIGHBORS, type MapMethod, type MappedNetwork } from './feature-map.ts';
+import {
+  type FeatureMaps,
+  MAP_NEIGHBORS,
+  type MapMethod,
+  type MappedNetwork,
+  type PlaneMap,
+} from './feature-map.ts';
 
 export const mappedNetworks: readonly (readonly [MappedNetwork, string])[] = [
-  ['trained', 'trained network'],
-  ['untrained', 'the same, untrained'],
+  ['trained', comparedTitles.trained],
+  ['untrained', comparedTitles.untrained],
 ];
 export const mapMethods: readonly (readonly [MapMethod, string])[] = [
   ['tsne', 't-SNE'],
@@ -43,7 +50,7 @@ export function mapStatement(found: FeatureMaps, facts: MapFacts): Statement {
     columns: [{ title: SCORE }],
     rows: allMaps(found).map(({ name, accuracy }) => ({
       name,
-      cells: [accuracy && { value: accuracy.value, ...accuracy.interval }],
+      cells: [accuracy && scoreOf(accuracy)],
     })),
   };
   return {
@@ -76,18 +83,19 @@ export function mapPage(
   return {
     title,
     intro: ADVICE,
-    views: allMaps(found).map(({ name, positions, accuracy }) => {
-      const [, [, score = ''] = []] = gridTable({
-        corner: '',
-        columns: [{ title: SCORE }],
-        rows: [{ name, cells: [accuracy && { value: accuracy.value, ...accuracy.interval }] }],
-      });
-      return { name, positions, ...(accuracy === undefined ? {} : { note: `${SCORE}: ${score}` }) };
-    }),
+    views: allMaps(found).map(({ name, positions, accuracy }) => ({
+      name,
+      positions,
+      ...(accuracy === undefined ? {} : { note: `${SCORE}: ${scoreText(scoreOf(accuracy))}` }),
+    })),
     names,
     colorings: mapColorings(found, names, classes),
     atlas,
   };
+}
+
+function scoreOf({ value, interval }: NonNullable<PlaneMap['accuracy']>): Score {
+  return { value, ...interval };
 }
 
 /** Every map with its name. */
@@ -110,7 +118,7 @@ function mapGrid({ maps }: FeatureMaps): ScoreGrid {
       name,
       cells: mapMethods.map(([method]) => {
         const { accuracy } = maps[network][method];
-        return accuracy && { value: accuracy.value, ...accuracy.interval };
+        return accuracy && scoreOf(accuracy);
       }),
     })),
   };

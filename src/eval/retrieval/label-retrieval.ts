@@ -9,6 +9,8 @@ import { cosineRows } from '../../rows/cosine-rows.ts';
 import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { rankAmongAll } from '../../rows/rank-among-all.ts';
 
+/** The k of recall at k where nobody says. */
+export const RECALL_KS: readonly number[] = [1, 5, 10];
 /** Images of an object in UKBench, and the places that its score looks at. */
 const NS_PLACES = 4;
 
@@ -108,7 +110,7 @@ class Tally {
     this.#first[query] = places[0] ?? Number.POSITIVE_INFINITY;
   }
 
-  scores(ks: readonly number[] = [1, 5, 10]): LabelRetrieval {
+  scores(ks = RECALL_KS): LabelRetrieval {
     const queriesWithPositives = this.#first.filter(Number.isFinite).length;
     return {
       map: meanDefined(this.#precisions),

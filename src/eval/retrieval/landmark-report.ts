@@ -26,7 +26,13 @@ import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';
 import { findImages, type LandmarkTruth } from './landmark-truth.ts';
-import { type RetrievalLevel, rankDatabase, retrievalScores, truthAtLevel } from './retrieval.ts';
+import {
+  type RetrievalLevel,
+  rankDatabase,
+  retrievalLevels,
+  retrievalScores,
+  truthAtLevel,
+} from './retrieval.ts';
 import type { RetrievalExample } from './retrieval-report.ts';
 
 export interface LandmarkScores {
@@ -64,7 +70,6 @@ export interface LandmarkReportOptions extends CompareOptions {
   readonly whiten?: Source | undefined;
 }
 
-const levels = ['easy', 'medium', 'hard'] as const;
 const KAPPAS = [1, 5, 10];
 /** Pixels that a convolutional network gets at least. */
 const LEAST_SIDE = 16;
@@ -127,7 +132,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
   let examples: RetrievalExample[] = [];
   for (const { name, sets: rows } of compared) {
     const ranking = await rankDatabase(engine, rows[0]!, rows[1]!);
-    const results = levels.map((level) =>
+    const results = retrievalLevels.map((level) =>
       retrievalScores(
         ranking.ranks,
         truth.gnd.map((each) => truthAtLevel(each, level)),
@@ -138,16 +143,16 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
     const intervals = bootstrapMeans(results.map(({ averagePrecision }) => averagePrecision));
     scored.push([
       name,
-      Object.fromEntries(
-        levels.map((level, i) => [
-          level,
-          {
-            map: results[i]!.map,
-            meanPrecisionAt: Object.fromEntries(KAPPAS.map((k, at) => [k, results[i]!.meanPrecisionAt[at]!])),
-            interval: intervals[i]!,
-          },
-        ]),
-      ) as LandmarkLevels,
+      recordOf(
+        retrievalLevels.map((level, i) => {
+          const { map, meanPrecisionAt } = results[i]!;
+          const precisions = KAPPAS.map((k, at) => [k, meanPrecisionAt[at]!]);
+          return [
+            level,
+            { map, meanPrecisionAt: Object.fromEntries(precisions), interval: intervals[i]! },
+          ] as const;
+        }),
+      ),
     ]);
     if (name !== 'trained') continue;
     examples = evenly(queries.length, EXAMPLES).map((query) => {

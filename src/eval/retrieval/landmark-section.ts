@@ -6,8 +6,7 @@ import { capitalized, type Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import { describeFeatures, exampleTiles, type RetrievalFacts } from './example-tiles.ts';
 import type { LandmarkReport } from './landmark-report.ts';
-
-export const landmarkLevels = ['easy', 'medium', 'hard'] as const;
+import { retrievalLevels } from './retrieval.ts';
 
 export interface LandmarkFacts extends RetrievalFacts {
   readonly cropQueries: boolean;
@@ -48,17 +47,17 @@ function landmarkGrid(report: LandmarkReport): ScoreGrid {
   return {
     corner: '% (95 %)',
     columns: [
-      ...landmarkLevels.map((level) => ({ title: `mAP ${level}`, scale: 100 })),
-      ...landmarkLevels.map((level) => ({ title: `mP@10 ${level}`, scale: 100 })),
+      ...retrievalLevels.map((level) => ({ title: `mAP ${level}`, scale: 100 })),
+      ...retrievalLevels.map((level) => ({ title: `mP@10 ${level}`, scale: 100 })),
     ],
     rows: comparedNames.map((name) => ({
       name: comparedTitles[name],
       cells: [
-        ...landmarkLevels.map((level) => {
+        ...retrievalLevels.map((level) => {
           const { map, interval } = report[name][level];
           return { value: map, ...interval };
         }),
-        ...landmarkLevels.map((level) => ({
+        ...retrievalLevels.map((level) => ({
           value: report[name][level].meanPrecisionAt[10] ?? Number.NaN,
         })),
       ],

@@ -2,6 +2,7 @@
  * What retrieval scores where nothing is known: the expected values over all rankings, each as likely as the others. Exact,
  * from the number of images that are right and of all that are ranked.
  */
+import { countEach } from '../../rows/count-each.ts';
 
 /** The chance that one of so many positives is among the first k: 1 - C(ranked - positives, k) / C(ranked, k). */
 export function chanceRecall(positives: number, ranked: number, k: number): number {
@@ -65,10 +66,4 @@ export function chanceNsScore(images: number): number {
 /** Whether every label has exactly four images, as objects have in UKBench: the N-S score means something there only. */
 export function areGroupsOfFour(labels: ArrayLike<number>): boolean {
   return [...countEach(Array.from(labels)).values()].every((count) => count === 4);
-}
-
-function countEach(values: readonly number[]): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return counts;
 }

@@ -1,9 +1,10 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
+import { evenly } from '../../data/evenly.ts';
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
-import type { BaselineName } from '../../features/baselines.ts';
 import {
+  type BaselineName,
   type ComparedName,
   type CompareOptions,
   compareDescribed,
@@ -18,7 +19,8 @@ import { shownImages } from '../../features/shown-images.ts';
 import type { Image } from '../../image/image.ts';
 import { inputView } from '../../image/preprocessing.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
-import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
+import { countEach } from '../../rows/count-each.ts';
+import { type FeatureRows, l2NormalizedRows, pickRows } from '../../rows/feature-rows.ts';
 import type { LabeledFeatures } from '../../rows/labeled-features.ts';
 import { nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
@@ -28,6 +30,7 @@ import {
   folderRetrieval,
   type LabelRetrieval,
   labelRetrieval,
+  RECALL_KS,
 } from './label-retrieval.ts';
 import { areGroupsOfFour, chanceNsScore, retrievalChance } from './retrieval-chance.ts';
 
@@ -80,13 +83,12 @@ export interface RetrievalReportOptions extends CompareOptions {
   readonly whiten?: Source | undefined;
 }
 
-const KS = [1, 5, 10];
 const EXAMPLES = 10;
 const SHOWN = 8;
 
 /** @throws Error if it is not known which images belong together, or no image has another to find */
 export async function retrievalReport(options: RetrievalReportOptions): Promise<RetrievalReport> {
-  const { images, test, grouping, backbone, engine, onProgress } = options;
+  const { images, test, grouping, ks: asked = RECALL_KS, backbone, engine, onProgress } = options;
   const sources = test === undefined ? [images] : [images, test];
   const groups = imageGroups(sources, grouping);
   requirePositives(sources, groups);
@@ -114,7 +116,6 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
   const labels = sets.map(({ indices }, i) => indices.map((index) => groups[i]![index]!));
   const pca = await pixelComponents(engine, sets[0]!);
   const compared = await compareDescribed(engine, sets, { whitening, pca });
-  const asked = options.ks ?? KS;
   const leaveOneOut = test === undefined;
   const all = retrievalChance(labels[0]!, labels.at(-1)!, { ks: asked, leaveOneOut });
   const certain = asked.filter((k) => all.recallAt[k] === 1);
@@ -178,8 +179,7 @@ function summary(result: LabelRetrieval | FolderRetrieval, withNs: boolean): Ret
 
 /** Without this a folder with one image a class would score NaN. */
 function requirePositives(sources: readonly Source[], groups: readonly Int32Array[]): void {
-  const counts = new Map<number, number>();
-  for (const group of groups[0]!) counts.set(group, (counts.get(group) ?? 0) + 1);
+  const counts = countEach(groups[0]!);
   const own = groups.length === 1 ? 1 : 0;
   if (groups.at(-1)!.some((group) => (counts.get(group) ?? 0) > own)) return;
   throw new Error(
@@ -197,18 +197,10 @@ async function examples(
   precisions: Float64Array,
 ): Promise<RetrievalExample[]> {
   const asked = Array.from(precisions.keys()).filter((row) => !Number.isNaN(precisions[row]!));
-  const rows = Array.from(
-    { length: Math.min(EXAMPLES, asked.length) },
-    (_, i) => asked[Math.floor((i * asked.length) / Math.min(EXAMPLES, asked.length))]!,
-  );
+  const rows = evenly(asked.length, EXAMPLES).map((i) => asked[i]!);
   const [bank, queries = bank] = features.map(l2NormalizedRows);
-  const { dim } = queries!;
-  const values = new Float32Array(rows.length * dim);
-  for (const [i, row] of rows.entries())
-    values.set(queries!.values.subarray(row * dim, (row + 1) * dim), i * dim);
-  const size = bank!.values.length / dim;
-  const k = Math.min(SHOWN + 1, size);
-  const near = await nearestNeighbors(engine, bank!, { values, dim }, { k });
+  const k = Math.min(SHOWN + 1, bank!.values.length / bank!.dim);
+  const near = await nearestNeighbors(engine, bank!, pickRows(queries!, rows), { k });
   const queryLabels = labels.at(-1)!;
   return rows.map((row, i) => {
     const places = Array.from({ length: k }, (_, place) => i * k + place)

@@ -22,7 +22,9 @@ export interface QueryTruth {
   readonly junk?: readonly number[];
 }
 
-export type RetrievalLevel = 'easy' | 'medium' | 'hard';
+/** In the order in which they are shown. */
+export const retrievalLevels = ['easy', 'medium', 'hard'] as const;
+export type RetrievalLevel = (typeof retrievalLevels)[number];
 
 /**
  * The truth at one level of difficulty: easy looks for the easy images only, medium for easy and hard ones, hard for the hard

@@ -4,14 +4,16 @@
  */
 import type { VideoSequence } from '../../data/video-sequence.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { comparedTitles } from '../../features/baselines.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
+import type { OnProgress } from '../../features/on-progress.ts';
 import { type SegmentedFrame, type SequenceScores, segmentVideo, type VideoOptions } from './video-report.ts';
 import { type VideoSummary, videoSummary } from './video-summary.ts';
 
 export const videoComparedTitles = {
-  trained: 'trained network',
-  untrained: 'the same, untrained',
+  trained: comparedTitles.trained,
+  untrained: comparedTitles.untrained,
   kept: 'first mask kept',
 } as const;
 export type VideoCompared = keyof typeof videoComparedTitles;
@@ -45,7 +47,7 @@ export interface ClipsOptions extends VideoOptions {
   readonly untrained: Weights;
   /** Shown every frame as it is done. */
   readonly onFrame?: (clip: VideoSequence, name: VideoCompared, frame: SegmentedFrame) => Promise<void>;
-  readonly onProgress?: (what: string, done: number, total: number) => void;
+  readonly onProgress?: OnProgress;
 }
 
 /** @throws Error as `segmentVideo` does */

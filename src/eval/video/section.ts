@@ -2,6 +2,7 @@
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid } from '../../report/score-grid.ts';
+import { mean } from '../../rows/mean.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import type { Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
@@ -72,8 +73,6 @@ function scoresOf({ jAndF, j, f, interval }: VideoSummary): Score[] {
 function examineVideo(scored: readonly Clip[]): Finding | undefined {
   const of = (name: VideoCompared): number[] =>
     scored.flatMap(({ scores }) => scores[name].objects.map(({ jAndF }) => jAndF));
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
   const [trained, untrained, kept] = [of('trained'), of('untrained'), of('kept')];
   return verdict({
     scope: 'video segmentation',

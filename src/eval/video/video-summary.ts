@@ -1,5 +1,6 @@
 /** The scores of several videos in one line, as DAVIS 2017 has it: means over all objects, whatever their video. */
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
+import { mean } from '../../rows/mean.ts';
 import type { SequenceStatistics } from './davis-measures.ts';
 import type { ObjectScore } from './video-report.ts';
 
@@ -18,16 +19,15 @@ export interface VideoSummary {
 /** @throws RangeError without objects */
 export function videoSummary(objects: readonly ObjectScore[]): VideoSummary {
   if (objects.length === 0) throw new RangeError('No object was scored, so there is nothing to sum up.');
-  const mean = (of: (object: ObjectScore) => number): number =>
-    objects.reduce((sum, object) => sum + of(object), 0) / objects.length;
+  const meanOf = (of: (object: ObjectScore) => number): number => mean(objects.map(of));
   const statistics = (of: (object: ObjectScore) => SequenceStatistics): SequenceStatistics => ({
-    mean: mean((object) => of(object).mean),
-    recall: mean((object) => of(object).recall),
-    decay: mean((object) => of(object).decay),
+    mean: meanOf((object) => of(object).mean),
+    recall: meanOf((object) => of(object).recall),
+    decay: meanOf((object) => of(object).decay),
   });
   const [interval] = bootstrapMeans([objects.map(({ jAndF }) => jAndF)]);
   return {
-    jAndF: mean(({ jAndF }) => jAndF),
+    jAndF: meanOf(({ jAndF }) => jAndF),
     j: statistics(({ j }) => j),
     f: statistics(({ f }) => f),
     objects: objects.length,

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../../src/engine/ort-node.ts';
-import {
-  copyAveragePrecision,
-  copydaysPositives,
-  meanByBlock,
-  rankCopies,
-} from '../../../src/eval/copies/copies.ts';
+import { copyAveragePrecision, copydaysPositives, rankCopies } from '../../../src/eval/copies/copies.ts';
 import { clsGemDescriptors } from '../../../src/features/cls-gem.ts';
 
 describe('copy descriptors', () => {
@@ -54,7 +49,7 @@ describe('copy detection', () => {
     expect(copydaysPositives({ name: 'x', files: ['a', 'b', 'c', 'd'] }, originals)[3]).toEqual([]);
   });
 
-  it('scores what is found in the places looked at, by block', () => {
+  it('scores what is found in the places looked at', () => {
     const neighbors = {
       queries: 4,
       k: 2,
@@ -63,17 +58,6 @@ describe('copy detection', () => {
     };
     const precisions = copyAveragePrecision(neighbors, [[1], [2], [7], []]);
     expect([...precisions]).toEqual([0.25, 1, 0, Number.NaN]);
-    const means = meanByBlock(precisions, [
-      { name: 'original', size: 2 },
-      { name: 'strong', size: 2 },
-    ]);
-    expect([...means]).toEqual([
-      ['original', 0.625],
-      ['strong', 0],
-    ]);
     expect(() => copyAveragePrecision(neighbors, [[1]])).toThrow('1 lists of positives do not fit 4 queries');
-    expect(() => meanByBlock(precisions, [{ name: 'original', size: 3 }])).toThrow(
-      'Blocks of 3 queries do not fit 4',
-    );
   });
 });

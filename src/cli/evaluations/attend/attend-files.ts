@@ -18,6 +18,8 @@ export interface AttendedPictures {
   readonly overlayHead: number;
   readonly colors: Image;
   readonly similarity?: Image;
+  /** What it shows: how much each patch resembles the one that was asked for. */
+  readonly similarities?: Float32Array;
 }
 
 /** @param query a patch to compare all others with */
@@ -31,15 +33,14 @@ export async function attendedPictures(
   const overlayHead = clearestHead(attended);
   const patches = rows * columns;
   const mask = masks.subarray(overlayHead * patches, (overlayHead + 1) * patches);
+  const similarities = query === undefined ? undefined : patchSimilarity(attended, query);
   return {
     input: view.image,
     mean: heatTile(mean, rows, columns, brightestValue([mean])),
     overlay: maskOverlay(view.image, mask, rows, columns),
     overlayHead,
     colors: await patchColors(engine, attended),
-    ...(query === undefined
-      ? {}
-      : { similarity: heatTile(patchSimilarity(attended, query), rows, columns, 1) }),
+    ...(similarities && { similarity: heatTile(similarities, rows, columns, 1), similarities }),
   };
 }
 
@@ -47,7 +48,6 @@ export async function attendedPictures(
 export async function attendedFiles(
   attended: Attended,
   pictures: AttendedPictures,
-  query?: number,
 ): Promise<Map<string, Uint8Array>> {
   const { view, heads, maps, mean, masks, meanMask } = attended;
   const { rows, columns, patch } = view.grid;
@@ -70,9 +70,10 @@ export async function attendedFiles(
   files.set('overlay.png', await encodePng(pictures.overlay));
   files.set('pca.png', await encodePng(enlarged(pictures.colors, patch)));
   files.set('attention.npy', npy([heads, rows, columns], maps));
-  if (query !== undefined && pictures.similarity !== undefined) {
-    files.set('similarity.png', await encodePng(enlarged(pictures.similarity, patch)));
-    files.set('similarity.npy', npy([rows, columns], patchSimilarity(attended, query)));
+  const { similarity, similarities } = pictures;
+  if (similarity !== undefined && similarities !== undefined) {
+    files.set('similarity.png', await encodePng(enlarged(similarity, patch)));
+    files.set('similarity.npy', npy([rows, columns], similarities));
   }
   return files;
 }

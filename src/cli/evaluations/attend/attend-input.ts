@@ -9,6 +9,7 @@ import { extractFrames } from '../../../data/video-file-node.ts';
 import { hasVideoExtension } from '../../../data/video-names.ts';
 import { decode } from '../../../image/decode-node.ts';
 import type { Image } from '../../../image/image.ts';
+import { countEach } from '../../../rows/count-each.ts';
 import { openImages } from '../../open-images.ts';
 
 export interface AttendInput {
@@ -51,8 +52,7 @@ function inSuccession(inputs: readonly AttendInput[]): AttendInput {
   const places = inputs.flatMap((input, path) =>
     Array.from({ length: input.length }, (_, index) => ({ input, index, path, name: input.name(index) })),
   );
-  const counts = new Map<string, number>();
-  for (const { name } of places) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const counts = countEach(places.map(({ name }) => name));
   const at = (index: number): (typeof places)[number] => {
     const place = places[index];
     if (place === undefined) throw new RangeError(`There is no image ${index}, only ${places.length}.`);
@@ -99,8 +99,7 @@ function openOne(path: string, options: SourceOptions, warn: (text: string) => v
 function imagesOf(source: Source, isVideo: boolean, onClose: () => void): AttendInput {
   const reader = source.open();
   const short = Array.from({ length: source.length }, (_, i) => withoutExtension(source.key(i)));
-  const counts = new Map<string, number>();
-  for (const name of short) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const counts = countEach(short);
   return {
     length: source.length,
     isVideo,

@@ -2,14 +2,18 @@
  * `dino attend`: what the class token of a ViT attends to, in any images (official `visualize_attention.py`) or through a video
  * (`video_generation.py`, where `--threshold` is ignored; here it is applied).
  */
-
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type SkippedImage, unfitReason } from '../../../data/skipped-images.ts';
 import { hasFfmpeg, joinFrames } from '../../../data/video-file-node.ts';
 import { type Attended, attend as attendImage, patchAt } from '../../../eval/attention/attend.ts';
-import type { MaskAreas } from '../../../eval/attention/attend-section.ts';
-import { attendStatement, maskAreas, meanAreas } from '../../../eval/attention/attend-section.ts';
+import {
+  attendStatement,
+  type MaskAreas,
+  maskAreas,
+  meanAreas,
+} from '../../../eval/attention/attend-section.ts';
+import { MASK_SHARE } from '../../../eval/attention/attention-masks.ts';
 import type { Image } from '../../../image/image.ts';
 import { ImageError, imageReason } from '../../../image/image-error.ts';
 import { attentionTitle } from '../../../model/backbone.ts';
@@ -48,7 +52,7 @@ export const attend = defineEvaluation({
       .gt(0)
       .describe('frames a second of the mp4, which is made where there is ffmpeg; 25 unless given'),
   },
-  async run({ threshold = 0.6, imageSize, patchQuery, video = false, fps = 25 }, context) {
+  async run({ threshold = MASK_SHARE, imageSize, patchQuery, video = false, fps = 25 }, context) {
     const { subject, backbone, engine, paths, onProgress, warn, write, files: folder } = context;
     if (paths.length === 0)
       throw new UsageError('Attention needs images, folders or a video: dino attend <run> <path> ...');
@@ -104,7 +108,7 @@ export const attend = defineEvaluation({
           lastFile = write(`overlays/${number}.png`, await encodePng(overlay));
           write(`maps/${number}.png`, await encodePng(heatTile(attended.mean, rows, columns, top, patch)));
         } else if (pictures !== undefined) {
-          for (const [file, bytes] of await attendedFiles(attended, pictures, query))
+          for (const [file, bytes] of await attendedFiles(attended, pictures))
             lastFile = write(`${name}/${file}`, bytes);
         }
         written++;

@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Source } from '../../../data/source.ts';
 import { landmarkReport } from '../../../eval/retrieval/landmark-report.ts';
-import { landmarkLevels, landmarkStatement } from '../../../eval/retrieval/landmark-section.ts';
+import { landmarkStatement } from '../../../eval/retrieval/landmark-section.ts';
 import { parseLandmarkTruth } from '../../../eval/retrieval/landmark-truth.ts';
+import { retrievalLevels } from '../../../eval/retrieval/retrieval.ts';
 import { comparedNames } from '../../../features/baselines.ts';
 import { featureTitle } from '../../../model/backbone.ts';
 import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
@@ -54,7 +55,7 @@ export async function officialRetrieval(
       comparedNames.map((name) => [
         name,
         Object.fromEntries(
-          landmarkLevels.map((level) => {
+          retrievalLevels.map((level) => {
             const { map, meanPrecisionAt } = report[name][level];
             return [level, { map, meanPrecisionAt }];
           }),
@@ -67,7 +68,7 @@ export async function officialRetrieval(
       intervals: Object.fromEntries(
         comparedNames.map((name) => [
           name,
-          Object.fromEntries(landmarkLevels.map((level) => [level, report[name][level].interval])),
+          Object.fromEntries(retrievalLevels.map((level) => [level, report[name][level].interval])),
         ]),
       ),
       protocol: {

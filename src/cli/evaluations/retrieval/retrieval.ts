@@ -9,8 +9,6 @@ import { defineEvaluation } from '../evaluation.ts';
 import { folderResult } from './retrieval-folder.ts';
 import { officialRetrieval } from './retrieval-official.ts';
 
-const KS = [1, 5, 10];
-
 export const retrieval = defineEvaluation({
   name: 'retrieval',
   summary: 'do the nearest images show the same thing? mAP, recall; also revisited Oxford and Paris',
@@ -54,11 +52,12 @@ export const retrieval = defineEvaluation({
     const { imsize: size = context.subject.size, multiscale: multiScale = false } = options;
     if (database !== undefined) {
       if (groundTruth === undefined) throw new UsageError('--database needs --ground_truth.');
-      const { queries = database, cropQueries = false } = options;
+      const { queries, cropQueries = false } = options;
+      const among = open(database);
       return officialRetrieval(
         {
-          database: open(database),
-          queries: open(queries),
+          database: among,
+          queries: queries === undefined ? among : open(queries),
           groundTruth,
           cropQueries,
           size,
@@ -75,7 +74,7 @@ export const retrieval = defineEvaluation({
       images: source,
       test,
       grouping,
-      ks: options.k ?? KS,
+      ...(options.k === undefined ? {} : { ks: options.k }),
       size,
       multiScale,
       whiten,

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { openSource } from '../../../data/open-source-node.ts';
 import type { SkippedImage } from '../../../data/skipped-images.ts';
+import type { Source } from '../../../data/source.ts';
 import { embedImages } from '../../../features/embed-images.ts';
 import { type BankInfo, type FeatureBank, networkFingerprint } from '../../../features/feature-bank-node.ts';
 import { type ViewCount, viewCounts } from '../../../features/views.ts';
@@ -44,6 +45,8 @@ export function embedded(
     throw new Error(
       `${folder} was embedded with --views ${views}, and --views ${given} asks for others: leave it out, or embed the images again.`,
     );
+  let source: Source | undefined; // opened for the first query that is answered
+  const numbers = new Map<string | undefined, number>();
   return {
     views,
     what: info.source,
@@ -52,11 +55,12 @@ export function embedded(
     path: (row) => bank.paths[row] ?? '',
     size: () => info.images,
     images(rows) {
-      if (!existsSync(info.source)) return undefined;
-      const source = openSource(info.source, subject.imageOptions);
-      const wanted = new Map(rows.map((row) => [bank.paths[row], -1]));
-      for (let i = 0; i < source.length; i++) if (wanted.has(source.key(i))) wanted.set(source.key(i), i);
-      const indices = rows.map((row) => wanted.get(bank.paths[row]) ?? -1);
+      if (source === undefined) {
+        if (!existsSync(info.source)) return undefined;
+        source = openSource(info.source, subject.imageOptions);
+        for (let i = 0; i < source.length; i++) numbers.set(source.key(i), i);
+      }
+      const indices = rows.map((row) => numbers.get(bank.paths[row]) ?? -1);
       return indices.every((index) => index < 0) ? undefined : { source, indices };
     },
   };
