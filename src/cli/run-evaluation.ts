@@ -103,9 +103,13 @@ export async function runEvaluation(
     paths,
     onProgress: phases.show,
     warn: (text) => line.print(text),
-    files: folder.file(files),
+    openFiles: () => {
+      earlier.keep();
+      makeFolder(folder.file(files), 'choose another --output');
+      return folder.file(files);
+    },
     write: (file, bytes) => {
-      if (evaluation.replacesFiles !== true) earlier.keepFile(file);
+      earlier.keep();
       const name = join(files, file);
       folder.writeAtomic(name, [bytes]);
       return folder.file(name);

@@ -1,4 +1,5 @@
 /** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
+
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFile } from '../files/file-source-node.ts';
@@ -6,6 +7,7 @@ import { f32 } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
+import { counted } from '../report/counted.ts';
 import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
 import { type TrainConfig, type TrainOptions, trainOptionsSchema } from '../train/config.ts';
 import { isForeign } from '../train/contradictions.ts';
@@ -211,7 +213,7 @@ function vitOptions(
       `${name} has MLPs of ${hidden} for a width of ${dim}: only four times the width can be trained.`,
     );
   if (channels !== 1 && channels !== 3)
-    throw new Error(`${name} takes ${channels} channels: only gray and RGB images can be read.`);
+    throw new Error(`${name} takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`);
   return { arch: 'vit', stem: 'patch', dim, depth, heads, patchSize, channels };
 }
 

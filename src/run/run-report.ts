@@ -1,5 +1,7 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
+
 import { describeNetwork } from '../model/backbone.ts';
+import { counted } from '../report/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import type { Curve, Curves, Report } from '../report/model.ts';
 import { backboneOf, methodOf } from '../train/build.ts';
@@ -28,14 +30,14 @@ function facts(record: RunRecord, log: readonly LogLine[]): { name: string; valu
   return [
     {
       name: 'Images',
-      value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${source.classes.length} classes` : ''}`,
+      value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${counted(source.classes.length, 'class', 'classes')}` : ''}`,
     },
     { name: 'Network', value: describeNetwork(backboneOf(config)) },
     {
       name: 'Crops',
       value: `2 of ${config.globalCropsSize} px, ${config.localCropsNumber} of ${config.localCropsSize} px`,
     },
-    { name: 'Steps', value: `${steps} of ${config.batchSizePerGpu} images` },
+    { name: 'Steps', value: `${steps} of ${counted(config.batchSizePerGpu, 'image')}` },
     {
       name: 'Speed',
       value: Number.isNaN(rate)

@@ -48,7 +48,7 @@ export function examineImages({ seen, plain, coarse, example }: ImageFacts): Fin
       severity: 'warning',
       topic: 'images',
       title: odd === plain ? 'Images of one color' : 'Images of a few levels',
-      detail: `${odd} of the ${seen} images looked at are ${kind} once they are read (${example}): there is little or nothing to learn from them.`,
+      detail: `${odd} of the ${counted(seen, 'image')} looked at ${odd === 1 ? 'is' : 'are'} ${kind} once ${odd === 1 ? 'it is' : 'they are'} read (${example}): there is little or nothing to learn from them.`,
       advice: 'If another program shows more in them, convert them there to 8-bit PNG.',
     },
   ];

@@ -6,7 +6,6 @@ import type { SkippedImage } from '../../data/skipped-images.ts';
 import { embedImages } from '../../features/embed-images.ts';
 import { BANK_FILES, FeatureBankWriter, networkFingerprint } from '../../features/feature-bank-node.ts';
 import { viewTitles } from '../../features/views.ts';
-import { makeFolder } from '../../files/make-folder-node.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { counted } from '../../report/counted.ts';
 import { openImages } from '../open-images.ts';
@@ -21,7 +20,6 @@ export const embed = defineEvaluation({
   usage,
   words: 1,
   isFlat: true,
-  replacesFiles: true,
   fields: {
     format: z.enum(['npy', 'parquet', 'both']).describe('npy, parquet or both; both unless given'),
     views: viewsField,
@@ -29,15 +27,17 @@ export const embed = defineEvaluation({
   },
   async run(
     { format = 'both', views = 1, normalize = false },
-    { subject, backbone, paths, files: folder, onProgress, warn },
+    { subject, backbone, paths, openFiles, onProgress, warn },
   ) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino embed ${usage}`);
     const source = openImages(path, subject.imageOptions, warn);
-    makeFolder(folder, 'choose another --output');
+    const folder = openFiles();
     const formats = format === 'both' ? (['npy', 'parquet'] as const) : ([format] as const);
     const needed = source.length * backbone.dim * 4 * formats.length;
-    warn(`${counted(source.length, 'image')} x ${counted(backbone.dim, 'number')}: about ${size(needed)} in ${folder}`);
+    warn(
+      `${counted(source.length, 'image')} x ${counted(backbone.dim, 'number')}: about ${size(needed)} in ${folder}`,
+    );
     const { bavail, bsize } = statfsSync(folder);
     if (needed > bavail * bsize) {
       throw new Error(

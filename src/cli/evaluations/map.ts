@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type FeatureMaps, featureMaps } from '../../eval/map/feature-map.ts';
 import { mapMethods, mapPage, mappedNetworks, mapStatement } from '../../eval/map/section.ts';
 import { featureTitle } from '../../model/backbone.ts';
+import { counted } from '../../report/counted.ts';
 import { renderMapPage } from '../../report/map/map-page.ts';
 import { makeAtlas, smallImages } from '../../report/pictures/atlas-node.ts';
 import { openImages } from '../open-images.ts';
@@ -52,7 +53,7 @@ export const map = defineEvaluation({
     const { indices, maps } = found;
     if (found.perplexity < perplexity) {
       warn(
-        `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbors to keep.`,
+        `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${counted(indices.length, 'image has', 'images have')} no more neighbors to keep.`,
       );
     }
     onProgress('pictures', 0, indices.length);
@@ -64,7 +65,6 @@ export const map = defineEvaluation({
     );
     const file = write('map.html', new TextEncoder().encode(page));
     write('map.csv', new TextEncoder().encode(asCsv(found, names, classes)));
-    warn(`The map: ${file}`);
     const scores = Object.fromEntries(
       mappedNetworks.map(([network]) => [
         network,

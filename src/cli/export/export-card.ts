@@ -1,6 +1,7 @@
 /** The model card of an export: what the run folder knows of the network, its classifier and its scores. */
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { shellWord } from '../../data/shell-word.ts';
 import type { Calibration } from '../../eval/classify/calibration.ts';
 import type { CardLibrary } from '../../export/export-files.ts';
 import { modelCard } from '../../export/model-card.ts';

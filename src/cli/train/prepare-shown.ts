@@ -1,11 +1,13 @@
 /** Prepares a run before the eyes of its user: what is being done, the recipe with its reasons, and what the run will take. */
-import { duration } from '../../run/duration.ts';
+import { counted } from '../../report/counted.ts';
+import { roughly, stepTime } from '../../run/duration.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../../run/prepare.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';
 import { findingLine } from '../../train/finding.ts';
 import { toFlag } from '../../train/option-names.ts';
 import type { Recipe } from '../../train/recipe.ts';
 import { progressLine } from '../terminal/progress.ts';
+import { textWidth, wrapBehind } from '../terminal/wrap.ts';
 
 /** @param folder of the run; it goes if nothing can be prepared */
 export async function prepareShown(options: PrepareOptions, folder?: RunFolder): Promise<Prepared> {
@@ -34,7 +36,8 @@ function printRecipe({ config, choices }: Recipe, images: number): void {
   const values = Math.max(...choices.map(({ value }) => value.length));
   console.error(`Recipe ${config.recipe} for ${counted(images, 'image')}:`);
   for (const { name, value, reason } of choices) {
-    console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
+    const front = `  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  `;
+    for (const line of wrapBehind(front, reason, textWidth(process.stderr))) console.error(line);
   }
 }
 

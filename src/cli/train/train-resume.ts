@@ -1,4 +1,5 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
+import { counted } from '../../report/counted.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openRecorded } from '../../run/open-recorded-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
@@ -37,7 +38,7 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
     const isDone = session.log.hasObservation(plan.steps) || record.config.evalEvery === 0;
     if (fromStep >= plan.steps && isDone) {
       console.error(
-        `${run} has done all of its ${plan.steps} steps: give --minutes, --steps or --epochs with a larger number to train longer.`,
+        `${run} has done all of its ${counted(plan.steps, 'step')}: give --minutes, --steps or --epochs with a larger number to train longer.`,
       );
       return 0;
     }

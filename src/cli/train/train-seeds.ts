@@ -1,6 +1,8 @@
 /** `dino train --seeds 0 1 2`: the same run with several seeds, and how far their final scores lie apart. */
+
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { counted, fixed } from '../../report/counted.ts';
 import { finalScoreNames, finalScores, isPercent, scoreKeys, spreadOf } from '../../run/final-scores.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { columns } from '../terminal/columns.ts';
@@ -75,7 +77,8 @@ function summarize(output: string, json: boolean): void {
   const rows = scoreKeys.flatMap((key) => {
     const found = spread[key];
     if (found === undefined) return [];
-    const text = (value: number | undefined): string => value?.toFixed(isPercent(key) ? 1 : 3) ?? '-';
+    const text = (value: number | undefined): string =>
+      value === undefined ? '-' : fixed(value, isPercent(key) ? 1 : 3);
     return [
       [
         finalScoreNames[key],
@@ -90,5 +93,7 @@ function summarize(output: string, json: boolean): void {
     ...rows,
   ]))
     console.log(row);
-  console.error(`Mean and standard deviation over ${runs.length} seeds: ${join(output, 'seeds.json')}`);
+  console.error(
+    `Mean and standard deviation over ${counted(runs.length, 'seed')}: ${join(output, 'seeds.json')}`,
+  );
 }

@@ -3,6 +3,7 @@
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
+
 import {
   type BaselineName,
   type ComparedName,
@@ -16,6 +17,7 @@ import {
   labeledImages,
 } from '../../features/labeled-images.ts';
 import { Random } from '../../random/random.ts';
+import { counted } from '../../report/counted.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { chosenRows, type LabeledFeatures } from '../../rows/labeled-features.ts';
 import { mean } from '../../rows/mean.ts';
@@ -186,7 +188,7 @@ export function labeledRows(
       const wanted = 'shots' in budget ? budget.shots : Math.max(1, Math.round(budget.share * rows.length));
       if (rows.length >= wanted) return rows.slice(0, wanted);
       throw new Error(
-        `${wanted} images of each class were asked for, and "${classes[label]}" of ${source} has ${rows.length} to learn from: ask for fewer, or add images.`,
+        `${counted(wanted, 'image was', 'images were')} asked for of each class, and "${classes[label]}" of ${source} has ${rows.length} to learn from: ask for fewer, or add images.`,
       );
     }),
   );

@@ -3,6 +3,7 @@
  * precision at three levels of difficulty. Images keep their aspect ratio and are described one by one, as there. The query
  * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
  */
+
 import { evenly } from '../../data/evenly.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
@@ -22,6 +23,7 @@ import { shownImages } from '../../features/shown-images.ts';
 import { roundHalfEven } from '../../image/crop-box.ts';
 import type { Box, Image } from '../../image/image.ts';
 import { resizedCrop, resizeShortSide, thumbnail } from '../../image/resize.ts';
+import { counted } from '../../report/counted.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';
@@ -105,7 +107,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
           options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
         count: indices?.length ?? source.length,
         channels: source.channels,
-        name: `${indices?.length ?? source.length} images of ${source.name}`,
+        name: `${counted(indices?.length ?? source.length, 'image')} of ${source.name}`,
         skipped,
         statistics: backbone.preprocessing.statistics,
         batch: 1,

@@ -38,7 +38,6 @@ export const attend = defineEvaluation({
   usage: '<run> <image, folder or video> ...',
   words: Number.POSITIVE_INFINITY,
   isFlat: true,
-  replacesFiles: true,
   fields: {
     ...attentionFields,
     patchQuery: z
@@ -53,7 +52,7 @@ export const attend = defineEvaluation({
       .describe('frames a second of the mp4, which is made where there is ffmpeg; 25 unless given'),
   },
   async run({ threshold = MASK_SHARE, imageSize, patchQuery, video = false, fps = 25 }, context) {
-    const { subject, backbone, engine, paths, onProgress, warn, write, files: folder } = context;
+    const { subject, backbone, engine, paths, onProgress, warn, write, openFiles } = context;
     if (paths.length === 0)
       throw new UsageError('Attention needs images, folders or a video: dino attend <run> <path> ...');
     backbone.requireAttention('attention maps');
@@ -141,8 +140,9 @@ export const attend = defineEvaluation({
     }
     if (written === 0)
       throw new Error(
-        `None of the ${input.length} images of ${paths.join(', ')} can be shown; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
+        `None of the ${counted(input.length, 'image')} of ${paths.join(', ')} can be shown; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
+    const folder = openFiles();
     if (asVideo && hasFfmpeg()) {
       try {
         joinFrames(join(dirname(lastFile), '%05d.png'), written, join(folder, 'attention.mp4'), fps);
