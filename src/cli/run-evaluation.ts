@@ -154,7 +154,7 @@ export async function runEvaluation(
 }
 
 /** Says what the doctor found, and writes it into the log of the run, if one is to keep it, where its report finds it. */
-function tell(finding: Finding, run: Subject | undefined): void {
+export function tell(finding: Finding, run: Subject | undefined): void {
   console.error(findingLine(finding));
   if (run?.record === undefined) return;
   const { folder, record } = run;

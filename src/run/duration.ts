@@ -10,6 +10,11 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
+/** What is left of a run, in whole seconds; nothing below one. */
+export function timeLeft(seconds: number): string {
+  return seconds < 1 ? '' : `${duration(Math.round(seconds))} left`;
+}
+
 /** How long a step takes: 0.841 -> "0.84 ms", 780 -> "780 ms", 1240 -> "1.2 s", 78_400 -> "78 s" */
 export function stepTime(milliseconds: number): string {
   const [value, unit] = milliseconds < 999.5 ? [milliseconds, 'ms'] : [milliseconds / 1000, 's'];

@@ -3,7 +3,7 @@
 import type { Measure } from '../../method/method.ts';
 import { counted, fixed } from '../../report/counted.ts';
 import { BEST } from '../../run/checkpoint-files.ts';
-import { duration } from '../../run/duration.ts';
+import { duration, timeLeft } from '../../run/duration.ts';
 import { overallRate } from '../../run/run-log.ts';
 import { runSession } from '../../run/run-session.ts';
 import type { Session } from '../../run/session.ts';
@@ -146,10 +146,12 @@ class Pace {
       `step ${event.step}/${this.#plan.steps}`,
       `epoch ${event.epoch}`,
       `${((this.#batch * 1000) / mean).toFixed(0)} images/s lately`,
-      ...(left < 1000 ? [] : [`${duration(Math.round(left / 1000))} left`]),
+      timeLeft(left / 1000),
       `loss ${fixed(event.loss, 4)}`,
       ...this.#measures.slice(0, 1).map(({ key, name }) => `${name} ${fixed(event.measures[key] ?? 0, 3)}`),
       `lr ${event.settings.lr.toExponential(2)}`,
-    ].join('  ');
+    ]
+      .filter((part) => part !== '')
+      .join('  ');
   }
 }
