@@ -2,7 +2,9 @@
  * The automatic recipe: fitted to small data and short budgets on a CPU; what is not small or short approaches the paper.
  * The measurements behind the reasons are in docs/recipes.md.
  */
+
 import { fittingHeads } from '../model/convnet.ts';
+import { counted } from '../report/counted.ts';
 import { type Architecture, isConvolutional, type TrainOptions } from './config.ts';
 import { machine, official, type RunFacts, type Suggestions, vitShape } from './recipe-parts.ts';
 
@@ -131,7 +133,7 @@ const temperature = (value: number, reason: string): Suggestions => ({
 
 const prototypes = (images: number): Suggestions[string] => [
   images < 2000 ? 512 : images < 200_000 ? 1024 : 4096,
-  `${images} images do not fill the official 65536 prototypes`,
+  `${counted(images, 'image does', 'images do')} not fill the official 65536 prototypes`,
 ];
 
 const reasons: Readonly<Record<Architecture, string>> = {

@@ -43,7 +43,7 @@ export const masks = defineEvaluation({
       );
     if (report.empty.length > 0)
       warn(
-        `${report.empty.length} masks hold no object at this size and were left out, such as that of ${report.empty[0]}.`,
+        `${counted(report.empty.length, 'mask holds no object at this size and was', 'masks hold no object at this size and were')} left out, such as that of ${report.empty[0]}.`,
       );
     if (report.lost > 0)
       warn(
