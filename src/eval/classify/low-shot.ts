@@ -188,7 +188,7 @@ export function labeledRows(
       const wanted = 'shots' in budget ? budget.shots : Math.max(1, Math.round(budget.share * rows.length));
       if (rows.length >= wanted) return rows.slice(0, wanted);
       throw new Error(
-        `${counted(wanted, 'image was', 'images were')} asked for of each class, and "${classes[label]}" of ${source} has ${rows.length} to learn from: ask for fewer, or add images.`,
+        `${counted(wanted, 'image')} of each class ${wanted === 1 ? 'was' : 'were'} asked for, and "${classes[label]}" of ${source} has ${rows.length} to learn from: ask for fewer, or add images.`,
       );
     }),
   );
