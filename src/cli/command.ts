@@ -12,28 +12,36 @@ import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
 import { suggestCommand } from './terminal/command-hint.ts';
 import { UsageError } from './terminal/flags.ts';
+import { commandLines } from './terminal/help.ts';
 import { asSentence } from './terminal/sentence.ts';
+import { textWidth, wrap } from './terminal/wrap.ts';
 import { train } from './train/train.ts';
 import { packageVersion } from './version.ts';
 
-const help = `dino: self-distillation with no labels (DINO), in TypeScript
+const help = (): string => `dino: self-distillation with no labels (DINO), in TypeScript
 
-  dino train <source> [flags]              train on images
-  dino train --resume <run>                go on with a run
-  dino train <source> --init <weights>     begin with weights: of a run, official ones, Hugging Face's
-  dino eval <name> <run> [flags]           measure what it learned; dino eval --help lists the evaluations
-${tools.map(({ name, usage, summary }) => `  ${`dino ${name} ${usage}`.padEnd(39)}  ${summary}\n`).join('')}  dino report <run> [<run> ...]            the run's report.html again; of several runs a comparison too
-  dino export <run> --to <target>          the network for transformers, transformers.js, ONNX, PyTorch or timm
-  dino inspect <file>                      which network a file of weights holds, and what does not fit
-  dino quickstart [folder]                 a few minutes on generated scenes or your folder, with a report
+${commandLines([
+  ['dino train <source> [flags]', 'train on images'],
+  ['dino train --resume <run>', 'go on with a run'],
+  ['dino train <source> --init <weights>', "begin with weights: of a run, official ones, Hugging Face's"],
+  ['dino eval <name> <run> [flags]', 'measure what it learned; dino eval --help lists the evaluations'],
+  ...tools.map(({ name, usage, summary }) => [`dino ${name} ${usage}`, summary] as const),
+  ['dino report <run> [<run> ...]', "the run's report.html again; of several runs a comparison too"],
+  ['dino export <run> --to <target>', 'the network for transformers, transformers.js, ONNX, PyTorch or timm'],
+  ['dino inspect <file>', 'which network a file of weights holds, and what does not fit'],
+  ['dino quickstart [folder]', 'a few minutes on generated scenes or your folder, with a report'],
+])}
 
-  dino <command> --help                    all flags of a command, with examples
-  dino --version                           the version
+${commandLines([
+  ['dino <command> --help', 'all flags of a command, with examples'],
+  ['dino --version', 'the version'],
+])}
 
-Where a run is asked for, a file of weights, a Hugging Face folder or a known name (dino_vits16, facebook/dino-vits16)
-does as well.
+${paragraph('Where a run is asked for, a file of weights, a Hugging Face folder or a known name (dino_vits16, facebook/dino-vits16) does as well.')}
 
-Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 3 the training failed (NaN), 130 stopped and saved.`;
+${paragraph('Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 3 the training failed (NaN), 130 stopped and saved.')}`;
+
+const paragraph = (text: string): string => wrap(text, textWidth(process.stdout)).join('\n');
 
 const commands: Readonly<Record<string, Command>> = {
   train,
@@ -76,7 +84,7 @@ async function dispatch(args: readonly string[], place: Place): Promise<number> 
   const isHelp = name === undefined || name === '--help' || name === '-h' || name === 'help';
   if (isHelp && rest.length > 0) return dispatch([...rest, '--help'], place);
   if (isHelp) {
-    console.log(help);
+    console.log(help());
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

@@ -1,8 +1,10 @@
 /**
  * Results of one evaluation with other options or images stay beside each other: `eval/knn.json` is the latest, and what another
- * command found before is kept as `eval/history/knn-1.json`, `knn-2.json` and so on, with its files in a folder of that name. The
- * same command given again replaces what it found before, unless that moved images away, so that it cannot be found again.
+ * command found before is kept as `eval/history/knn-1.json`, `knn-2.json` and so on, with all its files in a folder of that name,
+ * so that `eval/<name>/` never holds files of two commands. The same command given again replaces what it found before, unless that
+ * moved images away, so that it cannot be found again.
  */
+import { join, sep } from 'node:path';
 import { z } from 'zod';
 import type { RunFolder } from '../run/run-folder-node.ts';
 
@@ -25,7 +27,7 @@ export class EarlierResult {
   }
 
   /**
-   * Keeps the record of the earlier result, once. What its command found even before is replaced.
+   * Keeps the record and the files of the earlier result, once. What its command found even before is replaced.
    *
    * @returns where it is, without the extension; undefined where there is none, or the same command found it
    */
@@ -38,16 +40,22 @@ export class EarlierResult {
     const command = commandIn(text);
     if (command === asked(this.#command)) return undefined;
     this.#kept = `${HISTORY}/${this.#name}-${this.#number(command)}`;
-    this.#folder.writeTextAtomic(`${this.#kept}.json`, text);
+    const files = `eval/${this.#name}`;
+    this.#folder.writeTextAtomic(`${this.#kept}.json`, this.#movedIn(text, files, this.#kept));
+    if (this.#folder.has(files)) this.#folder.move(files, this.#kept);
     return this.#kept;
   }
 
-  /** Keeps a file of the earlier result that is about to be replaced. @param file below `eval/<name>/` */
-  keepFile(file: string): void {
-    const path = `eval/${this.#name}/${file}`;
-    if (!this.#folder.has(path)) return;
-    const kept = this.keep();
-    if (kept !== undefined) this.#folder.move(path, `${kept}/${file}`);
+  /** A record whose paths lead to where its files are kept; a damaged one stays as it is. */
+  #movedIn(record: string, from: string, to: string): string {
+    const [before, now] = [join(this.#folder.file(from), sep), join(this.#folder.file(to), sep)];
+    const moved = (_: string, value: unknown): unknown =>
+      typeof value === 'string' && value.startsWith(before) ? now + value.slice(before.length) : value;
+    try {
+      return `${JSON.stringify(JSON.parse(record, moved), null, 2)}\n`;
+    } catch {
+      return record;
+    }
   }
 
   /** Where the command's result is kept already, or the next number. */

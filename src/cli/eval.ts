@@ -5,12 +5,11 @@ import type { Place } from './place.ts';
 import { runEvaluation } from './run-evaluation.ts';
 import { suggestCommand } from './terminal/command-hint.ts';
 import { UsageError } from './terminal/flags.ts';
+import { commandLines } from './terminal/help.ts';
 
-const width = Math.max(...evaluations.map(({ name }) => name.length));
+const help = (): string => `dino eval <name> <run> [flags]
 
-const help = `dino eval <name> <run> [flags]
-
-${evaluations.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+${commandLines(evaluations.map(({ name, summary }) => [name, summary]))}
 
   dino eval <name> --help    its flags
 
@@ -21,7 +20,7 @@ ${examples.eval.map(([command, what]) => `  ${command}\n      ${what}`).join('\n
 export async function evaluateCommand(args: readonly string[], place: Place): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h') {
-    console.log(help);
+    console.log(help());
     return name === undefined ? 2 : 0;
   }
   const evaluation = evaluations.find((known) => known.name === name);

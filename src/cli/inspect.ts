@@ -2,10 +2,12 @@
  * `dino inspect <file>`: what a file of weights holds, which network that is, how images become its input, and everything that does
  * not fit. It shows whatever can be read: what a file leaves open is said to be open, what other commands refuse is listed.
  */
+
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openFile } from '../files/file-source-node.ts';
+import { counted } from '../format/counted.ts';
 import { describeStatistics, describeView } from '../image/preprocessing.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
@@ -128,7 +130,7 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
     const head = tensors.size <= 10 ? findLinearHead(dict) : undefined;
     if (head !== undefined) {
       const { classes, width } = head;
-      const line = `${path}: ${format}, a linear classifier of ${classes} classes on features of width ${width}`;
+      const line = `${path}: ${format}, a linear classifier of ${counted(classes, 'class', 'classes')} on features of width ${width}`;
       return { whole: true, facts: { format, linearHead: { classes, width } }, lines: [line] };
     }
     const refused = new Set<string>();
@@ -236,7 +238,7 @@ function foundLines({ layout, prefix, alternatives, config }: FoundVit): string[
 function describeOpen(config: OpenVitConfig): string {
   const { heads, dim, depth, patchSize } = config;
   if (heads !== undefined) return describeNetwork({ kind: 'vit', ...config, heads });
-  return `ViT, width ${dim}, ${depth} blocks, attention heads open (the width does not tell: --heads), patches of ${patchSize}`;
+  return `ViT, width ${dim}, ${counted(depth, 'block')}, attention heads open (the width does not tell: --heads), patches of ${patchSize}`;
 }
 
 function networkLine(
@@ -249,10 +251,10 @@ function networkLine(
   const more = [
     layerScale === true ? ', layer scale' : '',
     swiglu === true ? ', SwiGLU' : '',
-    registers === undefined ? '' : `, ${registers} registers`,
+    registers === undefined ? '' : `, ${counted(registers, 'register')}`,
     maskToken === true ? ', a mask token' : '',
   ];
-  return `network: ${description}, images of ${size} pixels, ${channels} channels${more.join('')}`;
+  return `network: ${description}, images of ${size} pixels, ${counted(channels, 'channel')}${more.join('')}`;
 }
 
 interface ProjectionHead {

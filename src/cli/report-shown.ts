@@ -15,7 +15,7 @@ export async function reportShown(folder: RunFolder, extras: ReportExtras = {}):
       ...extras,
       engine: ortNode,
       onProgress: phases.show,
-      onWarning: console.error,
+      onWarning: (text) => line.print(text),
     });
     phases.finish();
     return report;

@@ -1,8 +1,10 @@
 /** `dino report <run>`: the run's report again, from everything that its folder holds by now; of several runs a comparison too. */
+
 import { statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { makeFolder } from '../files/make-folder-node.ts';
+import { counted } from '../format/counted.ts';
 import { type ComparedRun, renderComparison } from '../report/page/comparison.ts';
 import { writeFigures } from '../run/figures-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';
@@ -61,14 +63,14 @@ export async function report(args: readonly string[]): Promise<number> {
     console.log(`Wrote ${file}.`);
     if (switches.has('figures')) {
       const files = await writeFigures(folder, shown);
-      console.log(`Wrote ${files.length} figures into ${folder.file('figures')}.`);
+      console.log(`Wrote ${counted(files.length, 'figure')} into ${folder.file('figures')}.`);
     }
     runs.push({ name: nameOf(positionals, i), address: addressOf(file, page), report: shown });
   }
   if (runs.length > 1) {
     makeFolder(dirname(page));
     writeFileSync(page, renderComparison(runs));
-    console.log(`Wrote ${output ?? PAGE}: ${runs.length} runs beside each other.`);
+    console.log(`Wrote ${output ?? PAGE}: ${counted(runs.length, 'run')} beside each other.`);
   }
   return 0;
 }

@@ -103,9 +103,13 @@ export async function runEvaluation(
     paths,
     onProgress: phases.show,
     warn: (text) => line.print(text),
-    files: folder.file(files),
+    openFiles: () => {
+      earlier.keep();
+      makeFolder(folder.file(files), 'choose another --output');
+      return folder.file(files);
+    },
     write: (file, bytes) => {
-      if (evaluation.replacesFiles !== true) earlier.keepFile(file);
+      earlier.keep();
       const name = join(files, file);
       folder.writeAtomic(name, [bytes]);
       return folder.file(name);
@@ -150,8 +154,8 @@ export async function runEvaluation(
 }
 
 /** Says what the doctor found, and writes it into the log of the run, if one is to keep it, where its report finds it. */
-function tell(finding: Finding, run: Subject | undefined): void {
-  if (finding.severity !== 'ok') console.error(findingLine(finding));
+export function tell(finding: Finding, run: Subject | undefined): void {
+  console.error(findingLine(finding));
   if (run?.record === undefined) return;
   const { folder, record } = run;
   const { config } = record;

@@ -1,5 +1,7 @@
 /** What every evaluation says of images that it had to leave out. */
+
 import type { SkippedImage } from '../data/skipped-images.ts';
+import { counted } from '../format/counted.ts';
 
 /**
  * One sentence that names the first image and its fault; undefined where none was left out.
@@ -10,7 +12,6 @@ export function explainSkipped(skipped: readonly SkippedImage[], record: string)
   const [first] = skipped;
   if (first === undefined) return undefined;
   const fault = `${first.key} ${first.reason}`;
-  return skipped.length === 1
-    ? `1 image was left out: ${fault}`
-    : `${skipped.length} images were left out (${record} lists all); the first: ${fault}`;
+  const what = `${counted(skipped.length, 'image was', 'images were')} left out`;
+  return skipped.length === 1 ? `${what}: ${fault}` : `${what} (${record} lists all); the first: ${fault}`;
 }

@@ -65,11 +65,12 @@ export function classesOf(paths: readonly string[]): ClassLabels {
       note: `${loose} of ${paths.length} images lie beside the folders ${quoted(classes)}: these are not taken as classes`,
     };
   const passed = [...folders.keys()].filter((name) => PART.test(name));
+  const unlabeled = paths.length - labeled;
   const why = passed.length === 0 ? '' : ` (${explainParts(passed)}; rename the folder if it is one)`;
   return {
     classes,
     labels,
-    note: `${paths.length - labeled} of ${paths.length} images lie in no class folder, such as ${first}${why}: ${UNLABELED}`,
+    note: `${unlabeled} of ${paths.length} images ${unlabeled === 1 ? 'lies' : 'lie'} in no class folder, such as ${first}${why}: ${UNLABELED}`,
   };
 }
 

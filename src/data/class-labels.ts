@@ -37,10 +37,13 @@ export function labelsOf(values: readonly ClassValue[], names?: readonly string[
   if (known.length === 0) return noLabels;
   const distinct = [...new Set(known)];
   const areNumbers = distinct.every((text) => /^\d{1,15}$/.test(text));
+  const missing = texts.length - known.length;
   const note =
-    known.length === texts.length
+    missing === 0
       ? {}
-      : { note: `${texts.length - known.length} of ${texts.length} images have no class: ${UNLABELED}` };
+      : {
+          note: `${missing} of ${texts.length} images ${missing === 1 ? 'has' : 'have'} no class: ${UNLABELED}`,
+        };
   const labeled = (classes: readonly string[], number: (text: string) => number): ClassLabels => ({
     classes,
     labels: Int32Array.from(texts, (text) => (text === '' ? -1 : number(text))),

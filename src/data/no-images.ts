@@ -35,7 +35,7 @@ export function refuseWithoutImages(
       `${what} holds ${packed}, which is compressed as a whole, and no images: ${unpackingAdvice(packed)} or the folder around it.`,
     );
   throw new Error(
-    `${what} holds ${paths.length} files but none with the extension of an image: give ${IMAGE_FORMATS} files.`,
+    `${what} holds ${paths.length === 1 ? '1 file' : `${paths.length} files`} but none with the extension of an image: give ${IMAGE_FORMATS} files.`,
   );
 }
 

@@ -1,5 +1,7 @@
 /** The README of an exported network: what it is, how it was made, what was measured, how to use it. */
+
 import type { Calibration } from '../eval/classify/calibration.ts';
+import { counted } from '../format/counted.ts';
 import { describeView, type Preprocessing } from '../image/preprocessing.ts';
 
 export interface CardFacts {
@@ -63,7 +65,7 @@ ${processorOf(facts)}
 function taskOf(classes: readonly string[], calibration: Calibration | undefined): string {
   const shown = classes.slice(0, LISTED).join(', ');
   const more = classes.length - LISTED;
-  return `**Task:** image classification, one of ${classes.length} classes for each image.
+  return `**Task:** image classification, one of ${counted(classes.length, 'class', 'classes')} for each image.
 
 **Labels:** ${shown}${more > 0 ? ` and ${more} more, see \`config.json\`` : ''}.
 
@@ -76,7 +78,7 @@ function believed(calibration: Calibration | undefined): string {
     return 'The scores order the classes; they are no probabilities, and wrong answers have high ones too.';
   const { temperature, fitted, errorBefore, errorAfter, measured } = calibration;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  return `The scores are probabilities for images like those it was measured on: logits are divided by ${temperature.toFixed(2)}, a temperature fitted on ${fitted} images that it did not learn from. On ${measured} others the expected calibration error is ${percent(errorAfter)}; without the temperature it was ${percent(errorBefore)}. For other images they only order the classes.`;
+  return `The scores are probabilities for images like those it was measured on: logits are divided by ${temperature.toFixed(2)}, a temperature fitted on ${counted(fitted, 'image')} that it did not learn from. On ${measured} others the expected calibration error is ${percent(errorAfter)}; without the temperature it was ${percent(errorBefore)}. For other images they only order the classes.`;
 }
 
 function processorOf({ library, preprocessing, isGray }: CardFacts): string {
@@ -118,8 +120,7 @@ env.allowRemoteModels = false;`;
 function scriptUse({ classes, isHalved, isQuantized, folder }: CardFacts): string {
   const types = [...(isHalved ? ["`dtype: 'fp16'`"] : []), ...(isQuantized ? ["`dtype: 'q8'`"] : [])];
   const less = `${types.join(' and ')} ${types.length === 1 ? 'takes' : 'take'} less space`;
-  const same =
-    "`dtype: 'q8'`, the default in browsers, takes a copy of the float32 file: the network has no linear layers";
+  const same = `\`dtype: 'q8'\`, the default in browsers, takes a copy of the float32 file: the network has no linear layers${classes === undefined ? '' : ' besides its classifier, which stays as it is'}`;
   const smaller = [...(types.length === 0 ? [] : [less]), ...(isQuantized ? [] : [same])].join('; ');
   if (classes !== undefined)
     return `\`\`\`js

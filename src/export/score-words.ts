@@ -1,5 +1,7 @@
 /** Scores of evaluations (`eval/<name>.json` of a run) as a line of text each, for people who don't know the files. */
+
 import { z } from 'zod';
+import { counted, fixed } from '../format/counted.ts';
 
 /** A score in one number, of one network. */
 interface MainScore {
@@ -21,7 +23,9 @@ const mainScores: Readonly<Record<string, (scores: unknown) => MainScore | undef
     const byK = z.looseObject({ top1: z.record(z.string(), number) }).safeParse(scores).data?.top1 ?? {};
     const k = '20' in byK ? '20' : (Object.keys(byK).at(-1) ?? '');
     const value = byK[k];
-    return value === undefined ? undefined : percent(`accuracy of ${k} nearest neighbors`, value);
+    return value === undefined
+      ? undefined
+      : percent(`accuracy of ${counted(Number(k), 'nearest neighbor')}`, value);
   },
   linear: (scores) => ofTop1('accuracy of a linear classifier on the features', scores),
   finetune: (scores) => ofTop1('accuracy after fine-tuning', scores),
@@ -80,13 +84,13 @@ export function scoreWords(evaluation: string, record: unknown): string | undefi
   const score = main?.(parsed?.trained);
   if (parsed === undefined || main === undefined || score === undefined) return undefined;
   const text = ({ value, isPercent }: MainScore): string =>
-    isPercent ? `${value.toFixed(1)} %` : value.toFixed(3);
+    isPercent ? `${fixed(value, 1)} %` : fixed(value, 3);
   const images = parsed.protocol?.testImages;
   const others = besides.flatMap(([name, title]) => {
     const other = main(parsed[name]);
     return other === undefined ? [] : [`${title} ${text(other)}`];
   });
-  const notes = [...(images === undefined ? [] : [`${images} test images`]), others.join(', ')].filter(
+  const notes = [...(images === undefined ? [] : [counted(images, 'test image')]), others.join(', ')].filter(
     (note) => note !== '',
   );
   return `${score.what}: ${text(score)}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;

@@ -1,6 +1,8 @@
 /** Features of the images of a source with their classes, as evaluations see them. */
+
 import type { SkippedImage } from '../data/skipped-images.ts';
 import type { Source } from '../data/source.ts';
+import { counted } from '../format/counted.ts';
 import { type DescribedImages, describeImages } from './describe-images.ts';
 import { featureDescriptor, type NetworkFeature } from './descriptors.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';
@@ -48,7 +50,7 @@ export async function extractFeatures(source: Source, options: ExtractOptions): 
     descriptor: featureDescriptor(backbone, feature),
     count,
     channels: source.channels,
-    name: `${count} images of ${source.name}`,
+    name: `${counted(count, 'image')} of ${source.name}`,
     skipped,
     statistics: backbone.preprocessing.statistics,
     batch: BATCH,

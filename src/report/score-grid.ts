@@ -2,6 +2,8 @@
  * Scores of what is compared, by measure: the one table from which a terminal prints its rows and a page draws its bars, so that
  * both say the same.
  */
+
+import { fixed } from '../format/counted.ts';
 import { isKnown, type ScoreBlock } from './blocks.ts';
 
 /** A score with the ends of its 95 % interval, where there is one. */
@@ -68,7 +70,7 @@ export function scoreText(
 ): string {
   if (cell === undefined || typeof cell === 'string') return cell ?? '';
   const { value, low, high } = cell;
-  const text = (number: number): string => (scale * number).toFixed(digits);
+  const text = (number: number): string => fixed(scale * number, digits);
   if (Number.isNaN(value)) return 'none';
   return isKnown(low) && isKnown(high) ? `${text(value)} (${text(low)} to ${text(high)})` : text(value);
 }

@@ -5,6 +5,7 @@
  * schedule. Nothing else changes: images and their order, crops, network, moments, and warm-ups in steps.
  */
 
+import { counted } from '../format/counted.ts';
 import { OptionError } from '../method/option-error.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { type RunRecord, stepsOf } from './run-record.ts';
@@ -52,9 +53,9 @@ function totalSteps(
   if (minutes === undefined) {
     const total = steps ?? Math.round(epochs * record.stepsPerEpoch);
     if (total > step) return total;
-    const given = steps === undefined ? `--epochs ${epochs} (${total} steps)` : `--steps ${steps}`;
+    const given = steps === undefined ? `--epochs ${epochs} (${counted(total, 'step')})` : `--steps ${steps}`;
     throw new OptionError(
-      `${given} is not more than the ${step} steps that the run has done: give more, as they count from its start.`,
+      `${given} is not more than the ${counted(step, 'step')} that the run has done: give more, as they count from its start.`,
     );
   }
   const own = step - (record.init?.fromStep ?? 0);

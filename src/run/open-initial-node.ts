@@ -1,7 +1,9 @@
 /** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
+
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFile } from '../files/file-source-node.ts';
+import { counted } from '../format/counted.ts';
 import { f32 } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
@@ -247,7 +249,7 @@ function vitOptions(
       `${name} has MLPs of ${hidden} for a width of ${dim}: only four times the width can be trained.`,
     );
   if (channels !== 1 && channels !== 3)
-    throw new Error(`${name} takes ${channels} channels: only gray and RGB images can be read.`);
+    throw new Error(`${name} takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`);
   return { arch: 'vit', stem: 'patch', dim, depth, heads, patchSize, channels };
 }
 

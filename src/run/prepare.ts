@@ -2,9 +2,11 @@
  * What happens before the first step: read some images, let the recipe choose, compile, and measure what has to be
  * measured (the micro-batch, and how many steps a budget in minutes is).
  */
+
 import { stepsPerEpoch } from '../data/order.ts';
 import type { Source } from '../data/source.ts';
 import { availableMemory } from '../features/memory-limit.ts';
+import { counted } from '../format/counted.ts';
 import type { Method } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import type { Finding } from '../report/finding.ts';
@@ -88,7 +90,7 @@ function checkCrops(config: TrainConfig, { views }: Method, images: number): voi
   const available = availableMemory();
   if (bytes <= available) return;
   throw new OptionError(
-    `Crops of ${config.globalCropsSize} pixels for ${images} images at once need more than ${(bytes / 2 ** 30).toFixed(0)} GiB of memory, and ${(available / 2 ** 30).toFixed(0)} are free: give a smaller --global_crops_size or --batch_size_per_gpu.`,
+    `Crops of ${config.globalCropsSize} pixels for ${counted(images, 'image')} at once need more than ${(bytes / 2 ** 30).toFixed(0)} GiB of memory, and ${(available / 2 ** 30).toFixed(0)} are free: give a smaller --global_crops_size or --batch_size_per_gpu.`,
   );
 }
 
@@ -189,7 +191,7 @@ function begin(trainer: Trainer, initial: InitialState, steps: number, perEpoch:
   const fromStep = epoch * perEpoch;
   if (fromStep >= steps)
     throw new OptionError(
-      `${name} has done all of its ${epoch} epochs: give --epochs with a larger number to go on with its schedule, or --steps or --minutes for a new one.`,
+      `${name} has done all of its ${counted(epoch, 'epoch')}: give --epochs with a larger number to go on with its schedule, or --steps or --minutes for a new one.`,
     );
   return { name, fromStep, taken: explainTaken(initial, applyInitialState(trainer.state, initial)) };
 }

@@ -119,10 +119,11 @@ export class RunFolder {
     }
   }
 
-  /** Gives a file another name, over one that has it. */
+  /** Gives a file or a folder another name, in place of what has it. */
   move(from: string, to: string): void {
     makeFolder(join(this.file(to), '..'));
     try {
+      rmSync(this.file(to), { recursive: true, force: true });
       renameSync(this.file(from), this.file(to));
     } catch (error) {
       throw this.#unwritable(to, error, '');

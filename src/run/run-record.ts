@@ -2,8 +2,10 @@
  * What `config.json` of a run folder holds: enough to repeat a run, to go on with it, and to notice that the images have
  * changed in between.
  */
+
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
+import { counted } from '../format/counted.ts';
 import { UnknownMethodError } from '../method/registry.ts';
 import { parseConfig, type TrainConfig } from '../train/config.ts';
 import { explainIssue } from '../train/option-problems.ts';
@@ -133,7 +135,7 @@ function damaged(error: z.ZodError, file: string): Error {
 export function checkSameImages({ source: recorded }: RunRecord, source: Source): void {
   if (source.length !== recorded.images) {
     throw new Error(
-      `${source.name} has ${source.length} images, the run was started with ${recorded.images} (${recorded.path}): resume with the same data.`,
+      `${source.name} has ${counted(source.length, 'image')}, the run was started with ${recorded.images} (${recorded.path}): resume with the same data.`,
     );
   }
   if (fingerprint(source) !== recorded.fingerprint) {

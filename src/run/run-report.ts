@@ -1,5 +1,6 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
 
+import { counted } from '../format/counted.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
 import type { Finding } from '../report/finding.ts';
@@ -31,7 +32,7 @@ function facts(record: RunRecord, log: readonly LogLine[]): { name: string; valu
   return [
     {
       name: 'Images',
-      value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${source.classes.length} classes` : ''}`,
+      value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${counted(source.classes.length, 'class', 'classes')}` : ''}`,
     },
     { name: 'Network', value: describeNetwork(backboneOf(config)) },
     { name: 'Method', value: `${title}, ${describe(config)}` },
@@ -41,7 +42,7 @@ function facts(record: RunRecord, log: readonly LogLine[]): { name: string; valu
         .views.map(({ count, size }) => `${count} of ${size} px`)
         .join(', '),
     },
-    { name: 'Steps', value: `${steps} of ${config.batchSizePerGpu} images` },
+    { name: 'Steps', value: `${steps} of ${counted(config.batchSizePerGpu, 'image')}` },
     {
       name: 'Speed',
       value: Number.isNaN(rate)

@@ -1,6 +1,8 @@
 /** What a recipe has to know of the images: their size, how long they take to read, and whether they show anything. */
+
 import { evenly } from '../data/evenly.ts';
 import type { Source } from '../data/source.ts';
+import { counted } from '../format/counted.ts';
 import { distinctLevels, FEW_LEVELS, type ImageFacts } from '../train/examine-plan.ts';
 import type { RunFacts } from '../train/recipe-parts.ts';
 
@@ -35,7 +37,7 @@ export async function sourceFacts(
   }
   if (sides.length === 0) {
     throw new Error(
-      `${source.name}: none of the ${probes.length} images that were tried can be read; the first: ${reason}`,
+      `${source.name}: none of the ${counted(probes.length, 'image')} that were tried can be read; the first: ${reason}`,
     );
   }
   sides.sort((a, b) => a - b);

@@ -1,8 +1,10 @@
 /** Weights from elsewhere as a subject: what they are, how images become their input, and where results are kept. */
+
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { networkFingerprint } from '../features/feature-bank-node.ts';
 import { untrainedWeights, type Weights } from '../features/network-weights.ts';
+import { counted } from '../format/counted.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { checkClaims } from '../weights/network-config.ts';
 import { openWeights } from '../weights/open-weights-node.ts';
@@ -37,7 +39,7 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
     const { imageSize, channels } = found.config;
     if (channels !== 1 && channels !== 3)
       throw new Error(
-        `${file}: the network takes ${channels} channels: only gray and RGB images can be read.`,
+        `${file}: the network takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`,
       );
     const stated = opened.preprocessing();
     const preprocessing = completePreprocessing(

@@ -36,7 +36,7 @@ const network = {
   arch: z
     .enum(architectures)
     .describe(
-      'network: hybrid (a small residual convolutional net pooled by attention), the same pooled by its mean (convnet), a free ViT (vit: see dim, depth, heads), or one of the official sizes',
+      'the network: hybrid, a small residual convolutional net pooled by attention; convnet, the same pooled by its mean; vit, a ViT of --dim, --depth and --heads; vit_tiny, vit_small or vit_base, a ViT of that official size',
     ),
   patchSize: count('side of a ViT patch, pixels'),
   dim: count('width of a free ViT'),

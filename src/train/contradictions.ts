@@ -1,4 +1,6 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
+
+import { counted } from '../format/counted.ts';
 import type { Coupling } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import { definitions, methodNamed } from '../method/registry.ts';
@@ -129,7 +131,7 @@ export function checkBatch(
 ): void {
   if (batch > images) {
     throw new OptionError(
-      `--batch_size_per_gpu ${batch} is larger than the data set of ${images} images: set it to ${images} or less, or add images.`,
+      `--batch_size_per_gpu ${batch} is larger than the data set of ${counted(images, 'image')}: set it to ${images} or less, or add images.`,
     );
   }
   if (microBatch === undefined || microBatch === batch) return;

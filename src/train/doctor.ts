@@ -3,6 +3,8 @@
  * (`method/dino-health.ts`); rates, gradients and features that are all alike are the same for all. What it says of scores is in
  * `examine-scores.ts`.
  */
+
+import { fixed } from '../format/counted.ts';
 import type { Method, Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
 import type { FeatureSpread } from '../rows/feature-spread.ts';
@@ -86,7 +88,7 @@ export function examineFeatures(
   progress = 1,
 ): Finding | undefined {
   if (images < FEW_IMAGES) return undefined;
-  const numbers = `The features of ${images} different images have a mean cosine of ${meanCosine.toFixed(4)} and differ in ${rank.toFixed(1)} directions`;
+  const numbers = `The features of ${images} different images have a mean cosine of ${fixed(meanCosine, 4)} and differ in ${fixed(rank, 1)} directions`;
   if (meanCosine < ALIKE && rank > FEW_DIRECTIONS)
     return { severity: 'ok', topic: FEATURES, title: 'Features differ', detail: `${numbers}.` };
   return {

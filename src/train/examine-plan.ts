@@ -1,5 +1,6 @@
 /** The doctor before the first step: settings that cannot train, runs too short to, and images that show nothing. */
 
+import { counted } from '../format/counted.ts';
 import { methodNamed } from '../method/registry.ts';
 import type { Finding } from '../report/finding.ts';
 import { cropRecipeOf } from './build.ts';
@@ -50,7 +51,7 @@ export function examineImages({ seen, plain, coarse, example }: ImageFacts): Fin
       severity: 'warning',
       topic: 'images',
       title: odd === plain ? 'Images of one color' : 'Images of a few levels',
-      detail: `${odd} of the ${seen} images looked at are ${kind} once they are read (${example}): there is little or nothing to learn from them.`,
+      detail: `${odd} of the ${counted(seen, 'image')} looked at ${odd === 1 ? 'is' : 'are'} ${kind} once ${odd === 1 ? 'it is' : 'they are'} read (${example}): there is little or nothing to learn from them.`,
       advice: 'If another program shows more in them, convert them there to 8-bit PNG.',
     },
   ];
@@ -65,7 +66,7 @@ export function enoughSteps(steps: number): Finding {
     severity: 'ok',
     topic: LENGTH,
     title: 'Enough steps',
-    detail: `The budget held ${steps} steps, more than were planned at its start.`,
+    detail: `The budget held ${counted(steps, 'step')}, more than were planned at its start.`,
   };
 }
 
@@ -89,7 +90,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Fi
         severity: 'warning',
         topic: LENGTH,
         title: 'The run ends inside its warm-up',
-        detail: `${steps} steps, of which the learning rate rises during ${warmupSteps}: the network hardly moves.`,
+        detail: `${counted(steps, 'step')}, of which the learning rate rises during ${warmupSteps}: the network hardly moves.`,
         advice: `Train longer, or set --warmup_steps ${Math.max(1, Math.round(steps / 10))}.`,
       },
     ];
@@ -99,7 +100,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Fi
       severity: 'warning',
       topic: LENGTH,
       title: 'Very few steps',
-      detail: `${steps} steps (${stepsPerEpoch} in an epoch) are too few for features to form.`,
+      detail: `${counted(steps, 'step')} (${stepsPerEpoch} in an epoch) ${steps === 1 ? 'is' : 'are'} too few for features to form.`,
       advice: 'Train longer (--minutes, --steps), or use a smaller batch for more steps.',
     },
   ];

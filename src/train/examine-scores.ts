@@ -1,4 +1,5 @@
 /** What the doctor says of scores: whether training was worth something, beyond chance. */
+import { fixed } from '../format/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { type Interval, UNKNOWN } from '../rows/bootstrap.ts';
 
@@ -34,7 +35,7 @@ export function examineScores(compared: ScoreComparison): Finding | undefined {
     (each): each is [string, number] => each[1] !== undefined && !Number.isNaN(each[1]),
   );
   if (images < FEW[scale] || known.length === 0 || Number.isNaN(trained)) return undefined;
-  const text = (value: number): string => (scale === 'percent' ? `${value.toFixed(1)} %` : value.toFixed(3));
+  const text = (value: number): string => (scale === 'percent' ? `${fixed(value, 1)} %` : fixed(value, 3));
   const scores = known.map(([name, value]) => `${name} ${text(value)}`).join(', ');
   const detail = `${what} on ${images} ${of}: trained ${text(trained)}, ${scores}.`;
   const topic = scope === undefined ? 'scores' : `scores of ${scope}`;

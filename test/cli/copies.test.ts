@@ -53,7 +53,7 @@ describe('dino eval copies', () => {
     const asked = ['--originals', images, '--queries', join(folder, 'queries')];
     const said = await dino('eval', 'copies', run, ...asked, '--distractors', others, '--whiten', others);
     expect(said).toMatchObject({ code: 0 });
-    expect(said.out).toContain('12 queries among 14 images: pooled feature only of squares of 23 pixels');
+    expect(said.out).toContain('12 queries among 14 images: the pooled feature of squares of 23 pixels');
     expect(said.out).toContain('whitened to 8 components of 8 images');
     expect(said.out).toMatch(/crops\/10 .*100\.0/);
   });

@@ -11,9 +11,9 @@ function results() {
   const folder = RunFolder.at(temporaryFolder());
   const found = (command: string, more: object = {}): string | undefined => {
     const earlier = new EarlierResult(folder, 'dedupe', command);
-    earlier.keepFile('drop.txt');
-    folder.writeTextAtomic('eval/dedupe/drop.txt', `found by ${command}`);
     const kept = earlier.keep();
+    folder.writeTextAtomic('eval/dedupe/drop.txt', `found by ${command}`);
+    expect(earlier.keep()).toBe(kept);
     folder.writeTextAtomic('eval/dedupe.json', JSON.stringify({ command, ...more }));
     return kept;
   };
@@ -50,6 +50,26 @@ describe('an earlier result', () => {
     expect(JSON.parse(text('history/dedupe-1.json'))).toEqual({ command, moved: 20 });
     expect(JSON.parse(text('history/dedupe-2.json'))).toEqual({ command, moved: 3 });
     expect(history()).toHaveLength(4);
+  });
+
+  it('takes all its files with it, and its record leads to them', () => {
+    const { folder, found, text, history } = results();
+    const page = folder.file('eval/dedupe/page-2.html');
+    found('dino dedupe run a', { page, source: 'eval/dedupe/page-2.html' });
+    folder.writeTextAtomic('eval/dedupe/page-2.html', 'the page of a');
+    found('dino dedupe run b');
+    expect(readdirSync(folder.file('eval/dedupe'))).toEqual(['drop.txt']);
+    expect(text('history/dedupe-1/page-2.html')).toBe('the page of a');
+    expect(JSON.parse(text('history/dedupe-1.json'))).toEqual({
+      command: 'dino dedupe run a',
+      page: folder.file('eval/history/dedupe-1/page-2.html'),
+      source: 'eval/dedupe/page-2.html',
+    });
+    // What a found even before goes with all its files.
+    found('dino dedupe run a');
+    found('dino dedupe run b');
+    expect(readdirSync(folder.file('eval/history/dedupe-1'))).toEqual(['drop.txt']);
+    expect(history()).toEqual(['dedupe-1', 'dedupe-1.json', 'dedupe-2', 'dedupe-2.json']);
   });
 
   it('that is damaged is kept as it is', () => {

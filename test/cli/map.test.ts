@@ -65,6 +65,9 @@ describe('dino map', () => {
     const part = await dino('map', run, images, '--limit', '7', '--iterations', '260', '--no-report');
     expect(part).toMatchObject({ code: 0 });
     expect(part.out).toContain('Map of 7 images of 16');
+    const page = join(run, 'eval', 'map', 'map.html');
+    expect(part.out).toContain(`\nThe map: ${page}\n`);
+    expect(`${part.out}${part.err}`.split(page)).toHaveLength(2);
     expect(part.err).toContain('Perplexity 2.0 instead of 20: 7 images have no more neighbors to keep');
     const flat = join(temporaryFolder(), 'flat');
     writeFiles(flat, { '0.png': await png(3) });

@@ -68,6 +68,33 @@ it('files of an earlier result are kept with it', async () => {
   expect(readFileSync(join(run, 'eval', 'map', 'map.csv'), 'utf8')).toContain('"c/0.png"');
 });
 
+it('searches for other images are kept apart, and each page is announced once', async () => {
+  const images = await photos(['a', 'b'], 4);
+  const run = await trainedOn(images);
+  const [first, second] = [join(images, 'a', '0.png'), join(images, 'b', '0.png')];
+  const search = (...queries: string[]) =>
+    dino('search', run, ...queries, '--bank', images, '--k', '2', '--no-report');
+  const folder = join(run, 'eval', 'search');
+  const one = await search(first);
+  const page = join(folder, 'search.html');
+  expect(`${one.out}${one.err}`.split(page)).toHaveLength(2);
+  expect(one.out).toContain(`\nThe page to go on in: ${page}\n`);
+  const text = readFileSync(page, 'utf8');
+  await search(first, second);
+  expect(readdirSync(folder).sort()).toEqual(['search-1.html', 'search-2.html']);
+  const kept = join(run, 'eval', 'history');
+  expect(readdirSync(kept).sort()).toEqual(['search-1', 'search-1.json']);
+  expect(readFileSync(join(kept, 'search-1', 'search.html'), 'utf8')).toBe(text);
+  expect(JSON.parse(readFileSync(join(kept, 'search-1.json'), 'utf8'))).toMatchObject({
+    query: first,
+    page: join(kept, 'search-1', 'search.html'),
+  });
+  // Another one without a page: the pages of the second go with it.
+  await search(second, '--page_images', '0');
+  expect(existsSync(folder)).toBe(false);
+  expect(readdirSync(join(kept, 'search-2')).sort()).toEqual(['search-1.html', 'search-2.html']);
+});
+
 it('every evaluation says alike which images it left out, and lists them', async () => {
   const images = await photos(['a', 'b'], 4);
   writeFiles(images, { 'b/1.png': 'no image', 'b/2.jpg': 'none either' });

@@ -274,8 +274,12 @@ describe.each(['vit', 'convnet'] as const)('transformers.js on an exported %s', 
     const card = readFileSync(join(target, 'README.md'), 'utf8');
     expect(card).toContain('pipeline_tag: image-classification');
     expect(card).toContain('**Labels:** a, b, c.');
-    expect(card).toContain(`npx dino export ${run} ${to.join(' ')}`);
-    expect(card).toContain(`npx dino eval linear ${run} ${flags.join(' ')}`);
+    expect(card).toContain(
+      `npx dino export ${basename(run)} ${to.join(' ').replace(target, basename(target))}`,
+    );
+    expect(card).toContain(
+      `npx dino eval linear ${basename(run)} ${flags.join(' ').replace(images, basename(images))}`,
+    );
     expect(card).toMatch(/- Accuracy of a linear classifier on the features: [\d.]+ % \(\d+ test images; /);
     expect(card).not.toMatch(/[{]"/);
     expect(runSnippet(card, target, photo)).toEqual([wanted]);

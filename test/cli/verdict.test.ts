@@ -1,8 +1,9 @@
 /** What the doctor says of evaluations: the same verdict for all that have something to compare with. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { tell } from '../../src/cli/run-evaluation.ts';
 import { verdict } from '../../src/eval/verdict.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
@@ -18,6 +19,23 @@ describe('a verdict', () => {
       scores: { trained: 0.41, untrained: 0.3, box },
       gains: { untrained: { low: 0.05, high: 0.17 }, box: { low, high: 0.2 } },
     });
+
+  it('is said on the console, whether it is well or not', () => {
+    const said = vi.spyOn(console, 'error').mockReturnValue();
+    try {
+      for (const finding of [masks(0.39, 0.001), masks(0.44, -0.1)]) {
+        if (finding === undefined) throw new Error('There is no verdict: the scores should give one.');
+        tell(finding, undefined);
+      }
+      const lines = said.mock.calls.map(([line]: unknown[]) => String(line));
+      expect(lines[0]).toMatch(
+        /^doctor: For attention masks, training helped\. Jaccard index of the best head/,
+      );
+      expect(lines[1]).toMatch(/^warning: For attention masks, training has not helped: /);
+    } finally {
+      said.mockRestore();
+    }
+  });
 
   it('names what the trained network has to beat', () => {
     expect(masks(0.39, 0.001)).toMatchObject({

@@ -61,7 +61,7 @@ describe('class folders', () => {
     for (const stray of ['3.jpg', 'zebra.jpg']) {
       const paths = ['dog/1.jpg', 'cat/2.jpg', stray];
       expect(named(paths)).toEqual(['dog', 'cat', undefined]);
-      expect(classesOf(paths).note).toContain(`1 of 3 images lie in no class folder, such as ${stray}`);
+      expect(classesOf(paths).note).toContain(`1 of 3 images lies in no class folder, such as ${stray}`);
     }
   });
 

@@ -67,7 +67,7 @@ describe('a zip', () => {
       /in an unusual way \(method 12 of a\.png\): unpack/,
     );
     expect(() => openSource(join(folder, 'cut.zip'))).toThrow(/cut\.zip: the archive is damaged/);
-    expect(() => openSource(join(folder, 'texts.zip'))).toThrow(/holds 1 files but none with the extension/);
+    expect(() => openSource(join(folder, 'texts.zip'))).toThrow(/holds 1 file but none with the extension/);
     const damaged = zipArchive([{ name: 'a.png', data }]);
     damaged.fill(0xff, 40, 60);
     writeFileSync(join(folder, 'damaged.zip'), damaged);
@@ -133,7 +133,7 @@ describe('tars of a WebDataset', () => {
     expect([captions.classes, captions.length]).toEqual([[], 2]);
     const gap = openSource(join(folder, 'gap.tar'));
     expect([gap.classes, labels(gap)]).toEqual([['1'], [0, undefined]]);
-    expect(explainOmissions(gap)[0]).toContain('1 of 2 images have no class: they count in no score');
+    expect(explainOmissions(gap)[0]).toContain('1 of 2 images has no class: they count in no score');
   });
 });
 

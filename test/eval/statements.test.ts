@@ -91,7 +91,7 @@ describe('the statement of clustering', () => {
         tiles.groups.map(({ title, tiles }) => [title, tiles.map(({ name }) => name)]),
     ).toEqual([
       ['Group 1: 2 images', ['image 9', 'image 4']],
-      ['Group 2: 1 images', ['image 5']],
+      ['Group 2: 1 image', ['image 5']],
     ]);
   });
 });

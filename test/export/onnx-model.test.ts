@@ -234,6 +234,12 @@ describe('an ONNX model', () => {
     expect(largestDifference(logits!.data as Float32Array, expected)).toBeLessThan(1e-5);
   });
 
+  it('keeps the classifier of a convolutional net as it is in the 8-bit model, which is a copy then', () => {
+    const classifier = { classes: ['a', 'b'], weight: noise(80), bias: Float32Array.of(1, -1) };
+    const model = onnxModel(hybrid, shaken(hybrid), { classifier });
+    expect(toQuantized(model).nodes).toEqual(model.graph.nodes);
+  });
+
   it('says what cannot be exported', () => {
     const convnet = { kind: 'convnet', channels: 3, widths: [8], blocks: [1], stemStride: 2 } as const;
     expect(() => onnxModel(convnet, shaken(convnet), { attentions: true })).toThrow('no attention maps');

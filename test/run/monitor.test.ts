@@ -150,6 +150,8 @@ describe('evaluations during a run', () => {
     expect((await train('--evals', 'knm')).err).toContain('--evals knm: must be knn, cluster or linear');
     const said = await train('--evals', 'cluster', 'linear');
     expect(said).toMatchObject({ code: 0 });
-    expect(said.err + said.out).toMatch(/clusters NMI \d\.\d+ of \d+ images only, linear \d+\.\d %/);
+    expect(said.err + said.out).toMatch(
+      /step 2: clusters NMI \d\.\d+, linear \d+\.\d %, features .* rank [\d.]+ \(only \d+ images\)\n/,
+    );
   });
 });

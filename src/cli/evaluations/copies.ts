@@ -71,7 +71,7 @@ export const copies = defineEvaluation({
     });
     const { blocks, whitening, skipped } = report;
     const descriptor =
-      config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'pooled feature only';
+      config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'the pooled feature';
     const made = queries === undefined ? { attacks: attacks.length, seed } : undefined;
     const statement = await withPictures(originals, altered, (pictures) =>
       copyStatement(report, { descriptor, size, made }, pictures),

@@ -1,10 +1,12 @@
 /** `dino dedupe`: copies in a folder, which of them to keep, and a list of the others. It moves files only where it is asked to. */
+
 import { join } from 'node:path';
 import { z } from 'zod';
 import { imageFiles, linkedImages } from '../../data/image-files-node.ts';
 import { dedupeReport } from '../../eval/copies/dedupe-report.ts';
 import { dedupeStatement, foundCopies } from '../../eval/copies/dedupe-section.ts';
 import { checkMoveTarget, moveFiles } from '../../files/move-files-node.ts';
+import { counted } from '../../format/counted.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
 import { withThumbnails } from '../../report/pictures/thumbnails.ts';
 import { openImages } from '../open-images.ts';
@@ -108,7 +110,9 @@ export const dedupe = defineEvaluation({
       ...statement,
       table: [
         ...statement.table,
-        ...(move === undefined ? [] : [[`${dropped.length} files were moved to ${move}`]]),
+        ...(move === undefined
+          ? []
+          : [[`${counted(dropped.length, 'file was', 'files were')} moved to ${move}`]]),
         ...written.map((file) => [file]),
       ],
       scores: {
@@ -144,6 +148,6 @@ function advice({
 }): string {
   if (copies === 0) return linked === 0 ? 'There are none.' : 'There are none but links.';
   if (move !== undefined)
-    return `The ${copies} copies were moved to ${move}, with their paths; ${list} lists them.`;
+    return `${counted(copies, 'copy was', 'copies were')} moved to ${move}, with ${copies === 1 ? 'its path' : 'their paths'}; ${list} lists ${copies === 1 ? 'it' : 'them'}.`;
   return `${list} lists the files that can go; of each group the largest image stays. dino dedupe <run> ${path} --move <folder> moves them away. Nothing is ever deleted.`;
 }

@@ -6,7 +6,7 @@ import type { SkippedImage } from '../../data/skipped-images.ts';
 import { embedImages } from '../../features/embed-images.ts';
 import { BANK_FILES, FeatureBankWriter, networkFingerprint } from '../../features/feature-bank-node.ts';
 import { viewTitles } from '../../features/views.ts';
-import { makeFolder } from '../../files/make-folder-node.ts';
+import { counted } from '../../format/counted.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { openImages } from '../open-images.ts';
 import { UsageError } from '../terminal/flags.ts';
@@ -20,7 +20,6 @@ export const embed = defineEvaluation({
   usage,
   words: 1,
   isFlat: true,
-  replacesFiles: true,
   fields: {
     format: z.enum(['npy', 'parquet', 'both']).describe('npy, parquet or both; both unless given'),
     views: viewsField,
@@ -28,15 +27,17 @@ export const embed = defineEvaluation({
   },
   async run(
     { format = 'both', views = 1, normalize = false },
-    { subject, backbone, paths, files: folder, onProgress, warn },
+    { subject, backbone, paths, openFiles, onProgress, warn },
   ) {
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino embed ${usage}`);
     const source = openImages(path, subject.imageOptions, warn);
-    makeFolder(folder, 'choose another --output');
+    const folder = openFiles();
     const formats = format === 'both' ? (['npy', 'parquet'] as const) : ([format] as const);
     const needed = source.length * backbone.dim * 4 * formats.length;
-    warn(`${source.length} images x ${backbone.dim} numbers: about ${size(needed)} in ${folder}`);
+    warn(
+      `${counted(source.length, 'image')} x ${counted(backbone.dim, 'number')}: about ${size(needed)} in ${folder}`,
+    );
     const { bavail, bsize } = statfsSync(folder);
     if (needed > bavail * bsize) {
       throw new Error(
@@ -76,12 +77,12 @@ export const embed = defineEvaluation({
     }
     if (done === 0)
       throw new Error(
-        `${path}: none of its ${source.length} images can be read; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
+        `${path}: none of its ${counted(source.length, 'image')} can be read; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
     const info = await writer.finish();
     const written = BANK_FILES.map((name) => join(folder, name)).filter((file) => existsSync(file));
     return {
-      protocol: `features of ${info.images} images${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: ${featureTitle(subject.backbone)} at ${info.size} pixels, ${info.dim} numbers${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
+      protocol: `features of ${counted(info.images, 'image')}${skipped.length > 0 ? ` (${skipped.length} could not be read)` : ''}: ${featureTitle(subject.backbone)} at ${info.size} pixels, ${counted(info.dim, 'number')}${viewTitles[views]}${normalize ? ', L2-normalized' : ''}`,
       table: written.map((file) => [file, size(statSync(file).size)]),
       scores: {
         images: info.images,
@@ -98,6 +99,7 @@ export const embed = defineEvaluation({
 });
 
 function size(bytes: number): string {
+  if (bytes < 1e3) return counted(bytes, 'byte');
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }

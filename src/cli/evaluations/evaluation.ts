@@ -25,8 +25,8 @@ export interface EvaluationContext {
   readonly onProgress: OnProgress;
   /** Prints a line on standard error. */
   readonly warn: (text: string) => void;
-  /** The folder of the evaluation's files: `eval/<name>` of the run or of --output. */
-  readonly files: string;
+  /** Makes the folder of the evaluation's files, `eval/<name>` of the run or of --output. @returns its path */
+  readonly openFiles: () => string;
   /** Writes a file into it. @returns its path */
   readonly write: (file: string, bytes: Uint8Array) => string;
 }
@@ -59,8 +59,6 @@ export interface Evaluation {
   readonly aliases?: Readonly<Record<string, string>>;
   /** Its files go into --output itself and not into `eval/<name>` there, as those of the official script do. */
   readonly isFlat?: boolean;
-  /** Its files are as many as the images, so that those of an earlier command are replaced and not kept. */
-  readonly replacesFiles?: boolean;
   run(values: Readonly<Record<string, unknown>>, context: EvaluationContext): Promise<EvaluationResult>;
 }
 

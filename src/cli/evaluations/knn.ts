@@ -1,7 +1,9 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
+
 import { z } from 'zod';
 import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';
+import { counted } from '../../format/counted.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSameImages } from '../same-images.ts';
@@ -47,7 +49,8 @@ export const knn = defineEvaluation({
     const { intervals, gains, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
-    if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
+    if (unused.length > 0)
+      warn(`k = ${unused.join(', ')} left out: the bank has only ${counted(bankImages, 'image')}.`);
     const { size } = subject;
     return {
       ...knnStatement(report, { feature: featureTitle(subject.backbone), size, views, temperature }),

@@ -1,8 +1,10 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
+
 import { z } from 'zod';
 import { logisticStatement } from '../../eval/classify/logistic-section.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
 import { comparedNames } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { openImages } from '../open-images.ts';
 import { warnOfSameImages } from '../same-images.ts';
@@ -63,9 +65,7 @@ export const logistic = defineEvaluation({
     });
     const { curves, gains, trainImages, testImages, heldBack } = report;
     if (report.unfinished > 0)
-      warn(
-        `${report.unfinished} ${report.unfinished === 1 ? 'fit' : 'fits'} ended before the gradient was small: a smaller --c helps.`,
-      );
+      warn(`${counted(report.unfinished, 'fit')} ended before the gradient was small: a smaller --c helps.`);
     const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
     const { size } = subject;
     return {

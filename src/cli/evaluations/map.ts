@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { type FeatureMaps, featureMaps } from '../../eval/map/feature-map.ts';
 import { mapMethods, mapPage, mappedNetworks, mapStatement } from '../../eval/map/section.ts';
+import { counted } from '../../format/counted.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { renderMapPage } from '../../report/map/map-page.ts';
 import { makeAtlas, smallImages } from '../../report/pictures/atlas-node.ts';
@@ -34,7 +35,7 @@ export const map = defineEvaluation({
     const source = openImages(path, subject.imageOptions, warn);
     if (source.length < FEWEST)
       throw new Error(
-        `${path} holds ${source.length} ${source.length === 1 ? 'image' : 'images'}, too few to lie near or far: a map needs ${FEWEST} or more.`,
+        `${path} holds ${counted(source.length, 'image')}, too few to lie near or far: a map needs ${FEWEST} or more.`,
       );
     const found = await featureMaps({
       source,
@@ -52,7 +53,7 @@ export const map = defineEvaluation({
     const { indices, maps } = found;
     if (found.perplexity < perplexity) {
       warn(
-        `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${indices.length} images have no more neighbors to keep.`,
+        `Perplexity ${found.perplexity.toFixed(1)} instead of ${perplexity}: ${counted(indices.length, 'image has', 'images have')} no more neighbors to keep.`,
       );
     }
     onProgress('pictures', 0, indices.length);
@@ -64,7 +65,6 @@ export const map = defineEvaluation({
     );
     const file = write('map.html', new TextEncoder().encode(page));
     write('map.csv', new TextEncoder().encode(asCsv(found, names, classes)));
-    warn(`The map: ${file}`);
     const scores = Object.fromEntries(
       mappedNetworks.map(([network]) => [
         network,

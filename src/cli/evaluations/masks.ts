@@ -1,10 +1,12 @@
 /** `dino eval masks`: how well the attention of a ViT covers objects whose masks are given (section 4.2.2 of the paper). */
+
 import { z } from 'zod';
 import { openMaskedImages } from '../../data/masked-images-node.ts';
 import { MASK_SHARE } from '../../eval/attention/attention-masks.ts';
 import { maskReport } from '../../eval/attention/mask-report.ts';
 import { maskStatement } from '../../eval/attention/mask-section.ts';
 import { maskTiles } from '../../eval/attention/mask-tiles.ts';
+import { counted } from '../../format/counted.ts';
 import { attentionTitle } from '../../model/backbone.ts';
 import { headNumber } from '../../report/pictures/head-label.ts';
 import { UsageError } from '../terminal/flags.ts';
@@ -36,14 +38,16 @@ export const masks = defineEvaluation({
     };
     const report = await maskReport(measured);
     if (source.unmasked.length > 0)
-      warn(`${source.unmasked.length} images have no mask and were left out, such as ${source.unmasked[0]}.`);
+      warn(
+        `${counted(source.unmasked.length, 'image has no mask and was', 'images have no mask and were')} left out, such as ${source.unmasked[0]}.`,
+      );
     if (report.empty.length > 0)
       warn(
-        `${report.empty.length} masks hold no object at this size and were left out, such as that of ${report.empty[0]}.`,
+        `${counted(report.empty.length, 'mask holds no object at this size and was', 'masks hold no object at this size and were')} left out, such as that of ${report.empty[0]}.`,
       );
     if (report.lost > 0)
       warn(
-        `${report.lost} objects have no pixel at this size and were not compared: choose a larger --image_size.`,
+        `${counted(report.lost, 'object has no pixel at this size and was', 'objects have no pixel at this size and were')} not compared: choose a larger --image_size.`,
       );
     const { scores, intervals, gains } = report;
     const attention = attentionTitle(subject.backbone);

@@ -1,4 +1,5 @@
 /** `dino eval video`: DAVIS label propagation (official `eval_video_segmentation.py`) on anyone's frames, scored here. */
+
 import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { findSequences, openSequences } from '../../data/sequences-node.ts';
@@ -7,6 +8,7 @@ import type { VideoSequence } from '../../data/video-sequence.ts';
 import { clipsReport, videoComparedTitles } from '../../eval/video/clips-report.ts';
 import { videoStatement } from '../../eval/video/section.ts';
 import type { SegmentedFrame } from '../../eval/video/video-report.ts';
+import { counted } from '../../format/counted.ts';
 import { resizeMask } from '../../image/mask.ts';
 import type { Tile } from '../../report/blocks.ts';
 import { labelOverlay, labelPalette } from '../../report/pictures/label-colors.ts';
@@ -25,7 +27,6 @@ export const video = defineEvaluation({
   summary: 'the first mask of a video carried on by patch features: J and F of DAVIS',
   usage: '<run> (--frames <folder> --masks <folder> | <folder of clips>)',
   words: 1,
-  replacesFiles: true,
   fields: {
     frames: z.string().describe('a folder of frames, or of a folder of frames for each clip'),
     masks: z
@@ -78,7 +79,7 @@ export const video = defineEvaluation({
     const unscored = clips.length - scored.length;
     if (unscored > 0)
       warn(
-        `${unscored} of ${clips.length} clips have no mask between the first frame and the last: masks were made for them, without scores.`,
+        `${unscored} of ${counted(clips.length, 'clip has', 'clips have')} no mask between the first frame and the last: masks were made for them, without scores.`,
       );
     const groups = Array.from(strips, ([title, tiles]) => ({ title, tiles }));
     return {

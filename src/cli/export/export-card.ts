@@ -1,11 +1,12 @@
 /** The model card of an export: what the run folder knows of the network, its classifier and its scores. */
-import { homedir } from 'node:os';
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { shellWord } from '../../data/shell-word.ts';
 import type { Calibration } from '../../eval/classify/calibration.ts';
 import type { CardLibrary } from '../../export/export-files.ts';
 import { modelCard } from '../../export/model-card.ts';
 import { scoreWords } from '../../export/score-words.ts';
+import { counted } from '../../format/counted.ts';
 import type { Preprocessing } from '../../image/preprocessing.ts';
 import { describeNetwork } from '../../model/backbone.ts';
 import { stepsOf } from '../../run/run-record.ts';
@@ -45,12 +46,12 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
     origin:
       record === undefined
         ? `Weights of ${basename(subject.name)}, converted by dino-ts.`
-        : `Trained by dino-ts without labels on ${record.source.images} images (${basename(record.source.path)}), ${stepsOf(record)} steps of ${record.config.batchSizePerGpu} images.`,
+        : `Trained by dino-ts without labels on ${counted(record.source.images, 'image')} (${basename(record.source.path)}), ${counted(stepsOf(record), 'step')} of ${counted(record.config.batchSizePerGpu, 'image')}.`,
     commands: [
       ...(record === undefined ? [] : [record.command, ...record.resumed]),
       ...trained,
       `npx dino export ${shellWords(args)}`,
-    ].map(withoutHome),
+    ].map(withoutFolders),
     isQuantized: backbone.kind === 'vit',
     multiple: backbone.kind === 'vit' ? backbone.patchSize : 1,
     isGray: channels === 1,
@@ -58,5 +59,14 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
   });
 }
 
-/** Cards are published: they need not name whose machine a path is on. */
-const withoutHome = (text: string): string => text.replaceAll(`${homedir()}/`, '~/');
+/** Cards are published: of an absolute path they name the last part, and not where it is on whose machine. */
+export function withoutFolders(command: string): string {
+  return command.replaceAll(
+    /(?<=^|[\s=])(?:'((?:~?[/\\]|[A-Za-z]:[/\\])(?:[^']|'\\'')*)'|((?:~?\/|[A-Za-z]:[/\\])\S*))/g,
+    (path: string, quoted: string | undefined, plain: string | undefined) => {
+      const name = (quoted ?? plain ?? '').split(/[/\\]/).findLast((part) => part !== '');
+      if (name === undefined) return path;
+      return quoted === undefined ? name : shellWord(name);
+    },
+  );
+}

@@ -10,6 +10,7 @@ import { withThreads } from '../../engine/with-threads.ts';
 import { type ExportedFiles, exportFiles, exportTargets, HALF_MODEL } from '../../export/export-files.ts';
 import { trainStepFiles } from '../../export/train-step.ts';
 import { FolderError, makeFolder } from '../../files/make-folder-node.ts';
+import { counted } from '../../format/counted.ts';
 import { statisticsFor } from '../../image/normalize.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
 import { openSubject } from '../../run/open-subject-node.ts';
@@ -160,7 +161,7 @@ async function exportTrainStep(run: string, output: string | undefined, engine: 
     const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
     if (step >= plan.steps)
       throw new Error(
-        `${run} has done all of its ${step} steps: stop a run before its end to export what is left.`,
+        `${run} has done all of its ${counted(step, 'step')}: stop a run before its end to export what is left.`,
       );
     const target = output ?? folder.file('export/train-step');
     const files = await trainStepFiles(trainer, {

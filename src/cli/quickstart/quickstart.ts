@@ -9,6 +9,7 @@ import { withThreads } from '../../engine/with-threads.ts';
 import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
 import { examineKnn } from '../../eval/classify/knn-section.ts';
 import { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import { counted } from '../../format/counted.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openSubject } from '../../run/open-subject-node.ts';
@@ -59,7 +60,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
   console.error(
     path === undefined
       ? `Training on ${SCENES.train.count} generated scenes: 10 classes of textured shapes with known object masks.`
-      : `Training on the ${source.length} images of ${path}.`,
+      : `Training on the ${counted(source.length, 'image')} of ${path}.`,
   );
   const folder = RunFolder.create(outputDir ?? newRunFolder(results, 'quickstart-'));
   const options = {
@@ -85,9 +86,9 @@ export async function quickstart(args: readonly string[], { results }: Place): P
     if (finding !== undefined) session.log.diagnosis(session.plan.steps, finding);
     const percent = (accuracy: KnnReport['trained']): string => `${(accuracy.top1[K] ?? 0).toFixed(1)} %`;
     console.log(
-      `${K}-NN accuracy on ${knn.testImages} new scenes: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}, PCA of pixels ${percent(knn.pca)}`,
+      `${K}-NN accuracy on ${counted(knn.testImages, 'new scene')}: trained ${percent(knn.trained)}, untrained ${percent(knn.untrained)}, raw pixels ${percent(knn.pixels)}, PCA of pixels ${percent(knn.pca)}`,
     );
-    if (finding?.severity === 'warning') console.error(findingLine(finding));
+    if (finding !== undefined) console.error(findingLine(finding));
   }
   await reportShown(folder, {
     source,
@@ -103,19 +104,22 @@ async function measureScenes(folder: RunFolder, threads: number): Promise<KnnRep
   const backbone = new FrozenBackbone(config, size, ortNode, { threads });
   const line = progressLine(process.stderr);
   const phases = phasesOn(line, 'measuring, ');
-  const report = await knnReport({
-    train: scenesSource({ ...SCENES.bank, size: SCENES.size }),
-    test: scenesSource({ ...SCENES.test, size: SCENES.size }),
-    backbone,
-    trained,
-    untrained,
-    ks: [K],
-    temperature: 0.07,
-    engine: withThreads(ortNode, threads),
-    onProgress: phases.show,
-  });
-  phases.finish();
-  line.end();
-  await backbone.dispose();
-  return report;
+  try {
+    const report = await knnReport({
+      train: scenesSource({ ...SCENES.bank, size: SCENES.size }),
+      test: scenesSource({ ...SCENES.test, size: SCENES.size }),
+      backbone,
+      trained,
+      untrained,
+      ks: [K],
+      temperature: 0.07,
+      engine: withThreads(ortNode, threads),
+      onProgress: phases.show,
+    });
+    phases.finish();
+    return report;
+  } finally {
+    line.end();
+    await backbone.dispose();
+  }
 }

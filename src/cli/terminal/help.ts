@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { toFlag } from '../../train/option-names.ts';
 import { longChoice, placeholder, sentenceOf } from './flag-types.ts';
+import { textWidth, wrap, wrapBehind } from './wrap.ts';
 
 /** A command line that works as it stands, and what it does. */
 export type Example = readonly [command: string, what: string];
@@ -23,23 +24,32 @@ export interface Help {
   readonly remark?: (name: string) => string | undefined;
 }
 
-/** Columns of the text, and of the flags in front of their sentences. */
-const WIDTH = 110;
+/** Columns of the flags in front of their sentences. */
 const FLAG_WIDTH = 32;
 
 export const helpSwitch = { help: 'this text' } as const;
 
-export function renderHelp({ usage, about, examples, groups, remark }: Help): string {
+/** @param width of the lines; commands to copy stay whole */
+export function renderHelp(
+  { usage, about, examples, groups, remark }: Help,
+  width = textWidth(process.stdout),
+): string {
   return [
-    usage.join('\n'),
-    wrap(about, WIDTH).join('\n'),
+    usage.flatMap((call) => wrapUsage(call, width)).join('\n'),
+    wrap(about, width).join('\n'),
     `Examples\n${examples.map(([command, what]) => `  ${command}\n      ${what}`).join('\n')}`,
     ...groups.map(({ title, fields = {}, switches = {} }) => {
       const flags = [
         ...Object.entries(fields).map(([name, type]) =>
-          flagLines(`--${toFlag(name)} ${placeholder(type)}`, withRemark(fullSentence(type), remark?.(name))),
+          flagLines(
+            `--${toFlag(name)} ${placeholder(type)}`,
+            withRemark(fullSentence(type), remark?.(name)),
+            width,
+          ),
         ),
-        ...Object.entries(switches).map(([name, sentence]) => flagLines(`--${toFlag(name)}`, sentence)),
+        ...Object.entries(switches).map(([name, sentence]) =>
+          flagLines(`--${toFlag(name)}`, sentence, width),
+        ),
       ];
       return [title, ...flags.flat()].join('\n');
     }),
@@ -47,8 +57,9 @@ export function renderHelp({ usage, about, examples, groups, remark }: Help): st
 }
 
 function fullSentence(type: z.ZodType): string {
-  const choice = longChoice(type);
-  return `${sentenceOf(type)}${choice.length > 0 ? ` (${choice.join(', ')})` : ''}`;
+  const [sentence, choice] = [sentenceOf(type), longChoice(type)];
+  const isSaid = choice.every((word) => sentence.includes(word));
+  return isSaid ? sentence : `${sentence} (${choice.join(', ')})`;
 }
 
 function withRemark(sentence: string, remark: string | undefined): string {
@@ -56,24 +67,23 @@ function withRemark(sentence: string, remark: string | undefined): string {
 }
 
 /** A flag and its sentence in two columns; a long flag has a line of its own. */
-function flagLines(flag: string, sentence: string): string[] {
-  const [first = '', ...more] = wrap(sentence, WIDTH - FLAG_WIDTH - 2);
-  const indent = ' '.repeat(FLAG_WIDTH + 2);
-  const rest = more.map((line) => indent + line);
-  return flag.length + 2 > FLAG_WIDTH
-    ? [`  ${flag}`, indent + first, ...rest]
-    : [`  ${flag.padEnd(FLAG_WIDTH)}${first}`, ...rest];
+function flagLines(flag: string, sentence: string, width: number): string[] {
+  if (flag.length + 2 <= FLAG_WIDTH) return wrapBehind(`  ${flag.padEnd(FLAG_WIDTH)}`, sentence, width);
+  return [`  ${flag}`, ...wrapBehind(' '.repeat(FLAG_WIDTH + 2), sentence, width)];
 }
 
-/** Lines of at most `width` characters, broken between words. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+/** Commands and what each does, in two columns. */
+export function commandLines(
+  commands: readonly (readonly [command: string, what: string])[],
+  width = textWidth(process.stdout),
+): string {
+  const left = Math.max(...commands.map(([command]) => command.length));
+  return commands
+    .flatMap(([command, what]) => wrapBehind(`  ${command.padEnd(left)}  `, what, width))
+    .join('\n');
+}
+
+/** The ways to call a command; what does not fit into a line goes on below its words. */
+function wrapUsage(call: string, width: number): string[] {
+  return wrap(call, width - 4).map((line, i) => (i === 0 ? line : `    ${line}`));
 }

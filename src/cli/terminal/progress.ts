@@ -7,7 +7,7 @@ export interface ProgressLine {
   update(text: string): void;
   /** Prints a line that stays. */
   print(text: string): void;
-  /** Leaves the last text standing. */
+  /** Ends: a terminal has the line for what is printed next, a file its last text. */
   end(): void;
 }
 
@@ -29,7 +29,7 @@ export function progressLine(stream: NodeJS.WriteStream): ProgressLine {
     standing = true;
     if (stream.isTTY) {
       clear();
-      stream.write(text.slice(0, Math.max(10, (stream.columns ?? 100) - 1)));
+      stream.write(fitted(text, Math.max(10, (stream.columns ?? 100) - 1)));
       shown = true;
       return;
     }
@@ -50,13 +50,19 @@ export function progressLine(stream: NodeJS.WriteStream): ProgressLine {
       stream.write(`${text}\n`);
     },
     end() {
-      if (shown) stream.write('\n');
-      else if (!stream.isTTY && latest !== '') stream.write(`${latest}\n`);
-      shown = false;
+      clear();
+      if (!stream.isTTY && latest !== '') stream.write(`${latest}\n`);
       standing = false;
       latest = '';
     },
   };
+}
+
+/** What fits of a text: the first of its parts, which two spaces divide; of a single one the end, where its numbers are. */
+function fitted(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const end = text.lastIndexOf('  ', width);
+  return end > 0 ? text.slice(0, end) : `…${text.slice(1 - width)}`;
 }
 
 /** Work that goes on in phases, each from nothing to all: "features of photos: 32 of 500". */

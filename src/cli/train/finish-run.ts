@@ -1,5 +1,7 @@
 /** What follows a training session: the report, a line that says what there is, and the exit code. */
+
 import type { Source } from '../../data/source.ts';
+import { counted } from '../../format/counted.ts';
 import { BEST, LAST } from '../../run/checkpoint-files.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';
 import { reportShown } from '../report-shown.ts';
@@ -15,7 +17,7 @@ export async function finishRun(folder: RunFolder, outcome: Outcome, source: Sou
     if (folder.has('skipped.txt')) {
       const count = folder.readText('skipped.txt').trimEnd().split('\n').length;
       console.error(
-        `${count === 1 ? '1 file was' : `${count} files were`} left out; ${folder.file('skipped.txt')} says why.`,
+        `${counted(count, 'file was', 'files were')} left out; ${folder.file('skipped.txt')} says why.`,
       );
     }
     console.error(`${folder.path}: report.html, ${LAST}${best}, log.txt`);

@@ -1,11 +1,13 @@
 /** Prepares a run before the eyes of its user: what is being done, the recipe with its reasons, and what the run will take. */
-import { duration } from '../../run/duration.ts';
+import { counted } from '../../format/counted.ts';
+import { roughly, stepTime } from '../../run/duration.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../../run/prepare.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';
 import { findingLine } from '../../train/finding.ts';
 import { toFlag } from '../../train/option-names.ts';
 import type { Recipe } from '../../train/recipe.ts';
 import { progressLine } from '../terminal/progress.ts';
+import { textWidth, wrapBehind } from '../terminal/wrap.ts';
 
 /** @param folder of the run; it goes if nothing can be prepared */
 export async function prepareShown(options: PrepareOptions, folder?: RunFolder): Promise<Prepared> {
@@ -32,9 +34,10 @@ function printRecipe({ config, choices }: Recipe, images: number): void {
   if (choices.length === 0) return;
   const width = Math.max(...choices.map(({ name }) => name.length)) + 3;
   const values = Math.max(...choices.map(({ value }) => value.length));
-  console.error(`Recipe ${config.recipe} for ${images} ${images === 1 ? 'image' : 'images'}:`);
+  console.error(`Recipe ${config.recipe} for ${counted(images, 'image')}:`);
   for (const { name, value, reason } of choices) {
-    console.error(`  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  ${reason}`);
+    const front = `  ${`--${toFlag(name)}`.padEnd(width + 2)} ${value.padEnd(values)}  `;
+    for (const line of wrapBehind(front, reason, textWidth(process.stderr))) console.error(line);
   }
 }
 
@@ -55,12 +58,12 @@ function printPlan(
   const time =
     stepMilliseconds === undefined
       ? ''
-      : `, ${stepMilliseconds.toFixed(0)} ms a step, about ${duration((plan.steps * stepMilliseconds) / 1000)}`;
+      : `, ${stepTime(stepMilliseconds)} a step, ${roughly((plan.steps * stepMilliseconds) / 1000)}`;
   const basis = isEstimate
     ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and online evaluations come on top)`
     : '';
   console.error(
-    `${plan.steps} ${plan.steps === 1 ? 'step' : 'steps'} of ${config.batchSizePerGpu} ${config.batchSizePerGpu === 1 ? 'image' : 'images'} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
+    `${counted(plan.steps, 'step')} of ${counted(config.batchSizePerGpu, 'image')} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
   );
   for (const finding of findings) console.error(findingLine(finding));
 }

@@ -1,7 +1,9 @@
 /** Shows a running session on a terminal, or as JSON lines. */
+
+import { counted, fixed } from '../../format/counted.ts';
 import type { Measure } from '../../method/method.ts';
 import { BEST } from '../../run/checkpoint-files.ts';
-import { duration } from '../../run/duration.ts';
+import { duration, timeLeft } from '../../run/duration.ts';
 import { overallRate } from '../../run/run-log.ts';
 import { runSession } from '../../run/run-session.ts';
 import type { Session } from '../../run/session.ts';
@@ -22,7 +24,10 @@ export async function showSession(session: Session, { json }: { readonly json: b
   const abort = new AbortController();
   const line = progressLine(process.stderr);
   const interrupt = (): void => {
-    if (abort.signal.aborted) process.exit(130);
+    if (abort.signal.aborted) {
+      line.end();
+      process.exit(130);
+    }
     line.print('Stopping after this step; the state will be saved (Ctrl-C again to quit at once).');
     abort.abort();
   };
@@ -54,20 +59,25 @@ const FEW = 100;
 /** JSON has no NaN; attention maps stay in the run folder. */
 function finite(_: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) return null;
-  return value instanceof Float32Array ? `${value.length} numbers` : value;
+  return value instanceof Float32Array ? counted(value.length, 'number') : value;
 }
 
 function lastingLine(event: SessionEvent, { folder, record }: Session): string | undefined {
   switch (event.type) {
     case 'observed': {
       const { step, knn, cluster, linear, spread, images } = event.observation;
-      const on = images < FEW ? ` of ${images} images only` : '';
-      const scores = [
-        knn === undefined ? '' : `20-NN ${knn.toFixed(1)} %${on}, `,
-        cluster === undefined ? '' : `clusters NMI ${cluster.toFixed(3)}${on}, `,
-        linear === undefined ? '' : `linear ${linear.toFixed(1)} %${on}, `,
-      ].join('');
-      return `step ${step}: ${scores}features of different images: mean cosine ${spread.meanCosine.toFixed(3)}, rank ${spread.rank.toFixed(1)}${scores === '' ? on : ''}`;
+      const said = [
+        ...(knn === undefined ? [] : [`20-NN ${fixed(knn, 1)} %`]),
+        ...(cluster === undefined ? [] : [`clusters NMI ${fixed(cluster, 3)}`]),
+        ...(linear === undefined ? [] : [`linear ${fixed(linear, 1)} %`]),
+        ...(images < 2
+          ? [] // one image is like itself
+          : [
+              `features of different images: mean cosine ${fixed(spread.meanCosine, 3)}, rank ${fixed(spread.rank, 1)}`,
+            ]),
+      ].join(', ');
+      if (said === '') return undefined;
+      return `step ${step}: ${said}${images < FEW ? ` (only ${counted(images, 'image')})` : ''}`;
     }
     case 'diagnosis':
     case 'failed':
@@ -82,7 +92,7 @@ function lastingLine(event: SessionEvent, { folder, record }: Session): string |
       const rate = overallRate(folder.readLog(), record.config.batchSizePerGpu);
       if (Number.isNaN(rate)) return undefined;
       const seconds = (event.step * record.config.batchSizePerGpu) / rate;
-      return `Trained ${event.step} steps in ${duration(seconds)}, ${rate.toFixed(0)} images/s over all of them.`;
+      return `Trained ${counted(event.step, 'step')} in ${duration(seconds)}, ${rate.toFixed(0)} images/s over all of them.`;
     }
     default:
       return undefined;
@@ -98,7 +108,7 @@ const measures = {
 
 function comparison({ measure, before, after, kept }: Extract<SessionEvent, { type: 'compared' }>): string {
   const digits = measure === 'cluster' ? 3 : 1;
-  const numbers = `${measures[measure]} was ${before.toFixed(digits)} before and is ${after.toFixed(digits)} now`;
+  const numbers = `${measures[measure]} was ${fixed(before, digits)} before and is ${fixed(after, digits)} now`;
   return kept === 'before'
     ? `${numbers}: no online evaluation during the run was better than the weights it began with, and ${BEST} holds those.`
     : `${numbers}: ${BEST} holds the best weights of the run.`;
@@ -136,12 +146,12 @@ class Pace {
       `step ${event.step}/${this.#plan.steps}`,
       `epoch ${event.epoch}`,
       `${((this.#batch * 1000) / mean).toFixed(0)} images/s lately`,
-      `${duration(left / 1000)} left`,
-      `loss ${event.loss.toFixed(4)}`,
-      ...this.#measures
-        .slice(0, 1)
-        .map(({ key, name }) => `${name} ${(event.measures[key] ?? 0).toFixed(3)}`),
+      timeLeft(left / 1000),
+      `loss ${fixed(event.loss, 4)}`,
+      ...this.#measures.slice(0, 1).map(({ key, name }) => `${name} ${fixed(event.measures[key] ?? 0, 3)}`),
       `lr ${event.settings.lr.toExponential(2)}`,
-    ].join('  ');
+    ]
+      .filter((part) => part !== '')
+      .join('  ');
   }
 }

@@ -1,4 +1,6 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
+
+import { counted } from '../../format/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openRecorded } from '../../run/open-recorded-node.ts';
@@ -41,7 +43,7 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
     const isDone = session.log.hasObservation(plan.steps) || record.config.evalEvery === 0;
     if (fromStep >= plan.steps && isDone) {
       console.error(
-        `${run} has done all of its ${plan.steps} steps: give --minutes, --steps or --epochs with a larger number to train longer.`,
+        `${run} has done all of its ${counted(plan.steps, 'step')}: give --minutes, --steps or --epochs with a larger number to train longer.`,
       );
       return 0;
     }

@@ -1,6 +1,8 @@
 /** `dino train --seeds 0 1 2`: the same run with several seeds, and how far their final scores lie apart. */
+
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { counted, fixed } from '../../format/counted.ts';
 import { finalScores, isPercent, scoreNames, spreadOf } from '../../run/final-scores.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord } from '../../run/run-record.ts';
@@ -80,7 +82,8 @@ function summarize(output: string, json: boolean): void {
   const rows = [...names].flatMap(([key, title]) => {
     const found = spread[key];
     if (found === undefined) return [];
-    const text = (value: number | undefined): string => value?.toFixed(isPercent(key) ? 1 : 3) ?? '-';
+    const text = (value: number | undefined): string =>
+      value === undefined ? '-' : fixed(value, isPercent(key) ? 1 : 3);
     return [[title, text(found.mean), text(found.deviation), ...runs.map(({ scores }) => text(scores[key]))]];
   });
   for (const row of columns([
@@ -88,5 +91,7 @@ function summarize(output: string, json: boolean): void {
     ...rows,
   ]))
     console.log(row);
-  console.error(`Mean and standard deviation over ${runs.length} seeds: ${join(output, 'seeds.json')}`);
+  console.error(
+    `Mean and standard deviation over ${counted(runs.length, 'seed')}: ${join(output, 'seeds.json')}`,
+  );
 }

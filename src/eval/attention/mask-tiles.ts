@@ -1,4 +1,6 @@
 /** The images of a mask report that were covered best and worst: what the network sees, the objects, and the masks of the best heads. */
+
+import { fixed } from '../../format/counted.ts';
 import { maskUnion } from '../../image/mask.ts';
 import type { Tile, TileBlock } from '../../report/blocks.ts';
 import { headLabel } from '../../report/pictures/head-label.ts';
@@ -57,7 +59,7 @@ async function tilesOf(
     tiles.push({
       picture: await smallPicture(maskOverlay(view.image, own, rows, columns)),
       name: `${maskComparedTitles[network]}, ${headLabel(head)}, on ${name}`,
-      caption: `${network}, ${headLabel(head)}: ${mean(scores[network].best).toFixed(2)}`,
+      caption: `${network}, ${headLabel(head)}: ${fixed(mean(scores[network].best), 2)}`,
     });
   }
   return tiles;

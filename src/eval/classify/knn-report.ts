@@ -1,4 +1,5 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
+
 import { labeledSets } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
 import {
@@ -9,6 +10,7 @@ import {
   forBaselines,
 } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
+import { counted } from '../../format/counted.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';
@@ -121,6 +123,6 @@ function gainsByK(
 
 function tooFew(bank: number, ks: readonly number[]): Error {
   return new Error(
-    `The bank has ${bank} images, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
+    `The bank has ${counted(bank, 'image')}, fewer than every k of ${ks.join(', ')} needs: give a smaller --k.`,
   );
 }

@@ -1,4 +1,5 @@
 /** A linear classifier that was trained elsewhere, on the features of a network: accuracy on labeled images, no training. */
+
 import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import { labeledPart } from '../../data/subset.ts';
@@ -7,6 +8,7 @@ import { extractFeatures } from '../../features/extract.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import type { OnProgress } from '../../features/on-progress.ts';
+import { counted } from '../../format/counted.ts';
 import type { LinearHead } from '../../weights/linear-head.ts';
 import { type ClassificationScores, confusionMatrix, ScoreSheet } from './classification-scores.ts';
 import { type Accuracies, accuracies } from './linear-report.ts';
@@ -39,11 +41,11 @@ export async function linearHeadReport(options: LinearHeadOptions): Promise<Line
   const { classes, width } = head;
   if (test.classes.length !== classes)
     throw new Error(
-      `The classifier tells ${classes} classes and ${test.name} has ${test.classes.length} class folders: give images of its classes.`,
+      `The classifier tells ${counted(classes, 'class', 'classes')} and ${test.name} has ${counted(test.classes.length, 'class folder')}: give images of its classes.`,
     );
   if (feature.dim !== width)
     throw new Error(
-      `The classifier reads ${width} numbers and the ${feature.title} has ${feature.dim}: try another --n_last_blocks, or --avgpool_patchtokens true.`,
+      `The classifier reads ${counted(width, 'number')} and the ${feature.title} has ${feature.dim}: try another --n_last_blocks, or --avgpool_patchtokens true.`,
     );
   const extracted = await extractFeatures(test, {
     backbone,

@@ -3,6 +3,7 @@
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
+
 import {
   type BaselineName,
   type ComparedName,
@@ -15,6 +16,7 @@ import {
   type LabeledImagesOptions,
   labeledImages,
 } from '../../features/labeled-images.ts';
+import { counted } from '../../format/counted.ts';
 import { Random } from '../../random/random.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { chosenRows, type LabeledFeatures } from '../../rows/labeled-features.ts';
@@ -186,7 +188,7 @@ export function labeledRows(
       const wanted = 'shots' in budget ? budget.shots : Math.max(1, Math.round(budget.share * rows.length));
       if (rows.length >= wanted) return rows.slice(0, wanted);
       throw new Error(
-        `${wanted} images of each class were asked for, and "${classes[label]}" of ${source} has ${rows.length} to learn from: ask for fewer, or add images.`,
+        `${counted(wanted, 'image')} of each class ${wanted === 1 ? 'was' : 'were'} asked for, and "${classes[label]}" of ${source} has ${rows.length} to learn from: ask for fewer, or add images.`,
       );
     }),
   );

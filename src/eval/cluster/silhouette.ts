@@ -5,8 +5,10 @@
  * All pairwise distances are needed, n^2 of them; they are computed block by block in an engine, summed there over the
  * clusters (as a product with one-hot rows), and never stored.
  */
+
 import { evaluate } from '../../engine/arrays.ts';
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
+import { counted } from '../../format/counted.ts';
 import {
   add,
   gemm,
@@ -73,7 +75,7 @@ export async function silhouetteValues(
   const clusters = [...new Set(Array.from(assignments))];
   if (clusters.length < 2 || clusters.length >= count) {
     throw new RangeError(
-      `${count} rows in ${clusters.length} ${clusters.length === 1 ? 'cluster' : 'clusters'} have no silhouette: there must be at least two clusters, and fewer than rows.`,
+      `${count} rows in ${counted(clusters.length, 'cluster')} have no silhouette: there must be at least two clusters, and fewer than rows.`,
     );
   }
   const index = new Map(clusters.map((cluster, i) => [cluster, i]));

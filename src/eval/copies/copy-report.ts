@@ -3,6 +3,7 @@
  * squashed to squares larger than those of training, described by class token and generalized mean of the patch tokens, and
  * whitened with what other images teach. On anyone's images the alterations are made here.
  */
+
 import { evenly } from '../../data/evenly.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
@@ -16,6 +17,7 @@ import {
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { copyDescriptor } from '../../features/descriptors.ts';
 import { type NumberedImage, readImages, shown } from '../../features/shown-images.ts';
+import { counted } from '../../format/counted.ts';
 import { resize } from '../../image/resize.ts';
 import { bootstrap, type Interval, UNKNOWN } from '../../rows/bootstrap.ts';
 import { stackRows } from '../../rows/feature-rows.ts';
@@ -163,7 +165,7 @@ function describer(options: CopyReportOptions, skipped: readonly SkippedImage[])
         descriptor: copyDescriptor(backbone),
         count: total,
         channels: config.channels,
-        name: `${total} images (${what})`,
+        name: `${counted(total, 'image')} (${what})`,
         skipped,
         statistics: backbone.preprocessing.statistics,
         batch: Math.min(32, Math.max(1, Math.floor(TOKENS / tokens))),

@@ -3,6 +3,7 @@
  * (`confirm-copy.ts`); files of the same pixels need neither. How sure that is, is measured on the folder itself: on pairs of
  * different images, which may not count, and on copies that were made for it, which should.
  */
+
 import { evenly } from '../../data/evenly.ts';
 import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
@@ -13,6 +14,7 @@ import { checkMemory } from '../../features/memory-limit.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import type { OnProgress } from '../../features/on-progress.ts';
 import { readImages } from '../../features/shown-images.ts';
+import { counted } from '../../format/counted.ts';
 import { cropAway } from '../../image/attacks.ts';
 import type { Image } from '../../image/image.ts';
 import { Random } from '../../random/random.ts';
@@ -168,7 +170,7 @@ async function readAll(
   const look = MINIATURE_SIDE * MINIATURE_SIDE * source.channels;
   checkMemory(
     (4 * backbone.dim + look) * source.length,
-    `The features of ${source.length} images of ${source.name}`,
+    `The features of ${counted(source.length, 'image')} of ${source.name}`,
   );
   const values = new Float32Array(source.length * backbone.dim);
   const images: Seen[] = [];

@@ -1,4 +1,6 @@
 /** What the search for copies in a folder says of its report. */
+
+import { counted, fixed } from '../../format/counted.ts';
 import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture, PicturedImages } from '../../report/picture.ts';
 import { capitalized, type Statement } from '../statement.ts';
@@ -16,12 +18,12 @@ export interface ListedCopy extends Copy {
 
 /** How a copy was recognized: 'same pixels', 'agreement 0.981, mirrored'. */
 function describeCopy({ exact, agreement, mirrored }: Copy): string {
-  return exact ? 'same pixels' : `agreement ${agreement.toFixed(3)}${mirrored ? ', mirrored' : ''}`;
+  return exact ? 'same pixels' : `agreement ${fixed(agreement, 3)}${mirrored ? ', mirrored' : ''}`;
 }
 
 /** The same in a few letters, for under a picture. */
 function shortly({ exact, agreement, mirrored }: Copy): string {
-  return exact ? 'same pixels' : `${agreement.toFixed(3)}${mirrored ? ' mirrored' : ''}`;
+  return exact ? 'same pixels' : `${fixed(agreement, 3)}${mirrored ? ' mirrored' : ''}`;
 }
 
 /** The copies of a report, each with the image that is kept in its place. */
@@ -52,7 +54,7 @@ export async function dedupeStatement(
   const { images } = report;
   const copies = foundCopies(report);
   const key = (row: number): string => pictures.key(images[row]?.index ?? 0);
-  const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
+  const protocol = `copies among ${counted(images.length, 'image')}: the same pixels, or pixels that agree by ${fixed(report.agreement, 3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
   const found = [
     summary(report, copies.length, linked),
     ...(linked > 0 ? [explainLinked(linked)] : []),
@@ -77,14 +79,14 @@ export async function dedupeStatement(
 
 function summary({ groups, images }: DedupeReport, copies: number, linked: number): string {
   if (copies === 0)
-    return `there are no copies ${linked === 0 ? '' : 'but links '}among ${images.length} images`;
+    return `there are no copies ${linked === 0 ? '' : 'but links '}among ${counted(images.length, 'image')}`;
   const exact = groups.flatMap((group) => group.copies).filter((copy) => copy.exact).length;
-  return `copies: ${copies} of ${images.length} images, in ${groups.length} ${groups.length === 1 ? 'group' : 'groups'}; with exactly the same pixels: ${exact}`;
+  return `copies: ${copies} of ${counted(images.length, 'image')}, in ${counted(groups.length, 'group')}; with exactly the same pixels: ${exact}`;
 }
 
 /** Why some images are in no list, whatever they show. */
 function explainLinked(linked: number): string {
-  return `${linked === 1 ? '1 image is a link, or a file' : `${linked} images are links, or files`} that links lead to: they stay, since a link takes no room and may lead nowhere once its file is moved`;
+  return `${counted(linked, 'image is a link, or a file', 'images are links, or files')} that links lead to: they stay, since a link takes no room and may lead nowhere once its file is moved`;
 }
 
 /** Where the least agreement comes from that nobody gave. */
@@ -103,9 +105,9 @@ function describeCheck({
     different === 0
       ? 'there were no pairs of different images to compare with'
       : nearest > 0
-        ? `of ${different} pairs of different images the most alike agree by ${nearest.toFixed(3)}, and ${agreement.toFixed(3)} is asked for`
+        ? `of ${different} pairs of different images the most alike agree by ${fixed(nearest, 3)}, and ${fixed(agreement, 3)} is asked for`
         : `none of ${different} pairs of different images agrees in all its parts`;
-  return `${strangers}; of ${altered} images that were cut by 5 % and compressed by JPEG 50, ${recognized} are recognized; copies that were turned, colored anew or cut by much more are not looked for`;
+  return `${strangers}; of ${counted(altered, 'image')} that ${altered === 1 ? 'was' : 'were'} cut by 5 % and compressed by JPEG 50, ${recognized} ${recognized === 1 ? 'is' : 'are'} recognized; copies that were turned, colored anew or cut by much more are not looked for`;
 }
 
 async function dedupeBlocks(
@@ -153,7 +155,7 @@ async function dedupeBlocks(
     const title =
       others.length === 1
         ? '1 copy'
-        : `${others.length} copies${others.length > SHOWN_COPIES ? `, ${SHOWN_COPIES} shown` : ''}`;
+        : `${counted(others.length, 'copy', 'copies')}${others.length > SHOWN_COPIES ? `, ${SHOWN_COPIES} shown` : ''}`;
     drawn.push({ title, tiles: await tiles(kept, others.slice(0, SHOWN_COPIES)) });
   }
   blocks.push({

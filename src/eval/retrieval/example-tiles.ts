@@ -1,4 +1,6 @@
 /** What both kinds of retrieval say and show: how features were taken, and queries with their nearest images. */
+
+import { counted, fixed } from '../../format/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import type { FeatureFacts } from '../statement.ts';
@@ -21,7 +23,7 @@ export function describeFeatures(
   const learned =
     whitening === undefined
       ? ''
-      : `, networks' features whitened to ${whitening.dim} components of ${whitening.images} images`;
+      : `, networks' features whitened to ${counted(whitening.dim, 'component')} of ${counted(whitening.images, 'image')}`;
   return `${feature} at ${size} pixels${side}${multiScale ? ', mean of scales 1, 1/sqrt(2), 1/2' : ''}${learned}`;
 }
 
@@ -38,13 +40,13 @@ export async function exampleTiles(
     for (const { image, similarity, right } of found) {
       tiles.push({
         picture: await database.pictureOf(image),
-        name: `${database.key(image)}, similarity ${similarity.toFixed(3)}`,
-        caption: similarity.toFixed(2),
+        name: `${database.key(image)}, similarity ${fixed(similarity, 3)}`,
+        caption: fixed(similarity, 2),
         mark: right ? 'same' : 'other',
       });
     }
     groups.push({
-      title: `${queries.key(query)}: average precision ${averagePrecision.toFixed(2)}`,
+      title: `${queries.key(query)}: average precision ${fixed(averagePrecision, 2)}`,
       tiles,
     });
   }

@@ -3,6 +3,7 @@
  * precision at three levels of difficulty. Images keep their aspect ratio and are described one by one, as there. The query
  * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
  */
+
 import { evenly } from '../../data/evenly.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
@@ -19,6 +20,7 @@ import {
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
 import { shownImages } from '../../features/shown-images.ts';
+import { counted } from '../../format/counted.ts';
 import { roundHalfEven } from '../../image/crop-box.ts';
 import type { Box, Image } from '../../image/image.ts';
 import { resizedCrop, resizeShortSide, thumbnail } from '../../image/resize.ts';
@@ -105,7 +107,7 @@ export async function landmarkReport(options: LandmarkReportOptions): Promise<La
           options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
         count: indices?.length ?? source.length,
         channels: source.channels,
-        name: `${indices?.length ?? source.length} images of ${source.name}`,
+        name: `${counted(indices?.length ?? source.length, 'image')} of ${source.name}`,
         skipped,
         statistics: backbone.preprocessing.statistics,
         batch: 1,

@@ -1,4 +1,5 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
+
 import { evenly } from '../../data/evenly.ts';
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
@@ -16,6 +17,7 @@ import {
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
 import { shownImages } from '../../features/shown-images.ts';
+import { counted } from '../../format/counted.ts';
 import type { Image } from '../../image/image.ts';
 import { inputView } from '../../image/preprocessing.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
@@ -103,7 +105,7 @@ export async function retrievalReport(options: RetrievalReportOptions): Promise<
       descriptor: options.multiScale === true ? multiScaleDescriptor(backbone) : featureDescriptor(backbone),
       count: source.length,
       channels: source.channels,
-      name: `${source.length} images of ${source.name}`,
+      name: `${counted(source.length, 'image')} of ${source.name}`,
       skipped,
       statistics: backbone.preprocessing.statistics,
       ...(options.multiScale === true ? { batch: 1 } : {}),

@@ -1,4 +1,6 @@
 /** What a search says of what it found. */
+
+import { counted, fixed } from '../../format/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { capitalized, type FeatureFacts, type Statement } from '../statement.ts';
 
@@ -24,7 +26,7 @@ export interface SearchFacts extends FeatureFacts {
 /** How it was searched for so many images. */
 export function searchProtocol(queries: number, facts: SearchFacts): string {
   const { feature, size, count, images, what, views } = facts;
-  return `${queries > 1 ? `for each of ${queries} images ` : ''}the ${count} most similar of ${images} images of ${what} by cosine, exact: ${feature} at ${size} pixels${views}`;
+  return `${queries > 1 ? `for each of ${queries} images ` : ''}the ${count === 1 ? '' : `${count} `}most similar of ${counted(images, 'image')} of ${what} by cosine, exact: ${feature} at ${size} pixels${views}`;
 }
 
 export function searchStatement(answers: readonly Answer[], facts: SearchFacts): Statement {
@@ -39,8 +41,8 @@ export function searchStatement(answers: readonly Answer[], facts: SearchFacts):
       ['image', 'similarity'],
       ...answers.flatMap(({ query, found, file }) => [
         ...(several ? [[`like ${query}:`]] : []),
-        ...found.map(({ path, similarity }) => [path, similarity.toFixed(4)]),
-        ...(file === undefined ? [] : [[file]]),
+        ...found.map(({ path, similarity }) => [path, fixed(similarity, 4)]),
+        ...(file === undefined ? [] : [[`The page to go on in: ${file}`]]),
       ]),
     ],
     section: {

@@ -1,4 +1,6 @@
 /** What video segmentation says of its report. */
+
+import { counted } from '../../format/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid } from '../../report/score-grid.ts';
@@ -26,7 +28,7 @@ export function videoStatement(
   groups: TileBlock['groups'],
 ): Statement {
   const { clips, frames, scored, summaries } = report;
-  const protocol = `Label propagation through ${frames} frames of ${clips.length} ${clips.length === 1 ? 'clip' : 'clips'}: short side ${short} pixels, the first and ${lastFrames} earlier frames, neighborhood ${neighborhood}, top ${topk}, exp(cosine / 0.1); J and F as DAVIS 2017, without the first frame and the last`;
+  const protocol = `Label propagation through ${counted(frames, 'frame')} of ${counted(clips.length, 'clip')}: short side ${short} pixels, the first and ${lastFrames} earlier frames, neighborhood ${neighborhood}, top ${topk}, exp(cosine / 0.1); J and F as DAVIS 2017, without the first frame and the last`;
   const grid = summaries === undefined ? undefined : videoGrid(summaries);
   return {
     protocol,

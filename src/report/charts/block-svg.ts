@@ -1,4 +1,6 @@
 /** Bars of scores and matrices of counts as SVG files; the page draws both in HTML, which a file cannot hold. */
+
+import { fixed } from '../../format/counted.ts';
 import { isKnown, type MatrixBlock, type ScoreBlock } from '../blocks.ts';
 import { html } from '../markup.ts';
 import { standaloneSvg } from './standalone-svg.ts';
@@ -16,9 +18,9 @@ export function scoresSvg({ title = 'Scores', rows, top = 1, unit = '', digits }
     const y = i * BAR.row;
     const known = Number.isFinite(value);
     const interval =
-      isKnown(low) && isKnown(high) ? ` (${low.toFixed(places)} to ${high.toFixed(places)})` : '';
+      isKnown(low) && isKnown(high) ? ` (${fixed(low, places)} to ${fixed(high, places)})` : '';
     const bar = y + 19;
-    return html`<text x="${BAR.left}" y="${y + 13}">${name}</text><text class="name" x="${BAR.right}" y="${y + 13}">${known ? `${value.toFixed(places)}${unit}${interval}` : 'none'}</text><rect x="${BAR.left}" y="${bar}" width="${width}" height="${BAR.height}" fill="#ecebe6"/><rect x="${BAR.left}" y="${bar}" width="${known ? (at(value) - BAR.left).toFixed(1) : 0}" height="${BAR.height}" fill="${i === 0 ? SAME : '#b9b7b0'}"/>${
+    return html`<text x="${BAR.left}" y="${y + 13}">${name}</text><text class="name" x="${BAR.right}" y="${y + 13}">${known ? `${fixed(value, places)}${unit}${interval}` : 'none'}</text><rect x="${BAR.left}" y="${bar}" width="${width}" height="${BAR.height}" fill="#ecebe6"/><rect x="${BAR.left}" y="${bar}" width="${known ? (at(value) - BAR.left).toFixed(1) : 0}" height="${BAR.height}" fill="${i === 0 ? SAME : '#b9b7b0'}"/>${
       isKnown(low) &&
       isKnown(high) &&
       html`<path d="M${at(low).toFixed(1)} ${bar + BAR.height / 2}H${at(high).toFixed(1)}" stroke="#1b1c20" stroke-width="1.5"/>`

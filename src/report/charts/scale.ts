@@ -1,4 +1,5 @@
 /** Axes of charts: round tick values (1, 2 or 5 times a power of ten) and how numbers are written beside them. */
+import { fixed } from '../../format/counted.ts';
 
 export interface Scale {
   readonly min: number;
@@ -98,7 +99,7 @@ export function countLabel(count: number): string {
 }
 
 function trim(value: number, digits: number): string {
-  const text = value.toFixed(digits);
+  const text = fixed(value, digits);
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 

@@ -22,7 +22,7 @@ export const searchScript = `
 
   function neighbor(i, rank) {
     const other = data.neighbors[i * data.k + rank];
-    const similarity = data.similarities[i * data.k + rank].toFixed(3);
+    const similarity = (Number(data.similarities[i * data.k + rank].toFixed(3)) + 0).toFixed(3); // no -0.000
     const tile = document.createElement('span');
     tile.className = 'tile';
     fill(tile, other);

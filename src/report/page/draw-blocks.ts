@@ -1,4 +1,6 @@
 /** The blocks of an evaluation's section as they stand in the page. */
+
+import { fixed } from '../../format/counted.ts';
 import {
   type Block,
   type EvaluationSection,
@@ -42,11 +44,11 @@ function drawBlock(block: Block): Markup {
 function scores({ title, rows, top = 1, unit = '', digits = unit === '' ? 3 : 1 }: ScoreBlock): Markup {
   const bars = rows.map(({ name, value, low, high }, i) => {
     const share = Number.isFinite(value) ? Math.min(100, Math.max(0, (100 * value) / top)).toFixed(1) : '0';
-    const number = Number.isFinite(value) ? `${value.toFixed(digits)}${unit}` : 'none';
+    const number = Number.isFinite(value) ? `${fixed(value, digits)}${unit}` : 'none';
     const interval =
       isKnown(low) &&
       isKnown(high) &&
-      html` <small>${`${low.toFixed(digits)} to ${high.toFixed(digits)}`}</small>`;
+      html` <small>${`${fixed(low, digits)} to ${fixed(high, digits)}`}</small>`;
     return html`<div${i === 0 && html` class="lead"`}><dt>${name}</dt><dd>${number}${interval}</dd><span class="track"><i style="width:${share}%"></i></span></div>`;
   });
   return html`<div>${heading(title)}<dl class="accuracy">${bars}</dl></div>`;

@@ -1,4 +1,5 @@
 /** Nearest neighbors by cosine of features: what the network takes to be alike, trained beside untrained. */
+import { fixed } from '../../format/counted.ts';
 import { html, type Markup } from '../markup.ts';
 import type { NeighborImage, NeighborQuery, NeighborSection } from '../model.ts';
 import { breakable } from './scrolling.ts';
@@ -36,7 +37,7 @@ function strip(title: string, asked: NeighborImage, neighbors: readonly Neighbor
     const words = { same: ', same class', other: ', another class', '': '' }[same];
     const label = neighbor.label === undefined ? '' : `: ${neighbor.label}${words}`;
     const similarity =
-      neighbor.similarity !== undefined && html`<span>${neighbor.similarity.toFixed(2)}</span>`;
+      neighbor.similarity !== undefined && html`<span>${fixed(neighbor.similarity, 2)}</span>`;
     const caption =
       neighbor.label !== undefined &&
       html`<span class="cut" title="${neighbor.label}">${breakable(neighbor.label)}</span>`;

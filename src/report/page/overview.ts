@@ -33,7 +33,7 @@ export function accuracySection(accuracy: KnnAccuracy): Markup | undefined {
   if (rows.length === 0) return undefined;
   return section(
     'k-NN accuracy',
-    `Share of ${countLabel(testImages)} test images whose class is told by their ${neighbors} nearest neighbors among ${countLabel(bankImages)} images. The labels are used for this measurement only. Features are worth something where the trained network beats the untrained one and the pixels.`,
+    `Share of ${countLabel(testImages)} test images whose class is told by their ${neighbors === 1 ? 'nearest neighbor' : `${neighbors} nearest neighbors`} among ${countLabel(bankImages)} images. The labels are used for this measurement only. Features are worth something where the trained network beats the untrained one and the pixels.`,
     html`<dl class="accuracy">${rows}</dl>`,
   );
 }

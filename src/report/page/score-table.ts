@@ -1,4 +1,6 @@
 /** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
+
+import { counted, fixed } from '../../format/counted.ts';
 import { shareInterval } from '../../rows/share-interval.ts';
 import { isKnown, type ScoreBlock } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';
@@ -47,7 +49,7 @@ function measuredIn({ accuracy, curves, evaluations = [] }: Report): Measured[] 
     if (rows.length > 0)
       groups.push({
         title: 'At the end of training',
-        protocol: curves.evaluationImages === undefined ? '' : `${curves.evaluationImages} images`,
+        protocol: curves.evaluationImages === undefined ? '' : counted(curves.evaluationImages, 'image'),
         rows,
       });
   }
@@ -72,7 +74,7 @@ function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy)
     ['PCA of pixels', shares.pixelPca],
   ] as const;
   return {
-    title: `k-NN accuracy, ${neighbors} neighbors`,
+    title: `k-NN accuracy, ${counted(neighbors, 'neighbor')}`,
     protocol: `${bankImages} ${testImages}`,
     rows: named.flatMap(([name, share]) =>
       share === undefined ? [] : [{ name, value: shareLabel(share, testImages) }],
@@ -113,7 +115,7 @@ function lastAndFirst(
 function shareLabel(share: number, images: number | undefined): string {
   if (images === undefined || !Number.isFinite(share)) return percentLabel(share);
   const { low, high } = shareInterval(share, images);
-  return `${percentLabel(share)} (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
+  return `${percentLabel(share)} (${fixed(100 * low, 1)} to ${fixed(100 * high, 1)})`;
 }
 
 function scoreLabel(
@@ -122,9 +124,8 @@ function scoreLabel(
 ): string {
   const places = digits ?? (unit === '' ? 3 : 1);
   if (!Number.isFinite(value)) return 'none';
-  const interval =
-    isKnown(low) && isKnown(high) ? ` (${low.toFixed(places)} to ${high.toFixed(places)})` : '';
-  return `${value.toFixed(places)}${unit}${interval}`;
+  const interval = isKnown(low) && isKnown(high) ? ` (${fixed(low, places)} to ${fixed(high, places)})` : '';
+  return `${fixed(value, places)}${unit}${interval}`;
 }
 
 /** @param names of the runs, in the order of the reports */

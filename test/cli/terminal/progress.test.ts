@@ -2,10 +2,10 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { phasesOn, progressLine } from '../../../src/cli/terminal/progress.ts';
-import { duration } from '../../../src/run/duration.ts';
+import { duration, roughly, stepTime, timeLeft } from '../../../src/run/duration.ts';
 
 /** A stream that keeps what is written to it. */
-function stream(isTTY: boolean): { readonly to: NodeJS.WriteStream; text(): string } {
+function stream(isTTY: boolean, columns = 80): { readonly to: NodeJS.WriteStream; text(): string } {
   const parts: string[] = [];
   const to = new Writable({
     write(chunk, _, done) {
@@ -14,7 +14,7 @@ function stream(isTTY: boolean): { readonly to: NodeJS.WriteStream; text(): stri
     },
   });
   return {
-    to: Object.assign(to, { isTTY, columns: 80 }) as unknown as NodeJS.WriteStream,
+    to: Object.assign(to, { isTTY, columns }) as unknown as NodeJS.WriteStream,
     text: () => parts.join(''),
   };
 }
@@ -30,6 +30,34 @@ describe('a progress line in a file', () => {
     line.print('Stopped after step 4.');
     line.end();
     expect(text()).toBe('step 1\nstep 3\nStopped after step 4.\n');
+  });
+});
+
+describe('a progress line on a terminal', () => {
+  const shown = (text: string, columns: number): string => {
+    const { to, text: written } = stream(true, columns);
+    progressLine(to).show(text);
+    return written();
+  };
+
+  it('loses whole parts where it does not fit, and of one part what stands before its numbers', () => {
+    const text = 'step 12/300  epoch 1  88 images/s lately  2 min 10 s left  loss 5.4321';
+    expect(shown(text, 71)).toBe(text);
+    expect(shown(text, 70)).toBe('step 12/300  epoch 1  88 images/s lately  2 min 10 s left');
+    expect(shown(text, 50)).toBe('step 12/300  epoch 1  88 images/s lately');
+    expect(shown('features of photos/of/the/summer: 32 of 500', 31)).toBe('…otos/of/the/summer: 32 of 500');
+  });
+
+  it('is gone before another line is printed, and at the end', () => {
+    const { to, text } = stream(true);
+    const line = progressLine(to);
+    line.show('pictures: 0 of 12');
+    line.print('k = 20 left out');
+    line.show('pictures: 12 of 12');
+    line.end();
+    line.end();
+    const clear = '\r\u001b[2K';
+    expect(text()).toBe(`pictures: 0 of 12${clear}k = 20 left out\npictures: 12 of 12${clear}`);
   });
 });
 
@@ -92,5 +120,37 @@ describe('a duration', () => {
     [Number.NaN, '?'],
   ])('of %d seconds is %s', (seconds, text) => {
     expect(duration(seconds)).toBe(text);
+  });
+});
+
+describe('times of a run', () => {
+  it.each([
+    [0.841, '0.84 ms'],
+    [780.4, '780 ms'],
+    [999.7, '1 s'],
+    [1240, '1.2 s'],
+    [78_123, '78 s'],
+  ])('%d ms are %s a step', (milliseconds, text) => {
+    expect(stepTime(milliseconds)).toBe(text);
+  });
+
+  it.each([
+    [0.4, 'less than 1 s'],
+    [44.6, 'about 45 s'],
+    [170, 'about 3 min'],
+    [20_000, 'about 5.6 h'],
+    [90_000, 'about 25 h'],
+    [250_000, 'about 3 days'],
+  ])('%d seconds are %s', (seconds, text) => {
+    expect(roughly(seconds)).toBe(text);
+  });
+
+  it.each([
+    [0.056, ''],
+    [1.4, '1 s left'],
+    [9.6, '10 s left'],
+    [75.2, '1 min 15 s left'],
+  ])('%d seconds are "%s"', (seconds, text) => {
+    expect(timeLeft(seconds)).toBe(text);
   });
 });

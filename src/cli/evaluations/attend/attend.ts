@@ -14,6 +14,7 @@ import {
   meanAreas,
 } from '../../../eval/attention/attend-section.ts';
 import { MASK_SHARE } from '../../../eval/attention/attention-masks.ts';
+import { counted } from '../../../format/counted.ts';
 import type { Image } from '../../../image/image.ts';
 import { ImageError, imageReason } from '../../../image/image-error.ts';
 import { attentionTitle } from '../../../model/backbone.ts';
@@ -37,7 +38,6 @@ export const attend = defineEvaluation({
   usage: '<run> <image, folder or video> ...',
   words: Number.POSITIVE_INFINITY,
   isFlat: true,
-  replacesFiles: true,
   fields: {
     ...attentionFields,
     patchQuery: z
@@ -52,7 +52,7 @@ export const attend = defineEvaluation({
       .describe('frames a second of the mp4, which is made where there is ffmpeg; 25 unless given'),
   },
   async run({ threshold = MASK_SHARE, imageSize, patchQuery, video = false, fps = 25 }, context) {
-    const { subject, backbone, engine, paths, onProgress, warn, write, files: folder } = context;
+    const { subject, backbone, engine, paths, onProgress, warn, write, openFiles } = context;
     if (paths.length === 0)
       throw new UsageError('Attention needs images, folders or a video: dino attend <run> <path> ...');
     backbone.requireAttention('attention maps');
@@ -140,8 +140,9 @@ export const attend = defineEvaluation({
     }
     if (written === 0)
       throw new Error(
-        `None of the ${input.length} images of ${paths.join(', ')} can be shown; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
+        `None of the ${counted(input.length, 'image')} of ${paths.join(', ')} can be shown; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
+    const folder = openFiles();
     if (asVideo && hasFfmpeg()) {
       try {
         joinFrames(join(dirname(lastFile), '%05d.png'), written, join(folder, 'attention.mp4'), fps);
@@ -151,7 +152,7 @@ export const attend = defineEvaluation({
     }
     const facts = {
       ...{ attention: attentionTitle(subject.backbone), size, threshold, patch: backbone.patch },
-      written: `${written} ${asVideo ? 'frames' : 'images'} in ${folder}`,
+      written: `${counted(written, asVideo ? 'frame' : 'image')} in ${folder}`,
     };
     return {
       ...attendStatement(areas, facts, groups),

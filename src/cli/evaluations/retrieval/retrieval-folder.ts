@@ -1,9 +1,11 @@
 /** Retrieval in anyone's folders, the part of `dino eval retrieval` without official ground truth. */
+
 import type { Grouping } from '../../../data/image-groups.ts';
 import type { Source } from '../../../data/source.ts';
 import type { RetrievalReport } from '../../../eval/retrieval/retrieval-report.ts';
 import { retrievalStatement } from '../../../eval/retrieval/section.ts';
 import { comparedNames } from '../../../features/baselines.ts';
+import { counted } from '../../../format/counted.ts';
 import { featureTitle } from '../../../model/backbone.ts';
 import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
 import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
@@ -72,5 +74,7 @@ function warnOf(
       `Recall at ${certain.join(', ')} left out: among so many of ${database} images even a random order finds one that is right.`,
     );
   if (queriesWithPositives < queries)
-    warn(`${queries - queriesWithPositives} of ${queries} queries have no image to find and are left out.`);
+    warn(
+      `${queries - queriesWithPositives} of ${counted(queries, 'query has', 'queries have')} no image to find and ${queries === 1 ? 'is' : 'are'} left out.`,
+    );
 }

@@ -1,7 +1,9 @@
 /** What a search shows: tiles for the report, and a page in which each image leads to its own neighbors. */
+
 import { basename } from 'node:path';
 import type { Source } from '../../../data/source.ts';
 import type { Engine } from '../../../engine/engine.ts';
+import { fixed } from '../../../format/counted.ts';
 import type { Image } from '../../../image/image.ts';
 import type { Tile } from '../../../report/blocks.ts';
 import { renderSearchPage } from '../../../report/map/search-page.ts';
@@ -37,8 +39,8 @@ export async function foundTiles(
   );
   return there.map(({ row, similarity }, i) => ({
     picture: pictures[i]!,
-    name: `${name(row)}, similarity ${similarity.toFixed(4)}`,
-    caption: similarity.toFixed(3),
+    name: `${name(row)}, similarity ${fixed(similarity, 4)}`,
+    caption: fixed(similarity, 3),
     file: name(row),
   }));
 }

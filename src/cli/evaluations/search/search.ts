@@ -124,7 +124,7 @@ async function answer(
   near: readonly FoundRow[],
   searched: Searched,
   { k, pageImages, file, protocol }: AnswerOptions,
-  { engine, onProgress, warn, write }: EvaluationContext,
+  { engine, onProgress, write }: EvaluationContext,
 ): Promise<Answer> {
   const name = (row: number): string => searched.path(row);
   const found = near.slice(0, k);
@@ -141,7 +141,6 @@ async function answer(
       intro: `${capitalized(protocol)}. ${all ? 'All of these images are here' : `The ${shown.length} nearest are here, and neighbors are looked for among these`}: click one to go on from it.`,
     });
     written = write(file, new TextEncoder().encode(page));
-    warn(`The page to go on in: ${written}`);
   }
   const query = { picture: await thumbnail(image), name: path, caption: 'query', file: basename(path) };
   return {
