@@ -23,6 +23,7 @@ import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
 import { localWeights } from './local-weights.ts';
+import { measuredOn } from './measured-on.ts';
 import { networkFields } from './network-fields.ts';
 import type { Place } from './place.ts';
 import { askedPreprocessing, preprocessingSentence } from './preprocessing-flags.ts';
@@ -139,7 +140,10 @@ export async function runEvaluation(
   if (kept !== undefined) console.error(`The earlier result is kept in ${folder.file(`${kept}.json`)}.`);
   if (result.finding !== undefined) tell(result.finding, output === undefined ? subject : undefined);
   if (result.section !== undefined) {
-    folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
+    folder.writeTextAtomic(
+      `eval/${evaluation.name}.section.json`,
+      encodeSection({ ...result.section, measured: measuredOn(values, paths, result.details?.protocol) }),
+    );
     if (!switches.has('noReport')) {
       if (subject.record === undefined || output !== undefined) writeEvaluationReport(folder, subject.name);
       else await reportShown(folder);

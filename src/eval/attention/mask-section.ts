@@ -1,4 +1,5 @@
 /** What the evaluation of attention masks says of its report. */
+import { counted } from '../../format/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import { capitalized, type Statement } from '../statement.ts';
@@ -23,7 +24,7 @@ export function maskStatement(
   groups: TileBlock['groups'],
 ): Statement {
   const { scores, gains } = report;
-  const protocol = `${capitalized(attention)} at ${describeSize(size)} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${report.objects} objects in ${report.images.length} images, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
+  const protocol = `${capitalized(attention)} at ${describeSize(size)} pixels, masks of ${(100 * threshold).toFixed(0)} % of the mass; ${counted(report.objects, 'object')} in ${counted(report.images.length, 'image')}, best head for each object; CorLoc of the mean head's box at IoU 0.5`;
   const grid = maskGrid(report);
   return {
     protocol,

@@ -1,6 +1,8 @@
 /** What the k-NN evaluation says of its report. */
+
 import { type BaselineName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { type ViewCount, viewTitles } from '../../features/views.ts';
+import { counted } from '../../format/counted.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import { type Interval, UNKNOWN } from '../../rows/bootstrap.ts';
@@ -25,8 +27,8 @@ export function knnStatement(
 ): Statement {
   const { bankImages, testImages, leaveOneOut } = report;
   const against = leaveOneOut
-    ? `${testImages} images, each against all others`
-    : `${testImages} images against ${bankImages}`;
+    ? `${counted(testImages, 'image')}, each against all others`
+    : `${counted(testImages, 'image')} against ${bankImages}`;
   const protocol = `k-NN of ${against}: ${feature} at ${size} pixels${viewTitles[views]}, cosine, votes exp(s / ${temperature})`;
   const grid = knnGrid(report);
   const shown = shownK(report);
@@ -38,7 +40,11 @@ export function knnStatement(
       title: 'k-NN classification',
       intro: `${protocol}. The labels are used for this measurement only. Features are worth something where the trained network beats both the untrained one and the pixels by more than the intervals.`,
       blocks: [
-        gridBars(grid, `k = ${shown}`, { title: `Top-1 with ${shown} neighbors`, top: 100, unit: ' %' }),
+        gridBars(grid, `k = ${shown}`, {
+          title: `Top-1 with ${counted(Number(shown), 'neighbor')}`,
+          top: 100,
+          unit: ' %',
+        }),
       ],
     },
   };

@@ -1,5 +1,7 @@
 /** What the linear evaluation says of its report, and of a classifier that was trained elsewhere. */
+
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
@@ -21,8 +23,10 @@ export function linearStatement(
 ): Statement {
   const { classes, scores, gains, results, trainImages, testImages, heldBack } = report;
   const crops = augment ? 'random crops and mirroring' : 'features extracted once';
-  const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-  const protocol = `Linear classifier of ${classes.length} classes on ${trainImages} images, ${divided}: ${feature} at ${size} pixels, ${crops}, SGD with a cosine, ${epochs} epochs, batch ${batchSize}, the learning rate (x batch / 256) that is best on a tenth of the training images`;
+  const divided = heldBack
+    ? `${counted(testImages, 'image')} held back from ${train}`
+    : counted(testImages, 'test image');
+  const protocol = `Linear classifier of ${counted(classes.length, 'class', 'classes')} on ${counted(trainImages, 'image')}, ${divided}: ${feature} at ${size} pixels, ${crops}, SGD with a cosine, ${counted(epochs, 'epoch')}, batch ${batchSize}, the learning rate (x batch / 256) that is best on a tenth of the training images`;
   const grid = accuracyGrid(
     comparedNames.map((name) => ({
       name: comparedTitles[name],
@@ -60,7 +64,7 @@ export function linearHeadStatement(
   { accuracies, scores, confusion }: LinearHeadReport,
   { feature, size, head, classes }: LinearHeadFacts,
 ): Statement {
-  const protocol = `The linear classifier of ${head} (${classes.length} classes) on ${scores.samples} test images: ${feature} at ${size} pixels`;
+  const protocol = `The linear classifier of ${head} (${counted(classes.length, 'class', 'classes')}) on ${counted(scores.samples, 'test image')}: ${feature} at ${size} pixels`;
   const grid = accuracyGrid([{ name: 'the given classifier', scores: accuracies }]);
   return {
     protocol,

@@ -1,5 +1,7 @@
 /** What the evaluation with few labels says of its report. */
+
 import { type ComparedName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import { gridBars, gridTable } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
@@ -18,13 +20,15 @@ export function logisticStatement(
   { feature, size, train, c, draws }: LogisticFacts,
 ): Statement {
   const { classes, curves, gains, trainImages, testImages, heldBack } = report;
-  const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-  const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: ${feature} at ${size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
+  const divided = heldBack
+    ? `${counted(testImages, 'image')} held back from ${train}`
+    : counted(testImages, 'test image');
+  const protocol = `Logistic regression of ${counted(classes.length, 'class', 'classes')} on some of ${counted(trainImages, 'image')}, ${divided}: ${feature} at ${size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${counted(draws, 'draw')}`;
   const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
   const most = titles.at(-1) ?? '';
   const x = report.budgets.map(({ labeled }) => labeled);
   const table = gridTable({
-    corner: 'top-1 % (± deviation)',
+    corner: draws < 2 ? 'top-1 %' : 'top-1 % (± deviation)',
     columns: titles.map((title) => ({ title })),
     rows: comparedNames.map((name) => ({
       name: comparedTitles[name],

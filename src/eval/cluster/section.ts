@@ -1,5 +1,7 @@
 /** What clustering says of its report. */
+
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
@@ -28,7 +30,7 @@ export async function clusterStatement(
   images: PicturedImages,
 ): Promise<Statement> {
   const { scored, gains, tried, indices } = report;
-  const protocol = `k-means of ${indices.length} images into ${report.k} groups: L2-normalized ${feature} at ${size} pixels, best of ${restarts} runs${tried === undefined ? '' : ', k by the largest silhouette'}`;
+  const protocol = `k-means of ${counted(indices.length, 'image')} into ${counted(report.k, 'group')}: L2-normalized ${feature} at ${size} pixels, best of ${counted(restarts, 'run')}${tried === undefined ? '' : ', k by the largest silhouette'}`;
   const grid = scored === undefined ? undefined : clusterGrid(scored);
   const silhouette: Block[] = tried === undefined ? [] : [silhouetteChart(tried)];
   return {
@@ -113,7 +115,7 @@ async function groupTiles(
       tiles.push({ picture: await pictureOf(index), name: key(index) });
     }
     groups.push({
-      title: `Group ${i + 1}: ${rows.length} images${most === undefined ? '' : `, ${(100 * most.share).toFixed(0)} % ${classes[most.label] ?? ''}`}`,
+      title: `Group ${i + 1}: ${counted(rows.length, 'image')}${most === undefined ? '' : `, ${(100 * most.share).toFixed(0)} % ${classes[most.label] ?? ''}`}`,
       tiles,
     });
   }

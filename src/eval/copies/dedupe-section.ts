@@ -1,4 +1,5 @@
 /** What the search for copies in a folder says of its report. */
+import { counted } from '../../format/counted.ts';
 import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture, PicturedImages } from '../../report/picture.ts';
 import { capitalized, type Statement } from '../statement.ts';
@@ -52,7 +53,7 @@ export async function dedupeStatement(
   const { images } = report;
   const copies = foundCopies(report);
   const key = (row: number): string => pictures.key(images[row]?.index ?? 0);
-  const protocol = `copies among ${images.length} images: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
+  const protocol = `copies among ${counted(images.length, 'image')}: the same pixels, or pixels that agree by ${report.agreement.toFixed(3)} or more after alignment, mirrored ones too (${agreement === undefined ? howChosen(report.agreement) : 'as given'}), among those that the network at ${size} pixels or thumbnails find alike${threshold === undefined ? '' : `, with a cosine of at least ${threshold}`}`;
   const found = [
     summary(report, copies.length, linked),
     ...(linked > 0 ? [explainLinked(linked)] : []),
@@ -77,9 +78,9 @@ export async function dedupeStatement(
 
 function summary({ groups, images }: DedupeReport, copies: number, linked: number): string {
   if (copies === 0)
-    return `there are no copies ${linked === 0 ? '' : 'but links '}among ${images.length} images`;
+    return `there are no copies ${linked === 0 ? '' : 'but links '}among ${counted(images.length, 'image')}`;
   const exact = groups.flatMap((group) => group.copies).filter((copy) => copy.exact).length;
-  return `copies: ${copies} of ${images.length} images, in ${groups.length} ${groups.length === 1 ? 'group' : 'groups'}; with exactly the same pixels: ${exact}`;
+  return `copies: ${copies} of ${counted(images.length, 'image')}, in ${counted(groups.length, 'group')}; with exactly the same pixels: ${exact}`;
 }
 
 /** Why some images are in no list, whatever they show. */

@@ -1,5 +1,7 @@
 /** What copy detection says of its report. */
+
 import { comparedTitles } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import type { Tile, TileBlock } from '../../report/blocks.ts';
 import type { Picture, PicturedImages } from '../../report/picture.ts';
 import { gridBars, type ScoreGrid, transposedTable } from '../../report/score-grid.ts';
@@ -38,9 +40,9 @@ export async function copyStatement(
   const learned =
     whitening === undefined
       ? 'not whitened'
-      : `whitened to ${whitening.dim} components of ${whitening.images} images`;
-  const how = made === undefined ? '' : `, ${made.attacks} alterations with seed ${made.seed}`;
-  const protocol = `copy detection of ${asked} queries${how} among ${report.originals + report.distractors} images: ${descriptor} of squares of ${size} pixels, ${learned}, cosine, mAP of the first 20`;
+      : `whitened to ${whitening.dim} components of ${counted(whitening.images, 'image')}`;
+  const how = made === undefined ? '' : `, ${counted(made.attacks, 'alteration')} with seed ${made.seed}`;
+  const protocol = `copy detection of ${counted(asked, 'query', 'queries')}${how} among ${report.originals + report.distractors} images: ${descriptor} of squares of ${size} pixels, ${learned}, cosine, mAP of the first 20`;
   const grid = copyGrid(report);
   return {
     protocol,

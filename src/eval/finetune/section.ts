@@ -1,5 +1,7 @@
 /** What fine-tuning says of its report. */
+
 import { comparedTitles } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';
 import { accuracyBlocks, accuracyGrid, confusionBlocks } from '../classify/classification-blocks.ts';
 import type { Statement } from '../statement.ts';
@@ -33,8 +35,10 @@ export interface FineTuneFacts
 export function fineTuneStatement(report: FineTuneReport, facts: FineTuneFacts): Statement {
   const { classes, results, gain, confusion, batchSize, trainImages, testImages, heldBack } = report;
   const { train, size, epochs, lr, warmupEpochs, layerDecay, dropPathRate, cropsScale } = facts;
-  const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
-  const protocol = `Fine-tuning on ${classes.length} classes with ${trainImages} images, ${divided}: ${size} pixels, random crops of ${cropsScale.join(' to ')} and mirroring, AdamW, learning rate ${lr} x ${batchSize}/256 with warm-up over ${Number(warmupEpochs.toFixed(2))} of ${epochs} epochs and a cosine, layer decay ${layerDecay}, weight decay ${facts.weightDecay}, label smoothing ${facts.labelSmoothing}, drop path ${dropPathRate}; tested after the last epoch`;
+  const divided = heldBack
+    ? `${counted(testImages, 'image')} held back from ${train}`
+    : counted(testImages, 'test image');
+  const protocol = `Fine-tuning on ${counted(classes.length, 'class', 'classes')} with ${counted(trainImages, 'image')}, ${divided}: ${size} pixels, random crops of ${cropsScale.join(' to ')} and mirroring, AdamW, learning rate ${lr} x ${batchSize}/256 with warm-up over ${Number(warmupEpochs.toFixed(2))} of ${epochs} epochs and a cosine, layer decay ${layerDecay}, weight decay ${facts.weightDecay}, label smoothing ${facts.labelSmoothing}, drop path ${dropPathRate}; tested after the last epoch`;
   const grid = accuracyGrid(
     starts.map((name) => ({ name: comparedTitles[name], scores: results[name].scores })),
     { corner: 'fine-tuned, % (95 %)' },

@@ -1,6 +1,8 @@
 /** What a map of features says of itself, and what images can be colored by. */
+
 import { folderGroups } from '../../data/image-groups.ts';
 import { comparedTitles } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import type { ScatterBlock } from '../../report/blocks.ts';
 import type { MapColoring, MapPage } from '../../report/map/map-page.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid, scoreText } from '../../report/score-grid.ts';
@@ -43,7 +45,7 @@ export interface MapFacts extends FeatureFacts {
 export function mapStatement(found: FeatureMaps, facts: MapFacts): Statement {
   const { indices, components, perplexity } = found;
   const { feature, size, of, iterations, page } = facts;
-  const protocol = `Map of ${indices.length} images${indices.length < of ? ` of ${of}` : ''}: L2-normalized ${feature} at ${size} pixels, PCA to ${components}, t-SNE with perplexity ${Number(perplexity.toFixed(1))}, ${iterations} iterations`;
+  const protocol = `Map of ${counted(indices.length, 'image')}${indices.length < of ? ` of ${of}` : ''}: L2-normalized ${feature} at ${size} pixels, PCA to ${components}, t-SNE with perplexity ${Number(perplexity.toFixed(1))}, ${iterations} iterations`;
   const isScored = mappedNetworks.some(([network]) => found.maps[network].tsne.accuracy !== undefined);
   const bars = {
     corner: '',

@@ -1,5 +1,7 @@
 /** What retrieval on revisited Oxford and Paris says of its report. */
+
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import { capitalized, type Statement } from '../statement.ts';
@@ -18,7 +20,7 @@ export async function landmarkStatement(
   report: LandmarkReport,
   { cropQueries, queries, database, ...facts }: LandmarkFacts,
 ): Promise<Statement> {
-  const protocol = `revisited Oxford/Paris: ${report.queries} queries${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${report.database} images by cosine; ${describeFeatures(facts, report.whitening, ' on the longer side')}`;
+  const protocol = `revisited Oxford/Paris: ${counted(report.queries, 'query', 'queries')}${cropQueries ? ' (their boxes)' : ' (whole images)'} among ${counted(report.database, 'image')} by cosine; ${describeFeatures(facts, report.whitening, ' on the longer side')}`;
   const grid = landmarkGrid(report);
   return {
     protocol,

@@ -1,4 +1,5 @@
 /** What a search says of what it found. */
+import { counted } from '../../format/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { capitalized, type FeatureFacts, type Statement } from '../statement.ts';
 
@@ -24,7 +25,7 @@ export interface SearchFacts extends FeatureFacts {
 /** How it was searched for so many images. */
 export function searchProtocol(queries: number, facts: SearchFacts): string {
   const { feature, size, count, images, what, views } = facts;
-  return `${queries > 1 ? `for each of ${queries} images ` : ''}the ${count} most similar of ${images} images of ${what} by cosine, exact: ${feature} at ${size} pixels${views}`;
+  return `${queries > 1 ? `for each of ${queries} images ` : ''}the ${count} most similar of ${counted(images, 'image')} of ${what} by cosine, exact: ${feature} at ${size} pixels${views}`;
 }
 
 export function searchStatement(answers: readonly Answer[], facts: SearchFacts): Statement {

@@ -1,6 +1,8 @@
 /** What retrieval in anyone's folders says of its report. */
+
 import type { Grouping } from '../../data/image-groups.ts';
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
+import { counted } from '../../format/counted.ts';
 import type { Block } from '../../report/blocks.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
@@ -30,7 +32,7 @@ export async function retrievalStatement(
     prefix: `first ${grouping.by === 'prefix' ? grouping.length : 0} letters of the name`,
     separator: `name up to "${grouping.by === 'separator' ? grouping.separator : ''}"`,
   }[grouping.by];
-  const protocol = `retrieval of ${queriesWithPositives} queries among ${database} ${asked === undefined ? 'other ' : ''}images by cosine, right is the same ${same}; ${describeFeatures(facts, whitening)}`;
+  const protocol = `retrieval of ${counted(queriesWithPositives, 'query', 'queries')} among ${database} ${asked === undefined ? 'other ' : ''}images by cosine, right is the same ${same}; ${describeFeatures(facts, whitening)}`;
   const grid = retrievalGrid(report);
   return {
     protocol,

@@ -1,4 +1,5 @@
 /** What video segmentation says of its report. */
+import { counted } from '../../format/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid } from '../../report/score-grid.ts';
@@ -26,7 +27,7 @@ export function videoStatement(
   groups: TileBlock['groups'],
 ): Statement {
   const { clips, frames, scored, summaries } = report;
-  const protocol = `Label propagation through ${frames} frames of ${clips.length} ${clips.length === 1 ? 'clip' : 'clips'}: short side ${short} pixels, the first and ${lastFrames} earlier frames, neighborhood ${neighborhood}, top ${topk}, exp(cosine / 0.1); J and F as DAVIS 2017, without the first frame and the last`;
+  const protocol = `Label propagation through ${counted(frames, 'frame')} of ${counted(clips.length, 'clip')}: short side ${short} pixels, the first and ${counted(lastFrames, 'earlier frame')}, neighborhood ${neighborhood}, top ${topk}, exp(cosine / 0.1); J and F as DAVIS 2017, without the first frame and the last`;
   const grid = summaries === undefined ? undefined : videoGrid(summaries);
   return {
     protocol,
@@ -90,7 +91,7 @@ function scoreBlocks(grid: ScoreGrid, scored: readonly Clip[]): Block[] {
   const [head = [], ...rows] = gridTable(grid);
   const objects = gridTable({
     corner: 'object',
-    columns: columns.map((title) => ({ title: title.replace(' (95 %)', '') })),
+    columns: columns.map((title) => ({ title })),
     rows: scored.flatMap(({ name, scores }) =>
       scores.trained.objects.map((object) => ({
         name: `${name}, label ${object.label}`,

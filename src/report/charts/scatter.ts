@@ -1,4 +1,5 @@
 /** Points in the plane, colored by group, as inline SVG. */
+import { counted } from '../../format/counted.ts';
 import type { ScatterBlock } from '../blocks.ts';
 import { heading, html, type Markup } from '../markup.ts';
 
@@ -23,7 +24,7 @@ export function scatterFigure({ title, caption, groups, points }: ScatterBlock):
   const legend =
     groups.length > 0 &&
     html`<ul class="legend dots">${groups.map((name, i) => html`<li class="${groupClass(i)}">${name}</li>`)}</ul>`;
-  return html`<figure class="scatter"><figcaption>${heading(title, caption)}</figcaption>${legend}<svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label="${`${drawn.length} points in ${groups.length} groups`}">${dots}</svg></figure>`;
+  return html`<figure class="scatter"><figcaption>${heading(title, caption)}</figcaption>${legend}<svg viewBox="0 0 ${SIDE} ${SIDE}" role="img" aria-label="${`${counted(drawn.length, 'point')} in ${counted(groups.length, 'group')}`}">${dots}</svg></figure>`;
 }
 
 /** Ten colors, then again from the first. */

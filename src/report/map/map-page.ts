@@ -3,6 +3,7 @@
  * folder or cluster whose groups can be switched on and off, and several maps of the same images to switch between. A pure
  * function of its data; the script of the page is in `map-script.ts`, and may load nothing either.
  */
+import { counted } from '../../format/counted.ts';
 import { html } from '../markup.ts';
 import { interactivePage } from '../page/page-frame.ts';
 import type { Picture } from '../picture.ts';
@@ -51,7 +52,7 @@ canvas { display: block; width: 100%; height: min(72vh, 56rem, 105vw); min-heigh
 /** The whole document, to be written as UTF-8. */
 export function renderMapPage({ title, intro, views, names, colorings, atlas }: MapPage): string {
   const source = `data:${atlas.picture.mime};base64,${base64(atlas.picture.bytes)}`;
-  const help = `A map of ${names.length} images. Drag to move, wheel or pinch to zoom; on the keyboard plus, minus, arrows and 0, and n and p for the next and the previous image.`;
+  const help = `A map of ${counted(names.length, 'image')}. Drag to move, wheel or pinch to zoom; on the keyboard plus, minus, arrows and 0, and n and p for the next and the previous image.`;
   return interactivePage({
     title,
     style: pageStyle,

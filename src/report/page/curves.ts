@@ -1,4 +1,5 @@
 /** The run over time: loss, accuracy, what the method watches, schedules. */
+import { counted } from '../../format/counted.ts';
 import { type LineChart, lineChart } from '../charts/chart.ts';
 import { html, type Markup } from '../markup.ts';
 import type { Curve, Curves, Reading } from '../model.ts';
@@ -26,7 +27,7 @@ export function runCharts(curves: Curves): LineChart[] {
   const few =
     curves.evaluationImages === undefined || curves.evaluationImages >= FEW
       ? ''
-      : ` Of ${curves.evaluationImages} ${curves.evaluationImages === 1 ? 'image' : 'images'} only: it says little.`;
+      : ` Of ${counted(curves.evaluationImages, 'image')} only: it says little.`;
   add(curves.knn && percent(curves.knn), 'k-NN top-1', {
     title: 'k-NN accuracy, %',
     caption: `On images of the training set, at every online evaluation.${few} It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,

@@ -11,7 +11,7 @@ import {
 } from '../blocks.ts';
 import { lineChart } from '../charts/chart.ts';
 import { scatterFigure } from '../charts/scatter.ts';
-import { heading, html, type Markup } from '../markup.ts';
+import { heading, html, type Markup, unbroken } from '../markup.ts';
 import { breakable, scrolling } from './scrolling.ts';
 import { image, section } from './section.ts';
 
@@ -23,7 +23,7 @@ export function evaluationSection({ title, intro, blocks }: EvaluationSection): 
 function drawBlock(block: Block): Markup {
   switch (block.kind) {
     case 'text':
-      return html`<p>${block.text}</p>`;
+      return html`<p>${unbroken(block.text)}</p>`;
     case 'scores':
       return scores(block);
     case 'table':
@@ -47,14 +47,16 @@ function scores({ title, rows, top = 1, unit = '', digits = unit === '' ? 3 : 1 
       isKnown(low) &&
       isKnown(high) &&
       html` <small>${`${low.toFixed(digits)} to ${high.toFixed(digits)}`}</small>`;
-    return html`<div${i === 0 && html` class="lead"`}><dt>${name}</dt><dd>${number}${interval}</dd><span class="track"><i style="width:${share}%"></i></span></div>`;
+    return html`<div${i === 0 && html` class="lead"`}><dt>${name}</dt><dd>${unbroken(number)}${interval}</dd><span class="track"><i style="width:${share}%"></i></span></div>`;
   });
   return html`<div>${heading(title)}<dl class="accuracy">${bars}</dl></div>`;
 }
 
 function table({ title, head, rows }: TableBlock): Markup {
   const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? html`<th scope="row">${cell}</th>` : html`<td>${cell}</td>`));
+    cells.map((cell, i) =>
+      i === 0 ? html`<th scope="row">${unbroken(cell)}</th>` : html`<td>${unbroken(cell)}</td>`,
+    );
   const columns = head.map((cell, i) => Math.max(cell.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
   const width = columns.reduce((sum, letters) => sum + 1 + 0.5 * Math.min(letters, 24), 0);
   const drawn = html`<table class="grid-table"><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${rows.map(
@@ -65,7 +67,7 @@ function table({ title, head, rows }: TableBlock): Markup {
 
 function tiles({ title, caption, groups, compact = false, large = false }: TileBlock): Markup {
   const tile = ({ picture, name, caption: under, file, mark, pixelated }: Tile) =>
-    html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name}">${breakable(under)}</span>`}${file !== undefined && html`<span class="cut file" title="${file}">${breakable(file)}</span>`}</li>`;
+    html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name.includes(under) ? name : `${under}: ${name}`}">${breakable(under)}</span>`}${file !== undefined && html`<span class="cut file" title="${file}">${breakable(file)}</span>`}</li>`;
   const drawn = groups.map(
     (group) =>
       html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="${large ? 'gallery large' : 'gallery'}">${group.tiles.map(tile)}</ul></div>`,

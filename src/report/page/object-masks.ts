@@ -1,4 +1,5 @@
 /** How well thresholded attention covers true object masks (paper, section 4.2.2 and figure 4): Jaccard index for each class. */
+import { counted } from '../../format/counted.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ObjectMasks } from '../model.ts';
 import { section } from './section.ts';
@@ -6,7 +7,7 @@ import { section } from './section.ts';
 export function objectMaskSection({ classes }: ObjectMasks): Markup | undefined {
   if (classes.length === 0) return undefined;
   const rows = classes.map(({ name, trained, untrained, images }) => {
-    const count = images !== undefined && html`<span class="count">${images} images</span>`;
+    const count = images !== undefined && html`<span class="count">${counted(images, 'image')}</span>`;
     const bars = [bar(trained, 'trained'), untrained !== undefined && bar(untrained, 'untrained')];
     return html`<tr><th scope="row">${name}${count}</th><td>${bars}</td></tr>
 `;
