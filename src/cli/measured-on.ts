@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Measured } from '../report/blocks.ts';
+import { toFlag } from '../train/option-names.ts';
 
 /** The options of all evaluations that name images, or what is known of them. */
 const roles = [
@@ -9,7 +10,7 @@ const roles = [
   ...['originals', 'distractors', 'whiten', 'head'],
 ];
 /** What belongs to the network and not to the way it is measured. */
-const ofNetwork = ['feature', 'descriptor', 'rate', 'head'];
+const ofNetwork = ['feature', 'descriptor', 'rate', 'head']; // nor which k were asked for: titles name the one that is shown
 
 /**
  * @param values of the flags
@@ -27,9 +28,9 @@ export function measuredOn(
   });
   const settings = Object.entries(typeof protocol === 'object' && protocol !== null ? protocol : {}).flatMap(
     ([name, value]) =>
-      value === undefined || ofNetwork.includes(name)
+      value === undefined || ofNetwork.includes(name) || (name === 'k' && Array.isArray(value))
         ? []
-        : [[name, typeof value === 'string' ? value : JSON.stringify(value)] as const],
+        : [[toFlag(name).replaceAll('_', ' '), worded(value)] as const],
   );
   return {
     data: {
@@ -38,6 +39,11 @@ export function measuredOn(
     },
     protocol: Object.fromEntries(settings),
   };
+}
+
+function worded(value: unknown): string {
+  if (Array.isArray(value)) return value.map(worded).join(' ');
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** Where a path leads, whatever it starts from. */

@@ -47,9 +47,9 @@ function escapeText(text: string): string {
     .replace(/[^\P{Cc}\t\n\r]|\p{Cs}/gu, '\ufffd');
 }
 
-/** What must stay in one line: a flag with a number after it, and a number with its unit. */
+/** What must stay in one line: a flag with a number after it, a number with its unit, and names such as top-1 and k-NN. */
 const wholes =
-  /((?<![\w-])--?[a-z][\w-]*(?:[ =][\d.]*\d(?!\w))?|[\d.,]*\d (?:%|px|pixels?|ms|s|min|hours?|minutes?|seconds?|[KMG]i?B)(?!\w))/;
+  /((?<![\w-])--?[a-z][\w-]*(?:[ =][\d.]*\d(?!\w))?|[\d.,]*\d (?:%|px|pixels?|ms|s|min|hours?|minutes?|seconds?|[KMG]i?B)(?!\w)|\b[\da-z]{1,3}-(?:\d+|[A-Z]{2,})\b)/;
 
 /** Text for reading, in which no line ends within a flag (`--out_dim 4096`) or between a number and its unit. */
 export function unbroken(text: string): Markup {

@@ -82,9 +82,9 @@ export interface Curves {
   /** k-NN top-1 of the teacher's features during the run, as shares. */
   readonly knn?: Curve;
   /** The same of raw pixels. */
-  readonly knnPixels?: number;
+  readonly knnPixels?: number | undefined;
   /** How many images are asked at each online evaluation. */
-  readonly evaluationImages?: number;
+  readonly evaluationImages?: number | undefined;
   readonly measured?: Measured;
   /** Top-1 of a linear classifier on the teacher's features, as shares. */
   readonly linear?: Curve;

@@ -12,6 +12,7 @@ it('what an evaluation measured on is its images, wherever their paths start, an
   const protocol = {
     size: 56,
     k: [10, 20],
+    cropsScale: [0.4, 1],
     grouping: 'class',
     feature: 'class token',
     rate: { trained: 0.1 },
@@ -19,7 +20,8 @@ it('what an evaluation measured on is its images, wherever their paths start, an
   };
   const first = measuredOn({ train: images, test: 'missing', temperature: 0.07 }, [], protocol);
   expect(first.data).toMatchObject({ test: resolve('missing') });
-  expect(first.protocol).toEqual({ size: '56', k: '[10,20]', grouping: 'class' });
+  expect(first.protocol).toEqual({ size: '56', 'crops scale': '0.4 1', grouping: 'class' });
+  expect(measuredOn({}, [], { k: 12 }).protocol).toEqual({ k: '12' });
   const second = measuredOn({ train: join(folder, 'link') }, [], protocol);
   expect(second.data.train).toBe(first.data.train);
   expect(measuredOn({}, ['a', 'b'], undefined)).toEqual({

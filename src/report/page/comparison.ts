@@ -4,7 +4,7 @@
  */
 import { type LineChart, lineChart } from '../charts/chart.ts';
 import { html, type Markup, unbroken } from '../markup.ts';
-import type { Report, ReportFinding } from '../model.ts';
+import type { Curves, Report, ReportFinding } from '../model.ts';
 import { otherCharts, runCharts } from './curves.ts';
 import { severityWords } from './findings.ts';
 import { stillPage } from './page-frame.ts';
@@ -25,6 +25,9 @@ const pageStyle = `
 .scores th.of { font-weight: 640; }
 .scores tbody th:not(.of) { font-weight: 450; color: var(--soft); }
 .scores td { white-space: nowrap; }
+.scores tbody th:not(.of) { min-width: 8rem; }
+.beside tbody th { white-space: nowrap; }
+.beside td { min-width: 10rem; }
 .said { --c: var(--mute); }
 .said.ok { --c: var(--same); } .said.warning { --c: var(--warn); } .said.error { --c: var(--other); }
 .said.info .severity { color: var(--soft); }
@@ -39,7 +42,10 @@ export function renderComparison(runs: readonly ComparedRun[]): string {
   const reports = runs.map(({ report }) => report);
   const title = `Runs compared: ${names.join(', ')}`;
   const scores = scoreGroups(reports);
-  const charts = overlaid(runs, ({ curves }) => (curves === undefined ? [] : runCharts(curves)));
+  const shared = sharedReading(reports);
+  const charts = overlaid(runs, ({ curves }) =>
+    curves === undefined ? [] : runCharts({ ...curves, ...shared }),
+  );
   const others = overlaid(runs, ({ curves }) => (curves === undefined ? [] : otherCharts(curves)));
   return stillPage({
     title,
@@ -69,6 +75,17 @@ ${
 }${diagnoses(runs)}${differences(runs)}</main>
 <footer>dino-ts</footer>`,
   });
+}
+
+/** Without what captions say of one run alone: so many images, a line of raw pixels. */
+function sharedReading(reports: readonly Report[]): Pick<Curves, 'evaluationImages' | 'knnPixels'> {
+  const all = reports.flatMap(({ curves }) => (curves === undefined ? [] : [curves]));
+  const same = (of: (curves: Curves) => number | undefined) =>
+    new Set(all.map(of)).size === 1 ? all.map(of)[0] : undefined;
+  return {
+    evaluationImages: same(({ evaluationImages }) => evaluationImages),
+    knnPixels: same(({ knnPixels }) => knnPixels),
+  };
 }
 
 /** Charts of one title as one chart, a line for each run in the color that it has in all charts. */
@@ -158,8 +175,8 @@ function besideEachOther(
   const head = runs.map(({ name }) => html`<th scope="col">${breakable(name)}</th>`);
   const lines = rows.map(
     ({ name, cells }) =>
-      html`<tr><th scope="row">${unbroken(name)}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`,
+      html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`,
   );
-  const table = html`<table class="grid-table"><thead><tr><th scope="col">What</th>${head}</tr></thead><tbody>${lines}</tbody></table>`;
+  const table = html`<table class="grid-table beside"><thead><tr><th scope="col">What</th>${head}</tr></thead><tbody>${lines}</tbody></table>`;
   return scrolling(label, 10 + 10 * runs.length, table);
 }

@@ -3,7 +3,7 @@ import { counted } from '../../format/counted.ts';
 import { shareInterval } from '../../rows/share-interval.ts';
 import { isKnown, type Measured, type ScoreBlock } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';
-import { html, type Markup } from '../markup.ts';
+import { html, type Markup, unbroken } from '../markup.ts';
 import type { Curve, Curves, KnnAccuracy, Report } from '../model.ts';
 import { breakable, scrolling } from './scrolling.ts';
 
@@ -159,13 +159,13 @@ export function scoreTable(groups: readonly ScoreGroup[], names: readonly string
     const on = note !== '' && html`<span class="count">${breakable(note)}</span>`;
     const lines = rows.map(
       ({ name, cells }) =>
-        html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell ?? 'not measured'}</td>`)}</tr>`,
+        html`<tr><th scope="row">${unbroken(name)}</th>${cells.map((cell) => html`<td>${cell ?? 'not measured'}</td>`)}</tr>`,
     );
     return html`<tbody><tr><th class="of" scope="rowgroup" colspan="${columns}">${title}${on}</th></tr>${lines}</tbody>`;
   });
   return scrolling(
     'Scores of the runs',
-    4 + 10 * names.length,
+    8 + 10 * names.length,
     html`<table class="grid-table scores"><thead><tr><th scope="col">Score</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>${bodies}</table>`,
   );
 }

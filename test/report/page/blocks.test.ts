@@ -62,6 +62,7 @@ describe('text for reading', () => {
     ['60 % of 1,5 px and 20 pixels', '<b>60 %</b> of <b>1,5 px</b> and <b>20 pixels</b>'],
     ['self-distillation of 3 images, a-b <i>', 'self-distillation of 3 images, a-b &lt;i&gt;'],
     ['in 3 steps', 'in 3 steps'],
+    ['top-1 of 20-NN and k-NN', '<b>top-1</b> of <b>20-NN</b> and <b>k-NN</b>'],
   ])('%s keeps flags, numbers and units whole', (text, expected) => {
     expect(unbroken(text).text).toBe(
       expected.replaceAll('<b>', '<span class="whole">').replaceAll('</b>', '</span>'),

@@ -164,6 +164,24 @@ describe('runs beside each other', () => {
     expect(lone).not.toContain('class="line s0"');
   });
 
+  it('have captions that say only what holds for all', () => {
+    const { curves } = sampleReport();
+    const drawn = (images: number, pixels: number): string =>
+      renderComparison(
+        [
+          { evaluationImages: 95, knnPixels: 0.2 },
+          { evaluationImages: images, knnPixels: pixels },
+        ].map((own, i) => ({
+          name: `${i}`,
+          address: 'a',
+          report: { title: 'a', curves: { ...curves, ...own } },
+        })),
+      );
+    expect(drawn(95, 0.2)).toContain('Of 95 images only: it says little. It should rise above the line.');
+    expect(drawn(9, 0.25)).toContain('at every online evaluation. It should rise. If');
+    expect(drawn(9, 0.25)).not.toContain('>raw pixels');
+  });
+
   it('show the choices in which they differ, and no others', () => {
     const differing = page.slice(page.indexOf('What differs'));
     expect(differing).toContain('<th scope="row">lr</th><td>not set</td><td>0.01</td>');
