@@ -161,7 +161,7 @@ function diagnoses(runs: readonly ComparedRun[]): Markup | undefined {
 }
 
 function said(finding: ReportFinding | undefined): Markup {
-  if (finding === undefined) return html`nothing was found`;
+  if (finding === undefined) return html`nothing was said`;
   const { severity, title, detail } = finding;
   return html`<div class="said ${severity}"><span class="severity">${severityWords[severity]}</span>${unbroken(title)}<span class="count">${unbroken(detail)}</span></div>`;
 }

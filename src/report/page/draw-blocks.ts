@@ -55,7 +55,7 @@ function scores({ title, rows, top = 1, unit = '', digits = unit === '' ? 3 : 1 
 function table({ title, head, rows }: TableBlock): Markup {
   const line = (cells: readonly string[]) =>
     cells.map((cell, i) =>
-      i === 0 ? html`<th scope="row">${unbroken(cell)}</th>` : html`<td>${unbroken(cell)}</td>`,
+      i === 0 ? html`<th scope="row">${cellText(cell)}</th>` : html`<td>${cellText(cell)}</td>`,
     );
   const columns = head.map((cell, i) => Math.max(cell.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
   const width = columns.reduce((sum, letters) => sum + 1 + 0.5 * Math.min(letters, 24), 0);
@@ -63,6 +63,11 @@ function table({ title, head, rows }: TableBlock): Markup {
     (cells) => html`<tr>${line(cells)}</tr>`,
   )}</tbody></table>`;
   return html`<div>${heading(title)}${scrolling(title ?? 'Table', width, drawn)}</div>`;
+}
+
+/** Words are kept as they are read; a name alone breaks at its joints. */
+function cellText(cell: string): Markup {
+  return cell.includes(' ') ? unbroken(cell) : breakable(cell);
 }
 
 function tiles({ title, caption, groups, compact = false, large = false }: TileBlock): Markup {
@@ -86,9 +91,9 @@ function matrix({ title, caption, labels, counts }: MatrixBlock): Markup {
       const hint = `${label} taken for ${other}: ${count} of ${total}`;
       return html`<td style="--share:${Math.round(100 * share)}%" title="${hint}"${row === column && html` class="right"`}>${count}</td>`;
     });
-    return html`<tr><th scope="row">${label}</th>${cells}</tr>`;
+    return html`<tr><th scope="row" title="${label}"><span>${label}</span></th>${cells}</tr>`;
   });
   const longest = labels.reduce((most, { length }) => Math.max(most, length), 0);
-  const drawn = html`<table class="matrix"><thead><tr><th></th>${labels.map((label) => html`<th scope="col"><span>${label}</span></th>`)}</tr></thead><tbody>${rows}</tbody></table>`;
-  return html`<div>${heading(title, caption)}${scrolling(title ?? 'Matrix', 0.4 * longest + 2.2 * n, drawn)}</div>`;
+  const drawn = html`<table class="matrix"><thead><tr><th></th>${labels.map((label) => html`<th scope="col" title="${label}"><span>${label}</span></th>`)}</tr></thead><tbody>${rows}</tbody></table>`;
+  return html`<div>${heading(title, caption)}${scrolling(title ?? 'Matrix', Math.min(9, 0.4 * longest) + 2.2 * n, drawn)}</div>`;
 }

@@ -161,7 +161,8 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .matrix th { font-weight: 450; color: var(--soft); white-space: nowrap; padding-right: 0.5rem; }
 .matrix tbody th { position: sticky; left: 0; background: var(--paper); }
 .matrix thead th { height: 5.5rem; vertical-align: bottom; padding: 0; }
-.matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.matrix th span { display: inline-block; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; }
+.matrix thead span { max-width: none; max-height: 9rem; writing-mode: vertical-rl; transform: rotate(180deg); }
 .matrix td { min-width: 2rem; padding: 0.25rem 0.3rem; text-align: right; border-radius: 3px; background: color-mix(in srgb, var(--other) var(--share), var(--tint)); }
 .matrix td.right { background: color-mix(in srgb, var(--same) var(--share), var(--tint)); }
 .scatter { max-width: 40rem; }

@@ -213,7 +213,7 @@ describe('runs beside each other', () => {
       `<tr><th scope="row">length</th>${said('warning', 'Warning', 'Step 3: few')}${said('ok', 'Fine', 'Enough')}</tr>`,
     );
     expect(table).toContain(
-      `<tr><th scope="row">Fine</th>${said('ok', 'Fine', 'Fine')}<td>nothing was found</td></tr>`,
+      `<tr><th scope="row">Fine</th>${said('ok', 'Fine', 'Fine')}<td>nothing was said</td></tr>`,
     );
   });
 });
