@@ -31,16 +31,17 @@ export function runReport(record: RunRecord, log: readonly LogLine[]): Omit<Repo
 
 /** What the recipe did not choose: given, measured, or what the network came with. */
 function given({ config, choices, init, source }: RunRecord): Choice[] {
+  const isQuickstart = source.scenes !== undefined;
+  const usual = isQuickstart
+    ? 'fits the generated scenes'
+    : init === undefined
+      ? 'given'
+      : `given, or as in ${init.path}`;
   const reasons: Readonly<Record<string, string>> = {
-    recipe: config.recipe === 'auto' ? 'unless another one is given' : 'given',
+    recipe: config.recipe === 'auto' ? 'the default' : 'given',
     microBatch: 'measured, unless given',
+    ...(isQuickstart ? { minutes: 'given, or the default of the quickstart', threads: 'given' } : {}),
   };
-  const usual =
-    source.scenes === undefined
-      ? init === undefined
-        ? 'given'
-        : `given, or as in ${init.path}`
-      : 'given, or as the quickstart has it for its scenes';
   const isChosen = new Set(choices.map(({ name }) => name));
   return Object.entries(withoutForeign(config, config.arch))
     .filter(([name, value]) => value !== undefined && !isChosen.has(name))

@@ -48,9 +48,7 @@ describe('the recipe of a report', () => {
     expect(recipe.some(({ name }) => name === '--drop_path_rate')).toBe(false);
     const scenes = { count: 22, seed: 4, size: 20 };
     const quick = runReport({ ...record, source: { ...record.source, scenes } }, []).recipe;
-    expect(quick?.find(({ name }) => name === '--out_dim')?.reason).toBe(
-      'given, or as the quickstart has it for its scenes',
-    );
+    expect(quick?.find(({ name }) => name === '--out_dim')?.reason).toBe('fits the generated scenes');
   });
 });
 
