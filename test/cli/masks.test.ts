@@ -69,7 +69,7 @@ describe('dino eval masks', () => {
     const run = await trainedOn(await photos(['a', 'b'], 4), 'vit');
     const said = await dino('eval', 'masks', run, '--images', images, '--masks', masks);
     expect(said).toMatchObject({ code: 0 });
-    expect(said.out).toContain('1 objects in 1 images');
+    expect(said.out).toContain('1 object in 1 image');
     expect(said.err).toContain('1 images have no mask and were left out, such as a/1');
     expect(said.err).toContain('1 masks hold no object at this size and were left out, such as that of b/1');
     expect(said.err).toContain(`1 image was left out: ${join(images, 'a/2.png')} cannot be decoded`);
