@@ -3,7 +3,6 @@
  * in both its ways, transforms on PIL images and on tensors. Normalizing counts on both sides, though ours is part of
  * the training program where networks are trained.
  */
-
 import { loadBatches } from '../../src/data/loader-node.ts';
 import { openSource } from '../../src/data/open-source-node.ts';
 import type { Source } from '../../src/data/source.ts';

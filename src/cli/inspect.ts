@@ -2,7 +2,6 @@
  * `dino inspect <file>`: what a file of weights holds, which network that is, how images become its input, and everything that does
  * not fit. It shows whatever can be read: what a file leaves open is said to be open, what other commands refuse is listed.
  */
-
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';

@@ -1,6 +1,5 @@
 /** `dino report <run>`: the run's report again, from everything that its folder holds by now; of several runs a comparison too. */
-
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { makeFolder } from '../files/make-folder-node.ts';
@@ -13,9 +12,10 @@ import { reportShown } from './report-shown.ts';
 import { parseFlags, UsageError } from './terminal/flags.ts';
 import { helpSwitch, renderHelp } from './terminal/help.ts';
 
-const PAGE = 'comparison.html';
 const fields = {
-  output: z.string().describe(`file of the comparison; ${PAGE} in this folder unless given`),
+  output: z
+    .string()
+    .describe('file of the comparison; comparison-<names of the runs>.html in this folder unless given'),
 };
 
 const help = renderHelp({
@@ -49,30 +49,49 @@ export async function report(args: readonly string[]): Promise<number> {
     throw new UsageError('--output is the file of a comparison: give two runs or more, or leave it out.');
   if (output !== undefined && statSync(output, { throwIfNoEntry: false })?.isDirectory())
     throw new UsageError(
-      `${output} is a folder: give the file of the comparison, such as ${join(output, PAGE)}.`,
+      `${output} is a folder: give the file of the comparison, such as ${join(output, 'comparison.html')}.`,
     );
   const paths = positionals.map((path) => resolve(path));
   const twice = positionals.find((_, i) => paths.indexOf(paths[i] ?? '') !== i);
   if (twice !== undefined) throw new UsageError(`${twice} is given twice: a comparison needs each run once.`);
   const folders = positionals.map((path) => RunFolder.open(path));
-  const page = resolve(output ?? PAGE);
+  const file = output ?? comparisonFile(positionals);
+  const page = resolve(file);
   const runs: ComparedRun[] = [];
   for (const [i, folder] of folders.entries()) {
     const shown = await reportShown(folder);
-    const file = folder.file('report.html');
-    console.log(`Wrote ${file}.`);
+    const own = folder.file('report.html');
+    console.log(`Wrote ${own}.`);
     if (switches.has('figures')) {
       const files = await writeFigures(folder, shown);
       console.log(`Wrote ${counted(files.length, 'figure')} into ${folder.file('figures')}.`);
     }
-    runs.push({ name: nameOf(positionals, i), address: addressOf(file, page), report: shown });
+    runs.push({ name: nameOf(positionals, i), address: addressOf(own, page), report: shown });
   }
   if (runs.length > 1) {
     makeFolder(dirname(page));
+    const isReplaced = existsSync(page);
     writeFileSync(page, renderComparison(runs));
-    console.log(`Wrote ${output ?? PAGE}: ${counted(runs.length, 'run')} beside each other.`);
+    console.log(
+      `Wrote ${file}: ${counted(runs.length, 'run')} beside each other${isReplaced ? ', in place of what the file held before' : ''}.`,
+    );
   }
   return 0;
+}
+
+/** More letters than this are no name. */
+const LONGEST = 80;
+
+/** A name that tells the runs, of letters that all file systems take. */
+export function comparisonFile(given: readonly string[]): string {
+  const names = given.map((_, i) =>
+    nameOf(given, i)
+      .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
+      .replaceAll(/^-|-$/g, ''),
+  );
+  const all = names.join('-');
+  const short = `${names[0]?.slice(0, LONGEST)}-and-${given.length - 1}-more`;
+  return `comparison-${all.length <= LONGEST ? all : short}.html`;
 }
 
 /** The folder's own name, or the path as it was given where two folders have one name. */

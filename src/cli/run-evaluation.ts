@@ -1,5 +1,4 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
-
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +22,7 @@ import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
 import { localWeights } from './local-weights.ts';
+import { measuredOn } from './measured-on.ts';
 import { networkFields } from './network-fields.ts';
 import type { Place } from './place.ts';
 import { askedPreprocessing, preprocessingSentence } from './preprocessing-flags.ts';
@@ -143,7 +143,10 @@ export async function runEvaluation(
   if (kept !== undefined) console.error(`The earlier result is kept in ${folder.file(`${kept}.json`)}.`);
   if (result.finding !== undefined) tell(result.finding, output === undefined ? subject : undefined);
   if (result.section !== undefined) {
-    folder.writeTextAtomic(`eval/${evaluation.name}.section.json`, encodeSection(result.section));
+    folder.writeTextAtomic(
+      `eval/${evaluation.name}.section.json`,
+      encodeSection({ ...result.section, measured: measuredOn(values, paths, result.details?.protocol) }),
+    );
     if (!switches.has('noReport')) {
       if (subject.record === undefined || output !== undefined) writeEvaluationReport(folder, subject.name);
       else await reportShown(folder);

@@ -1,5 +1,4 @@
 /** What every evaluation says of images that it had to leave out. */
-
 import type { SkippedImage } from '../data/skipped-images.ts';
 import { counted } from '../format/counted.ts';
 

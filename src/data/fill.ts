@@ -2,7 +2,6 @@
  * Fills a piece of a batch: reads images, replaces those that cannot be decoded, cuts the crops. Workers and, without
  * workers, the main thread run the same code. What it writes is a function of (seed, step, place in the batch) alone.
  */
-
 import { augment, type CropRecipe } from '../image/augment.ts';
 import type { Image } from '../image/image.ts';
 import { imageReason } from '../image/image-error.ts';

@@ -1,5 +1,4 @@
 /** The README of an exported network: what it is, how it was made, what was measured, how to use it. */
-
 import type { Calibration } from '../eval/classify/calibration.ts';
 import { counted } from '../format/counted.ts';
 import { describeView, type Preprocessing } from '../image/preprocessing.ts';

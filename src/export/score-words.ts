@@ -1,5 +1,4 @@
 /** Scores of evaluations (`eval/<name>.json` of a run) as a line of text each, for people who don't know the files. */
-
 import { z } from 'zod';
 import { counted, fixed } from '../format/counted.ts';
 

@@ -1,5 +1,4 @@
 /** Features of the images of a source with their classes, as evaluations see them. */
-
 import type { SkippedImage } from '../data/skipped-images.ts';
 import type { Source } from '../data/source.ts';
 import { counted } from '../format/counted.ts';

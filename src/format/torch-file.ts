@@ -4,7 +4,6 @@
  * checkpoint needs little more memory than what is wanted of it. Every tensor is checked to lie within its storage, and
  * every storage to have the size that the pickle promises.
  */
-
 import { type ByteSource, checkRange } from './byte-source.ts';
 import { unpickle } from './pickle.ts';
 import type { PickleReader } from './pickle-input.ts';

@@ -5,7 +5,6 @@
  * Each view: RandomResizedCrop, flip, color jitter with its four steps in random order, grayscale, blur, solarize. Gray
  * images go without the steps that need color (saturation, hue, grayscale).
  */
-
 import type { Random } from '../random/random.ts';
 import { type JitterStep, jitterSteps } from './color.ts';
 import { cropBox } from './crop-box.ts';

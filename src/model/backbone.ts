@@ -1,4 +1,5 @@
 /** The networks a method can train: one interface over their configurations. */
+import { counted } from '../format/counted.ts';
 import type { Scope, Tensor } from '../graph/index.ts';
 import type { Mode } from './batch-norm.ts';
 import { type ConvNetConfig, convNet, pooledMaps, stemLayers } from './convnet.ts';
@@ -29,10 +30,10 @@ export function imageFeature(
 export function describeNetwork(config: BackboneConfig): string {
   if (config.kind === 'vit') {
     const { dim, depth, heads, patchSize } = config;
-    return `ViT, width ${dim}, ${depth} blocks, ${heads} heads, patches of ${patchSize}`;
+    return `ViT, width ${dim}, ${counted(depth, 'block')}, ${counted(heads, 'head')}, patches of ${patchSize}`;
   }
   const { widths, heads } = config;
-  const pooling = heads === undefined ? 'the mean of the last map' : `attention of ${heads} heads`;
+  const pooling = heads === undefined ? 'the mean of the last map' : `attention of ${counted(heads, 'head')}`;
   return `convolutional net, stages of ${widths.join(', ')} channels, pooled by ${pooling}`;
 }
 

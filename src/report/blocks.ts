@@ -10,6 +10,15 @@ export interface EvaluationSection {
   /** What it shows and what to look for. */
   readonly intro: string;
   readonly blocks: readonly Block[];
+  readonly measured?: Measured;
+}
+
+/** On what scores were measured, and how: they can be compared where both are the same. */
+export interface Measured {
+  /** The images by their roles, `test: /data/test`. */
+  readonly data: Readonly<Record<string, string>>;
+  /** Sizes, counts and settings. */
+  readonly protocol: Readonly<Record<string, string>>;
 }
 
 export type Block =

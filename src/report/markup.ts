@@ -47,7 +47,17 @@ function escapeText(text: string): string {
     .replace(/[^\P{Cc}\t\n\r]|\p{Cs}/gu, '\ufffd');
 }
 
+/** What must stay in one line: a flag with a number after it, a number with its unit, and names such as top-1 and k-NN. */
+const wholes =
+  /((?<![\w-])--?[a-z][\w-]*(?:[ =][\d.]*\d(?!\w))?|[\d.,]*\d (?:%|px|pixels?|ms|s|min|hours?|minutes?|seconds?|[KMG]i?B)(?!\w)|\b[\da-z]{1,3}-(?:\d+|[A-Z]{2,})\b)/;
+
+/** Text for reading, in which no line ends within a flag (`--out_dim 4096`) or between a number and its unit. */
+export function unbroken(text: string): Markup {
+  const parts = text.split(wholes);
+  return html`${parts.map((part, i) => (i % 2 === 1 ? html`<span class="whole">${part}</span>` : part))}`;
+}
+
 /** The title of a part of a section, and what to look for in it. */
 export function heading(title: string | undefined, caption?: string): Markup {
-  return html`${title !== undefined && html`<h3>${title}</h3>`}${caption !== undefined && html`<p class="hint">${caption}</p>`}`;
+  return html`${title !== undefined && html`<h3>${title}</h3>`}${caption !== undefined && html`<p class="hint">${unbroken(caption)}</p>`}`;
 }

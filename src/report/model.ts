@@ -2,7 +2,7 @@
  * What a report shows, as plain data: the page is a pure function of it (`renderReport`). Every section is optional and is
  * left out when its data are absent; what needs labels is never made up where there are none.
  */
-import type { EvaluationSection } from './blocks.ts';
+import type { EvaluationSection, Measured } from './blocks.ts';
 import type { Finding } from './finding.ts';
 import type { Picture } from './picture.ts';
 
@@ -14,6 +14,11 @@ export interface Report {
   readonly recipe?: readonly RecipeChoice[];
   /** The command lines that made the run: the first one, and those that gave it another length. */
   readonly commands?: readonly string[];
+  /** Of a run that a budget in minutes gave its length. */
+  readonly timed?: {
+    /** The command that makes as many steps on any machine, where there is one. */
+    readonly command?: string;
+  };
   readonly accuracy?: KnnAccuracy;
   readonly curves?: Curves;
   readonly attention?: AttentionSection;
@@ -22,16 +27,19 @@ export interface Report {
   /** What evaluations found, in order. */
   readonly evaluations?: readonly EvaluationSection[];
   /** What the doctor found; an empty list says that it looked and found nothing. */
-  readonly findings?: readonly Omit<Finding, 'topic'>[];
+  readonly findings?: readonly ReportFinding[];
   readonly versions?: readonly Fact[];
 }
+
+/** A finding; those of several runs stand beside each other by their topics. */
+export type ReportFinding = Omit<Finding, 'topic'> & Partial<Pick<Finding, 'topic'>>;
 
 export interface Fact {
   readonly name: string;
   readonly value: string;
 }
 
-/** A choice made for the user, and why. */
+/** A value of the recipe, and why: given, or chosen for the user. */
 export interface RecipeChoice {
   readonly name: string;
   readonly value: string;
@@ -74,9 +82,10 @@ export interface Curves {
   /** k-NN top-1 of the teacher's features during the run, as shares. */
   readonly knn?: Curve;
   /** The same of raw pixels. */
-  readonly knnPixels?: number;
+  readonly knnPixels?: number | undefined;
   /** How many images are asked at each online evaluation. */
-  readonly evaluationImages?: number;
+  readonly evaluationImages?: number | undefined;
+  readonly measured?: Measured;
   /** Top-1 of a linear classifier on the teacher's features, as shares. */
   readonly linear?: Curve;
   /** Normalized mutual information of classes and clusters of the teacher's features. */

@@ -2,7 +2,6 @@
  * Scores of what is compared, by measure: the one table from which a terminal prints its rows and a page draws its bars, so that
  * both say the same.
  */
-
 import { fixed } from '../format/counted.ts';
 import { isKnown, type ScoreBlock } from './blocks.ts';
 
@@ -34,10 +33,25 @@ export interface ScoreGrid {
 
 /** The grid in words, a row for each name; the first row heads the columns. */
 export function gridTable({ corner, columns, rows }: ScoreGrid): string[][] {
+  const cells = rows.map((row) => columns.map((_, i) => row.cells[i]));
   return [
-    [corner, ...columns.map(({ title }) => title)],
+    [
+      withoutEmptyPromise(corner, cells.flat()),
+      ...columns.map(({ title }, i) =>
+        withoutEmptyPromise(
+          title,
+          cells.map((row) => row[i]),
+        ),
+      ),
+    ],
     ...rows.map(({ name, cells }) => [name, ...columns.map((column, i) => scoreText(cells[i], column))]),
   ];
+}
+
+/** A head that speaks of 95 % intervals, or the same without where no cell has one. */
+function withoutEmptyPromise(head: string, cells: readonly (Score | string | undefined)[]): string {
+  const isKept = cells.some((cell) => typeof cell === 'object' && isKnown(cell.low) && isKnown(cell.high));
+  return isKept ? head : head.replace(' (95 %)', '');
 }
 
 /** The same with a row for each measure. */

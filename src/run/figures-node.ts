@@ -1,6 +1,6 @@
 /** The figures of a report as files: SVG of charts, scatters, bars and matrices, PNG of pictures side by side, and a list of their captions. */
 import sharp from 'sharp';
-import type { Block, TileBlock } from '../report/blocks.ts';
+import type { Block, Tile, TileBlock } from '../report/blocks.ts';
 import { matrixSvg, scoresSvg } from '../report/charts/block-svg.ts';
 import { chartSvg, scatterSvg } from '../report/charts/standalone-svg.ts';
 import type { AttentionExample, NeighborQuery, Report } from '../report/model.ts';
@@ -80,13 +80,13 @@ async function pictureFigures({ attention, neighbors, evaluations = [] }: Report
     const steps = example.steps.join(', ');
     await add(
       `Attention ${i + 1}: ${example.label ?? example.name}`,
-      `Where the class token looks, a row for each head: the image, the maps after step ${steps}, and what the last one keeps. Look for heads that come to follow an object.`,
+      `Where the network looks, a row for each head: the image, the maps after step ${steps}${example.heads.some(({ mask }) => mask !== undefined) ? ', and what the last one keeps' : ''}. Look for heads that come to follow an object.`,
       attentionRows(example),
     );
   }
   await add(
     'Neighbors',
-    'The first picture of each row was asked for; the others are its nearest neighbors, by the trained network in one row and by the untrained one in the next. Look for neighbors that share more than colors.',
+    `The first picture of each row was asked for; the others are its nearest neighbors${neighbors?.queries.some(({ untrained }) => untrained !== undefined) ? ', by the trained network in one row and by the untrained one in the next' : ''}. Look for neighbors that share more than colors.`,
     (neighbors?.queries ?? []).flatMap(neighborRows),
   );
   for (const { title, blocks } of evaluations) {
@@ -98,7 +98,9 @@ async function pictureFigures({ attention, neighbors, evaluations = [] }: Report
   return figures;
 }
 
-type Cell = { readonly picture: Picture; readonly pixelated?: boolean } | undefined;
+type Cell =
+  | { readonly picture: Picture; readonly pixelated?: boolean; readonly mark?: Tile['mark'] }
+  | undefined;
 type Grid = readonly (readonly Cell[])[];
 
 function attentionRows({ input, heads }: AttentionExample): Grid {
@@ -118,7 +120,7 @@ function neighborRows({ query, trained, untrained }: NeighborQuery): Grid {
 }
 
 function tileRows({ groups }: TileBlock): Grid {
-  return groups.map(({ tiles }) => tiles.map(({ picture, pixelated = false }) => ({ picture, pixelated })));
+  return groups.map(({ tiles }) => tiles);
 }
 
 /** Pictures in rows, each fitted into a square, on white. */
@@ -141,6 +143,11 @@ async function drawGrid(rows: Grid): Promise<Uint8Array> {
       top: GAP + y * (SIDE + GAP),
     })),
   );
+  const frames = parts.flatMap(({ cell: { mark }, x, y }) =>
+    mark === undefined
+      ? []
+      : [{ input: frameOf(mark), left: GAP + x * (SIDE + GAP), top: GAP + y * (SIDE + GAP) }],
+  );
   return sharp({
     create: {
       width: GAP + columns * (SIDE + GAP),
@@ -149,9 +156,17 @@ async function drawGrid(rows: Grid): Promise<Uint8Array> {
       background: '#ffffff',
     },
   })
-    .composite(layers)
+    .composite([...layers, ...frames])
     .png()
     .toBuffer();
+}
+
+/** The frame that the page draws around a tile, and captions speak of: solid green, or dashed red. */
+function frameOf(mark: NonNullable<Tile['mark']>): Buffer {
+  const line = mark === 'same' ? 'stroke="#16877a"' : 'stroke="#d2432e" stroke-dasharray="9 6"';
+  return Buffer.from(
+    `<svg width="${SIDE}" height="${SIDE}"><rect x="2" y="2" width="${SIDE - 4}" height="${SIDE - 4}" fill="none" stroke-width="4" ${line}/></svg>`,
+  );
 }
 
 /** Letters, digits and hyphens: safe on every file system. */

@@ -1,5 +1,4 @@
 /** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
-
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFile } from '../files/file-source-node.ts';

@@ -2,7 +2,6 @@
  * What happens before the first step: read some images, let the recipe choose, compile, and measure what has to be
  * measured (the micro-batch, and how many steps a budget in minutes is).
  */
-
 import { stepsPerEpoch } from '../data/order.ts';
 import type { Source } from '../data/source.ts';
 import { availableMemory } from '../features/memory-limit.ts';

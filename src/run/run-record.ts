@@ -2,7 +2,6 @@
  * What `config.json` of a run folder holds: enough to repeat a run, to go on with it, and to notice that the images have
  * changed in between.
  */
-
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
 import { counted } from '../format/counted.ts';

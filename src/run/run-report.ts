@@ -1,13 +1,16 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
-
 import { counted } from '../format/counted.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
+import type { Measured } from '../report/blocks.ts';
 import type { Finding } from '../report/finding.ts';
 import type { Curve, Curves, Report } from '../report/model.ts';
 import { backboneOf, methodOf } from '../train/build.ts';
+import { evalSizeOf, optionFields } from '../train/config.ts';
+import { withoutForeign } from '../train/contradictions.ts';
 import { standing } from '../train/finding.ts';
 import { toFlag } from '../train/option-names.ts';
+import { type Choice, optionText } from '../train/recipe.ts';
 import { duration } from './duration.ts';
 import type { LogLine } from './run-folder-node.ts';
 import { IMAGES_KEY, overallRate, PIXELS_KEY } from './run-log.ts';
@@ -17,11 +20,48 @@ import { type RunRecord, stepsOf } from './run-record.ts';
 export function runReport(record: RunRecord, log: readonly LogLine[]): Omit<Report, 'title'> {
   return {
     facts: facts(record, log),
-    recipe: record.choices.map(({ name, value, reason }) => ({ name: `--${toFlag(name)}`, value, reason })),
-    commands: [record.command, ...record.resumed],
+    recipe: [...given(record), ...record.choices].map(({ name, ...choice }) => ({
+      ...choice,
+      name: `--${toFlag(name)}`,
+    })),
+    ...repetition(record),
     curves: curves(log, record),
     findings: findings(log),
   };
+}
+
+/** What the recipe did not choose: given, measured, or what the network came with. */
+function given({ config, choices, init, source }: RunRecord): Choice[] {
+  const isQuickstart = source.scenes !== undefined;
+  const usual = isQuickstart
+    ? 'fits the generated scenes'
+    : init === undefined
+      ? 'given'
+      : `given, or as in ${init.path}`;
+  const reasons: Readonly<Record<string, string>> = {
+    recipe: config.recipe === 'auto' ? 'the default' : 'given',
+    microBatch: 'measured, unless given',
+    ...(isQuickstart ? { minutes: 'given, or the default of the quickstart', threads: 'given' } : {}),
+  };
+  const known = optionFields();
+  const isChosen = new Set(choices.map(({ name }) => name));
+  return Object.entries(withoutForeign(config, config))
+    .filter(([name, value]) => value !== undefined && Object.hasOwn(known, name) && !isChosen.has(name))
+    .map(([name, value]) => ({ name, value: optionText(value), reason: reasons[name] ?? usual }));
+}
+
+const MINUTES = / --minutes[ =]\S+/;
+
+/** The commands of the run, and the one that makes as many steps as a budget in minutes held. */
+function repetition(record: RunRecord): Pick<Report, 'commands' | 'timed'> {
+  const commands = [record.command, ...record.resumed];
+  if (record.config.minutes === undefined && !commands.some((command) => MINUTES.test(command)))
+    return { commands };
+  const [first = ''] = commands;
+  const isTrained = commands.length === 1 && first.includes(' train ');
+  const steps = ` --steps ${stepsOf(record)}`;
+  const command = MINUTES.test(first) ? first.replace(MINUTES, steps) : first + steps;
+  return { commands, timed: isTrained ? { command } : {} };
 }
 
 function facts(record: RunRecord, log: readonly LogLine[]): { name: string; value: string }[] {
@@ -61,7 +101,8 @@ function curve(log: readonly LogLine[], key: string, factor = 1): Curve | undefi
     : { steps: points.map(([step]) => step), values: points.map(([, value]) => value) };
 }
 
-function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
+function curves(log: readonly LogLine[], record: RunRecord): Curves {
+  const { config } = record;
   const named = (
     [
       'train_lr',
@@ -95,9 +136,19 @@ function curves(log: readonly LogLine[], { config }: RunRecord): Curves {
     ...(knn === undefined ? {} : { knn }),
     ...(pixels === undefined ? {} : { knnPixels: pixels.values[0] ?? Number.NaN }),
     ...(evaluationImages === undefined ? {} : { evaluationImages: Number(evaluationImages) }),
+    ...(evaluationImages === undefined ? {} : { measured: onlineMeasured(record, String(evaluationImages)) }),
     ...(linear === undefined ? {} : { linear }),
     ...(cluster === undefined ? {} : { cluster }),
     others: named,
+  };
+}
+
+/** Online evaluations see images that the source alone decides, as far as there are to be so many. */
+function onlineMeasured({ source, config }: RunRecord, images: string): Measured {
+  const name = source.path.split(/[\\/]/).findLast((part) => part !== '') ?? source.path;
+  return {
+    data: { 'images of': `${name} (${source.fingerprint})` },
+    protocol: { images, size: String(evalSizeOf(config)) },
   };
 }
 

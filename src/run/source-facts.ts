@@ -1,5 +1,4 @@
 /** What a recipe has to know of the images: their size, how long they take to read, and whether they show anything. */
-
 import { evenly } from '../data/evenly.ts';
 import type { Source } from '../data/source.ts';
 import { counted } from '../format/counted.ts';

@@ -1,5 +1,4 @@
 /** Weights from elsewhere as a subject: what they are, how images become their input, and where results are kept. */
-
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { networkFingerprint } from '../features/feature-bank-node.ts';

@@ -1,5 +1,4 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
-
 import { counted } from '../format/counted.ts';
 import type { Coupling } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';

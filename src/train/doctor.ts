@@ -3,7 +3,6 @@
  * (`method/dino-health.ts`); rates, gradients and features that are all alike are the same for all. What it says of scores is in
  * `examine-scores.ts`.
  */
-
 import { fixed } from '../format/counted.ts';
 import type { Method, Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';

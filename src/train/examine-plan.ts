@@ -1,5 +1,4 @@
 /** The doctor before the first step: settings that cannot train, runs too short to, and images that show nothing. */
-
 import { counted } from '../format/counted.ts';
 import { methodNamed } from '../method/registry.ts';
 import type { Finding } from '../report/finding.ts';

@@ -6,12 +6,10 @@ export function findingLine({ severity, title, detail, advice }: Finding): strin
   return `${severity === 'ok' ? 'doctor' : severity}: ${title}. ${detail}${advice === undefined ? '' : ` ${advice}`}`;
 }
 
-/**
- * The findings that stand: the latest on each topic, in the order in which the topics came up. What is fine needs no word
- * beside what is not.
- */
+const ranks: Readonly<Record<Finding['severity'], number>> = { error: 0, warning: 1, info: 2, ok: 2 };
+
+/** The findings that stand: the latest on each topic, problems first, then warnings, then all else in the order in which it came up. */
 export function standing(findings: readonly Finding[]): Finding[] {
   const latest = [...new Map(findings.map((finding) => [finding.topic, finding])).values()];
-  const isAlarming = latest.some(({ severity }) => severity === 'warning' || severity === 'error');
-  return isAlarming ? latest.filter(({ severity }) => severity !== 'ok') : latest;
+  return latest.sort((a, b) => ranks[a.severity] - ranks[b.severity]);
 }

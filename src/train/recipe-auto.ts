@@ -2,8 +2,6 @@
  * The automatic recipe: fitted to small data and short budgets on a CPU; what is not small or short approaches the paper.
  * The measurements behind the reasons are in docs/recipes.md.
  */
-
-import { counted } from '../format/counted.ts';
 import { official, type Suggestions } from '../method/definition.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { fittingHeads } from '../model/convnet.ts';

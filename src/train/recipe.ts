@@ -23,6 +23,11 @@ export interface Recipe {
   readonly choices: readonly Choice[];
 }
 
+/** The value of an option as it is written behind its flag. */
+export function optionText(value: unknown): string {
+  return Array.isArray(value) ? value.join(' ') : String(value);
+}
+
 /**
  * Fills in what the options leave open.
  *
@@ -41,7 +46,7 @@ export function chooseRecipe(options: TrainOptions, facts: RunFacts): Recipe {
       .filter(([name]) => !isForeign(name, config))
       .map(([name, [value, reason]]) => ({
         name,
-        value: Array.isArray(value) ? value.join(' ') : String(value),
+        value: optionText(value),
         reason,
       })),
   };

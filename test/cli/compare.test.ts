@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { comparisonFile } from '../../src/cli/report.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { elementNames } from '../report/page/html-checker.ts';
 import { dino } from './command.ts';
@@ -21,9 +22,24 @@ describe('dino report of several runs', () => {
     // Both folders are called "run": they are told apart by their paths.
     expect(basename(first)).toBe(basename(second));
     expect(text).toContain(`<th scope="col">${first}</th><th scope="col">${second}</th>`);
+    // Both were given their batch, which is no difference; the number of patches means nothing for one of them.
+    expect(text).not.toContain('<th scope="row">--batch_size_per_gpu</th>');
+    expect(text).toMatch(/<th scope="row">--arch<\/th><td>(convnet|hybrid)<\/td><td>vit<\/td>/);
+    expect(text.replaceAll('<wbr>', '')).toContain(
+      `<span class="count">train ${realpathSync(images)}</span>`,
+    );
+    const again = await dino('report', first, second, '--output', page);
+    expect(again.out).toContain('2 runs beside each other, in place of what the file held before.');
     expect(text).toContain('<td>not measured</td>');
     expect(text).toContain('<th scope="row">--drop_path_rate</th><td>not set</td><td>0</td>');
     expect(text.match(/class="line s1/g)?.length).toBeGreaterThan(3);
+  });
+
+  it('goes into a file that tells the runs', () => {
+    expect(comparisonFile(['runs/first run', './runs/b_2/'])).toBe('comparison-first-run-b-2.html');
+    expect(comparisonFile(['x/run', 'y/run'])).toBe('comparison-x-run-y-run.html');
+    const many = Array.from({ length: 30 }, (_, i) => `runs/2026-11-27T20-00-${10 + i}`);
+    expect(comparisonFile(many)).toBe('comparison-2026-11-27T20-00-10-and-29-more.html');
   });
 
   it('says what it does not understand', async () => {

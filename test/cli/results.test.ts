@@ -17,7 +17,9 @@ it('results go to a folder of their own by --output, and the run stays as it is'
     },
   );
   expect(readdirSync(join(output, 'eval')).sort()).toEqual(['knn.json', 'knn.section.json']);
-  expect(readFileSync(join(output, 'report.html'), 'utf8')).toContain('k-NN of 12 images');
+  expect(readFileSync(join(output, 'report.html'), 'utf8')).toContain(
+    '<span class="whole">k-NN</span> of 12 images',
+  );
   expect(existsSync(join(run, 'eval'))).toBe(false);
   expect(readFileSync(join(run, 'report.html'), 'utf8')).toBe(report);
   expect(readFileSync(join(run, 'log.txt'), 'utf8')).toBe(log);

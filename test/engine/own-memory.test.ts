@@ -1,5 +1,4 @@
 /** What holds for arrays holds for an engine with a memory of its own: programs, training, checkpoints, evaluations. */
-
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { runOnArrays } from '../../src/engine/arrays.ts';
 import type { Engine } from '../../src/engine/engine.ts';

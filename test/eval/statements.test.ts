@@ -1,9 +1,12 @@
 /** What evaluations say of a report: pure functions, which need no network, no folder and no images. */
 import { describe, expect, it } from 'vitest';
+import { attendStatement } from '../../src/eval/attention/attend-section.ts';
 import { knnStatement } from '../../src/eval/classify/knn-section.ts';
 import { clusterStatement } from '../../src/eval/cluster/section.ts';
 import { comparedNames, forBaselines } from '../../src/features/baselines.ts';
+import { attentionTitle } from '../../src/model/backbone.ts';
 import type { PicturedImages } from '../../src/report/picture.ts';
+import { tinyHybrid, tinyVit } from '../model/tiny-networks.ts';
 
 const facts = { feature: 'class token', size: 32 };
 const near = { low: 0, high: 0 };
@@ -93,5 +96,23 @@ describe('the statement of clustering', () => {
       ['Group 1: 2 images', ['image 9', 'image 4']],
       ['Group 2: 1 image', ['image 5']],
     ]);
+  });
+});
+
+describe('the statement of attention in images', () => {
+  it.each([tinyVit, tinyHybrid])('uses the words of its network, a $kind', (network) => {
+    const facts = {
+      attention: attentionTitle(network),
+      size: [32],
+      threshold: 0.6,
+      patch: 8,
+      written: '1 image',
+    };
+    const { section } = attendStatement([{ trained: [10, 20], untrained: [30, 40] }], facts, []);
+    const own = { vit: 'attention of the last layer', convnet: 'attention of the pooling heads' }[
+      network.kind
+    ];
+    expect(section?.intro).toContain(`Where the network looks, by the ${own}: 60 % of a head's attention`);
+    expect(section?.intro).not.toContain('class token');
   });
 });

@@ -1,5 +1,4 @@
 /** Whether float16 can hold what a network computes is found out on an image, and said. */
-
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

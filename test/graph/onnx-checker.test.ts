@@ -1,5 +1,4 @@
 /** Compiled programs pass ONNX's own checker. */
-
 import { expect, test } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import * as g from '../../src/graph/index.ts';

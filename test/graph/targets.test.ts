@@ -3,7 +3,6 @@
  * and gradients.
  * The primitives alone are what other targets are tested against.
  */
-
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';

@@ -27,6 +27,19 @@ describe('scores in a grid', () => {
     ]);
   });
 
+  it('speak of intervals only where there are some', () => {
+    const columns = [{ title: 'J&F (95 %)' }, { title: 'F mean' }];
+    const headOf = (cell: ScoreGrid['rows'][number]['cells'][number]) =>
+      gridTable({
+        corner: 'mean, % (95 %)',
+        columns,
+        rows: [{ name: 'trained', cells: [cell, { value: 1 }] }],
+      })[0];
+    expect(headOf({ value: 61 })).toEqual(['mean, %', 'J&F', 'F mean']);
+    expect(headOf({ value: 61, low: Number.NaN, high: Number.NaN })).toEqual(['mean, %', 'J&F', 'F mean']);
+    expect(headOf({ value: 61, low: 60, high: 62 })).toEqual(['mean, % (95 %)', 'J&F (95 %)', 'F mean']);
+  });
+
   it('are printed a row for each measure', () => {
     expect(transposedTable(grid)[1]).toEqual(['top-1', '61.2 (60.0 to 62.5)', 'not measured', '']);
   });

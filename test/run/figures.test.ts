@@ -4,8 +4,11 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { matrixSvg, scoresSvg } from '../../src/report/charts/block-svg.ts';
 import { chartSvg, scatterSvg } from '../../src/report/charts/standalone-svg.ts';
+import { writeFigures } from '../../src/run/figures-node.ts';
+import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { dino } from '../cli/command.ts';
 import { photos, trainedOn } from '../cli/tiny-network.ts';
+import { temporaryFolder } from '../data/fixtures.ts';
 import { elementNames } from '../report/page/html-checker.ts';
 
 describe('dino report --figures', () => {
@@ -35,6 +38,57 @@ describe('dino report --figures', () => {
     ])
       expect(files.some((file) => file.endsWith(part))).toBe(true);
     expect(files.some((file) => file.includes('clusters-the-groups'))).toBe(true);
+  });
+});
+
+describe('the pictures of an evaluation in a file', () => {
+  it('have the frames that their caption speaks of: solid green, dashed red, none', async () => {
+    const folder = RunFolder.create(join(temporaryFolder(), 'run'));
+    const gray = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#808080' } })
+      .png()
+      .toBuffer();
+    const picture = { mime: 'image/png' as const, bytes: gray, width: 8, height: 8 };
+    const tiles = [
+      { picture, name: 'query' },
+      { picture, name: 'right', mark: 'same' as const },
+      { picture, name: 'wrong', mark: 'other' as const },
+    ];
+    const blocks = [{ kind: 'tiles' as const, title: 'Queries', groups: [{ tiles }] }];
+    const [file = ''] = await writeFigures(folder, {
+      title: 'frames',
+      evaluations: [{ title: 'Retrieval', intro: '', blocks }],
+    });
+    const { data, info } = await sharp(folder.file(`figures/${file}`))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const colors = (tile: number): string[] => {
+      const row = Array.from({ length: 120 }, (_, i) => {
+        const at = ((6 + 2) * info.width + 6 + tile * 134 + 4 + i) * info.channels;
+        return `#${data.subarray(at, at + 3).toString('hex')}`;
+      });
+      return [...new Set(row)].filter((color) => ['#808080', '#16877a', '#d2432e'].includes(color)).sort();
+    };
+    expect([0, 1, 2].map(colors)).toEqual([['#808080'], ['#16877a'], ['#808080', '#d2432e']]);
+  });
+
+  it('are said to show masks and untrained neighbors only where they do', async () => {
+    const folder = RunFolder.create(join(temporaryFolder(), 'run'));
+    const bytes = await sharp({ create: { width: 2, height: 1, channels: 3, background: '#808080' } })
+      .png()
+      .toBuffer();
+    const picture = { mime: 'image/png' as const, bytes, width: 2, height: 1 };
+    const heads = [{ name: 'head 1', maps: [picture] }];
+    const image = { picture, name: 'a.png' };
+    await writeFigures(folder, {
+      title: 'pictures',
+      attention: { maskShare: 0.6, examples: [{ name: 'a', input: picture, steps: [3], heads, others: [] }] },
+      neighbors: { queries: [{ query: image, trained: [image] }] },
+    });
+    const captions = folder.readText('figures/captions.md');
+    expect(captions).toContain(
+      'Where the network looks, a row for each head: the image, the maps after step 3. Look for heads',
+    );
+    expect(captions).toContain('the others are its nearest neighbors. Look for');
   });
 });
 
@@ -80,6 +134,9 @@ describe('a figure in a file of its own', () => {
     ]);
     expect(bars).toContain('50.0 % (40.0 to 60.0)');
     expect(bars).toContain('none &lt;');
+    const long = 'a class with a name that is far too long for its row';
+    const cut = matrixSvg({ kind: 'matrix', labels: [long, 'b'], counts: [3, 1, 0, 0] });
+    expect(cut.match(new RegExp(`<title>${long}</title>${long.slice(0, 21)}…`, 'g'))).toHaveLength(2);
     const matrix = matrixSvg({ kind: 'matrix', labels: ['a', 'b'], counts: [3, 1, 0, 0] });
     expect(elementNames(matrix)).toContain('svg');
     expect([...matrix.matchAll(/fill-opacity="([\d.]+)"/g)].map(([, opacity]) => opacity)).toEqual([

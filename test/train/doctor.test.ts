@@ -152,7 +152,7 @@ describe('scores with intervals of the gain', () => {
 });
 
 describe('what stands of several findings', () => {
-  it('is the latest on each topic, and nothing that is fine beside what is not', () => {
+  it('is the latest on each topic, problems first, then warnings, and what is fine beside them', () => {
     const finding = (topic: string, severity: Finding['severity'], title = topic): Finding => ({
       topic,
       severity,
@@ -166,7 +166,13 @@ describe('what stands of several findings', () => {
     ];
     expect(standing(told).map(({ title }) => title)).toEqual(['collapse', 'differ']);
     const worse = [...told, finding('scores', 'warning')];
-    expect(standing(worse).map(({ title }) => title)).toEqual(['scores']);
-    expect(standing([...worse, finding('scores', 'ok')]).length).toBe(3);
+    expect(standing(worse).map(({ title }) => title)).toEqual(['scores', 'collapse', 'differ']);
+    const broken = [...worse, finding('failure', 'error')];
+    expect(standing(broken).map(({ title }) => title)).toEqual(['failure', 'scores', 'collapse', 'differ']);
+    expect(standing([...worse, finding('scores', 'ok')]).map(({ title }) => title)).toEqual([
+      'collapse',
+      'differ',
+      'scores',
+    ]);
   });
 });

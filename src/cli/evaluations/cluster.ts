@@ -54,7 +54,7 @@ export const cluster = defineEvaluation({
       },
       skipped: report.skipped,
       details: {
-        protocol: { size, restarts, seed, images: indices.length },
+        protocol: { size, k: report.k, restarts, seed, images: indices.length },
         ...(scored === undefined
           ? {}
           : {

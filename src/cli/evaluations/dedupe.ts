@@ -1,5 +1,4 @@
 /** `dino dedupe`: copies in a folder, which of them to keep, and a list of the others. It moves files only where it is asked to. */
-
 import { join } from 'node:path';
 import { z } from 'zod';
 import { imageFiles, linkedImages } from '../../data/image-files-node.ts';

@@ -1,5 +1,4 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
-
 import { z } from 'zod';
 import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';

@@ -1,5 +1,4 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
-
 import { z } from 'zod';
 import { logisticStatement } from '../../eval/classify/logistic-section.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';

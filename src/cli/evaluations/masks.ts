@@ -1,5 +1,4 @@
 /** `dino eval masks`: how well the attention of a ViT covers objects whose masks are given (section 4.2.2 of the paper). */
-
 import { z } from 'zod';
 import { openMaskedImages } from '../../data/masked-images-node.ts';
 import { MASK_SHARE } from '../../eval/attention/attention-masks.ts';

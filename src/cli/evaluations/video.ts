@@ -1,5 +1,4 @@
 /** `dino eval video`: DAVIS label propagation (official `eval_video_segmentation.py`) on anyone's frames, scored here. */
-
 import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { findSequences, openSequences } from '../../data/sequences-node.ts';

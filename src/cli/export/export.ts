@@ -1,5 +1,4 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
-
 import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';

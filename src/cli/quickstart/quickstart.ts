@@ -74,7 +74,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
     folder,
     directory: process.cwd(),
     ...nodeMachine,
-    command: `npm run quickstart${args.length > 0 ? ` -- ${shellWords(args)}` : ''}`,
+    command: `npx dino quickstart${args.length > 0 ? ` ${shellWords(args)}` : ''}`,
   });
   const outcome = await showSession(session, { json: false });
   if (outcome === 'stopped') return 130;

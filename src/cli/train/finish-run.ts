@@ -1,5 +1,4 @@
 /** What follows a training session: the report, a line that says what there is, and the exit code. */
-
 import type { Source } from '../../data/source.ts';
 import { counted } from '../../format/counted.ts';
 import { BEST, LAST } from '../../run/checkpoint-files.ts';

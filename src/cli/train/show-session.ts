@@ -1,5 +1,4 @@
 /** Shows a running session on a terminal, or as JSON lines. */
-
 import { counted, fixed } from '../../format/counted.ts';
 import type { Measure } from '../../method/method.ts';
 import { BEST } from '../../run/checkpoint-files.ts';

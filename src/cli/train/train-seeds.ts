@@ -1,5 +1,4 @@
 /** `dino train --seeds 0 1 2`: the same run with several seeds, and how far their final scores lie apart. */
-
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { counted, fixed } from '../../format/counted.ts';

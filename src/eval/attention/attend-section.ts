@@ -56,7 +56,7 @@ export function attendStatement(
     }),
     section: {
       title: 'Attention in images',
-      intro: `What the class token looks at: ${share} % of a head's attention is its mask. Shown is the head whose mask lies most in one piece. Patches with similar features have similar colors (the first three principal components of this image's patches). Look for maps that follow objects where the untrained network's only follow contrast or position.`,
+      intro: `Where the network looks, by the ${attention}: ${share} % of a head's attention is its mask. Shown is the head whose mask lies most in one piece. Patches with similar features have similar colors (the first three principal components of this image's patches). Look for maps that follow objects where the untrained network's only follow contrast or position.`,
       blocks: [{ kind: 'tiles', large: true, groups }],
     },
   };

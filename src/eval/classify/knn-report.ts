@@ -1,5 +1,4 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
-
 import { labeledSets } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
 import {

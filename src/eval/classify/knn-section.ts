@@ -1,5 +1,4 @@
 /** What the k-NN evaluation says of its report. */
-
 import { type BaselineName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { type ViewCount, viewTitles } from '../../features/views.ts';
 import { counted } from '../../format/counted.ts';

@@ -1,5 +1,4 @@
 /** A linear classifier that was trained elsewhere, on the features of a network: accuracy on labeled images, no training. */
-
 import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';
 import { labeledPart } from '../../data/subset.ts';

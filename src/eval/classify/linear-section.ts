@@ -1,5 +1,4 @@
 /** What the linear evaluation says of its report, and of a classifier that was trained elsewhere. */
-
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { counted } from '../../format/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';

@@ -1,5 +1,4 @@
 /** What the evaluation with few labels says of its report. */
-
 import { type ComparedName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { counted, fixed } from '../../format/counted.ts';
 import { gridBars, gridTable } from '../../report/score-grid.ts';
@@ -28,7 +27,7 @@ export function logisticStatement(
   const most = titles.at(-1) ?? '';
   const x = report.budgets.map(({ labeled }) => labeled);
   const table = gridTable({
-    corner: 'top-1 % (± deviation)',
+    corner: draws < 2 ? 'top-1 %' : 'top-1 % (± deviation)',
     columns: titles.map((title) => ({ title })),
     rows: comparedNames.map((name) => ({
       name: comparedTitles[name],

@@ -3,7 +3,6 @@
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
-
 import {
   type BaselineName,
   type ComparedName,

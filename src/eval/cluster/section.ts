@@ -1,5 +1,4 @@
 /** What clustering says of its report. */
-
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { counted, fixed } from '../../format/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';

@@ -5,7 +5,6 @@
  * All pairwise distances are needed, n^2 of them; they are computed block by block in an engine, summed there over the
  * clusters (as a product with one-hot rows), and never stored.
  */
-
 import { evaluate } from '../../engine/arrays.ts';
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
 import { counted } from '../../format/counted.ts';

@@ -3,7 +3,6 @@
  * squashed to squares larger than those of training, described by class token and generalized mean of the patch tokens, and
  * whitened with what other images teach. On anyone's images the alterations are made here.
  */
-
 import { evenly } from '../../data/evenly.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';

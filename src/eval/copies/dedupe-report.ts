@@ -3,7 +3,6 @@
  * (`confirm-copy.ts`); files of the same pixels need neither. How sure that is, is measured on the folder itself: on pairs of
  * different images, which may not count, and on copies that were made for it, which should.
  */
-
 import { evenly } from '../../data/evenly.ts';
 import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';

@@ -1,5 +1,4 @@
 /** What copy detection says of its report. */
-
 import { comparedTitles } from '../../features/baselines.ts';
 import { counted, fixed } from '../../format/counted.ts';
 import type { Tile, TileBlock } from '../../report/blocks.ts';

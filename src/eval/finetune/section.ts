@@ -1,5 +1,4 @@
 /** What fine-tuning says of its report. */
-
 import { comparedTitles } from '../../features/baselines.ts';
 import { counted } from '../../format/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';

@@ -1,5 +1,4 @@
 /** What a map of features says of itself, and what images can be colored by. */
-
 import { folderGroups } from '../../data/image-groups.ts';
 import { comparedTitles } from '../../features/baselines.ts';
 import { counted } from '../../format/counted.ts';

@@ -3,7 +3,6 @@
  * precision at three levels of difficulty. Images keep their aspect ratio and are described one by one, as there. The query
  * boxes of the benchmark, which the official script leaves alone, can be used: the box is shrunk as its whole image would be.
  */
-
 import { evenly } from '../../data/evenly.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';
 import type { Source } from '../../data/source.ts';

@@ -1,5 +1,4 @@
 /** What retrieval on revisited Oxford and Paris says of its report. */
-
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { counted } from '../../format/counted.ts';
 import type { PicturedImages } from '../../report/picture.ts';

@@ -1,5 +1,4 @@
 /** Retrieval in anyone's folder, the trained network beside what it must beat, with bootstrap intervals over the queries. */
-
 import { evenly } from '../../data/evenly.ts';
 import { type Grouping, imageGroups } from '../../data/image-groups.ts';
 import { pathIn, type SkippedImage } from '../../data/skipped-images.ts';

@@ -1,5 +1,4 @@
 /** What a search says of what it found. */
-
 import { counted, fixed } from '../../format/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { capitalized, type FeatureFacts, type Statement } from '../statement.ts';

@@ -1,5 +1,4 @@
 /** What retrieval in anyone's folders says of its report. */
-
 import type { Grouping } from '../../data/image-groups.ts';
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { counted } from '../../format/counted.ts';

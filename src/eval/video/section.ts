@@ -1,5 +1,4 @@
 /** What video segmentation says of its report. */
-
 import { counted } from '../../format/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { Finding } from '../../report/finding.ts';
@@ -92,7 +91,7 @@ function scoreBlocks(grid: ScoreGrid, scored: readonly Clip[]): Block[] {
   const [head = [], ...rows] = gridTable(grid);
   const objects = gridTable({
     corner: 'object',
-    columns: columns.map((title) => ({ title: title.replace(' (95 %)', '') })),
+    columns: columns.map((title) => ({ title })),
     rows: scored.flatMap(({ name, scores }) =>
       scores.trained.objects.map((object) => ({
         name: `${name}, label ${object.label}`,

@@ -1,8 +1,7 @@
 /** Bars of scores and matrices of counts as SVG files; the page draws both in HTML, which a file cannot hold. */
-
 import { fixed } from '../../format/counted.ts';
 import { isKnown, type MatrixBlock, type ScoreBlock } from '../blocks.ts';
-import { html } from '../markup.ts';
+import { html, type Insert } from '../markup.ts';
 import { standaloneSvg } from './standalone-svg.ts';
 
 const BAR = { row: 34, left: 8, right: 412, height: 10 };
@@ -38,7 +37,8 @@ export function matrixSvg({ title = 'Confusion', caption, labels, counts }: Matr
   const n = labels.length;
   const cell = n <= NUMBERED ? 30 : 14;
   const side = 7 * Math.min(22, Math.max(...labels.map(({ length }) => length))) + 12; // room for names
-  const short = (label: string): string => (label.length > 22 ? `${label.slice(0, 21)}…` : label);
+  const named = (label: string): Insert =>
+    label.length > 22 ? html`<title>${label}</title>${`${label.slice(0, 21)}…`}` : label;
   const rows = labels.map((label, row) => {
     const y = side + row * cell;
     const of = Array.from({ length: n }, (_, column) => counts[row * n + column]!);
@@ -48,11 +48,11 @@ export function matrixSvg({ title = 'Confusion', caption, labels, counts }: Matr
       const x = side + column * cell;
       return html`<rect x="${x}" y="${y}" width="${cell - 2}" height="${cell - 2}" fill="${row === column ? SAME : OTHER}" fill-opacity="${(0.06 + 0.94 * share).toFixed(3)}"/>${n <= NUMBERED && html`<text class="x" x="${x + cell / 2 - 1}" y="${y + cell / 2 + 3}" style="fill:${share > 0.55 ? '#fff' : '#1b1c20'};font-size:10px">${count}</text>`}`;
     });
-    return html`<text class="name" x="${side - 6}" y="${y + cell / 2 + 3}">${short(label)}</text>${cells}`;
+    return html`<text class="name" x="${side - 6}" y="${y + cell / 2 + 3}">${named(label)}</text>${cells}`;
   });
   const columns = labels.map((label, column) => {
     const x = side + column * cell + cell / 2 + 3;
-    return html`<text transform="translate(${x} ${side - 6}) rotate(-90)">${short(label)}</text>`;
+    return html`<text transform="translate(${x} ${side - 6}) rotate(-90)">${named(label)}</text>`;
   });
   const whole = side + n * cell + 8;
   const drawing = html`<svg viewBox="0 0 ${Math.max(whole, 420)} ${whole}">${columns}${rows}</svg>`;

@@ -2,7 +2,7 @@
  * Line charts as inline SVG with an HTML legend: axes with round ticks, horizontal reference lines with their names, and
  * values on hover, without scripts. Colors come from the page's style sheet, so that they follow light and dark.
  */
-import { html, type Insert, type Markup } from '../markup.ts';
+import { html, type Insert, type Markup, unbroken } from '../markup.ts';
 import { logScale, niceScale, type Scale, tickLabel, valueLabel } from './scale.ts';
 import { isDrawable, nearestIndex, noise, type Points, runningMean, sortedPoints, thin } from './series.ts';
 
@@ -64,7 +64,7 @@ export function lineChart(chart: LineChart): Markup {
     .filter(({ points }) => points.y.some(Number.isFinite))
     .map((series, place): Drawn => ({ ...series, color: series.color ?? place }));
   const named = drawn.length > 1 || chart.series.some(({ color }) => color !== undefined);
-  const head = html`<h3>${chart.title}</h3>${chart.caption && html`<p>${chart.caption}</p>`}`;
+  const head = html`<h3>${chart.title}</h3>${chart.caption && html`<p>${unbroken(chart.caption)}</p>`}`;
   if (drawn.length === 0) {
     return html`<figure class="chart"><figcaption>${head}</figcaption><p class="empty">No finite value was recorded.</p></figure>`;
   }
@@ -91,7 +91,7 @@ export function lineChart(chart: LineChart): Markup {
     references.map(({ value }) => referenceLine(y, value)),
     drawn.map(({ band, color }) => band && shade(band.low, band.high, x, y, color)),
     drawn.map((series) => lines(series, x, y)),
-    referenceLabels(references, y),
+    referenceLabels(references, y, chart.unit),
     hover(chart, drawn, references, x, y),
   ]}</svg>`;
   return html`<figure class="chart"><figcaption>${head}</figcaption>${legend}${svg}</figure>`;
@@ -201,7 +201,7 @@ function referenceLine(y: Scale, value: number): Markup {
 }
 
 /** Each name above its line at the right, or below it where it would touch the one above. */
-function referenceLabels(references: readonly ReferenceLine[], y: Scale): Insert {
+function referenceLabels(references: readonly ReferenceLine[], y: Scale, unit?: string): Insert {
   const sorted = references.toSorted((a, b) => b.value - a.value);
   let occupied = Number.NEGATIVE_INFINITY;
   return sorted.map(({ name, value }) => {
@@ -209,8 +209,14 @@ function referenceLabels(references: readonly ReferenceLine[], y: Scale): Insert
     const fits = line - 17 > occupied;
     const baseline = fits ? line - 5 : Math.max(line + 13, occupied + 13);
     occupied = fits ? line : baseline + 2;
-    return html`<text class="reference" x="${plot.right - 2}" y="${baseline}">${name} ${valueLabel(value)}</text>`;
+    return html`<text class="reference" x="${plot.right - 2}" y="${baseline}">${name} ${valueText(value, unit)}</text>`;
   });
+}
+
+/** A value with its unit; percentages have one digit, as in tables. */
+function valueText(value: number, unit = ''): string {
+  const isPercent = unit.endsWith('%') && Number.isFinite(value);
+  return (isPercent ? value.toFixed(1) : valueLabel(value)) + unit;
 }
 
 /** Invisible columns; under the pointer one shows a hairline, and its `<title>` the values there. */
@@ -237,8 +243,7 @@ function hover(
     });
     const text = [
       `${xName} ${valueLabel(stop)}`,
-      ...values.map(({ name, value }) => `${name}: ${valueLabel(value)}${unit ?? ''}`),
-      ...references.map(({ name, value }) => `${name}: ${valueLabel(value)}${unit ?? ''}`),
+      ...[...values, ...references].map(({ name, value }) => `${name}: ${valueText(value, unit)}`),
     ].join('\n');
     return html`<g class="hover"><title>${text}</title><rect x="${from.toFixed(1)}" y="${plot.top}" width="${(to - from).toFixed(1)}" height="${plot.bottom - plot.top}"/><path d="M${at} ${plot.top}V${plot.bottom}"/>${values.map(
       ({ value, color }) => dot(x, y, stop, value, color),
@@ -247,14 +252,14 @@ function hover(
 }
 
 /** What a reader who cannot see the chart is told: its first, lowest, highest and last value. */
-function summary({ title, xName, unit = '' }: LineChart, drawn: readonly Drawn[]): string {
+function summary({ title, xName, unit }: LineChart, drawn: readonly Drawn[]): string {
   const sentences = drawn.map(({ name, points, smooth }) => {
     const { x, y } = smooth ?? points;
     const finite = [...y.keys()].filter((i) => Number.isFinite(y[i]));
     const first = finite[0] ?? 0;
     const last = finite.at(-1) ?? 0;
     const [low, high] = range([y]);
-    const value = (number: number) => valueLabel(number) + unit;
+    const value = (number: number) => valueText(number, unit);
     return `${name} goes from ${value(y[first]!)} at ${xName} ${valueLabel(x[first]!)} to ${value(y[last]!)} at ${xName} ${valueLabel(x[last]!)}, lowest ${value(low)}, highest ${value(high)}.`;
   });
   return `${title}: ${sentences.join(' ')}`;

@@ -1,5 +1,4 @@
 /** Where the network looks: a table for each image, heads down and moments of the run across (paper, figures 1 and 3). */
-
 import { counted } from '../../format/counted.ts';
 import { countLabel, percentLabel } from '../charts/scale.ts';
 import { html, type Markup } from '../markup.ts';
@@ -30,7 +29,7 @@ function example({ name, label, input, steps, heads, others }: AttentionExample)
   const more =
     others.length > 0 &&
     html`<details><summary>${counted(others.length, 'other head')}</summary>${table(steps, others)}</details>`;
-  return html`<figure class="example"><figcaption>${image(input, `The image ${name}`)}<span><span class="label">${title}</span>${path}</span></figcaption>${table(steps, heads)}${more}</figure>
+  return html`<figure class="example"><figcaption>${image(input, `The image ${name}`)}<span><span class="label" title="${title}">${title}</span>${path}</span></figcaption>${table(steps, heads)}${more}</figure>
 `;
 }
 

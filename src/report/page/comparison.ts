@@ -3,9 +3,10 @@
  * which they differ. A pure function of the runs' reports; it needs no other file and has no script.
  */
 import { type LineChart, lineChart } from '../charts/chart.ts';
-import { html, type Markup } from '../markup.ts';
-import type { Report } from '../model.ts';
+import { html, type Markup, unbroken } from '../markup.ts';
+import type { Curves, Report, ReportFinding } from '../model.ts';
 import { otherCharts, runCharts } from './curves.ts';
+import { severityWords } from './findings.ts';
 import { stillPage } from './page-frame.ts';
 import { scoreGroups, scoreTable } from './score-table.ts';
 import { breakable, scrolling } from './scrolling.ts';
@@ -23,6 +24,13 @@ const pageStyle = `
 .scores tbody + tbody th.of { padding-top: 1.4rem; }
 .scores th.of { font-weight: 640; }
 .scores tbody th:not(.of) { font-weight: 450; color: var(--soft); }
+.scores td { white-space: nowrap; }
+.scores tbody th:not(.of) { min-width: 8rem; }
+.beside tbody th { white-space: nowrap; }
+.beside td { min-width: 10rem; }
+.said { --c: var(--mute); }
+.said.ok { --c: var(--same); } .said.warning { --c: var(--warn); } .said.error { --c: var(--other); }
+.said.info .severity { color: var(--soft); }
 .runs { margin-top: 1.2rem; display: grid; gap: 0.3rem; }
 .runs a { color: inherit; overflow-wrap: anywhere; }
 .runs .legend { display: block; margin: 0; font-size: 1rem; }
@@ -34,7 +42,10 @@ export function renderComparison(runs: readonly ComparedRun[]): string {
   const reports = runs.map(({ report }) => report);
   const title = `Runs compared: ${names.join(', ')}`;
   const scores = scoreGroups(reports);
-  const charts = overlaid(runs, ({ curves }) => (curves === undefined ? [] : runCharts(curves)));
+  const shared = sharedReading(reports);
+  const charts = overlaid(runs, ({ curves }) =>
+    curves === undefined ? [] : runCharts({ ...curves, ...shared }),
+  );
   const others = overlaid(runs, ({ curves }) => (curves === undefined ? [] : otherCharts(curves)));
   return stillPage({
     title,
@@ -61,9 +72,20 @@ ${
       html`<details><summary>Schedules and other measurements</summary><div class="charts">${others.map(lineChart)}</div></details>`
     }`,
   )
-}${differences(runs)}</main>
+}${diagnoses(runs)}${differences(runs)}</main>
 <footer>dino-ts</footer>`,
   });
+}
+
+/** Without what captions say of one run alone: so many images, a line of raw pixels. */
+function sharedReading(reports: readonly Report[]): Pick<Curves, 'evaluationImages' | 'knnPixels'> {
+  const all = reports.flatMap(({ curves }) => (curves === undefined ? [] : [curves]));
+  const same = (of: (curves: Curves) => number | undefined) =>
+    new Set(all.map(of)).size === 1 ? all.map(of)[0] : undefined;
+  return {
+    evaluationImages: same(({ evaluationImages }) => evaluationImages),
+    knnPixels: same(({ knnPixels }) => knnPixels),
+  };
 }
 
 /** Charts of one title as one chart, a line for each run in the color that it has in all charts. */
@@ -96,7 +118,7 @@ function overlaid(
   });
 }
 
-/** What a reader asks before he believes a difference: the facts, the choices that are not the same, what the doctor said. */
+/** What a reader asks before he believes a difference: the facts, the choices that are not the same. */
 function differences(runs: readonly ComparedRun[]): Markup | undefined {
   const valuesOf = (
     pick: (report: Report) => readonly { readonly name: string; readonly value: string }[],
@@ -110,24 +132,51 @@ function differences(runs: readonly ComparedRun[]): Markup | undefined {
   };
   const facts = valuesOf(({ facts: list = [] }) => list);
   const choices = valuesOf(({ recipe = [] }) => recipe).filter(({ cells }) => new Set(cells).size > 1);
-  const findings = {
-    name: 'Diagnosis',
-    cells: runs.map(({ report }) => {
-      const said =
-        report.findings?.filter(({ severity }) => severity !== 'ok').map(({ title }) => title) ?? [];
-      return said.length === 0 ? 'nothing was found' : said.join('; ');
-    }),
-  };
-  const rows = [...facts, ...(runs.some(({ report }) => report.findings) ? [findings] : []), ...choices];
+  const rows = [...facts, ...choices].map(({ name, cells }) => ({ name, cells: cells.map(breakable) }));
   if (rows.length === 0) return undefined;
-  const head = runs.map(({ name }) => html`<th scope="col">${name}</th>`);
-  const table = html`<table class="grid-table"><thead><tr><th scope="col">What</th>${head}</tr></thead><tbody>${rows.map(
-    ({ name, cells }) =>
-      html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${breakable(cell)}</td>`)}</tr>`,
-  )}</tbody></table>`;
   return section(
     'What differs',
     `The facts of each run${choices.length > 0 ? ', and the choices in which they differ. All others are the same' : '. Their choices are the same'}.`,
-    scrolling('Facts and choices of the runs', 6 * (runs.length + 1), table),
+    besideEachOther('Facts and choices of the runs', runs, rows),
   );
+}
+
+/** What the doctor said of each run, a row for each topic. */
+function diagnoses(runs: readonly ComparedRun[]): Markup | undefined {
+  const lists = runs.map(({ report }) => report.findings);
+  if (lists.every((list) => list === undefined)) return undefined;
+  const topicOf = ({ topic, title }: ReportFinding): string => topic ?? title;
+  const topics = [...new Set(lists.flatMap((list) => list?.map(topicOf) ?? []))];
+  const rows = topics.map((name) => ({
+    name,
+    cells: lists.map((list) => said(list?.find((finding) => topicOf(finding) === name))),
+  }));
+  return section(
+    'Diagnosis',
+    'What the doctor said of each run.',
+    rows.length === 0
+      ? html`<p>Nothing was found.</p>`
+      : besideEachOther('Diagnosis of the runs', runs, rows),
+  );
+}
+
+function said(finding: ReportFinding | undefined): Markup {
+  if (finding === undefined) return html`nothing was said`;
+  const { severity, title, detail } = finding;
+  return html`<div class="said ${severity}"><span class="severity">${severityWords[severity]}</span>${unbroken(title)}<span class="count">${unbroken(detail)}</span></div>`;
+}
+
+/** A table with a column for each run. */
+function besideEachOther(
+  label: string,
+  runs: readonly ComparedRun[],
+  rows: readonly { readonly name: string; readonly cells: readonly Markup[] }[],
+): Markup {
+  const head = runs.map(({ name }) => html`<th scope="col">${breakable(name)}</th>`);
+  const lines = rows.map(
+    ({ name, cells }) =>
+      html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`,
+  );
+  const table = html`<table class="grid-table beside"><thead><tr><th scope="col">What</th>${head}</tr></thead><tbody>${lines}</tbody></table>`;
+  return scrolling(label, 10 + 10 * runs.length, table);
 }

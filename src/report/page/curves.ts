@@ -1,5 +1,4 @@
 /** The run over time: loss, accuracy, what the method watches, schedules. */
-
 import { counted } from '../../format/counted.ts';
 import { type LineChart, lineChart } from '../charts/chart.ts';
 import { html, type Markup } from '../markup.ts';
@@ -28,7 +27,7 @@ export function runCharts(curves: Curves): LineChart[] {
   const few =
     curves.evaluationImages === undefined || curves.evaluationImages >= FEW
       ? ''
-      : ` Of only ${counted(curves.evaluationImages, 'image')}: it says little.`;
+      : ` Of ${counted(curves.evaluationImages, 'image')} only: it says little.`;
   add(curves.knn && percent(curves.knn), 'k-NN top-1', {
     title: 'k-NN accuracy, %',
     caption: `On images of the training set, at every online evaluation.${few} It should rise${curves.knnPixels === undefined ? '' : ' above the line'}. If it falls again, an earlier checkpoint is the better one.`,

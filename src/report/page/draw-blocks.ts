@@ -1,5 +1,4 @@
 /** The blocks of an evaluation's section as they stand in the page. */
-
 import { fixed } from '../../format/counted.ts';
 import {
   type Block,
@@ -13,7 +12,7 @@ import {
 } from '../blocks.ts';
 import { lineChart } from '../charts/chart.ts';
 import { scatterFigure } from '../charts/scatter.ts';
-import { heading, html, type Markup } from '../markup.ts';
+import { heading, html, type Markup, unbroken } from '../markup.ts';
 import { breakable, scrolling } from './scrolling.ts';
 import { image, section } from './section.ts';
 
@@ -25,7 +24,7 @@ export function evaluationSection({ title, intro, blocks }: EvaluationSection): 
 function drawBlock(block: Block): Markup {
   switch (block.kind) {
     case 'text':
-      return html`<p>${block.text}</p>`;
+      return html`<p>${unbroken(block.text)}</p>`;
     case 'scores':
       return scores(block);
     case 'table':
@@ -49,14 +48,16 @@ function scores({ title, rows, top = 1, unit = '', digits = unit === '' ? 3 : 1 
       isKnown(low) &&
       isKnown(high) &&
       html` <small>${`${fixed(low, digits)} to ${fixed(high, digits)}`}</small>`;
-    return html`<div${i === 0 && html` class="lead"`}><dt>${name}</dt><dd>${number}${interval}</dd><span class="track"><i style="width:${share}%"></i></span></div>`;
+    return html`<div${i === 0 && html` class="lead"`}><dt>${name}</dt><dd>${unbroken(number)}${interval}</dd><span class="track"><i style="width:${share}%"></i></span></div>`;
   });
   return html`<div>${heading(title)}<dl class="accuracy">${bars}</dl></div>`;
 }
 
 function table({ title, head, rows }: TableBlock): Markup {
   const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? html`<th scope="row">${cell}</th>` : html`<td>${cell}</td>`));
+    cells.map((cell, i) =>
+      i === 0 ? html`<th scope="row">${cellText(cell)}</th>` : html`<td>${cellText(cell)}</td>`,
+    );
   const columns = head.map((cell, i) => Math.max(cell.length, ...rows.map((cells) => cells[i]?.length ?? 0)));
   const width = columns.reduce((sum, letters) => sum + 1 + 0.5 * Math.min(letters, 24), 0);
   const drawn = html`<table class="grid-table"><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead><tbody>${rows.map(
@@ -65,9 +66,14 @@ function table({ title, head, rows }: TableBlock): Markup {
   return html`<div>${heading(title)}${scrolling(title ?? 'Table', width, drawn)}</div>`;
 }
 
+/** Words are kept as they are read; a name alone breaks at its joints. */
+function cellText(cell: string): Markup {
+  return cell.includes(' ') ? unbroken(cell) : breakable(cell);
+}
+
 function tiles({ title, caption, groups, compact = false, large = false }: TileBlock): Markup {
   const tile = ({ picture, name, caption: under, file, mark, pixelated }: Tile) =>
-    html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name}">${breakable(under)}</span>`}${file !== undefined && html`<span class="cut file" title="${file}">${breakable(file)}</span>`}</li>`;
+    html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name.includes(under) ? name : `${under}: ${name}`}">${breakable(under)}</span>`}${file !== undefined && html`<span class="cut file" title="${file}">${breakable(file)}</span>`}</li>`;
   const drawn = groups.map(
     (group) =>
       html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="${large ? 'gallery large' : 'gallery'}">${group.tiles.map(tile)}</ul></div>`,
@@ -86,9 +92,9 @@ function matrix({ title, caption, labels, counts }: MatrixBlock): Markup {
       const hint = `${label} taken for ${other}: ${count} of ${total}`;
       return html`<td style="--share:${Math.round(100 * share)}%" title="${hint}"${row === column && html` class="right"`}>${count}</td>`;
     });
-    return html`<tr><th scope="row">${label}</th>${cells}</tr>`;
+    return html`<tr><th scope="row" title="${label}"><span>${label}</span></th>${cells}</tr>`;
   });
   const longest = labels.reduce((most, { length }) => Math.max(most, length), 0);
-  const drawn = html`<table class="matrix"><thead><tr><th></th>${labels.map((label) => html`<th scope="col"><span>${label}</span></th>`)}</tr></thead><tbody>${rows}</tbody></table>`;
-  return html`<div>${heading(title, caption)}${scrolling(title ?? 'Matrix', 0.4 * longest + 2.2 * n, drawn)}</div>`;
+  const drawn = html`<table class="matrix"><thead><tr><th></th>${labels.map((label) => html`<th scope="col" title="${label}"><span>${label}</span></th>`)}</tr></thead><tbody>${rows}</tbody></table>`;
+  return html`<div>${heading(title, caption)}${scrolling(title ?? 'Matrix', Math.min(9, 0.4 * longest) + 2.2 * n, drawn)}</div>`;
 }

@@ -1,20 +1,22 @@
 /** What the doctor found: each finding with its severity in words, not only in color. */
 import type { Finding } from '../finding.ts';
-import { html, type Markup } from '../markup.ts';
+import { html, type Markup, unbroken } from '../markup.ts';
+import type { ReportFinding } from '../model.ts';
 import { section } from './section.ts';
 
-const words: Record<Finding['severity'], string> = {
+/** How grave a finding is, in words. */
+export const severityWords: Record<Finding['severity'], string> = {
   ok: 'Fine',
   info: 'Note',
   warning: 'Warning',
   error: 'Problem',
 };
 
-export function findingsSection(findings: readonly Omit<Finding, 'topic'>[]): Markup {
+export function findingsSection(findings: readonly ReportFinding[]): Markup {
   const items = findings.map(
     ({ severity, title, detail, advice }) =>
-      html`<li class="${severity}"><span class="severity">${words[severity]}</span><h3>${title}</h3><p>${detail}</p>${
-        advice !== undefined && html`<p class="advice">${advice}</p>`
+      html`<li class="${severity}"><span class="severity">${severityWords[severity]}</span><h3>${unbroken(title)}</h3><p>${unbroken(detail)}</p>${
+        advice !== undefined && html`<p class="advice">${unbroken(advice)}</p>`
       }</li>
 `,
   );

@@ -23,7 +23,7 @@ ${accuracy && accuracySection(accuracy)}${findings && findingsSection(findings)}
   curves && curvesSection(curves)
 }${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
   objectMasks && objectMaskSection(objectMasks)
-}${(evaluations ?? []).map(evaluationSection)}${recipeSection(report.recipe ?? [], report.commands ?? [])}</main>
+}${(evaluations ?? []).map(evaluationSection)}${recipeSection(report)}</main>
 ${footer(report.versions ?? [])}`,
   });
 }

@@ -24,7 +24,7 @@ export function neighborSection({ queries }: NeighborSection): Markup | undefine
 }
 
 function query({ query: asked, trained, untrained }: NeighborQuery): Markup {
-  const name = html`<span class="${asked.label === undefined ? 'cut file' : 'cut'}" title="${asked.name}">${breakable(asked.label ?? asked.name)}</span>`;
+  const name = html`<span class="${asked.label === undefined ? 'cut file' : 'cut'}" title="${asked.label === undefined ? asked.name : `${asked.label}: ${asked.name}`}">${breakable(asked.label ?? asked.name)}</span>`;
   return html`<div class="query"><div><h3>Asked for</h3><div class="asked">${image(asked.picture, `The image ${asked.name}${asked.label === undefined ? '' : `, class ${asked.label}`}`)}${name}</div></div><div class="strips">${strip('Trained', asked, trained)}${
     untrained && strip('Untrained', asked, untrained)
   }</div></div>

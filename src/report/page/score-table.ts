@@ -1,64 +1,87 @@
 /** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
-
 import { counted, fixed } from '../../format/counted.ts';
 import { shareInterval } from '../../rows/share-interval.ts';
-import { isKnown, type ScoreBlock } from '../blocks.ts';
+import { isKnown, type Measured, type ScoreBlock } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';
-import { html, type Markup } from '../markup.ts';
+import { html, type Markup, unbroken } from '../markup.ts';
 import type { Curve, Curves, KnnAccuracy, Report } from '../model.ts';
-import { scrolling } from './scrolling.ts';
+import { breakable, scrolling } from './scrolling.ts';
 
 /** Rows that were measured together, a cell for each run. */
 export interface ScoreGroup {
   readonly title: string;
-  /** Whether all runs that have these scores were measured in the same way, as far as the protocols tell. */
-  readonly alike: boolean;
+  /** On what images they were measured, where that is known, and what sets them apart from others of this title. */
+  readonly note: string;
   readonly rows: readonly { readonly name: string; readonly cells: readonly (string | undefined)[] }[];
 }
 
 /** One run's part of a group. */
-interface Measured {
+interface RunScores {
   readonly title: string;
-  readonly protocol: string;
+  readonly on: Measured;
   readonly rows: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** In the order in which they appear, first those of the first report. Groups and rows are matched by their titles. */
+/**
+ * In the order in which they appear, first those of the first report. Scores share a row only where they were measured on the
+ * same images in the same way; what has the same title and was measured otherwise makes groups of its own.
+ */
 export function scoreGroups(reports: readonly Report[]): ScoreGroup[] {
   const measured = reports.map(measuredIn);
   const titles = [...new Set(measured.flatMap((groups) => groups.map(({ title }) => title)))];
-  return titles.map((title) => {
-    const each = measured.map((groups) => groups.find((group) => group.title === title));
-    const names = [...new Set(each.flatMap((group) => group?.rows.map(({ name }) => name) ?? []))];
-    return {
-      title,
-      alike: new Set(each.flatMap((group) => group?.protocol ?? [])).size < 2,
-      rows: names.map((name) => ({
-        name,
-        cells: each.map((group) => group?.rows.find((row) => row.name === name)?.value),
-      })),
-    };
+  return titles.flatMap((title) => {
+    const called = measured.map((groups) => groups.filter((group) => group.title === title));
+    const all = called.flat().map(({ on }) => on);
+    const ways = all.filter((on, i) => all.findIndex((other) => keyOf(other) === keyOf(on)) === i);
+    return ways.map((on) => {
+      const each = called.map((groups) => groups.find((group) => keyOf(group.on) === keyOf(on)));
+      const names = [...new Set(each.flatMap((group) => group?.rows.map(({ name }) => name) ?? []))];
+      return {
+        title,
+        note: noteOf(on, ways),
+        rows: names.map((name) => ({
+          name,
+          cells: each.map((group) => group?.rows.find((row) => row.name === name)?.value),
+        })),
+      };
+    });
   });
 }
 
-function measuredIn({ accuracy, curves, evaluations = [] }: Report): Measured[] {
-  const groups: Measured[] = [];
+/** The same for the same images and protocol, in whatever order they are told. */
+function keyOf({ data, protocol }: Measured): string {
+  const sorted = (told: Readonly<Record<string, string>>) =>
+    Object.entries(told).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([sorted(data), sorted(protocol)]);
+}
+
+/** The images, and of the protocol what is not the same in all ways of measuring. */
+function noteOf({ data, protocol }: Measured, ways: readonly Measured[]): string {
+  const differing = Object.entries(protocol).filter(([name, value]) =>
+    ways.some((way) => way.protocol[name] !== value),
+  );
+  const told = [...Object.entries(data), ...differing].map(([name, value]) => `${name} ${value}`).join('; ');
+  return ways.length > 1 ? `not measured alike: ${told}` : told;
+}
+
+function measuredIn({ accuracy, curves, evaluations = [] }: Report): RunScores[] {
+  const groups: RunScores[] = [];
   if (accuracy !== undefined) groups.push(knnGroup(accuracy));
   if (curves !== undefined) {
     const rows = endRows(curves);
     if (rows.length > 0)
       groups.push({
         title: 'At the end of training',
-        protocol: curves.evaluationImages === undefined ? '' : counted(curves.evaluationImages, 'image'),
+        on: curves.measured ?? { data: {}, protocol: { images: String(curves.evaluationImages ?? '') } },
         rows,
       });
   }
-  for (const { title, intro, blocks } of evaluations) {
+  for (const { title, intro, blocks, measured } of evaluations) {
     for (const block of blocks) {
       if (block.kind === 'scores')
         groups.push({
           title: `${title}: ${block.title ?? 'score'}`,
-          protocol: intro,
+          on: measured ?? { data: {}, protocol: { protocol: intro } },
           rows: block.rows.map((row) => ({ name: row.name, value: scoreLabel(row, block) })),
         });
     }
@@ -66,7 +89,7 @@ function measuredIn({ accuracy, curves, evaluations = [] }: Report): Measured[] 
   return groups;
 }
 
-function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy): Measured {
+function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy): RunScores {
   const named = [
     ['trained network', shares.trained],
     ['same network, untrained', shares.untrained],
@@ -75,7 +98,7 @@ function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy)
   ] as const;
   return {
     title: `k-NN accuracy, ${counted(neighbors, 'neighbor')}`,
-    protocol: `${bankImages} ${testImages}`,
+    on: { data: {}, protocol: { bank: String(bankImages), test: String(testImages) } },
     rows: named.flatMap(([name, share]) =>
       share === undefined ? [] : [{ name, value: shareLabel(share, testImages) }],
     ),
@@ -83,7 +106,7 @@ function knnGroup({ neighbors, bankImages, testImages, ...shares }: KnnAccuracy)
 }
 
 /** What the last online evaluation scored, and what that stands beside: the first one, and raw pixels. */
-function endRows({ knn, knnPixels, linear, cluster, evaluationImages }: Curves): Measured['rows'] {
+function endRows({ knn, knnPixels, linear, cluster, evaluationImages }: Curves): RunScores['rows'] {
   const share = (value: number): string => shareLabel(value, evaluationImages);
   const pixels = knnPixels === undefined || Number.isNaN(knnPixels) ? [] : [knnPixels];
   return [
@@ -100,7 +123,7 @@ function lastAndFirst(
   name: string,
   curve: Curve | undefined,
   label: (value: number) => string,
-): Measured['rows'] {
+): RunScores['rows'] {
   const values = Array.from(curve?.values ?? []);
   const last = values.findLastIndex(Number.isFinite);
   const first = values.findIndex(Number.isFinite);
@@ -131,18 +154,17 @@ function scoreLabel(
 /** @param names of the runs, in the order of the reports */
 export function scoreTable(groups: readonly ScoreGroup[], names: readonly string[]): Markup {
   const columns = names.length + 1;
-  const bodies = groups.map(({ title, alike, rows }) => {
-    const note =
-      !alike && html`<span class="count">not measured alike: see the protocols in the reports</span>`;
+  const bodies = groups.map(({ title, note, rows }) => {
+    const on = note !== '' && html`<span class="count">${breakable(note)}</span>`;
     const lines = rows.map(
       ({ name, cells }) =>
-        html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell ?? 'not measured'}</td>`)}</tr>`,
+        html`<tr><th scope="row">${unbroken(name)}</th>${cells.map((cell) => html`<td>${cell ?? 'not measured'}</td>`)}</tr>`,
     );
-    return html`<tbody><tr><th class="of" scope="rowgroup" colspan="${columns}">${title}${note}</th></tr>${lines}</tbody>`;
+    return html`<tbody><tr><th class="of" scope="rowgroup" colspan="${columns}">${title}${on}</th></tr>${lines}</tbody>`;
   });
   return scrolling(
     'Scores of the runs',
-    6 * columns,
+    8 + 10 * names.length,
     html`<table class="grid-table scores"><thead><tr><th scope="col">Score</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>${bodies}</table>`,
   );
 }

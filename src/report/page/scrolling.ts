@@ -12,10 +12,13 @@ const PAGE = 52;
  * @param width about how wide it is, rem
  */
 export function scrolling(label: string, width: number, content: Insert): Markup {
+  const isWide = width > PHONE;
   const hint =
-    width > PHONE &&
+    isWide &&
     html`<p class="${width > PAGE ? 'swipe always' : 'swipe'}">Wider than the screen: scroll it sideways.</p>`;
-  return html`${hint}<div class="scroll" role="region" aria-label="${label}" tabindex="0">${content}</div>`;
+  // Where the line stands it is to be true: what could be squeezed into the screen keeps its width.
+  const body = isWide ? html`<div style="min-width:${width.toFixed(1)}rem">${content}</div>` : content;
+  return html`${hint}<div class="scroll" role="region" aria-label="${label}" tabindex="0">${body}</div>`;
 }
 
 /** A name that may go on in the next line after a slash, hyphen, underscore or dot, and nowhere inside a word or a number. */

@@ -1,11 +1,11 @@
 /** The frame every section of the report stands in, and how pictures are embedded in it. */
-import { html, type Insert, type Markup } from '../markup.ts';
+import { html, type Insert, type Markup, unbroken } from '../markup.ts';
 import type { Picture } from '../picture.ts';
 import { base64 } from '../pictures/base64.ts';
 
 /** A titled section; `intro` says what it shows and what to look for. */
-export function section(title: string, intro: Insert, body: Insert): Markup {
-  return html`<section><div class="intro"><h2>${title}</h2>${intro && html`<p>${intro}</p>`}</div><div class="body">${body}</div></section>
+export function section(title: string, intro: string, body: Insert): Markup {
+  return html`<section><div class="intro"><h2>${title}</h2>${intro !== '' && html`<p>${unbroken(intro)}</p>`}</div><div class="body">${body}</div></section>
 `;
 }
 

@@ -8,6 +8,9 @@ const BYTES = 'base64:';
 const sectionSchema = z.object({
   title: z.string(),
   intro: z.string(),
+  measured: z
+    .object({ data: z.record(z.string(), z.string()), protocol: z.record(z.string(), z.string()) })
+    .optional(), // earlier ones have none
   blocks: z.array(z.looseObject({ kind: z.string() })),
 });
 

@@ -129,6 +129,7 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .grid-table tbody th { font-weight: 560; }
 .grid-table tr > :last-child { padding-right: 0; }
 .grid-table tbody tr:last-child > * { border-bottom: 0; }
+.whole, .recipe th { white-space: nowrap; }
 .recipe td { overflow-wrap: anywhere; }
 .reason { color: var(--soft); min-width: 12rem; }
 .bars td { width: 68%; }
@@ -137,6 +138,7 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .measure span:last-child { text-align: right; }
 .count { display: block; color: var(--soft); font-weight: 400; font-size: 0.82rem; }
 .command { display: block; padding: 1rem 1.2rem; background: var(--tint); border-radius: 8px; white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; -webkit-user-select: all; }
+.fixed { margin: 0.9rem 0 0.4rem; color: var(--soft); font-size: 0.92rem; }
 .command span { display: inline-block; max-width: 100%; }
 .blocks { display: grid; gap: 2.2rem; }
 .blocks > * { min-width: 0; }
@@ -159,7 +161,8 @@ table { border-collapse: collapse; width: 100%; text-align: left; }
 .matrix th { font-weight: 450; color: var(--soft); white-space: nowrap; padding-right: 0.5rem; }
 .matrix tbody th { position: sticky; left: 0; background: var(--paper); }
 .matrix thead th { height: 5.5rem; vertical-align: bottom; padding: 0; }
-.matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.matrix th span { display: inline-block; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; }
+.matrix thead span { max-width: none; max-height: 9rem; writing-mode: vertical-rl; transform: rotate(180deg); }
 .matrix td { min-width: 2rem; padding: 0.25rem 0.3rem; text-align: right; border-radius: 3px; background: color-mix(in srgb, var(--other) var(--share), var(--tint)); }
 .matrix td.right { background: color-mix(in srgb, var(--same) var(--share), var(--tint)); }
 .scatter { max-width: 40rem; }

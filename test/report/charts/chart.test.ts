@@ -171,6 +171,13 @@ describe('line charts', () => {
     );
   });
 
+  it('give percentages one digit: in the line, on hover, in the description', () => {
+    const svg = draw([8, 2], { unit: '\u202f%', references: [{ name: 'raw pixels', value: 21.0526 }] });
+    expect(texts(svg, 'reference')).toEqual(['raw pixels 21.1\u202f%']);
+    expect(svg).toContain('<title>step 10\nloss: 2.0\u202f%\nraw pixels: 21.1\u202f%</title>');
+    expect(svg).toContain('lowest 2.0\u202f%, highest 8.0\u202f%');
+  });
+
   it('show a legend for several series', () => {
     const series = ['teacher', 'student'].map((name) => ({ name, x: [0, 1], y: [1, 2] }));
     expect(draw([], { series })).toContain(

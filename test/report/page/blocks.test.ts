@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EvaluationSection } from '../../../src/report/blocks.ts';
+import { unbroken } from '../../../src/report/markup.ts';
 import { evaluationSection } from '../../../src/report/page/draw-blocks.ts';
 import { decodeSection, encodeSection } from '../../../src/report/page/stored-section.ts';
 import { elementNames } from './html-checker.ts';
@@ -53,6 +54,21 @@ const section: EvaluationSection = {
     },
   ],
 };
+
+describe('text for reading', () => {
+  it.each([
+    ['give --minutes 5 or more', 'give <b>--minutes 5</b> or more'],
+    ['with --warmup_steps and --out_dim=64.', 'with <b>--warmup_steps</b> and <b>--out_dim=64</b>.'],
+    ['60 % of 1,5 px and 20 pixels', '<b>60 %</b> of <b>1,5 px</b> and <b>20 pixels</b>'],
+    ['self-distillation of 3 images, a-b <i>', 'self-distillation of 3 images, a-b &lt;i&gt;'],
+    ['in 3 steps', 'in 3 steps'],
+    ['top-1 of 20-NN and k-NN', '<b>top-1</b> of <b>20-NN</b> and <b>k-NN</b>'],
+  ])('%s keeps flags, numbers and units whole', (text, expected) => {
+    expect(unbroken(text).text).toBe(
+      expected.replaceAll('<b>', '<span class="whole">').replaceAll('</b>', '</span>'),
+    );
+  });
+});
 
 describe('the blocks of an evaluation', () => {
   const page = evaluationSection(section).text;

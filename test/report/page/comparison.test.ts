@@ -1,16 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import type { Measured } from '../../../src/report/blocks.ts';
 import type { Report } from '../../../src/report/model.ts';
 import { renderComparison } from '../../../src/report/page/comparison.ts';
 import { scoreGroups } from '../../../src/report/page/score-table.ts';
 import { elementNames } from './html-checker.ts';
 import { sampleReport } from './sample.ts';
 
-const scored = (value: number, intro = 'k-NN of 20 images'): Report => ({
+const scored = (value: number, intro = 'k-NN of 20 images', measured?: Measured): Report => ({
   ...sampleReport(),
   evaluations: [
     {
       title: 'k-NN',
       intro,
+      ...(measured === undefined ? {} : { measured }),
       blocks: [
         {
           kind: 'scores',
@@ -54,7 +56,7 @@ describe('runs beside each other', () => {
     const knn = groups.find(({ title }) => title === 'k-NN: Top-1');
     expect(knn).toEqual({
       title: 'k-NN: Top-1',
-      alike: true,
+      note: '',
       rows: [{ name: 'trained', cells: ['41.3 % (40.3 to 42.3)', undefined, '52.0 % (51.0 to 53.0)'] }],
     });
     const last = groups.find(({ title }) => title === 'At the end of training');
@@ -66,22 +68,31 @@ describe('runs beside each other', () => {
 
   it('have intervals at the end of training, by the number of images, and stand beside raw pixels', () => {
     const { curves } = sampleReport();
-    const [group] = scoreGroups([
-      { title: 'a', curves: { ...curves, evaluationImages: 100, knnPixels: 0.5 } },
-      { title: 'b', curves: { ...curves, evaluationImages: 400 } },
+    const title = 'At the end of training';
+    expect(
+      scoreGroups([
+        { title: 'a', curves: { ...curves, evaluationImages: 100, knnPixels: 0.5 } },
+        { title: 'b', curves: { ...curves, evaluationImages: 400 } },
+      ]),
+    ).toEqual([
+      {
+        title,
+        note: 'not measured alike: images 100',
+        rows: [
+          { name: 'k-NN top-1', cells: ['60.0\u202f% (50.2 to 69.1)', undefined] },
+          { name: 'k-NN top-1 before training', cells: ['28.0\u202f% (20.1 to 37.5)', undefined] },
+          { name: 'k-NN top-1 of raw pixels', cells: ['50.0\u202f% (40.4 to 59.6)', undefined] },
+        ],
+      },
+      {
+        title,
+        note: 'not measured alike: images 400',
+        rows: [
+          { name: 'k-NN top-1', cells: [undefined, '60.0\u202f% (55.1 to 64.7)'] },
+          { name: 'k-NN top-1 before training', cells: [undefined, '28.0\u202f% (23.8 to 32.6)'] },
+        ],
+      },
     ]);
-    expect(group).toEqual({
-      title: 'At the end of training',
-      alike: false,
-      rows: [
-        { name: 'k-NN top-1', cells: ['60.0\u202f% (50.2 to 69.1)', '60.0\u202f% (55.1 to 64.7)'] },
-        {
-          name: 'k-NN top-1 before training',
-          cells: ['28.0\u202f% (20.1 to 37.5)', '28.0\u202f% (23.8 to 32.6)'],
-        },
-        { name: 'k-NN top-1 of raw pixels', cells: ['50.0\u202f% (40.4 to 59.6)', undefined] },
-      ],
-    });
   });
 
   it('have no interval where too few samples were measured for one', () => {
@@ -95,11 +106,41 @@ describe('runs beside each other', () => {
     expect(group?.rows).toEqual([{ name: 'trained', cells: ['0.500'] }]);
   });
 
-  it('are marked where they were measured in different ways', () => {
-    const [group] = scoreGroups([scored(1), scored(2, 'k-NN of 99 images')]).filter(
-      ({ title }) => title === 'k-NN: Top-1',
+  it('have rows of their own where they were measured on other images or in another way, which are named', () => {
+    const on = (test: string, size: string): Measured => ({
+      data: { train: '/data/train', test },
+      protocol: { size, k: '[20]' },
+    });
+    const groups = scoreGroups([
+      scored(1, 'a', on('/data/test', '56')),
+      scored(2, 'b', {
+        protocol: { k: '[20]', size: '56' },
+        data: { test: '/data/test', train: '/data/train' },
+      }),
+      scored(3, 'a', on('/data/photos', '56')),
+      scored(4, 'a', on('/data/test', '64')),
+    ]).filter(({ title }) => title === 'k-NN: Top-1');
+    expect(groups.map(({ note, rows }) => [note, rows[0]?.cells])).toEqual([
+      [
+        'not measured alike: train /data/train; test /data/test; size 56',
+        ['1.0 % (0.0 to 2.0)', '2.0 % (1.0 to 3.0)', undefined, undefined],
+      ],
+      [
+        'not measured alike: train /data/train; test /data/photos; size 56',
+        [undefined, undefined, '3.0 % (2.0 to 4.0)', undefined],
+      ],
+      [
+        'not measured alike: train /data/train; test /data/test; size 64',
+        [undefined, undefined, undefined, '4.0 % (3.0 to 5.0)'],
+      ],
+    ]);
+    const alike = scoreGroups([
+      scored(1, 'a', on('/data/test', '56')),
+      scored(2, 'a', on('/data/test', '56')),
+    ]);
+    expect(alike.find(({ title }) => title === 'k-NN: Top-1')?.note).toBe(
+      'train /data/train; test /data/test',
     );
-    expect(group?.alike).toBe(false);
     const other = renderComparison([
       { name: 'a', address: 'a', report: scored(1) },
       { name: 'b', address: 'b', report: scored(2, 'k-NN of 99 images') },
@@ -123,10 +164,56 @@ describe('runs beside each other', () => {
     expect(lone).not.toContain('class="line s0"');
   });
 
+  it('have captions that say only what holds for all', () => {
+    const { curves } = sampleReport();
+    const drawn = (images: number, pixels: number): string =>
+      renderComparison(
+        [
+          { evaluationImages: 95, knnPixels: 0.2 },
+          { evaluationImages: images, knnPixels: pixels },
+        ].map((own, i) => ({
+          name: `${i}`,
+          address: 'a',
+          report: { title: 'a', curves: { ...curves, ...own } },
+        })),
+      );
+    expect(drawn(95, 0.2)).toContain('Of 95 images only: it says little. It should rise above the line.');
+    expect(drawn(9, 0.25)).toContain('at every online evaluation. It should rise. If');
+    expect(drawn(9, 0.25)).not.toContain('>raw pixels');
+  });
+
   it('show the choices in which they differ, and no others', () => {
     const differing = page.slice(page.indexOf('What differs'));
     expect(differing).toContain('<th scope="row">lr</th><td>not set</td><td>0.01</td>');
     expect(differing).not.toContain('out_dim');
-    expect(differing).toContain('<td>nothing was found</td>');
+  });
+
+  it('have what the doctor said in one row for each topic, with its severity', () => {
+    const finding = (severity: 'ok' | 'warning', title: string, topic?: string) => ({
+      severity,
+      title,
+      detail: `Only 4 % of ${title}.`,
+      ...(topic === undefined ? {} : { topic }),
+    });
+    const both = renderComparison([
+      {
+        name: 'a',
+        address: 'a',
+        report: {
+          title: 'a',
+          findings: [finding('warning', 'Step 3: few', 'length'), finding('ok', 'Fine')],
+        },
+      },
+      { name: 'b', address: 'b', report: { title: 'b', findings: [finding('ok', 'Enough', 'length')] } },
+    ]);
+    const table = both.slice(both.indexOf('<h2>Diagnosis</h2>'));
+    const said = (severity: string, word: string, title: string): string =>
+      `<td><div class="said ${severity}"><span class="severity">${word}</span>${title}<span class="count">Only <span class="whole">4 %</span> of ${title}.</span></div></td>`;
+    expect(table).toContain(
+      `<tr><th scope="row">length</th>${said('warning', 'Warning', 'Step 3: few')}${said('ok', 'Fine', 'Enough')}</tr>`,
+    );
+    expect(table).toContain(
+      `<tr><th scope="row">Fine</th>${said('ok', 'Fine', 'Fine')}<td>nothing was said</td></tr>`,
+    );
   });
 });

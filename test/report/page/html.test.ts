@@ -147,6 +147,15 @@ describe('the report', () => {
     expect(unlabeled).not.toMatch(/class="(same|other|key)"|another class|Untrained/);
   });
 
+  it('has the whole names of classes where they may be cut', () => {
+    const name = 'a class with a name that is far too long for a tile';
+    const page = renderReport(sampleReport(name));
+    expect(page).toContain(`<span class="cut" title="${name}: ${name}/1.png">`);
+    expect(page).toContain(`<span class="cut" title="${name}">`);
+    expect(page).toContain(`<span class="label" title="${name}">`);
+    expect(page).toContain('<summary>1 other head</summary>');
+  });
+
   it('gives every image an alternative text and the tables their scopes', () => {
     const page = renderReport(sampleReport());
     const images = page.match(/<img [^>]*>/g) ?? [];

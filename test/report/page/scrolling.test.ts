@@ -22,6 +22,9 @@ describe('what is wider than a phone', () => {
           },
         ],
       }).text;
+    expect(scrolling('Matrix', 30, 'x').text).toContain('<div style="min-width:30.0rem">x</div>');
+    expect(matrix(3)).toContain('<th scope="row" title="class 1"><span>class 1</span></th>');
+    expect(matrix(3)).toContain('<th scope="col" title="class 1"><span>class 1</span></th>');
     expect(matrix(3)).not.toContain('class="swipe"');
     expect(matrix(10)).toContain('class="swipe"');
   });

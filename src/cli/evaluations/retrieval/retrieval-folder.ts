@@ -1,5 +1,4 @@
 /** Retrieval in anyone's folders, the part of `dino eval retrieval` without official ground truth. */
-
 import type { Grouping } from '../../../data/image-groups.ts';
 import type { Source } from '../../../data/source.ts';
 import type { RetrievalReport } from '../../../eval/retrieval/retrieval-report.ts';

@@ -1,5 +1,4 @@
 /** What a search shows: tiles for the report, and a page in which each image leads to its own neighbors. */
-
 import { basename } from 'node:path';
 import type { Source } from '../../../data/source.ts';
 import type { Engine } from '../../../engine/engine.ts';
