@@ -71,21 +71,38 @@ export type { Values } from './engine/values.ts';
 
 // Networks and the method
 
+export {
+  type Concern,
+  defineMethod,
+  type MethodDefinition,
+  type MethodNumbers,
+  type MethodSpec,
+  type RecipeFacts,
+  type Setup,
+  type Suggestions,
+} from './method/definition.ts';
 export { type DinoConfig, dino } from './method/dino.ts';
-export type {
-  Measure,
-  Method,
-  Objective,
-  ObjectiveInputs,
-  SampleInput,
-  Samples,
-  Verdict,
-  ViewGroup,
-  Vitals,
+export { type DistillConfig, distill } from './method/distill.ts';
+export {
+  type Coupling,
+  groupViews,
+  type Measure,
+  type Method,
+  type Objective,
+  type ObjectiveInputs,
+  type SampleInput,
+  type Samples,
+  type Verdict,
+  type ViewGroup,
+  type Vitals,
 } from './method/method.ts';
+export { OptionError } from './method/option-error.ts';
+export { addMethod, definitions, methodNamed } from './method/registry.ts';
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
+export { batchNormLayer, type Mode } from './model/batch-norm.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
+export { dense } from './model/layers.ts';
 export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 
 // Training, step by step or as a loop of events

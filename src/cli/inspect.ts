@@ -99,7 +99,7 @@ function inspectCheckpoint(path: string, local: string, keys: Keys): Inspected |
     const record = parseRecord(own.run, path);
     const { config } = record;
     const steps = stepsOf(record);
-    const { title, describe, hasTeacher } = methodNamed(config.method);
+    const { label, describe, hasTeacher } = methodNamed(config.method);
     return {
       whole: true,
       facts: {
@@ -112,7 +112,7 @@ function inspectCheckpoint(path: string, local: string, keys: Keys): Inspected |
       lines: [
         `${path}: checkpoint of dino train, ${own.step} of ${steps} steps done`,
         networkLine(describeNetwork(backbone), {}, size, channels),
-        `method: ${title}, ${describe(config)}`,
+        `method: ${label}, ${describe(config)}`,
         `whole: student, ${hasTeacher ? 'teacher, ' : ''}optimizer and what the method keeps, as they were written`,
       ],
     };

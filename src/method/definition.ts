@@ -88,8 +88,10 @@ export type OwnOptions = Readonly<Record<string, unknown>>;
 
 export interface MethodDefinition {
   readonly name: string;
-  /** "DINO (Caron et al. 2021)" */
-  readonly title: string;
+  /** As it is written: "DINO". */
+  readonly label: string;
+  /** Authors and year of its paper. */
+  readonly paper: string;
   /** What it does, in a sentence. */
   readonly about: string;
   readonly groups: readonly OptionGroup[];
@@ -127,23 +129,34 @@ type OptionsOf<Stored extends z.ZodObject> = z.infer<Stored>;
 
 /** A definition, with options of one type. */
 export interface MethodSpec<Stored extends z.ZodObject>
-  extends Omit<MethodDefinition, 'crops' | 'make' | 'schedule' | 'examine' | 'describe'> {
+  extends Omit<
+    MethodDefinition,
+    'spans' | 'hasTeacher' | 'stored' | 'crops' | 'make' | 'schedule' | 'examine' | 'describe'
+  > {
+  readonly spans?: MethodDefinition['spans'];
+  readonly hasTeacher?: boolean;
   readonly stored: Stored;
   crops?(options: OptionsOf<Stored>, usual: CropRecipe): Partial<CropRecipe>;
   make(options: OptionsOf<Stored>, setup: Setup): Method;
-  schedule(options: OptionsOf<Stored>, span: Span): (position: number) => MethodNumbers;
-  examine(options: OptionsOf<Stored>, plan: RunPlan): readonly Concern[];
+  schedule?(options: OptionsOf<Stored>, span: Span): (position: number) => MethodNumbers;
+  examine?(options: OptionsOf<Stored>, plan: RunPlan): readonly Concern[];
   describe(options: OptionsOf<Stored>): string;
 }
 
+/** The numbers of a method that schedules nothing. */
+const still: MethodNumbers = { teacherMomentum: 0, freezeLastLayer: false, scalars: {} };
+
+/** A definition from a spec; what is left out there is not there: no teacher, no schedule, nothing to say of settings. */
 export function defineMethod<Stored extends z.ZodObject>(spec: MethodSpec<Stored>): MethodDefinition {
   const read = (config: OwnOptions): OptionsOf<Stored> => spec.stored.parse(config);
   return {
+    spans: [],
+    hasTeacher: false,
     ...spec,
     crops: (config, usual) => spec.crops?.(read(config), usual) ?? {},
     make: (config, setup) => spec.make(read(config), setup),
-    schedule: (config, span) => spec.schedule(read(config), span),
-    examine: (config, plan) => spec.examine(read(config), plan),
+    schedule: (config, span) => spec.schedule?.(read(config), span) ?? (() => still),
+    examine: (config, plan) => spec.examine?.(read(config), plan) ?? [],
     describe: (config) => spec.describe(read(config)),
   };
 }

@@ -54,7 +54,8 @@ type DinoOptions = z.infer<typeof stored>;
 
 export const dinoDefinition = defineMethod({
   name: 'dino',
-  title: 'DINO (Caron et al. 2021)',
+  label: 'DINO',
+  paper: 'Caron et al. 2021',
   about: 'the student matches the centered and sharpened outputs of its own moving average across crops',
   groups: [
     { title: 'Projection head', fields: head },

@@ -1,7 +1,7 @@
 /** What distillation can be told, and what the recipes take for it. */
 import { z } from 'zod';
 import type { BackboneConfig } from '../model/backbone.ts';
-import { type Concern, defineMethod, official, type Suggestions } from './definition.ts';
+import { defineMethod, official, type Suggestions } from './definition.ts';
 import { distill } from './distill.ts';
 import { notNegative } from './fields.ts';
 
@@ -36,20 +36,17 @@ const suggestions: Suggestions = {
 
 export const distillDefinition = defineMethod({
   name: 'distill',
-  title: 'distillation of a frozen network',
+  label: 'Distillation',
+  paper: 'Romero et al. 2015',
   about: 'the student turns its feature of every view toward that of a trained network, which stays as it is',
   groups: [{ title: 'Distillation', fields }],
-  spans: [],
   meaningless: ['localCropsNumber', 'localCropsSize', 'localCropsScale'],
   shaping: ['teacherNetwork', 'patchWeight'],
-  hasTeacher: false,
   frozen: 'teacher',
   stored,
   suggest: () => suggestions,
   crops: (_, { blur }) => ({ globalCrops: 1, localCrops: 0, blur: { ...blur, global1: 0.5 } }),
   make: ({ teacherNetwork, patchWeight }, { backbone, viewSizes, dropPathRate }) =>
     distill({ backbone, teacher: teacherNetwork, viewSizes, patchWeight, dropPathRate }),
-  schedule: () => () => ({ teacherMomentum: 0, freezeLastLayer: false, scalars: {} }),
-  examine: (): Concern[] => [],
   describe: ({ teacher }) => `teacher ${teacher}`,
 });

@@ -66,7 +66,7 @@ function repetition(record: RunRecord): Pick<Report, 'commands' | 'timed'> {
 
 function facts(record: RunRecord, log: readonly LogLine[]): { name: string; value: string }[] {
   const { config, source } = record;
-  const { title, describe } = methodNamed(config.method);
+  const { label, paper, describe } = methodNamed(config.method);
   const steps = stepsOf(record);
   const rate = overallRate(log, config.batchSizePerGpu);
   return [
@@ -75,7 +75,7 @@ function facts(record: RunRecord, log: readonly LogLine[]): { name: string; valu
       value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${counted(source.classes.length, 'class', 'classes')}` : ''}`,
     },
     { name: 'Network', value: describeNetwork(backboneOf(config)) },
-    { name: 'Method', value: `${title}, ${describe(config)}` },
+    { name: 'Method', value: `${label} (${paper}), ${describe(config)}` },
     {
       name: 'Crops',
       value: methodOf(config)

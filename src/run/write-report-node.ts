@@ -2,6 +2,7 @@
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { evaluationNames } from '../eval/names.ts';
+import { methodNamed } from '../method/registry.ts';
 import type { EvaluationSection } from '../report/blocks.ts';
 import type { Report } from '../report/model.ts';
 import { renderReport } from '../report/page/html.ts';
@@ -31,7 +32,8 @@ export async function writeRunReport(
   const record = readRecord(folder);
   const source = extras.source ?? recordedSource(record, onWarning);
   const report: Report = {
-    title: extras.title ?? `DINO on ${source?.name ?? record.source.path}`,
+    title:
+      extras.title ?? `${methodNamed(record.config.method).label} on ${source?.name ?? record.source.path}`,
     finishedAt: new Date(),
     ...runReport(record, folder.readLog()),
     ...accuracyOf(extras.knn),
