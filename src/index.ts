@@ -71,7 +71,9 @@ export type { Values } from './engine/values.ts';
 
 // Networks and the method
 
+export { type ByolConfig, byol } from './method/byol.ts';
 export { type DinoConfig, dino } from './method/dino.ts';
+export { type MaeConfig, mae } from './method/mae.ts';
 export type {
   Measure,
   Method,
@@ -83,14 +85,25 @@ export type {
   ViewGroup,
   Vitals,
 } from './method/method.ts';
+export { type SimclrConfig, simclr } from './method/simclr.ts';
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
+export type { ByolHeadConfig, SimclrHeadConfig } from './model/batch-norm-head.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
+export type { MaeDecoderConfig } from './model/masked-autoencoder.ts';
 export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 
 // Training, step by step or as a loop of events
 
-export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
+export {
+  adamw,
+  type Betas,
+  type LarsNorm,
+  lars,
+  type OptimizerName,
+  rules,
+  type UpdateRule,
+} from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
