@@ -4,7 +4,7 @@
  * patches never enter it.
  *
  * Afterwards the encoder is an ordinary transformer that sees all patches; its class token is the feature of the image. It has no loss of
- * its own, as in the official code. Other than there, weights begin as DINO's do (normal, 0.02) and not by Xavier's rule.
+ * its own, as in the official code.
  */
 import { div, mean, scale, shift, slice, sqrt, square, sub, sum, type Tensor } from '../graph/index.ts';
 import type { BackboneConfig } from '../model/backbone.ts';

@@ -17,6 +17,7 @@ import {
   slice,
   type Tensor,
   transpose,
+  xavierUniform,
 } from '../graph/index.ts';
 import { dense, norm, weightInit } from './layers.ts';
 import { sinCosPositions } from './sin-cos-positions.ts';
@@ -50,7 +51,7 @@ export function visibleTokens(
 ): Tensor {
   const { dim } = config;
   const position = positions(scope, patchesAlong(config), dim);
-  const patches = add(patchTokens(scope.at('patch_embed'), images, config), position.patches); // [L, B, D]
+  const patches = add(patchTokens(scope.at('patch_embed'), images, config, xavierUniform), position.patches); // [L, B, D]
   const cls = add(scope.param('cls_token', [1, 1, dim], weightInit), position.cls);
   const seen = shuffled(patches, slice(shuffle, 0, 0, visible));
   return blocks(scope, concat([expand(cls, [1, images.dim(0), dim]), seen], 0), config);
@@ -73,7 +74,7 @@ export function decodedPatches(
 ): Tensor {
   const [{ patchSize, channels }, { dim }] = [config, decoder];
   const [count, images] = [shuffle.dim(0), shuffle.dim(1)];
-  const tokens = dense(scope.at('embed'), latent, dim); // [1 + visible, B, D']
+  const tokens = dense(linearly(scope.at('embed')), latent, dim); // [1 + visible, B, D']
   const hidden = count + 1 - tokens.dim(0);
   const masks = expand(scope.param('mask_token', [1, 1, dim], weightInit), [hidden, images, dim]);
   const position = positions(scope, patchesAlong(config), dim);
@@ -86,15 +87,20 @@ export function decodedPatches(
     layerScale: false,
     swiglu: false,
   });
-  return dense(scope.at('pred'), slice(decoded, 0, 1, 1 + count), patchSize ** 2 * channels);
+  return dense(linearly(scope.at('pred')), slice(decoded, 0, 1, 1 + count), patchSize ** 2 * channels);
 }
 
 /** All blocks and the last norm: [N, B, D] -> [N, B, D] */
 function blocks(scope: Scope, tokens: Tensor, config: VitConfig): Tensor {
   let x = tokens;
   for (let i = 0; i < config.depth; i++)
-    x = block(scope.at('blocks').at(i), x, config, (branch) => branch).tokens;
+    x = block(linearly(scope.at('blocks').at(i)), x, config, (branch) => branch).tokens;
   return norm(scope.at('norm'), x, config.eps ?? EPS);
+}
+
+/** The place of linear layers, whose weights begin by Xavier's rule as in the official code. */
+function linearly(scope: Scope): Scope {
+  return scope.replacing(weightInit, xavierUniform);
 }
 
 /** Fixed positions of the class token [1, 1, D] and of the patches [L, 1, D], kept with the weights as `pos_embed`. */

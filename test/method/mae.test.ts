@@ -125,6 +125,28 @@ describe('the networks of MAE', () => {
   });
 });
 
+describe('the weights of MAE', () => {
+  it('begin by Xavier where layers are linear, and by a normal distribution in tokens', () => {
+    const { parameters } = traceStep({ method, channels: 3, batchSize: 2 });
+    const largest = (name: string): number => {
+      const info = parameters.find((each) => each.name === name)!;
+      return Math.max(...info.init(new Random(1, name), info.shape).map(Math.abs));
+    };
+    for (const [name, bound] of [
+      ['backbone.patch_embed.proj.weight', Math.sqrt(6 / (12 + 48))],
+      ['backbone.blocks.1.attn.qkv.weight', Math.sqrt(6 / (36 + 12))],
+      ['decoder.embed.weight', Math.sqrt(6 / (8 + 12))],
+      ['decoder.blocks.0.mlp.fc1.weight', Math.sqrt(6 / (32 + 8))],
+      ['decoder.pred.weight', Math.sqrt(6 / (48 + 8))],
+    ] as const) {
+      expect(largest(name), name).toBeLessThan(bound);
+      expect(largest(name), name).toBeGreaterThan(0.9 * bound);
+    }
+    for (const token of ['backbone.cls_token', 'decoder.mask_token'])
+      expect(largest(token)).toBeLessThan(0.1);
+  });
+});
+
 describe('what MAE tells', () => {
   it('is the pixels of each patch by row, column and channel', async () => {
     const program = await ortNode.load(
