@@ -31,9 +31,10 @@ export interface MaeConfig {
   readonly decoder: MaeDecoderConfig;
 }
 
-/** @throws RangeError for a network without patches, and for a ratio that hides none of them or all */
+/** @throws RangeError for a network without patches, for a ratio that hides none of them or all, and for widths that do not divide */
 export function mae(config: MaeConfig): Method {
   const vit = transformerOf(config.backbone);
+  requireWidths(vit, config.decoder);
   const patches = patchesAlong(vit) ** 2;
   const visible = visiblePatches(patches, config.maskRatio);
   return {
@@ -133,4 +134,19 @@ function transformerOf(backbone: BackboneConfig): VitConfig {
       'MAE hides patches, and the convolutions of --stem conv would show their borders: choose --stem patch.',
     );
   return backbone;
+}
+
+/** @throws RangeError for widths that have no quarters, which fixed positions are made of, and for heads that do not share the decoder out */
+function requireWidths(vit: VitConfig, { dim, heads }: MaeDecoderConfig): void {
+  for (const [flag, width] of [
+    ['dim', vit.dim],
+    ['decoder_dim', dim],
+  ] as const) {
+    if (width % 4 !== 0)
+      throw new RangeError(
+        `--${flag} ${width} is not a multiple of 4, which the sines and cosines of MAE's positions need: choose ${Math.ceil(width / 4) * 4}.`,
+      );
+  }
+  if (dim % heads !== 0)
+    throw new RangeError(`--decoder_heads ${heads} does not divide --decoder_dim ${dim}: choose a divisor.`);
 }

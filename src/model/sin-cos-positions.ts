@@ -7,13 +7,8 @@
  * @param dim a multiple of 4
  * @param side patches in a row
  * @returns [1 + side * side, dim]
- * @throws RangeError for another width
  */
 export function sinCosPositions(dim: number, side: number): Float32Array {
-  if (dim % 4 !== 0)
-    throw new RangeError(
-      `Positions of sines and cosines have four parts, and a width of ${dim} has no quarter: choose a multiple of 4.`,
-    );
   const quarter = dim / 4;
   const values = new Float32Array((1 + side * side) * dim);
   for (let y = 0; y < side; y++) {

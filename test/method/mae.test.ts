@@ -114,7 +114,6 @@ describe('the networks of MAE', () => {
     expect([...rows.subarray(0, 8)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
     const wanted = [Math.sin(1), Math.sin(0.01), Math.cos(1), Math.cos(0.01), 0, 0, 1, 1]; // column 1, row 0
     for (const [i, value] of wanted.entries()) expect(rows[16 + i]).toBeCloseTo(value, 6);
-    expect(() => sinCosPositions(18, 2)).toThrow('a width of 18 has no quarter: choose a multiple of 4.');
   });
 
   it('are refused without patches of their own', () => {
@@ -122,6 +121,18 @@ describe('the networks of MAE', () => {
       'MAE hides patches from a transformer, and a convolutional net has none: choose --arch vit, vit_tiny, vit_small or vit_base.',
     );
     expect(() => mae({ ...config, backbone: { ...gridVit, stem: 'conv' } })).toThrow('choose --stem patch.');
+  });
+
+  it('are refused with widths that have no quarters, or that heads do not share out', () => {
+    expect(() => mae({ ...config, backbone: { ...gridVit, dim: 18 } })).toThrow(
+      "--dim 18 is not a multiple of 4, which the sines and cosines of MAE's positions need: choose 20.",
+    );
+    expect(() => mae({ ...config, decoder: { dim: 10, depth: 1, heads: 2 } })).toThrow(
+      '--decoder_dim 10 is not',
+    );
+    expect(() => mae({ ...config, decoder: { dim: 8, depth: 1, heads: 3 } })).toThrow(
+      '--decoder_heads 3 does not divide --decoder_dim 8: choose a divisor.',
+    );
   });
 });
 
