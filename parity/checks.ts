@@ -1,5 +1,6 @@
 /** Which fixture is checked by what, and the report of one file. */
 import { attention } from './attention.ts';
+import { byolHeads, byolLosses, byolTau, byolTraining } from './byol.ts';
 import { cluster } from './cluster.ts';
 import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
@@ -12,9 +13,11 @@ import { augmentOps, augmentPipeline } from './images.ts';
 import { knn } from './knn.ts';
 import { linear } from './linear.ts';
 import { loss } from './loss.ts';
+import { maeModel, maePositions, maeSchedule, maeTraining } from './mae.ts';
 import { multicrop } from './multicrop.ts';
 import { multiscale, retrieval } from './retrieval.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
+import { ntXentLoss, simclrHeads } from './simclr.ts';
 import { training } from './training.ts';
 import { video } from './video.ts';
 import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
@@ -55,6 +58,17 @@ export const checks: Readonly<Record<string, Check>> = {
   hf_vit: huggingFaceVit,
   hf_dinov2: huggingFaceDinov2Weights,
   dinov2_pos_interp: dinov2Positions,
+  byol_heads: byolHeads,
+  byol_loss: byolLosses,
+  byol_tau: byolTau,
+  byol_train_sgd: byolTraining,
+  byol_train_lars: byolTraining,
+  simclr_ntxent: ntXentLoss,
+  simclr_head: simclrHeads,
+  mae_model: maeModel,
+  mae_pos_embed: maePositions,
+  mae_schedule: maeSchedule,
+  mae_train: maeTraining,
 };
 
 export type FileReport =

@@ -3,14 +3,15 @@ import { z } from 'zod';
 import type { DeviceBuffer } from '../src/engine/engine.ts';
 import { hostFloats } from '../src/engine/host-buffer.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
-import { type DinoConfig, dino } from '../src/method/dino.ts';
+import { type DinoConfig, dino, studentLogits, teacherLogits } from '../src/method/dino.ts';
 import { isDecayed } from '../src/optim/rules.ts';
 import { cosineSchedule, warmupSchedule } from '../src/optim/schedules.ts';
 import { parametersOf } from '../src/train/state.ts';
 import { type CropSource, type StepSettings, Trainer } from '../src/train/trainer.ts';
 import { ALLOWANCE, type Comparison, type Range, UNMEASURED } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
-import { logits } from './logits.ts';
+import { forward } from './forward.ts';
+import type { Results } from './network.ts';
 import {
   headConfig,
   headSchema,
@@ -103,16 +104,22 @@ export async function training(fixture: Fixture, comparison: Comparison): Promis
     });
     const label = microBatch === batchSize ? '' : `, micro-batches of ${microBatch}`;
     const run = new Run(fixture, comparison, config, trainer, label);
-    const forward = microBatch === batchSize ? await logits(network, trainer) : undefined;
+    const logits =
+      microBatch === batchSize
+        ? await forward(trainer, network.backbone.channels, (inputs) => ({
+            student: studentLogits(inputs, network),
+            teacher: teacherLogits(inputs, network),
+          }))
+        : undefined;
     run.initialize();
     for (const step of settings) {
       const k = step.step + 1;
       const crops = cropSource(fixture, trainer, k);
-      if (forward !== undefined) run.compareLogits(k, await forward.run(crops));
+      if (logits !== undefined) run.compareLogits(k, await logits.run(crops));
       await run.step(k, crops, step);
     }
     run.compareOptimizer();
-    await forward?.dispose();
+    await logits?.dispose();
     await trainer.dispose();
   }
 }
@@ -218,10 +225,10 @@ class Run {
     ].flatMap((buffer) => (buffer === undefined ? [] : [hostFloats(buffer)]));
   }
 
-  compareLogits(k: number, got: { readonly student: Float32Array; readonly teacher: Float32Array }): void {
+  compareLogits(k: number, got: Results): void {
     const [student, teacher] = [`student_logits@${k}`, `teacher_logits@${k}`];
-    this.#comparison.tensor('student logits', student, got.student, this.#fixture.numbers(student));
-    this.#comparison.tensor('teacher logits', teacher, got.teacher, this.#fixture.numbers(teacher));
+    this.#comparison.tensor('student logits', student, got.student ?? [], this.#fixture.numbers(student));
+    this.#comparison.tensor('teacher logits', teacher, got.teacher ?? [], this.#fixture.numbers(teacher));
   }
 
   async step(k: number, crops: CropSource, settings: StepSettings): Promise<void> {
@@ -386,7 +393,7 @@ class Run {
   }
 }
 
-function floatsOf(buffer: DeviceBuffer | undefined): Float32Array {
+export function floatsOf(buffer: DeviceBuffer | undefined): Float32Array {
   return buffer === undefined ? new Float32Array() : hostFloats(buffer);
 }
 

@@ -71,6 +71,7 @@ export type { Values } from './engine/values.ts';
 
 // Networks and the method
 
+export { type ByolConfig, byol } from './method/byol.ts';
 export {
   type Concern,
   defineMethod,
@@ -83,6 +84,7 @@ export {
 } from './method/definition.ts';
 export { type DinoConfig, dino } from './method/dino.ts';
 export { type DistillConfig, distill } from './method/distill.ts';
+export { type MaeConfig, mae } from './method/mae.ts';
 export {
   type Coupling,
   groupViews,
@@ -98,16 +100,27 @@ export {
 } from './method/method.ts';
 export { OptionError } from './method/option-error.ts';
 export { addMethod, definitions, methodNamed } from './method/registry.ts';
+export { type SimclrConfig, simclr } from './method/simclr.ts';
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
 export { batchNormLayer, type Mode } from './model/batch-norm.ts';
+export type { ByolHeadConfig, SimclrHeadConfig } from './model/batch-norm-head.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
 export { dense } from './model/layers.ts';
+export type { MaeDecoderConfig } from './model/masked-autoencoder.ts';
 export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 
 // Training, step by step or as a loop of events
 
-export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
+export {
+  adamw,
+  type Betas,
+  type LarsNorm,
+  lars,
+  type OptimizerName,
+  rules,
+  type UpdateRule,
+} from './optim/rules.ts';
 export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';

@@ -9,7 +9,7 @@ import type { DeviceBuffer } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
 import { type OnnxProgram, onnxCpu } from '../graph/index.ts';
-import { ADAM, rules } from '../optim/rules.ts';
+import { ADAM } from '../optim/rules.ts';
 import type { Plan } from '../train/plan.ts';
 import type { TrainState } from '../train/state.ts';
 import type { Trainer } from '../train/trainer.ts';
@@ -21,7 +21,6 @@ export interface TrainStepFacts {
   readonly plan: Plan;
   /** Steps done. */
   readonly fromStep: number;
-  readonly optimizer: 'adamw' | 'sgd' | 'lars';
   /** Per-channel mean and standard deviation that crops are normalized by, of values 0 to 1. */
   readonly statistics: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
@@ -30,17 +29,19 @@ export interface TrainStepFacts {
 export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): Promise<ExportedFiles> {
   if (trainer.microBatch !== trainer.batchSize)
     throw new RangeError('A step is exported in one piece: make the trainer without micro-batches.');
-  const { plan, fromStep, optimizer, statistics } = facts;
+  const { plan, fromStep, statistics } = facts;
   const { method, state, results } = trainer;
+  const { rule } = trainer.updater;
   const compiled = onnxCpu.compile(results);
   const isLast = (name: string): boolean => method.isLastLayer(name);
   const update = updateProgram({
     parameters: state.parameters,
     averaged: new Set(state.update.average.keys()),
-    rule: rules[optimizer],
+    rule,
     clip: plan.at(fromStep).clip,
     isLast,
   });
+  const { beta1, beta2 } = rule.name === 'adamw' ? rule : ADAM;
   const steps = Array.from({ length: plan.steps - fromStep }, (_, i) => plan.at(fromStep + i));
   const counts = [...state.update.counts];
   const updatesOf = (last: boolean): number => counts.find(([name]) => isLast(name) === last)?.[1] ?? 0;
@@ -66,7 +67,7 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
     corrections: {
       about:
         'correction1 = 1 - beta1^t and correction2 = 1 - beta2^t in the t-th update; the last layer has its own t, which stands still while it is frozen',
-      ...{ beta1: ADAM.beta1, beta2: ADAM.beta2 },
+      ...{ beta1, beta2 },
       updates: updatesOf(false),
       lastLayerUpdates: updatesOf(true),
     },

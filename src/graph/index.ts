@@ -60,6 +60,7 @@ export {
   Scope,
   truncNormal,
   uniform,
+  xavierUniform,
   zero,
 } from './scope.ts';
 export { type OnnxProgram, onnxPrimitives } from './targets/onnx/compile.ts';

@@ -67,20 +67,28 @@ export class ParameterSet {
 export class Scope {
   readonly #set: ParameterSet;
   readonly path: string;
+  readonly #replaced: ReadonlyMap<Initializer, Initializer>;
 
-  constructor(set: ParameterSet, path: string) {
+  constructor(set: ParameterSet, path: string, replaced: ReadonlyMap<Initializer, Initializer> = new Map()) {
     this.#set = set;
     this.path = path;
+    this.#replaced = replaced;
   }
 
   /** A place below this one; names join with dots. */
   at(name: string | number): Scope {
-    return new Scope(this.#set, this.#full(String(name)));
+    return new Scope(this.#set, this.#full(String(name)), this.#replaced);
+  }
+
+  /** The same place, where parameters that layers would begin by `from` begin by `to`. */
+  replacing(from: Initializer, to: Initializer): Scope {
+    return new Scope(this.#set, this.path, new Map([...this.#replaced, [from, to]]));
   }
 
   /** Declares a learned parameter. */
   param(name: string, shape: Shape, init: Initializer, { trainable = true } = {}): Tensor {
-    return this.#set.declare('parameters', { name: this.#full(name), shape, init, trainable });
+    const chosen = this.#replaced.get(init) ?? init;
+    return this.#set.declare('parameters', { name: this.#full(name), shape, init: chosen, trainable });
   }
 
   /** Declares state that the program itself updates, such as a running mean; returns its latest value. */
@@ -127,3 +135,10 @@ export function truncNormal(std: number, { mean = 0, low = -2, high = 2 } = {}):
 export function uniform(bound: number): Initializer {
   return (random, shape) => drawn(shape, () => random.between(-bound, bound));
 }
+
+/** Uniform values by the rule of Glorot and Bengio (2010) for a layer's weights, `[out, ...in]`. */
+export const xavierUniform: Initializer = (random, shape) => {
+  const [outputs = 1] = shape;
+  const inputs = sizeOf(shape) / outputs;
+  return uniform(Math.sqrt(6 / (inputs + outputs)))(random, shape);
+};

@@ -9,6 +9,7 @@ import {
   add,
   concat,
   expand,
+  type Initializer,
   patchProjection,
   reshape,
   type Scope,
@@ -69,7 +70,8 @@ export interface VitOutput {
   readonly clsAttention: Tensor;
 }
 
-const EPS = 1e-6;
+/** Of the layer norms, unless another is given. */
+export const EPS = 1e-6;
 
 /**
  * @param images [B, C, H, W]; pixels beyond a multiple of the patch size are ignored
@@ -155,10 +157,19 @@ function embed(scope: Scope, images: Tensor, config: VitConfig): Tensor {
   return withRegisters(scope, add(concat([cls, patches], 0), transpose(placed, [1, 0, 2])), registers);
 }
 
-/** [B, C, H, W] -> [hw, B, D] */
-function patchTokens(scope: Scope, images: Tensor, { patchSize: p, dim, channels }: VitConfig): Tensor {
+/**
+ * Patches under the linear map `proj`: [B, C, H, W] -> [hw, B, D]
+ *
+ * @param init of its weight, nn.Conv2d's own unless given
+ */
+export function patchTokens(
+  scope: Scope,
+  images: Tensor,
+  { patchSize: p, dim, channels }: VitConfig,
+  init?: Initializer,
+): Tensor {
   const proj = scope.at('proj');
   const convInit = uniform((channels * p * p) ** -0.5); // nn.Conv2d's own: the official initialization leaves it alone
-  const weight = proj.param('weight', [dim, channels, p, p], convInit);
+  const weight = proj.param('weight', [dim, channels, p, p], init ?? convInit);
   return patchProjection(images, weight, proj.param('bias', [dim], convInit));
 }

@@ -107,7 +107,7 @@ export class GraphUpdater implements Updater {
 
   #writeNumbers(numbers: UpdateNumbers): void {
     const own = this.#trained.map((info) => ({
-      ...parameterNumbers(info, (this.state.counts.get(info.name) ?? 0) + 1, numbers),
+      ...parameterNumbers(info, this.rule, (this.state.counts.get(info.name) ?? 0) + 1, numbers),
       isFrozen: numbers.isFrozen(info.name) ? 1 : 0,
     }));
     for (const name of OWN) this.#numbers[name]?.write(Float32Array.from(own, (each) => each[name]));

@@ -1,6 +1,7 @@
 /**
  * Schedules: a value for every step of a run, in float64. `cosineSchedule` is the official `cosine_scheduler`: a linear
- * warm-up that includes its end (so the base value comes twice), then half a cosine that never quite reaches the end.
+ * warm-up that includes its end (so the base value comes twice), then half a cosine that never quite reaches the end. MAE's learning
+ * rate comes to the base value once (`adjust_learning_rate`); BYOL's momentum is DINO's, but lightly's version reaches the end.
  */
 
 export interface CosineOptions {
@@ -10,6 +11,10 @@ export interface CosineOptions {
   readonly warmupSteps?: number;
   /** Value of the first warm-up step. */
   readonly warmupStart?: number;
+  /** True where the warm-up stops one step short of the base value, with which the cosine begins. */
+  readonly baseOnce?: boolean;
+  /** True where the last step has the final value. */
+  readonly reachesFinal?: boolean;
 }
 
 /** NumPy's linspace with both ends included. */
@@ -25,12 +30,15 @@ export function cosineSchedule({
   steps,
   warmupSteps = 0,
   warmupStart = 0,
+  baseOnce = false,
+  reachesFinal = false,
 }: CosineOptions): Float64Array {
-  const warmup = linspace(warmupStart, base, Math.min(warmupSteps, steps));
-  const rest = steps - warmup.length;
-  const cosine = Array.from(
-    { length: rest },
-    (_, i) => final + 0.5 * (base - final) * (1 + Math.cos((Math.PI * i) / rest)),
+  const rising = Math.min(warmupSteps, steps);
+  const warmup = linspace(warmupStart, base, baseOnce ? rising + 1 : rising).slice(0, rising);
+  const rest = steps - rising;
+  const last = reachesFinal ? rest - 1 : rest;
+  const cosine = Array.from({ length: rest }, (_, i) =>
+    i === last ? final : final + 0.5 * (base - final) * (1 + Math.cos((Math.PI * i) / last)),
   );
   return Float64Array.from([...warmup, ...cosine]);
 }

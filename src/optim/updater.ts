@@ -67,13 +67,15 @@ export interface ParameterNumbers {
 /** @param count updates of the parameter, this one included */
 export function parameterNumbers(
   { name, shape }: ParameterInfo,
+  rule: UpdateRule,
   count: number,
   { lr, lrFactor, weightDecay }: UpdateNumbers,
 ): ParameterNumbers {
+  const { beta1, beta2 } = rule.name === 'adamw' ? rule : ADAM;
   return {
     lr: lr * (lrFactor?.(name) ?? 1),
     weightDecay: isDecayed(name, shape) ? weightDecay : 0,
-    correction1: 1 - ADAM.beta1 ** count,
-    correction2: 1 - ADAM.beta2 ** count,
+    correction1: 1 - beta1 ** count,
+    correction2: 1 - beta2 ** count,
   };
 }

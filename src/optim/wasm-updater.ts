@@ -8,7 +8,7 @@
 import { HostBuffer } from '../engine/host-buffer.ts';
 import { type ParameterInfo, sizeOf } from '../graph/index.ts';
 import { createMemory, instantiate, type Kernels } from './kernels.wasm.ts';
-import { ADAM, LARS_ETA, MOMENTUM, type UpdateRule } from './rules.ts';
+import { ADAM, LARS_EPS, LARS_ETA, type LarsNorm, MOMENTUM, type UpdateRule } from './rules.ts';
 import {
   type ParameterNumbers,
   parameterNumbers,
@@ -117,7 +117,13 @@ export class WasmUpdater implements Updater {
       counts.set(info.name, count);
       const norm = norms.get(info.name) ?? 0;
       const clip = numbers.clip > 0 ? Math.min(1, numbers.clip / (norm + 1e-6)) : 1;
-      this.#update(entry, gradient, clip, parameterNumbers(info, count, numbers), numbers.momentum);
+      this.#update(
+        entry,
+        gradient,
+        clip,
+        parameterNumbers(info, this.rule, count, numbers),
+        numbers.momentum,
+      );
     }
     return norms;
   }
@@ -135,10 +141,10 @@ export class WasmUpdater implements Updater {
     // Without an average the kernel "averages" onto the student itself, with a momentum of 0: it stores the same value again.
     const [t, m] = entry.average === undefined ? [p, 0] : [entry.average.pointer, momentum];
     const [first = 0, second = 0] = moments.map((slot) => slot.pointer);
-    const kernels = this.#kernels;
-    switch (this.rule.name) {
+    const [kernels, rule] = [this.#kernels, this.rule];
+    switch (rule.name) {
       case 'adamw': {
-        const { beta1, beta2, eps } = ADAM;
+        const [{ beta1, beta2 }, { eps }] = [rule, ADAM];
         const [stepSize, root] = [lr / correction1, Math.sqrt(correction2)];
         const shrink = 1 - lr * decay;
         kernels.adamw(p, g, first, second, t, padded, clip, shrink, beta1, beta2, stepSize, root, eps, m);
@@ -149,21 +155,23 @@ export class WasmUpdater implements Updater {
         return;
       case 'lars': {
         const isPlain = entry.info.shape.length === 1;
-        const trust = isPlain ? 1 : this.#trust(entry, gradient, clip, decay);
+        const trust = isPlain ? 1 : this.#trust(entry, gradient, clip, decay, rule.norm);
         kernels.momentumSgd(p, g, first, t, padded, clip, isPlain ? 0 : decay, trust, MOMENTUM, lr, m);
         return;
       }
       default:
-        throw new Error(`There is no kernel for ${this.rule.name satisfies never}.`);
+        throw new Error(`There is no kernel for ${rule satisfies never}.`);
     }
   }
 
-  #trust({ student, padded }: Entry, gradient: Slot, clip: number, decay: number): number {
+  #trust({ student, padded }: Entry, gradient: Slot, clip: number, decay: number, norm: LarsNorm): number {
+    const apart = norm === 'apart';
     const parameter = Math.sqrt(this.#kernels.sumOfSquares(student.pointer, padded));
     const step = Math.sqrt(
-      this.#kernels.decayedSquares(student.pointer, gradient.pointer, padded, clip, decay),
+      this.#kernels.decayedSquares(student.pointer, gradient.pointer, padded, clip, apart ? 0 : decay),
     );
-    return parameter > 0 && step > 0 ? (LARS_ETA * parameter) / step : 1;
+    const against = apart ? step + decay * parameter + LARS_EPS : step;
+    return parameter > 0 && step > 0 ? (LARS_ETA * parameter) / against : 1;
   }
 
   #follow({ student, average, padded }: Entry, momentum: number): void {

@@ -9,7 +9,7 @@ import { type Results, type Shape, sizeOf } from '../graph/index.ts';
 import type { MethodNumbers } from '../method/definition.ts';
 import type { Method } from '../method/method.ts';
 import { GraphUpdater } from '../optim/graph-updater.ts';
-import { type OptimizerName, rules } from '../optim/rules.ts';
+import { type OptimizerName, rules, type UpdateRule } from '../optim/rules.ts';
 import type { Updater, UpdaterOptions } from '../optim/updater.ts';
 import { WasmUpdater } from '../optim/wasm-updater.ts';
 import { Random } from '../random/random.ts';
@@ -27,7 +27,8 @@ export interface TrainerOptions {
   readonly batchSize: number;
   /** Images in one run of the program; divides the batch size. The whole batch unless given. */
   readonly microBatch?: number;
-  readonly optimizer: OptimizerName;
+  /** A rule by its name, as DINO uses it, or one with numbers of its own. */
+  readonly optimizer: OptimizerName | UpdateRule;
   /** Names the initial weights and what is drawn in every step. */
   readonly seed: number;
   readonly engineOptions?: EngineOptions;
@@ -284,7 +285,8 @@ async function makeUpdater(
   { engine, optimizer, engineOptions }: TrainerOptions,
   { parameters, averaged }: StepGraph,
 ): Promise<Updater> {
-  const options: UpdaterOptions = { parameters, rule: rules[optimizer], averaged };
+  const rule = typeof optimizer === 'string' ? rules[optimizer] : optimizer;
+  const options: UpdaterOptions = { parameters, rule, averaged };
   return engine.sharesMemory ? new WasmUpdater(options) : GraphUpdater.create(engine, options, engineOptions);
 }
 

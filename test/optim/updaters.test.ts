@@ -4,7 +4,7 @@ import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { type ParameterInfo, sizeOf, zero } from '../../src/graph/index.ts';
 import { GraphUpdater } from '../../src/optim/graph-updater.ts';
-import { rules } from '../../src/optim/rules.ts';
+import { adamw, lars, rules, type UpdateRule } from '../../src/optim/rules.ts';
 import type { UpdateNumbers, Updater } from '../../src/optim/updater.ts';
 import { WasmUpdater } from '../../src/optim/wasm-updater.ts';
 import { Random } from '../../src/random/random.ts';
@@ -57,26 +57,25 @@ function relativeDifference(got: Float32Array, wanted: Float32Array): number {
 }
 
 /** @param averaged parameters that an average follows: all, some (without the third), or none */
-async function both(
-  rule: keyof typeof rules,
-  averaged: 'all' | 'some' | 'no',
-): Promise<readonly [Updater, Updater]> {
+async function both(rule: UpdateRule, averaged: 'all' | 'some' | 'no'): Promise<readonly [Updater, Updater]> {
   const names = parameters.map(({ name }) => name);
   const followed = { all: names, some: names.filter((name) => name !== 'three.weight'), no: [] }[averaged];
-  const options = { parameters, rule: rules[rule], averaged: new Set(followed) };
+  const options = { parameters, rule, averaged: new Set(followed) };
   const graph = await GraphUpdater.create(ortNode, options, { threads: 1 });
   onTestFinished(() => graph.dispose());
   return [new WasmUpdater(options), graph];
 }
 
 describe.each([
-  ['adamw', 'all'],
-  ['adamw', 'no'],
-  ['adamw', 'some'],
-  ['sgd', 'all'],
-  ['lars', 'some'],
-  ['lars', 'no'],
-] as const)('an update by %s, with averages of %s parameters', (rule, averaged) => {
+  ['AdamW', 'all', rules.adamw],
+  ['AdamW', 'no', rules.adamw],
+  ['AdamW', 'some', rules.adamw],
+  ['AdamW with betas of 0.9 and 0.95', 'no', adamw({ beta1: 0.9, beta2: 0.95 })],
+  ['SGD', 'all', rules.sgd],
+  ['LARS', 'some', rules.lars],
+  ['LARS', 'no', rules.lars],
+  ['LARS with norms apart', 'some', lars('apart')],
+] as const)('an update by %s, with averages of %s parameters', (_, averaged, rule) => {
   test('is the same in memory and as a program, with clipping, frozen layers and odd sizes', async () => {
     const random = new Random(1, 'updaters');
     const normal = (shape: readonly number[]): Float32Array =>
@@ -116,7 +115,7 @@ describe.each([
 });
 
 test('a plain step of SGD takes lr times the gradient off, and the average takes its share', async () => {
-  for (const updater of await both('sgd', 'all')) {
+  for (const updater of await both(rules.sgd, 'all')) {
     const { state, gradients } = updater;
     state.student.get('two.bias')!.write(new Float32Array(7).fill(1));
     gradients.get('two.bias')!.write(new Float32Array(7).fill(0.5));
@@ -130,7 +129,7 @@ test('a plain step of SGD takes lr times the gradient off, and the average takes
 
 test('a step with a gradient that is not finite changes nothing and says which it was', async () => {
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
-    for (const updater of await both('adamw', 'all')) {
+    for (const updater of await both(rules.adamw, 'all')) {
       const { state, gradients } = updater;
       const before = [
         [state.student, 0.5],
@@ -150,5 +149,49 @@ test('a step with a gradient that is not finite changes nothing and says which i
         for (const buffer of moments.values()) expect(new Set(hostFloats(buffer))).toEqual(new Set([0]));
       expect(state.counts.get('one.weight')).toBe(0);
     }
+  }
+});
+
+/** One step of `four.weight` [8, 16], all 2, with gradients of 0.5; its decay is 0.1 and the learning rate 1. */
+async function stepOf(rule: UpdateRule, gradient = 0.5): Promise<number[]> {
+  const values: number[] = [];
+  for (const updater of await both(rule, 'no')) {
+    const weight = updater.state.student.get('four.weight')!;
+    weight.write(new Float32Array(128).fill(2));
+    updater.gradients.get('four.weight')!.write(new Float32Array(128).fill(gradient));
+    await updater.apply({ lr: 1, weightDecay: 0.1, clip: 0, momentum: 0, isFrozen: nothing });
+    values.push(hostFloats(weight)[0]!);
+  }
+  return values;
+}
+
+test('LARS holds a parameter against its decayed gradient, or against both lengths added up', async () => {
+  // |p| : |g| = 2 : 0.5 element by element, and lengths are as the elements: they all point one way.
+  const together = 2 - (0.7 * 0.001 * 2) / 0.7;
+  const apart = 2 - (0.7 * 0.001 * 2) / (0.5 + 0.1 * 2);
+  for (const value of await stepOf(rules.lars)) expect(value).toBeCloseTo(together, 6);
+  for (const value of await stepOf(lars('apart'))) expect(value).toBeCloseTo(apart, 6);
+  // Against the parameter: what is added up is longer than the sum of the two vectors, 0.1.
+  for (const value of await stepOf(rules.lars, -0.3))
+    expect(value).toBeCloseTo(2 + (0.1 * 0.001 * 2) / 0.1, 6);
+  for (const value of await stepOf(lars('apart'), -0.3))
+    expect(value).toBeCloseTo(2 + (0.1 * 0.001 * 2) / (0.3 + 0.2), 6);
+  // Without a gradient there is no ratio: the decay is taken as it is.
+  for (const value of await stepOf(lars('apart'), 0)) expect(value).toBeCloseTo(2 - 0.2, 6);
+});
+
+test('AdamW remembers squares as long as its second beta says', async () => {
+  for (const updater of await both(adamw({ beta1: 0.9, beta2: 0.95 }), 'no')) {
+    const { state, gradients } = updater;
+    const of = (slot: string): number => hostFloats(state.moments.get(slot)!.get('two.bias')!)[0]!;
+    for (const gradient of [1, 2]) {
+      gradients.get('two.bias')!.write(new Float32Array(7).fill(gradient));
+      await updater.apply({ lr: 0.5, weightDecay: 0, clip: 0, momentum: 0, isFrozen: nothing });
+    }
+    const [m, v] = [0.9 * 0.1 + 0.1 * 2, 0.95 * 0.05 + 0.05 * 4];
+    expect(of('exp_avg')).toBeCloseTo(m, 6);
+    expect(of('exp_avg_sq')).toBeCloseTo(v, 6);
+    const second = m / (1 - 0.9 ** 2) / Math.sqrt(v / (1 - 0.95 ** 2));
+    expect(hostFloats(state.student.get('two.bias')!)[0]).toBeCloseTo(-0.5 - 0.5 * second, 5);
   }
 });

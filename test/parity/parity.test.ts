@@ -86,6 +86,31 @@ describe('a check can fail', () => {
     multiscale: [/resized/, /output/],
     pca: [/covariance/, /dvt/, /gram64/],
     hf_vit: [/^hf\/layernorm.weight/, /^hf\/.*query.bias/, /last_hidden_state\/eps1e-12/],
+    byol_heads: [
+      /^out\/deepmind\/p1/,
+      /^grad\/lightly\/prediction/,
+      /^teacher_after\/deepmind\/.*running_var/,
+    ],
+    byol_loss: [/^loss\/uneven/, /^grad_p0\/plain/],
+    byol_tau: [/^lightly\/0.99/],
+    byol_train_lars: [
+      /^p@2/,
+      /^grad@1\/.*fc1\.weight/,
+      /^student_after@3\/.*running_mean/,
+      /^teacher_after@3\/.*qkv/,
+    ],
+    simclr_ntxent: [/^loss\/plain\/0.5/, /^grad_z1\/two/],
+    simclr_head: [/^z\/three_layers/, /^after\/two_layers\/.*running_var/, /^z_eval\/no_batch_norm/],
+    mae_model: [
+      /^ids_restore\/0.6/,
+      /^pred\/0.6/,
+      /^target\/normalized/,
+      /^unpatchify/,
+      /^grad\/.*mask_token/,
+    ],
+    mae_pos_embed: [/^pos\/16x7/],
+    mae_schedule: [/^lr\/0/],
+    mae_train: [/^loss@2/, /^state_after@4\/decoder_pred.weight/, /^f64\/state_after@4\/.*fc1.weight/],
     copies: [/metric64/, /whitened\/queries/, /plain\/indices/, /whitened\/ap/, /positives/],
   };
   const cases = covered.flatMap((name) => (targets[name] ?? []).map((tensor) => [name, tensor] as const));

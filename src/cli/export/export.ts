@@ -164,7 +164,7 @@ async function exportTrainStep(run: string, output: string | undefined, engine: 
       );
     const target = output ?? folder.file('export/train-step');
     const files = await trainStepFiles(trainer, {
-      ...{ plan, fromStep: step, optimizer },
+      ...{ plan, fromStep: step },
       statistics: statisticsFor(channels),
     });
     write(target, files);

@@ -1,31 +1,37 @@
-/** The logits of both networks, which the trainer's program does not give out: the same functions in a program of their own. */
+/** What the trainer's program does not give out, such as logits: the same functions in a program of their own. */
 import { evaluate } from '../src/engine/arrays.ts';
 import type { Buffers } from '../src/engine/engine.ts';
 import { hostFloats } from '../src/engine/host-buffer.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
 import type { Values } from '../src/engine/values.ts';
-import { hoistSlices, input, ParameterSet, sizeOf } from '../src/graph/index.ts';
-import { type DinoConfig, studentLogits, teacherLogits } from '../src/method/dino.ts';
+import { hoistSlices, input, ParameterSet, sizeOf, type Tensor } from '../src/graph/index.ts';
+import type { ObjectiveInputs } from '../src/method/method.ts';
 import { parametersOf } from '../src/train/state.ts';
 import type { CropSource, Trainer } from '../src/train/trainer.ts';
 import { FixtureError } from './fixture.ts';
+import type { Results } from './network.ts';
 
-export interface LogitsProgram {
-  /** Logits with the trainer's present weights. */
-  run(crops: CropSource): Promise<{ readonly student: Float32Array; readonly teacher: Float32Array }>;
+export interface ForwardProgram {
+  /** Results with the trainer's present weights. */
+  run(crops: CropSource): Promise<Results>;
   dispose(): Promise<void>;
 }
 
-export async function logits(config: DinoConfig, trainer: Trainer): Promise<LogitsProgram> {
+/** @param trace what is to be known, of images and networks alone */
+export async function forward(
+  trainer: Trainer,
+  channels: number,
+  trace: (inputs: ObjectiveInputs) => Readonly<Record<string, Tensor>>,
+): Promise<ForwardProgram> {
   const { batchSize, method } = trainer;
   const [student, teacher] = [new ParameterSet('student/'), new ParameterSet('teacher/')];
-  const channels = config.backbone.channels;
   const unused = (what: string): never => {
-    throw new FixtureError(`the logits asked for "${what}".`);
+    throw new FixtureError(`the forward pass asked for "${what}".`);
   };
-  const inputs = {
+  const results = trace({
     student: student.scope,
     teacher: teacher.scope,
+    frozen: new ParameterSet('frozen/').scope,
     images: batchSize,
     batch: batchSize,
     crops: (group: number) => {
@@ -35,15 +41,15 @@ export async function logits(config: DinoConfig, trainer: Trainer): Promise<Logi
     scalar: unused,
     state: unused,
     sample: unused,
-  };
-  const [fromStudent, fromTeacher] = hoistSlices([
-    studentLogits(inputs, config),
-    teacherLogits(inputs, config),
-  ]);
-  if (fromStudent === undefined || fromTeacher === undefined) throw new Error('there are no logits');
-  const program = await ortNode.load({ student: fromStudent, teacher: fromTeacher });
+  });
+  const hoisted = hoistSlices(Object.values(results));
+  const named = Object.keys(results).flatMap((name, i) => {
+    const tensor = hoisted[i];
+    return tensor === undefined ? [] : [[name, tensor] as const];
+  });
+  const program = await ortNode.load(Object.fromEntries(named));
   return {
-    async run(crops) {
+    run(crops) {
       const values: Record<string, Values> = {};
       const networks: Readonly<Record<string, Buffers>> = {
         student: parametersOf(trainer.state, 'student'),
@@ -60,10 +66,7 @@ export async function logits(config: DinoConfig, trainer: Trainer): Promise<Logi
           values[name] = pixels;
         }
       }
-      const { student: studentRows, teacher: teacherRows } = await evaluate(program, values);
-      if (studentRows === undefined || teacherRows === undefined)
-        throw new Error('the program gave no logits');
-      return { student: studentRows, teacher: teacherRows };
+      return evaluate(program, values);
     },
     dispose: () => program.dispose(),
   };

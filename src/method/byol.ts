@@ -1,0 +1,106 @@
+/**
+ * BYOL (Grill et al. 2020, Algorithm 1): from one view of an image the student predicts the teacher's projection of the other view.
+ * There are no negative pairs; the predictor, which only the student has, and the teacher being a moving average keep all images
+ * from getting one answer. The views pass one after the other, so that each is normalized by its own batch statistics, and the
+ * teacher's running statistics are its own.
+ *
+ * The loss is the paper's (equation 2, both directions added up): 4 more than lightly's, with the same gradients.
+ */
+import {
+  add,
+  concat,
+  l2Normalize,
+  mean,
+  mul,
+  neg,
+  type Scope,
+  scale,
+  shift,
+  slice,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+} from '../graph/index.ts';
+import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
+import { type ByolHeadConfig, byolHead } from '../model/batch-norm-head.ts';
+import { byolHealth, SPREAD } from './byol-health.ts';
+import type { Method, Objective, ObjectiveInputs } from './method.ts';
+
+export interface ByolConfig {
+  readonly backbone: BackboneConfig;
+  /** Side of both views in pixels. */
+  readonly size: number;
+  /** Of the projector and of the predictor. */
+  readonly head: ByolHeadConfig;
+}
+
+export function byol(config: ByolConfig): Method {
+  return {
+    name: 'byol',
+    views: [{ size: config.size, count: 2 }],
+    coupling: { cause: 'batch norm in the heads' },
+    stateShapes: {},
+    sampleInputs: {},
+    scalars: [],
+    ...byolHealth,
+    isLastLayer: () => false,
+    objective: (inputs) => objective(inputs, config),
+  };
+}
+
+/** @throws RangeError for a batch of one image */
+function objective(inputs: ObjectiveInputs, config: ByolConfig): Objective {
+  if (inputs.batch < 2)
+    throw new RangeError(
+      `BYOL normalizes by the statistics of a batch, which ${inputs.batch} image does not have: choose --batch_size_per_gpu 2 or more.`,
+    );
+  const { p0, p1, z0, z1 } = byolOutputs(inputs, config);
+  return {
+    loss: byolLoss(p0, p1, z0, z1),
+    sums: {},
+    nextState: () => ({}),
+    measures: { [SPREAD]: spread(concat([z0, z1], 0)) },
+  };
+}
+
+/** The student's predictions p and the teacher's projections z of both views. [B, outDim] each */
+export function byolOutputs(
+  { student, teacher, crops, images }: Pick<ObjectiveInputs, 'student' | 'teacher' | 'crops' | 'images'>,
+  { backbone, head }: Pick<ByolConfig, 'backbone' | 'head'>,
+): Readonly<Record<'p0' | 'p1' | 'z0' | 'z1', Tensor>> {
+  const v0 = slice(crops(0), 0, 0, images);
+  const v1 = slice(crops(0), 0, images, 2 * images);
+  const project = (network: Scope, view: Tensor): Tensor => {
+    const feature = imageFeature(network.at('backbone'), view, backbone, 'train');
+    return byolHead(network.at('projection_head'), feature, head, 'train');
+  };
+  const target = (view: Tensor): Tensor => stopGradient(project(teacher, view));
+  const predict = (view: Tensor): Tensor =>
+    byolHead(student.at('prediction_head'), project(student, view), head, 'train');
+  return { z0: target(v0), z1: target(v1), p0: predict(v0), p1: predict(v1) };
+}
+
+/**
+ * The squared distance of normalized predictions from normalized projections of the other view: 0 to 8, 4 where they are unrelated.
+ *
+ * @param p0 predictions [B, D], as `p1`
+ * @param z0 projections [B, D], as `z1`; they get no gradient
+ */
+export function byolLoss(p0: Tensor, p1: Tensor, z0: Tensor, z1: Tensor): Tensor {
+  return shift(scale(add(negativeCosine(p1, stopGradient(z0)), negativeCosine(p0, stopGradient(z1))), 2), 4);
+}
+
+/** The mean of the rows' cosines, negative. Lengths below 1e-8 count as 1e-8. [B, D], [B, D] -> [] */
+export function negativeCosine(p: Tensor, z: Tensor): Tensor {
+  return neg(scale(sum(mul(l2Normalize(p, 1e-8), l2Normalize(z, 1e-8))), 1 / p.dim(0)));
+}
+
+/** The standard deviation of normalized rows, 1 where they lie all around the sphere and 0 where all are one: [rows, D] -> [] */
+function spread(rows: Tensor): Tensor {
+  const u = l2Normalize(rows);
+  const variance = mean(square(sub(u, mean(u, { axes: [0], keep: true }))), { axes: [0] });
+  return scale(mean(sqrt(variance)), Math.sqrt(rows.dim(1)));
+}
