@@ -18,6 +18,7 @@ import { stepsOf } from '../run/run-record.ts';
 import type { Subject } from '../run/subject.ts';
 import { writeEvaluationReport } from '../run/write-report-node.ts';
 import { findingLine } from '../train/finding.ts';
+import { labelsField } from '../train/labels-field.ts';
 import { levelsField, levelsOf } from '../train/levels-field.ts';
 import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
@@ -44,6 +45,7 @@ const common = {
     .string()
     .describe('a folder for the results and a report of them; the run folder and its report unless given'),
   levels: levelsField,
+  labels: labelsField,
 };
 
 /**
@@ -83,6 +85,7 @@ export async function runEvaluation(
     ...(heads === undefined ? {} : { heads }),
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
     ...(levels === undefined ? {} : { levels }),
+    labels: given.labels,
   });
   const { output } = given;
   const folder = output === undefined ? subject.folder : resultFolder(output);

@@ -20,5 +20,9 @@ export function openRecorded({ source, config }: RunRecord, path?: string): Sour
   const here = path ?? source.path;
   const there = resolve(source.directory ?? '.', here);
   const moved = path === undefined && !existsSync(here) && existsSync(there);
-  return openSource(moved ? there : here, { channels: config.channels, levels: levelsOf(config.levels) });
+  return openSource(moved ? there : here, {
+    channels: config.channels,
+    levels: levelsOf(config.levels),
+    labels: source.classes.length === 0 ? 'none' : 'folders', // as it was at the start, whatever a later version makes of names
+  });
 }

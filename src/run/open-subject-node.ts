@@ -124,7 +124,11 @@ function trainedHere(
     preprocessing,
     preprocessingOrigin: 'the run',
     channels,
-    imageOptions: { channels, levels: options.levels ?? levelsOf(config.levels) },
+    imageOptions: {
+      channels,
+      levels: options.levels ?? levelsOf(config.levels),
+      labels: options.labels,
+    },
     trained,
     allowed: [],
     untrained: untrainedWeights(backbone, size, seed),

@@ -4,6 +4,7 @@
  * (`--local_crops_number` is `localCropsNumber`); what is left out is chosen by the recipe (`recipe.ts`).
  */
 import { z } from 'zod';
+import { labelsField } from './labels-field.ts';
 import { levelsField } from './levels-field.ts';
 
 const count = (text: string) => z.number().int().min(1).describe(text);
@@ -75,6 +76,7 @@ const head = {
 const crops = {
   channels: z.union([z.literal(1), z.literal(3)], 'must be 1 or 3').describe('3 = RGB, 1 = gray'),
   levels: levelsField,
+  labels: labelsField,
   loadSize: countOrZero(
     'short side to which larger images are shrunk when they are read for training, pixels; 0 = never',
   ),
@@ -192,6 +194,7 @@ export const trainConfigSchema = trainSchema
     steps: true,
     minutes: true,
     levels: true,
+    labels: true,
     evalSize: true,
     warmupEpochs: true,
     warmupSteps: true,

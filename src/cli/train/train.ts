@@ -87,6 +87,7 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
     {
       ...(options.channels === undefined ? {} : { channels: options.channels }),
       levels: levelsOf(options.levels),
+      labels: options.labels,
     },
     console.error,
   );
