@@ -124,7 +124,8 @@ export async function runEvaluation(
       await backbone.dispose();
     });
   const seen = preprocessingSentence(subject, asked, computed.shown);
-  const result = seen === undefined ? computed : withSentence(computed, seen);
+  const sentences = [...(computed.notes ?? []), ...(seen === undefined ? [] : [seen])];
+  const result = sentences.reduce(withSentence, computed);
   const of = subject.record === undefined ? {} : { checkpoint };
   const { preprocessing } = subject;
   const { skipped = [] } = result;
@@ -195,7 +196,7 @@ function resultFolder(path: string): RunFolder {
   return folder;
 }
 
-/** A result that says how images were shown: behind the protocol, and in the report. */
+/** A result that says something more: behind the protocol, and in the report. */
 function withSentence(result: EvaluationResult, sentence: string): EvaluationResult {
   const { protocol, section } = result;
   return {

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import { openImages } from '../open-images.ts';
-import { warnOfSameImages } from '../same-images.ts';
+import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
 
@@ -30,11 +29,11 @@ export const knn = defineEvaluation({
       throw new UsageError(
         'The k-NN evaluation needs --train (the bank), and --test where there are other images to ask.',
       );
-    warnOfSameImages(train, test, 'each image is asked among all others', warn);
-    const open = (path: string) => openImages(path, subject.imageOptions, warn);
+    const { notes, facts, ...sets } = openSets(train, test, context, {
+      alone: 'each image is asked among all others',
+    });
     const report = await knnReport({
-      train: open(train),
-      ...(test === undefined ? {} : { test: open(test) }),
+      ...sets,
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
@@ -52,11 +51,21 @@ export const knn = defineEvaluation({
     return {
       ...knnStatement(report, { feature: featureTitle(subject.backbone), size, views, temperature }),
       scores: accuracies,
+      notes,
       skipped,
       details: {
         intervals,
         gains,
-        protocol: { k: used.map(Number), temperature, views, size, bankImages, testImages, leaveOneOut },
+        protocol: {
+          k: used.map(Number),
+          temperature,
+          views,
+          size,
+          bankImages,
+          testImages,
+          leaveOneOut,
+          ...facts,
+        },
       },
     };
   },

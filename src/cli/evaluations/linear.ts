@@ -16,7 +16,7 @@ import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
 import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSameImages } from '../same-images.ts';
+import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
 
@@ -85,15 +85,15 @@ export const linear = defineEvaluation({
       throw new UsageError(
         '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
       );
-    warnOfSameImages(train, test, 'a part of the images is held back', warn);
-    const open = (path: string) => openImages(path, subject.imageOptions, warn);
+    const { notes, facts, ...sets } = openSets(train, test, context, {
+      alone: 'a part of the images is held back',
+    });
     const feature = linearFeature(subject.backbone, {
       lastBlocks: nLastBlocks,
       meanPatchToken: avgpoolPatchtokens,
     });
     const report = await linearReport({
-      train: open(train),
-      ...(test === undefined ? {} : { test: open(test) }),
+      ...sets,
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
@@ -135,6 +135,7 @@ export const linear = defineEvaluation({
           return [name, top5 === undefined ? { top1 } : { top1, top5 }];
         }),
       ),
+      notes,
       skipped: report.skipped,
       details: {
         intervals: Object.fromEntries(comparedNames.map((name) => [name, scores[name].intervals])),
@@ -152,6 +153,7 @@ export const linear = defineEvaluation({
           trainImages,
           testImages,
           heldBack,
+          ...facts,
           rate: Object.fromEntries(comparedNames.map((name) => [name, results[name].rate])),
         },
       },

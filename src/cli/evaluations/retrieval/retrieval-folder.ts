@@ -6,9 +6,10 @@ import { retrievalStatement } from '../../../eval/retrieval/section.ts';
 import { comparedNames } from '../../../features/baselines.ts';
 import { featureTitle } from '../../../model/backbone.ts';
 import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
+import type { OpenedSets } from '../../open-sets.ts';
 import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
 
-export interface AskedFolder {
+export interface AskedFolder extends Pick<OpenedSets, 'notes' | 'facts'> {
   readonly source: Source;
   /** The queries, where they are other images. */
   readonly test: Source | undefined;
@@ -19,7 +20,7 @@ export interface AskedFolder {
 
 export async function folderResult(
   report: RetrievalReport,
-  { source, test, grouping, size, multiScale }: AskedFolder,
+  { source, test, grouping, size, multiScale, notes, facts }: AskedFolder,
   { subject, warn }: EvaluationContext,
 ): Promise<EvaluationResult> {
   const { queries, database, queriesWithPositives, whitening, skipped, chance, gains } = report;
@@ -35,6 +36,7 @@ export async function folderResult(
   );
   return {
     ...statement,
+    notes,
     shown: size,
     scores: {
       ...Object.fromEntries(
@@ -57,6 +59,7 @@ export async function folderResult(
         database,
         queriesWithPositives,
         ...(whitening && { whitening }),
+        ...facts,
       },
     },
   };
