@@ -65,6 +65,7 @@ const besides: readonly (readonly [string, string])[] = [
 
 const recordSchema = z.looseObject({
   protocol: z.looseObject({ testImages: number.optional() }).optional().catch(undefined),
+  largestClass: top1.optional().catch(undefined),
 });
 
 /**
@@ -86,6 +87,8 @@ export function scoreWords(evaluation: string, record: unknown): string | undefi
     const other = main(parsed[name]);
     return other === undefined ? [] : [`${title} ${text(other)}`];
   });
+  if (parsed.largestClass !== undefined)
+    others.push(`always the largest class ${parsed.largestClass.top1.toFixed(1)} %`);
   const notes = [...(images === undefined ? [] : [`${images} test images`]), others.join(', ')].filter(
     (note) => note !== '',
   );

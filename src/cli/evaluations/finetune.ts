@@ -1,5 +1,6 @@
 /** `dino eval finetune`: transfer, the whole network learning to classify from trained and from untrained weights. */
 import { z } from 'zod';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { fineTuneDefaults, fineTuneRates, usualWarmup } from '../../eval/finetune/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
 import { fineTuneStatement, starts } from '../../eval/finetune/section.ts';
@@ -112,12 +113,15 @@ export const finetune = defineEvaluation({
     warn(`The fine-tuned network: ${file}`);
     return {
       ...fineTuneStatement(report, { ...settings, train, size: subject.size }),
-      scores: Object.fromEntries(
-        starts.map((name) => {
-          const { top1, top5 } = results[name].scores;
-          return [name, top5 === undefined ? { top1 } : { top1, top5 }];
-        }),
-      ),
+      scores: {
+        ...Object.fromEntries(
+          starts.map((name) => {
+            const { top1, top5 } = results[name].scores;
+            return [name, top5 === undefined ? { top1 } : { top1, top5 }];
+          }),
+        ),
+        ...largestScore(report.largest),
+      },
       notes,
       skipped: results.trained.skipped,
       details: {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { featureTitle } from '../../model/backbone.ts';
 import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
@@ -43,14 +44,14 @@ export const knn = defineEvaluation({
       engine,
       onProgress,
     });
-    const { intervals, gains, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
+    const { intervals, gains, largest, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
     const { size } = subject;
     return {
       ...knnStatement(report, { feature: featureTitle(subject.backbone), size, views, temperature }),
-      scores: accuracies,
+      scores: { ...accuracies, ...largestScore(Object.values(largest ?? {})[0]) },
       notes,
       skipped,
       details: {

@@ -1,6 +1,7 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
 import { namedPairs } from '../../eval/classify/classification-blocks.ts';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { BATCH_SIZE, EPOCHS } from '../../eval/classify/linear-evaluation.ts';
 import { linearFeature } from '../../eval/classify/linear-features.ts';
 import { linearHeadReport } from '../../eval/classify/linear-head-report.ts';
@@ -129,12 +130,15 @@ export const linear = defineEvaluation({
     const batchSize = batchSizePerGpu;
     return {
       ...linearStatement(report, { feature: feature.title, size, train, augment, epochs, batchSize }),
-      scores: Object.fromEntries(
-        comparedNames.map((name) => {
-          const { top1, top5 } = scores[name];
-          return [name, top5 === undefined ? { top1 } : { top1, top5 }];
-        }),
-      ),
+      scores: {
+        ...Object.fromEntries(
+          comparedNames.map((name) => {
+            const { top1, top5 } = scores[name];
+            return [name, top5 === undefined ? { top1 } : { top1, top5 }];
+          }),
+        ),
+        ...largestScore(report.largest),
+      },
       notes,
       skipped: report.skipped,
       details: {

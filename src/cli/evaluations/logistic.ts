@@ -1,5 +1,6 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { logisticStatement } from '../../eval/classify/logistic-section.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
 import { comparedNames } from '../../features/baselines.ts';
@@ -70,12 +71,15 @@ export const logistic = defineEvaluation({
     const { size } = subject;
     return {
       ...logisticStatement(report, { feature: featureTitle(subject.backbone), size, train, c, draws }),
-      scores: Object.fromEntries(
-        comparedNames.map((name) => [
-          name,
-          Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
-        ]),
-      ),
+      scores: {
+        ...Object.fromEntries(
+          comparedNames.map((name) => [
+            name,
+            Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
+          ]),
+        ),
+        ...largestScore(report.largest),
+      },
       notes,
       skipped: report.skipped,
       details: {

@@ -3,6 +3,7 @@ import { type ComparedName, comparedNames, comparedTitles, forBaselines } from '
 import { gridBars, gridTable } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
+import { againstLargest, withLargest } from './largest-class.ts';
 import { budgetTitle, type LowShotReport } from './low-shot.ts';
 
 export interface LogisticFacts extends FeatureFacts {
@@ -17,13 +18,13 @@ export function logisticStatement(
   report: LowShotReport,
   { feature, size, train, c, draws }: LogisticFacts,
 ): Statement {
-  const { classes, curves, gains, trainImages, testImages, heldBack } = report;
+  const { classes, curves, gains, largest, trainImages, testImages, heldBack } = report;
   const divided = heldBack ? `${testImages} images held back from ${train}` : `${testImages} test images`;
   const protocol = `Logistic regression of ${classes.length} classes on some of ${trainImages} images, ${divided}: ${feature} at ${size} pixels, standardized by the labeled images, L2 penalty with C = ${c}, L-BFGS, mean and standard deviation over ${draws} ${draws === 1 ? 'draw' : 'draws'}`;
   const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
   const most = titles.at(-1) ?? '';
   const x = report.budgets.map(({ labeled }) => labeled);
-  const table = gridTable({
+  const scored = {
     corner: 'top-1 % (± deviation)',
     columns: titles.map((title) => ({ title })),
     rows: comparedNames.map((name) => ({
@@ -32,7 +33,9 @@ export function logisticStatement(
         each.length < 2 ? { value: top1 } : `${top1.toFixed(1)} ± ${spread.toFixed(1)}`,
       ),
     })),
-  });
+  };
+  const table = gridTable(withLargest(scored, largest));
+  const against = againstLargest(largest);
   const withMost = (name: ComparedName): number => curves[name].at(-1)?.top1 ?? Number.NaN;
   const best = {
     corner: '',
@@ -49,8 +52,8 @@ export function logisticStatement(
       scope: 'logistic regression',
       what: `Top-1 (labels: ${most})`,
       images: testImages,
-      scores: { trained: withMost('trained'), ...forBaselines(withMost) },
-      gains,
+      scores: { trained: withMost('trained'), ...forBaselines(withMost), ...against.scores },
+      gains: { ...gains, ...against.gains },
     }),
     section: {
       title: 'How many labels it needs',
@@ -70,7 +73,10 @@ export function logisticStatement(
             low: curves[name].map(({ top1, spread }) => top1 - spread),
             high: curves[name].map(({ top1, spread }) => top1 + spread),
           })),
-          references: [{ name: 'chance', value: 100 / classes.length }],
+          references: [
+            { name: 'chance', value: 100 / classes.length },
+            ...(largest === undefined ? [] : [{ name: 'largest class', value: largest.top1 }]),
+          ],
         },
         {
           kind: 'table',
@@ -78,7 +84,7 @@ export function logisticStatement(
           head: ['labeled images', ...titles],
           rows: [['in all', ...x.map(String)], ...table.slice(1)],
         },
-        gridBars(best, most, {
+        gridBars(withLargest(best, largest), most, {
           title: `Top-1 with ${most}${most === 'all' ? ' images labeled' : ''}`,
           top: 100,
           unit: ' %',
