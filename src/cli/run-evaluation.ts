@@ -12,7 +12,7 @@ import { makeFolder } from '../files/make-folder-node.ts';
 import type { Finding } from '../report/finding.ts';
 import { encodeSection } from '../report/page/stored-section.ts';
 import { openSubject } from '../run/open-subject-node.ts';
-import { RunFolder } from '../run/run-folder-node.ts';
+import { holdsRun, RunFolder } from '../run/run-folder-node.ts';
 import { RunLog } from '../run/run-log.ts';
 import { stepsOf } from '../run/run-record.ts';
 import type { Subject } from '../run/subject.ts';
@@ -188,7 +188,7 @@ function resultFolder(path: string): RunFolder {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === true)
     throw new Error(`${path} is a file: give a folder as --output.`);
   const folder = RunFolder.at(path);
-  if (folder.has('config.json'))
+  if (holdsRun(path))
     throw new Error(
       `${path} is a run folder: give another --output, or none to keep the results in the run.`,
     );

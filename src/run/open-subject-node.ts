@@ -8,11 +8,11 @@ import { backboneOf } from '../train/build.ts';
 import { checkpointRun, networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf, type TrainConfig } from '../train/config.ts';
 import { levelsOf } from '../train/levels-field.ts';
-import { weightsFileOf } from '../weights/open-weights-node.ts';
+import { onnxIn, weightsFileOf } from '../weights/open-weights-node.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
 import { BEST, LAST } from './checkpoint-files.ts';
 import { checkSize } from './input-size.ts';
-import { RunFolder } from './run-folder-node.ts';
+import { holdsRun, RunFolder } from './run-folder-node.ts';
 import { parseRecord, readRecord } from './run-record.ts';
 import type { Subject, SubjectOptions } from './subject.ts';
 import { resultsOf, subjectOfWeights } from './weights-subject-node.ts';
@@ -41,7 +41,9 @@ export function openSubject(path: string, options: SubjectOptions = {}): Subject
 /** Whether a folder is to be read as a run, whole or not, and not as one of weights. */
 export function isRunFolder(path: string): boolean {
   const holdsCheckpoint = [LAST, BEST].some((file) => existsSync(join(path, file)));
-  return holdsCheckpoint || weightsFileOf(path) === undefined;
+  if (holdsCheckpoint || holdsRun(path)) return holdsCheckpoint || weightsFileOf(path) === undefined;
+  const isModel = existsSync(join(path, 'config.json')) || onnxIn(path) !== undefined;
+  return !isModel && weightsFileOf(path) === undefined;
 }
 
 function fromRun(path: string, options: SubjectOptions): Subject {
@@ -76,7 +78,7 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
     const record = parseRecord(run, path);
     const { config } = record;
     const network = networkWeights(source.read(0, source.size), path, networkOf(path, config, options));
-    const ofRun = existsSync(join(dirname(path), 'config.json'));
+    const ofRun = holdsRun(dirname(path));
     const here = trainedHere(config, weightsUnder(network, 'backbone.'), options);
     return {
       name: path,

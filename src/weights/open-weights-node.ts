@@ -66,6 +66,13 @@ export function weightsFileOf(path: string): string | undefined {
   return join(path, whole[0] ?? '');
 }
 
+/** A model of ONNX in a folder, where those of transformers.js are or beside its config. */
+export function onnxIn(folder: string): string | undefined {
+  const names = (path: string): string[] => (existsSync(path) ? readdirSync(path).sort() : []);
+  const found = [...names(folder), ...names(join(folder, 'onnx')).map((name) => `onnx/${name}`)];
+  return found.find((name) => name.endsWith('.onnx'));
+}
+
 function weightsIn(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => ENDINGS.test(name) || NAMES.includes(name))
@@ -79,8 +86,14 @@ function weightsIn(folder: string): string[] {
  */
 export function openWeights(path: string): OpenedWeights {
   const file = weightsFileOf(path);
-  if (file === undefined)
-    throw new Error(`${path} holds no weights (${NAMES.join(', ')}): give a folder or a file that does.`);
+  if (file === undefined) {
+    const onnx = onnxIn(path);
+    throw new Error(
+      onnx === undefined
+        ? `${path} holds no weights (${NAMES.join(', ')}): give a folder or a file that does.`
+        : `${path} holds ONNX models (${onnx}), as dino export --to transformers.js or onnx writes, and no weights: give the run or the weights that they were made of.`,
+    );
+  }
   const sources: FileSource[] = [];
   const close = (): void => {
     for (const source of sources) source.close();
