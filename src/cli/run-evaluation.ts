@@ -1,6 +1,6 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -23,6 +23,7 @@ import { levelsField, levelsOf } from '../train/levels-field.ts';
 import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
+import { warnOfLevels } from './levels-shown.ts';
 import { localWeights } from './local-weights.ts';
 import { networkFields } from './network-fields.ts';
 import type { Place } from './place.ts';
@@ -98,6 +99,10 @@ export async function runEvaluation(
   if (subject.allowed.length > 0)
     line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
   const phases = phasesOn(line);
+  const { output: _, ...sources } = values;
+  for (const each of [...paths, ...Object.values(sources)])
+    if (typeof each === 'string' && existsSync(each))
+      await warnOfLevels(each, subject.imageOptions, (text) => line.print(text));
   const measured = evaluation.run(values, {
     subject: { ...subject, folder },
     backbone,

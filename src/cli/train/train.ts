@@ -7,6 +7,7 @@ import { newSession } from '../../run/session.ts';
 import { type TrainOptions, trainOptionsSchema } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
 import { levelsOf } from '../../train/levels-field.ts';
+import { warnOfLevels } from '../levels-shown.ts';
 import { localWeights } from '../local-weights.ts';
 import { openImages } from '../open-images.ts';
 import { newRunFolder, type Place } from '../place.ts';
@@ -91,6 +92,7 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
     },
     console.error,
   );
+  await warnOfLevels(path, { channels: source.channels, levels: levelsOf(options.levels) }, console.error);
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(
     {
