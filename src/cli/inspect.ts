@@ -241,6 +241,7 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
       },
       lines: [
         first,
+        ...(opened.choice === undefined ? [] : [`config: ${opened.choice}`]),
         ...(tuned === undefined ? [] : [tuned]),
         ...foundLines(found),
         ...(projection === undefined ? [] : [headLine(projection)]),

@@ -17,6 +17,8 @@ export interface OpenedWeights {
   /** What errors call the weights: the file, or the index of its shards. */
   readonly file: string;
   readonly dict: StateDict;
+  /** One sentence where several files beside the weights say what network it is: which of them is taken. */
+  readonly choice: string | undefined;
   /**
    * What `config.json` says of the network; undefined without one.
    *
@@ -111,6 +113,7 @@ export function openWeights(path: string): OpenedWeights {
     return {
       file,
       dict,
+      choice: folder === undefined ? undefined : choiceIn(folder),
       close,
       config: () => (folder === undefined ? undefined : configIn(folder)),
       preprocessing: () => (folder === undefined ? undefined : preprocessingIn(folder)) ?? ownOf(file, dict),
@@ -131,8 +134,18 @@ function ownOf(file: string, { facts }: StateDict): StatedPreprocessing | undefi
   return { origin: file, parts: facts.preprocessing, refused: [] };
 }
 
+/** Where a folder has the configs of both libraries. */
+function choiceIn(folder: string): string | undefined {
+  const [taken, ...others] = configsIn(folder);
+  return others.length === 0 ? undefined : `${taken} is taken, and not ${others.join(' or ')} beside it`;
+}
+
+function configsIn(folder: string): string[] {
+  return CONFIGS.map((name) => join(folder, name)).filter((path) => existsSync(path));
+}
+
 function configIn(folder: string): NetworkConfig | undefined {
-  const file = CONFIGS.map((name) => join(folder, name)).find((path) => existsSync(path));
+  const [file] = configsIn(folder);
   return file === undefined ? undefined : readNetworkConfig(readJson(file), file);
 }
 

@@ -112,6 +112,7 @@ describe('dino eval knn', () => {
     const run = await trainedOn(images);
     const said = await dino('eval', 'knn', run, '--train', images, '--k', '1', '15');
     expect(said).toMatchObject({ code: 0 });
+    expect(said.err).toContain('k = 15 asks all images of the bank, so that the sizes of the classes decide');
     expect(said.out).toContain('16 images, each against all others');
     const kept = z
       .looseObject({

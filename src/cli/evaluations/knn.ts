@@ -48,6 +48,11 @@ export const knn = defineEvaluation({
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0) warn(`k = ${unused.join(', ')} left out: the bank has only ${bankImages} images.`);
+    const whole = used.find((each) => Number(each) >= bankImages - (leaveOneOut ? 1 : 0));
+    if (whole !== undefined)
+      warn(
+        `k = ${whole} asks all images of the bank, so that the sizes of the classes decide more than what is near: give a smaller --k.`,
+      );
     const { size } = subject;
     return {
       ...knnStatement(report, { feature: featureTitle(subject.backbone), size, views, temperature }),

@@ -66,6 +66,15 @@ export const linear = defineEvaluation({
       .describe('of initial weights, order, crops and held-back images; 0 unless given'),
   },
   async run(options, context) {
+    if (context.subject.backbone.kind === 'convnet')
+      for (const [flag, isGiven] of [
+        ['--n_last_blocks', options.nLastBlocks !== undefined],
+        ['--avgpool_patchtokens', options.avgpoolPatchtokens === true],
+      ])
+        if (isGiven)
+          throw new UsageError(
+            `${flag} is for Vision Transformers, and this network has one pooled feature: leave it out.`,
+          );
     if (options.head !== undefined) return testHead({ ...options, head: options.head }, context);
     const { subject, backbone, engine, onProgress, warn, write } = context;
     const {

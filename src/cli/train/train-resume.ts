@@ -1,6 +1,6 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
 import { nodeMachine } from '../../run/machine-node.ts';
-import { openRecorded } from '../../run/open-recorded-node.ts';
+import { openRecorded, recordedPath } from '../../run/open-recorded-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord, stepsOf } from '../../run/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../../run/session.ts';
@@ -30,6 +30,11 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   const changes = { ...changesOf(options, run), command: `npx dino train ${shellWords(args)}` };
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
+  const { scenes, path } = record.source;
+  if (dataPath === undefined && scenes === undefined && recordedPath(record) === undefined)
+    throw new Error(
+      `The images of ${run} are no longer at ${path}: say where they are now, by dino train --resume ${run} --data_path <source>.`,
+    );
   const session = await resumeSession(folder, openRecorded(record, dataPath), nodeMachine, changes);
   const { fromStep, plan, source, trainer } = session;
   try {

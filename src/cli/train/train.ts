@@ -16,7 +16,7 @@ import { helpSwitch } from '../terminal/help.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
 import { withOptionsFile } from './options-file.ts';
-import { prepareShown } from './prepare-shown.ts';
+import { planFacts, prepareShown } from './prepare-shown.ts';
 import { showSession } from './show-session.ts';
 import { allTrainFields, fileFields, ignoredTrainFlags, trainFields, trainSwitches } from './train-flags.ts';
 import { trainHelp } from './train-help.ts';
@@ -106,7 +106,10 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
   );
   try {
     if (prepared.begun !== undefined) console.error(prepared.begun.taken);
-    if (folder === undefined) return 0;
+    if (folder === undefined) {
+      if (json) console.log(JSON.stringify(planFacts(prepared)));
+      return 0;
+    }
     const command = `npx dino train ${shellWords(args)}`;
     const session = await newSession(prepared, {
       source,
