@@ -10,10 +10,11 @@ import { counted } from '../format/counted.ts';
 import { describeStatistics, describeView } from '../image/preprocessing.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
-import { LAST } from '../run/checkpoint-files.ts';
+import { BEST, LAST } from '../run/checkpoint-files.ts';
 import { requireWholePatches, usualSize } from '../run/input-size.ts';
 import { isRunFolder, openSubject } from '../run/open-subject-node.ts';
-import { parseRecord, stepsOf } from '../run/run-record.ts';
+import { holdsRun, RunFolder } from '../run/run-folder-node.ts';
+import { parseRecord, readRecord, stepsOf } from '../run/run-record.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun } from '../train/checkpoint.ts';
 import { findLinearHead } from '../weights/linear-head.ts';
@@ -87,10 +88,57 @@ export async function inspect(args: readonly string[]): Promise<number> {
 function inspectCheckpoint(path: string, local: string, keys: Keys): Inspected | undefined {
   const status = statSync(local, { throwIfNoEntry: false });
   const isRun =
-    status?.isDirectory() === true && existsSync(join(local, 'config.json')) && isRunFolder(local);
+    status?.isDirectory() === true &&
+    isRunFolder(local) &&
+    (holdsRun(local) || existsSync(join(local, LAST)));
   if (status?.isDirectory() === true && !isRun) return undefined;
+  if (isRun) return inspectRun(path, local, keys);
   if (local.endsWith('.json')) return undefined; // an index of shards
-  const file = isRun ? join(local, LAST) : local;
+  return inspectOwn(path, local, keys);
+}
+
+/** What a run folder holds; its checkpoint alone tells of the network. @throws Error saying what of the run is damaged or missing */
+function inspectRun(path: string, local: string, keys: Keys): Inspected | undefined {
+  const folder = RunFolder.at(local);
+  if (!folder.has(LAST)) {
+    readRecord(RunFolder.open(local));
+    throw new Error(
+      `${path} is a run folder without a checkpoint (${LAST}): let the run write one, by dino train --resume ${path}.`,
+    );
+  }
+  const found = readOf(path, folder, keys);
+  try {
+    readRecord(RunFolder.open(local));
+    return found;
+  } catch (error) {
+    return found === undefined ? undefined : withRefusal(found, error);
+  }
+}
+
+function readOf(path: string, folder: RunFolder, keys: Keys): Inspected | undefined {
+  try {
+    return inspectOwn(path, folder.file(LAST), keys);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    const best = folder.has(BEST) ? `, or take ${folder.file(BEST)} instead` : '';
+    throw new Error(
+      `${path} is a run folder whose checkpoint is damaged: restore it from a copy${best} (${cause.replace(/\.$/, '')}).`,
+      { cause: error },
+    );
+  }
+}
+
+function withRefusal({ lines, facts }: Inspected, error: unknown): Inspected {
+  const reason = error instanceof Error ? error.message : String(error);
+  return {
+    whole: false,
+    facts: { ...facts, refused: [reason] },
+    lines: [...lines.slice(0, -1), ...refusedLines([reason]), 'the checkpoint is whole, but the run is not'],
+  };
+}
+
+/** A checkpoint of `dino train`; undefined for any other file. */
+function inspectOwn(path: string, file: string, keys: Keys): Inspected | undefined {
   const source = openFile(file);
   try {
     const own = checkpointRun(source);
@@ -132,6 +180,16 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
       const line = `${path}: ${format}, a linear classifier of ${counted(classes, 'class', 'classes')} on features of width ${width}`;
       return { whole: true, facts: { format, linearHead: { classes, width } }, lines: [line] };
     }
+    const tuned = fineTunedLine(dict);
+    if (isOwnConvnet(dict))
+      return {
+        whole: false,
+        facts: { format, tensors: tensors.size, network: 'convnet' },
+        lines: [
+          `${path}: ${format}, a convolutional network that dino ${tuned === undefined ? 'export' : 'eval finetune'} wrote; commands take such a network from its run alone: give the run folder.`,
+          ...(tuned === undefined ? [] : [tuned]),
+        ],
+      };
     const refused = new Set<string>();
     const attempt = <T>(of: () => T): T | undefined => {
       try {
@@ -187,6 +245,8 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
       },
       lines: [
         first,
+        ...(opened.choice === undefined ? [] : [`config: ${opened.choice}`]),
+        ...(tuned === undefined ? [] : [tuned]),
         ...foundLines(found),
         ...(projection === undefined ? [] : [headLine(projection)]),
         ...(shown === undefined
@@ -207,6 +267,23 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
   } finally {
     opened.close();
   }
+}
+
+/** Convolutional nets are read from checkpoints of runs alone. */
+function isOwnConvnet({ facts, tensors }: StateDict): boolean {
+  return (
+    facts.preprocessing !== undefined && (tensors.has('bn1.weight') || tensors.has('backbone.bn1.weight'))
+  );
+}
+
+/** What is said of a network that `dino eval finetune` wrote. */
+function fineTunedLine({ facts, tensors }: StateDict): string | undefined {
+  const classes = tensors.get('head.weight')?.shape[0];
+  const isTuned =
+    facts.preprocessing !== undefined && [...tensors.keys()].some((name) => /^backbone\./.test(name));
+  return isTuned && classes !== undefined
+    ? `fine-tuned on ${classes} classes by dino eval finetune: other commands take its backbone, dino export <run> --classifier finetune takes all of it`
+    : undefined;
 }
 
 function verdict(isWhole: boolean, isRefused: boolean): string {

@@ -1,5 +1,5 @@
 /** Runs an evaluation: reads its flags, opens the network, prints the result, keeps it in the run folder and its report. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -11,16 +11,18 @@ import { makeFolder } from '../files/make-folder-node.ts';
 import type { Finding } from '../report/finding.ts';
 import { encodeSection } from '../report/page/stored-section.ts';
 import { openSubject } from '../run/open-subject-node.ts';
-import { RunFolder } from '../run/run-folder-node.ts';
+import { holdsRun, RunFolder } from '../run/run-folder-node.ts';
 import { RunLog } from '../run/run-log.ts';
 import { stepsOf } from '../run/run-record.ts';
 import type { Subject } from '../run/subject.ts';
 import { writeEvaluationReport } from '../run/write-report-node.ts';
 import { findingLine } from '../train/finding.ts';
+import { labelsField } from '../train/labels-field.ts';
 import { levelsField, levelsOf } from '../train/levels-field.ts';
 import { EarlierResult } from './earlier-result.ts';
 import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
+import { warnOfLevels } from './levels-shown.ts';
 import { localWeights } from './local-weights.ts';
 import { measuredOn } from './measured-on.ts';
 import { networkFields } from './network-fields.ts';
@@ -44,6 +46,7 @@ const common = {
     .string()
     .describe('a folder for the results and a report of them; the run folder and its report unless given'),
   levels: levelsField,
+  labels: labelsField,
 };
 
 /**
@@ -83,6 +86,7 @@ export async function runEvaluation(
     ...(heads === undefined ? {} : { heads }),
     ...(allowMissing === undefined ? {} : { allowMissing: allowMissing.split(',') }),
     ...(levels === undefined ? {} : { levels }),
+    labels: given.labels,
   });
   const { output } = given;
   const folder = output === undefined ? subject.folder : resultFolder(output);
@@ -95,6 +99,10 @@ export async function runEvaluation(
   if (subject.allowed.length > 0)
     line.print(`${run} lacks ${subject.allowed.join(', ')}, as allowed: fresh values take their places.`);
   const phases = phasesOn(line);
+  const { output: _, ...sources } = values;
+  for (const each of [...paths, ...Object.values(sources)])
+    if (typeof each === 'string' && existsSync(each))
+      await warnOfLevels(each, subject.imageOptions, (text) => line.print(text));
   const measured = evaluation.run(values, {
     subject: { ...subject, folder },
     backbone,
@@ -125,7 +133,8 @@ export async function runEvaluation(
       await backbone.dispose();
     });
   const seen = preprocessingSentence(subject, asked, computed.shown);
-  const result = seen === undefined ? computed : withSentence(computed, seen);
+  const sentences = [...(computed.notes ?? []), ...(seen === undefined ? [] : [seen])];
+  const result = sentences.reduce(withSentence, computed);
   const of = subject.record === undefined ? {} : { checkpoint };
   const { preprocessing } = subject;
   const { skipped = [] } = result;
@@ -191,7 +200,7 @@ function resultFolder(path: string): RunFolder {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === true)
     throw new Error(`${path} is a file: give a folder as --output.`);
   const folder = RunFolder.at(path);
-  if (folder.has('config.json'))
+  if (holdsRun(path))
     throw new Error(
       `${path} is a run folder: give another --output, or none to keep the results in the run.`,
     );
@@ -199,7 +208,7 @@ function resultFolder(path: string): RunFolder {
   return folder;
 }
 
-/** A result that says how images were shown: behind the protocol, and in the report. */
+/** A result that says something more: behind the protocol, and in the report. */
 function withSentence(result: EvaluationResult, sentence: string): EvaluationResult {
   const { protocol, section } = result;
   return {

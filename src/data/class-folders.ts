@@ -2,7 +2,9 @@
  * Classes told by folders: `dog/1.jpg` is a dog. A folder around everything (`photos/dog/1.jpg`) and folders that name the
  * parts of a data set (`train/dog/1.jpg`, `val/dog/2.jpg`) are looked through. Images beside the class folders have no class.
  */
+import { areAlbums } from './album-folders.ts';
 import { type ClassLabels, noLabels, UNLABELED } from './class-labels.ts';
+import type { LabelChoice } from './source.ts';
 
 /** Names of the parts of a data set, which are not classes: `train`, `val2017`, `test_images`. */
 const PART =
@@ -33,17 +35,27 @@ function isAround(folders: Folders): boolean {
   return all.length - parts.length < 2 || parts.some(([, { hasFolders }]) => hasFolders);
 }
 
-/** @param paths relative, with `/` */
-export function classesOf(paths: readonly string[]): ClassLabels {
+/**
+ * @param paths relative, with `/`
+ * @param choice whether folders that look like albums by date are classes
+ */
+export function classesOf(paths: readonly string[], choice: LabelChoice = 'auto'): ClassLabels {
   const parts = paths.map((path) => path.split('/'));
   let depth = 0;
   let folders = foldersAt(parts, depth);
   const lookedThrough: string[] = [];
+  let around: string | undefined;
   while (folders.size > 0 && isAround(folders)) {
+    around = folders.size === 1 ? [...folders.keys()][0] : undefined;
     lookedThrough.push(...[...folders.keys()].filter((name) => PART.test(name)));
     folders = foldersAt(parts, ++depth);
   }
   const classes = [...folders.keys()].filter((name) => !PART.test(name)).sort((a, b) => (a < b ? -1 : 1));
+  if (choice === 'auto' && areAlbums(classes, around))
+    return {
+      ...noLabels,
+      note: `the folders ${quoted(classes)} look like albums by date, not classes: no labels are taken (--labels folders takes them as classes)`,
+    };
   const numbers = new Map(classes.map((name, index) => [name, index]));
   const labels = Int32Array.from(parts, (each) =>
     each.length < depth + 2 ? -1 : (numbers.get(each[depth]!) ?? -1),

@@ -10,7 +10,7 @@ import { nameText } from './file-name.ts';
 import { depthIn } from './image-files-node.ts';
 import { countUnread } from './image-paths.ts';
 import { refuseWithoutImages } from './no-images.ts';
-import type { SourceOptions, StoredList } from './source.ts';
+import type { LabelChoice, SourceOptions, StoredList } from './source.ts';
 import { indexTar } from './tar-node.ts';
 import { packTexts, textAt } from './text-table.ts';
 import { readWebDataset, type WebDataset } from './webdataset.ts';
@@ -93,7 +93,7 @@ function archiveSource(
   name: string,
   files: readonly string[],
   listings: readonly ArchiveListing<Place>[],
-  { channels = 3, levels }: SourceOptions,
+  { channels = 3, levels, labels: choice }: SourceOptions,
 ): StoredList {
   const all = (of: 'images' | 'others'): Entry[] =>
     listings.flatMap((listing, file) => {
@@ -117,7 +117,7 @@ function archiveSource(
       leftOut,
     );
   }
-  const { images, labels: of } = labeled(files, found, others);
+  const { images, labels: of } = labeled(files, found, others, choice);
   const { classes, labels, note } = of;
   const table = packTexts(images.map(({ path }) => path));
   const numbers = new Uint32Array(new SharedArrayBuffer(images.length * 4 * 3));
@@ -151,6 +151,7 @@ function labeled(
   files: readonly string[],
   images: readonly Entry[],
   others: readonly Entry[],
+  choice: LabelChoice | undefined,
 ): WebDataset<Entry> {
   const open = new Map<number, FileSource>();
   const read = ({ file, inner, place }: Entry): Uint8Array => {
@@ -160,7 +161,13 @@ function labeled(
   };
   try {
     return (
-      readWebDataset(images, others, read) ?? { images, labels: classesOf(images.map(({ inner }) => inner)) }
+      readWebDataset(images, others, read) ?? {
+        images,
+        labels: classesOf(
+          images.map(({ inner }) => inner),
+          choice,
+        ),
+      }
     );
   } finally {
     for (const source of open.values()) source.close();

@@ -28,9 +28,12 @@ import { framesCommand, hasVideoExtension } from './video-names.ts';
  * @throws if the path is missing, holds no images, is damaged or of an unknown format
  */
 export function openSource(path: string, options: SourceOptions = {}): Source & StoredList {
-  const list = openList(path, options);
+  const opened = openList(path, options);
+  const list = options.labels === 'none' ? { ...opened, ...UNLABELED_LIST } : opened;
   return { ...list, open: (loadSize) => openReader(list.spec, loadSize) };
 }
+
+const UNLABELED_LIST = { classes: [], label: () => undefined, classNote: undefined };
 
 function openList(path: string, options: SourceOptions): StoredList {
   return statusOf(path, 'the path of a folder of images or of an archive').isDirectory()
@@ -86,7 +89,10 @@ function openFolder(
   options: SourceOptions,
 ): StoredList {
   const { channels = 3, levels } = options;
-  const { classes, labels, note } = classesOf(images.map(({ path }) => path));
+  const { classes, labels, note } = classesOf(
+    images.map(({ path }) => path),
+    options.labels,
+  );
   const table = packTexts(images.map(({ bytes }) => bytes));
   return {
     name: root,

@@ -59,9 +59,15 @@ export interface ImageReader {
   close(): void;
 }
 
+/** Whether images have classes: `folders` takes folders that look like albums by date as classes too, which `auto` does not. */
+export const labelChoices = ['auto', 'folders', 'none'] as const;
+export type LabelChoice = (typeof labelChoices)[number];
+
 export interface SourceOptions {
   /** 3 decodes to RGB, 1 to gray; left out: what the format holds (gray for IDX, RGB for all else). */
   readonly channels?: 1 | 3;
   /** Black and white of samples that are not bytes (16 bits, floating point); what each file says unless given. */
   readonly levels?: Levels | undefined;
+  /** Default `auto`. */
+  readonly labels?: LabelChoice | undefined;
 }

@@ -8,6 +8,7 @@ const baselines = {
   untrained: 'the untrained network',
   pixels: 'raw pixels',
   pca: 'PCA of pixels',
+  largest: 'the largest class',
   box: 'a centered box',
   image: 'the whole image',
   kept: 'the first mask kept',

@@ -68,6 +68,7 @@ const besides: readonly (readonly [string, string])[] = [
 
 const recordSchema = z.looseObject({
   protocol: z.looseObject({ testImages: number.optional() }).optional().catch(undefined),
+  largestClass: top1.optional().catch(undefined),
 });
 
 /**
@@ -89,6 +90,8 @@ export function scoreWords(evaluation: string, record: unknown): string | undefi
     const other = main(parsed[name]);
     return other === undefined ? [] : [`${title} ${text(other)}`];
   });
+  if (parsed.largestClass !== undefined)
+    others.push(`always the largest class ${fixed(parsed.largestClass.top1, 1)} %`);
   const notes = [...(images === undefined ? [] : [counted(images, 'test image')]), others.join(', ')].filter(
     (note) => note !== '',
   );

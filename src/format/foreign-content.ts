@@ -35,6 +35,24 @@ const kinds: readonly { readonly begins: RegExp | string; readonly is: string; r
     is: 'an HDF5 file, as Keras writes',
     wayOut: 'give weights of PyTorch or safetensors',
   },
+  // The version of the format, and then the program that wrote it.
+  ...Array.from({ length: 20 }, (_, version) => ({
+    begins: `\u0008${String.fromCharCode(version)}\u0012`,
+    is: 'an ONNX model, which other programs run',
+    wayOut: 'give the run or the weights that it was made of',
+  })),
+  ...[
+    ['JPEG', '\u00ff\u00d8\u00ff'],
+    ['PNG', '\u0089PNG\r\n'],
+    ['GIF', 'GIF8'],
+    ['WebP', /^RIFF.{4}WEBP/s],
+    ['TIFF', 'II*\u0000'],
+    ['TIFF', 'MM\u0000*'],
+  ].map(([name, begins = '']) => ({
+    begins,
+    is: `an image (${name}) and holds no weights`,
+    wayOut: 'give a run folder, or a file or folder of weights',
+  })),
   { begins: 'GGUF', is: 'a GGUF file', wayOut: 'give weights of PyTorch or safetensors' },
 ];
 

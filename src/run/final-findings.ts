@@ -15,6 +15,8 @@ export interface EndOfRun {
   readonly start: string;
   /** How many images were asked at each online evaluation. */
   readonly images: number;
+  /** What always answering the largest class of these would score in percent, where classes are very unequal. */
+  readonly largest: number | undefined;
 }
 
 export function finalFindings(end: EndOfRun): Finding[] {
@@ -31,9 +33,13 @@ function lengthInTheEnd({ config, log, step, stepsPerEpoch }: EndOfRun): Finding
 }
 
 /** Was training worth something? Asked where there are labels. */
-function worth({ log, step, firstStep, start, images }: EndOfRun): Finding | undefined {
+function worth({ log, step, firstStep, start, images, largest }: EndOfRun): Finding | undefined {
   const trained = log.score('knn', step);
   if (trained === undefined || step === firstStep) return undefined;
-  const others = { [start]: log.score('knn', firstStep), 'raw pixels': log.knnOfPixels() };
+  const others = {
+    [start]: log.score('knn', firstStep),
+    'raw pixels': log.knnOfPixels(),
+    'the largest class': largest,
+  };
   return examineScores({ what: '20-NN among training images', images, trained, others });
 }

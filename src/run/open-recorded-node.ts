@@ -7,6 +7,11 @@ import type { Source } from '../data/source.ts';
 import { levelsOf } from '../train/levels-field.ts';
 import type { RunRecord } from './run-record.ts';
 
+/** Where the images of a run are: from here, or from where it was started; undefined where they are no longer there. */
+export function recordedPath({ source }: Pick<RunRecord, 'source'>): string | undefined {
+  return [source.path, resolve(source.directory ?? '.', source.path)].find((path) => existsSync(path));
+}
+
 /**
  * Opens the images a run was started with, or the ones at another path. A relative path is looked for from here, and then
  * from where the run was started.
@@ -17,8 +22,9 @@ export function openRecorded({ source, config }: RunRecord, path?: string): Sour
   if (path === undefined && source.scenes !== undefined) {
     return scenesSource({ ...source.scenes, channels: config.channels });
   }
-  const here = path ?? source.path;
-  const there = resolve(source.directory ?? '.', here);
-  const moved = path === undefined && !existsSync(here) && existsSync(there);
-  return openSource(moved ? there : here, { channels: config.channels, levels: levelsOf(config.levels) });
+  return openSource(path ?? recordedPath({ source }) ?? source.path, {
+    channels: config.channels,
+    levels: levelsOf(config.levels),
+    labels: source.classes.length === 0 ? 'none' : 'folders', // as it was at the start, whatever a later version makes of names
+  });
 }

@@ -9,11 +9,11 @@ import { checkpointRun, evaluatedNetwork, networkWeights } from '../train/checkp
 import { evalSizeOf, type TrainConfig } from '../train/config.ts';
 import { levelsOf } from '../train/levels-field.ts';
 import type { Network } from '../train/state.ts';
-import { weightsFileOf } from '../weights/open-weights-node.ts';
+import { onnxIn, weightsFileOf } from '../weights/open-weights-node.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
 import { BEST, LAST } from './checkpoint-files.ts';
 import { checkSize } from './input-size.ts';
-import { RunFolder } from './run-folder-node.ts';
+import { holdsRun, RunFolder } from './run-folder-node.ts';
 import { parseRecord, readRecord } from './run-record.ts';
 import type { Subject, SubjectOptions } from './subject.ts';
 import { resultsOf, subjectOfWeights } from './weights-subject-node.ts';
@@ -42,7 +42,9 @@ export function openSubject(path: string, options: SubjectOptions = {}): Subject
 /** Whether a folder is to be read as a run, whole or not, and not as one of weights. */
 export function isRunFolder(path: string): boolean {
   const holdsCheckpoint = [LAST, BEST].some((file) => existsSync(join(path, file)));
-  return holdsCheckpoint || weightsFileOf(path) === undefined;
+  if (holdsCheckpoint || holdsRun(path)) return holdsCheckpoint || weightsFileOf(path) === undefined;
+  const isModel = existsSync(join(path, 'config.json')) || onnxIn(path) !== undefined;
+  return !isModel && weightsFileOf(path) === undefined;
 }
 
 function fromRun(path: string, options: SubjectOptions): Subject {
@@ -77,7 +79,7 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
     const record = parseRecord(run, path);
     const { config } = record;
     const network = networkWeights(source.read(0, source.size), path, networkOf(path, config, options));
-    const ofRun = existsSync(join(dirname(path), 'config.json'));
+    const ofRun = holdsRun(dirname(path));
     const here = trainedHere(config, weightsUnder(network, 'backbone.'), options);
     return {
       name: path,
@@ -131,7 +133,11 @@ function trainedHere(
     preprocessing,
     preprocessingOrigin: 'the run',
     channels,
-    imageOptions: { channels, levels: options.levels ?? levelsOf(config.levels) },
+    imageOptions: {
+      channels,
+      levels: options.levels ?? levelsOf(config.levels),
+      labels: options.labels,
+    },
     trained,
     allowed: [],
     untrained: untrainedWeights(backbone, size, seed),

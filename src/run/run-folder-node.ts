@@ -24,6 +24,27 @@ import { FolderError, folderError, makeFolder } from '../files/make-folder-node.
 import { isAlive } from '../files/system-node.ts';
 import { encodeScalars, encodeVersion, eventFileName } from '../format/tfevents.ts';
 
+const CONFIG = 'config.json';
+
+/** Whether a folder is one of `dino train`: its `config.json` says so, or is damaged and stands beside what else a run has. */
+export function holdsRun(path: string): boolean {
+  const config = join(path, CONFIG);
+  if (statSync(config, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  const text = readFileSync(config, 'utf8');
+  if (/"format"\s*:\s*"dino-ts run/.test(text)) return true;
+  const hasMore = ['log.txt', 'checkpoint.safetensors'].some((name) => existsSync(join(path, name)));
+  return hasMore && !isJson(text);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** One line of `log.txt`. */
 export type LogLine = Readonly<Record<string, number | string>>;
 
@@ -47,7 +68,7 @@ export class RunFolder {
       throw new Error(`${path} is a file: choose another --output_dir.`);
     if (status !== undefined && readdirSync(path).length > 0) {
       throw new Error(
-        existsSync(join(path, 'config.json'))
+        holdsRun(path)
           ? `${path} holds a run already: choose another --output_dir, or go on with it by --resume ${path}.`
           : `${path} exists and is not empty: choose another --output_dir.`,
       );
@@ -68,14 +89,15 @@ export class RunFolder {
 
   /** @throws Error if there is no run in the folder */
   static open(path: string): RunFolder {
-    if (!existsSync(join(path, 'config.json'))) {
+    if (!holdsRun(path)) {
       if (existsSync(join(path, 'seeds.json')))
         throw new Error(
           `${path} holds the runs of several seeds: give one of them, such as the folder seed-0 in it.`,
         );
-      throw new Error(
-        `${path} is not a run folder (it has no config.json): give the folder that \`dino train\` made.`,
-      );
+      const why = existsSync(join(path, CONFIG))
+        ? `its ${CONFIG} is of another program`
+        : `it has no ${CONFIG}`;
+      throw new Error(`${path} is not a run folder (${why}): give the folder that \`dino train\` made.`);
     }
     return new RunFolder(path);
   }
@@ -156,7 +178,7 @@ export class RunFolder {
 
   #unwritable(name: string, error: unknown, state: string): Error {
     return new Error(
-      `${this.file(name)} could not be written (${reasonOf(error)})${state}: make room or access, then ${this.has('config.json') ? `go on with --resume ${this.path}, or run the evaluation again` : 'run the command again'}.`,
+      `${this.file(name)} could not be written (${reasonOf(error)})${state}: make room or access, then ${holdsRun(this.path) ? `go on with --resume ${this.path}, or run the evaluation again` : 'run the command again'}.`,
     );
   }
 

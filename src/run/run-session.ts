@@ -2,6 +2,7 @@
  * Runs a session: around the training loop the teacher is evaluated from time to time, and log, TensorBoard events and
  * checkpoints are written into the run folder. Still an iterator of plain events.
  */
+import { largestShare } from '../eval/classify/largest-class.ts';
 import type { Finding } from '../report/finding.ts';
 import { evalsOf } from '../train/config.ts';
 import { examineFeatures, FEATURES } from '../train/doctor.ts';
@@ -222,12 +223,23 @@ class Course {
   }
 
   *#conclude(step: number): Generator<SessionEvent> {
-    const { record, log, plan } = this.#session;
+    const { record, log, plan, source } = this.#session;
     const { config, init } = record;
     const start = init === undefined ? 'the untrained network' : 'the network it began with';
-    const images = this.#monitor?.watched.queries.length ?? 0;
+    const { queries = [], queryLabels = [] } = this.#monitor?.watched ?? {};
+    const largest =
+      source.classes.length > 1 ? largestShare(queryLabels, source.classes.length)?.top1 : undefined;
     const { stepsPerEpoch } = plan;
-    const end = { config, log, step, stepsPerEpoch, firstStep: this.#firstStep, start, images };
+    const end = {
+      config,
+      log,
+      step,
+      stepsPerEpoch,
+      firstStep: this.#firstStep,
+      start,
+      images: queries.length,
+      largest,
+    };
     for (const finding of finalFindings(end)) yield* this.#say(step, finding);
   }
 }

@@ -1,5 +1,5 @@
 /** What an evaluation is of: a trained network, and the same network before its first step beside it. */
-import type { SourceOptions } from '../data/source.ts';
+import type { LabelChoice, SourceOptions } from '../data/source.ts';
 import type { Weights } from '../features/network-weights.ts';
 import type { Levels } from '../image/levels.ts';
 import type { Preprocessing } from '../image/preprocessing.ts';
@@ -46,6 +46,8 @@ export interface SubjectOptions {
   readonly preprocessing?: AskedPreprocessing;
   /** Black and white of samples that are not bytes; those of the run unless given. */
   readonly levels?: Levels | undefined;
+  /** Whether images have classes. Default `auto`. */
+  readonly labels?: LabelChoice | undefined;
   /** Where weights that are in no run folder get a folder for their results; the working directory unless given. */
   readonly results?: string;
 }

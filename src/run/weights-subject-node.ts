@@ -64,7 +64,7 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
       preprocessing,
       preprocessingOrigin: stated?.origin,
       channels,
-      imageOptions: { channels, levels: options.levels },
+      imageOptions: { channels, levels: options.levels, labels: options.labels },
       trained,
       allowed: found.missing,
       untrained,

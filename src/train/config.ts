@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Fields, OptionGroup, OwnOptions } from '../method/definition.ts';
 import { count, countOrZero, notNegative, positive, range, share } from '../method/fields.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
+import { labelsField } from './labels-field.ts';
 import { levelsField } from './levels-field.ts';
 
 export const architectures = ['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small', 'vit_base'] as const;
@@ -59,6 +60,7 @@ const network = {
 const crops = {
   channels: z.union([z.literal(1), z.literal(3)], 'must be 1 or 3').describe('3 = RGB, 1 = gray'),
   levels: levelsField,
+  labels: labelsField,
   loadSize: countOrZero(
     'short side to which larger images are shrunk when they are read for training, pixels; 0 = never',
   ),
@@ -176,6 +178,7 @@ const commonConfig = common
     steps: true,
     minutes: true,
     levels: true,
+    labels: true,
     evalSize: true,
     warmupEpochs: true,
     warmupSteps: true,

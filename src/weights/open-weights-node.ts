@@ -17,6 +17,8 @@ export interface OpenedWeights {
   /** What errors call the weights: the file, or the index of its shards. */
   readonly file: string;
   readonly dict: StateDict;
+  /** One sentence where several files beside the weights say what network it is: which of them is taken. */
+  readonly choice: string | undefined;
   /**
    * What `config.json` says of the network; undefined without one.
    *
@@ -66,6 +68,13 @@ export function weightsFileOf(path: string): string | undefined {
   return join(path, whole[0] ?? '');
 }
 
+/** A model of ONNX in a folder, where those of transformers.js are or beside its config. */
+export function onnxIn(folder: string): string | undefined {
+  const names = (path: string): string[] => (existsSync(path) ? readdirSync(path).sort() : []);
+  const found = [...names(folder), ...names(join(folder, 'onnx')).map((name) => `onnx/${name}`)];
+  return found.find((name) => name.endsWith('.onnx'));
+}
+
 function weightsIn(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => ENDINGS.test(name) || NAMES.includes(name))
@@ -79,8 +88,14 @@ function weightsIn(folder: string): string[] {
  */
 export function openWeights(path: string): OpenedWeights {
   const file = weightsFileOf(path);
-  if (file === undefined)
-    throw new Error(`${path} holds no weights (${NAMES.join(', ')}): give a folder or a file that does.`);
+  if (file === undefined) {
+    const onnx = onnxIn(path);
+    throw new Error(
+      onnx === undefined
+        ? `${path} holds no weights (${NAMES.join(', ')}): give a folder or a file that does.`
+        : `${path} holds ONNX models (${onnx}), as dino export --to transformers.js or onnx writes, and no weights: give the run or the weights that they were made of.`,
+    );
+  }
   const sources: FileSource[] = [];
   const close = (): void => {
     for (const source of sources) source.close();
@@ -98,6 +113,7 @@ export function openWeights(path: string): OpenedWeights {
     return {
       file,
       dict,
+      choice: folder === undefined ? undefined : choiceIn(folder),
       close,
       config: () => (folder === undefined ? undefined : configIn(folder)),
       preprocessing: () => (folder === undefined ? undefined : preprocessingIn(folder)) ?? ownOf(file, dict),
@@ -118,8 +134,18 @@ function ownOf(file: string, { facts }: StateDict): StatedPreprocessing | undefi
   return { origin: file, parts: facts.preprocessing, refused: [] };
 }
 
+/** Where a folder has the configs of both libraries. */
+function choiceIn(folder: string): string | undefined {
+  const [taken, ...others] = configsIn(folder);
+  return others.length === 0 ? undefined : `${taken} is taken, and not ${others.join(' or ')} beside it`;
+}
+
+function configsIn(folder: string): string[] {
+  return CONFIGS.map((name) => join(folder, name)).filter((path) => existsSync(path));
+}
+
 function configIn(folder: string): NetworkConfig | undefined {
-  const file = CONFIGS.map((name) => join(folder, name)).find((path) => existsSync(path));
+  const [file] = configsIn(folder);
   return file === undefined ? undefined : readNetworkConfig(readJson(file), file);
 }
 

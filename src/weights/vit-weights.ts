@@ -45,10 +45,13 @@ export interface FindOptions {
 /** @throws Error if the file holds no Vision Transformer of a known layout */
 export function findVit(file: StateDict, options: FindOptions): FoundVit {
   const dict = withoutChunks(file);
-  const { layout, prefix, alternatives } = locate(dict, options);
+  const { layout, prefix, others } = locate(dict, options);
+  const nested = others.filter((other) => other.length > prefix.length && other.startsWith(prefix));
   const under = new Map(
     [...dict.tensors].flatMap(([name, tensor]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [],
+      name.startsWith(prefix) && !nested.some((other) => name.startsWith(other))
+        ? [[name.slice(prefix.length), tensor]]
+        : [],
     ),
   );
   const named = toOfficial(under, layout);
@@ -62,7 +65,7 @@ export function findVit(file: StateDict, options: FindOptions): FoundVit {
   return {
     layout,
     prefix,
-    alternatives,
+    alternatives: others.map(placeName),
     config,
     missing: [...wanted.keys()].filter((name) => !named.tensors.has(name)),
     unexpected: [
@@ -121,10 +124,15 @@ export function shapeOf(config: OpenVitConfig): NetworkShape {
   };
 }
 
+/** What a choice calls the network under a prefix. */
+function placeName(prefix: string): string {
+  return prefix === '' ? '"" at the top of the file' : prefix.replace(/\/$/, '');
+}
+
 function locate(
   dict: StateDict,
   { name, checkpointKey }: FindOptions,
-): { layout: Layout; prefix: string; alternatives: string[] } {
+): { layout: Layout; prefix: string; others: string[] } {
   const places = layouts.flatMap((layout) =>
     [...dict.tensors.keys()].flatMap((key) => {
       const before = key.slice(0, key.length - layout.anchor.length);
@@ -140,19 +148,19 @@ function locate(
         (other) => other.layout.anchor.length > layout.anchor.length && prefix.startsWith(other.prefix),
       ),
   );
-  const keys = ({ prefix }: { prefix: string }): string[] => prefix.split(/[./]/);
+  const keys = ({ prefix }: { prefix: string }): string[] => prefix.replace(/[./]$/, '').split(/[./]/);
   const asked = own.find((place) => keys(place).includes(checkpointKey ?? 'teacher'));
   const [only] = own.length === 1 ? own : [];
   if (asked === undefined && only !== undefined && checkpointKey !== undefined)
     if (keys(only).some((key) => key === 'teacher' || key === 'student'))
       throw new Error(
-        `${name}: the file holds no ${checkpointKey}, only ${only.prefix}: leave --checkpoint_key out.`,
+        `${name}: the file holds no ${checkpointKey}, only ${placeName(only.prefix)}: leave --checkpoint_key out.`,
       );
   const chosen = asked ?? only;
   if (chosen !== undefined) {
     return {
       ...chosen,
-      alternatives: own.filter((place) => place !== chosen).map(({ prefix }) => prefix),
+      others: own.filter((place) => place !== chosen).map(({ prefix }) => prefix),
     };
   }
   if (own.length === 0) {
@@ -162,7 +170,7 @@ function locate(
     );
   }
   throw new Error(
-    `${name}: the file holds several networks (${own.map(({ prefix }) => prefix).join(', ')}): choose one by --checkpoint_key.`,
+    `${name}: the file holds several networks (${own.map(({ prefix }) => placeName(prefix)).join(', ')}): choose one by --checkpoint_key.`,
   );
 }
 

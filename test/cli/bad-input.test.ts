@@ -1,5 +1,5 @@
 /** Mistakes a user makes: each ends in one sentence with the cause, the value and the way out, and leaves nothing behind. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { shellWords } from '../../src/cli/terminal/shell-words.ts';
@@ -286,5 +286,36 @@ describe('words and flags that would be passed over', () => {
 it('the command of a run can be pasted into a shell', async () => {
   expect(shellWords(['my photos', '--lr=0.1', "it's", '$HOME', 'plain/path.tar'])).toBe(
     String.raw`'my photos' --lr=0.1 'it'\''s' '$HOME' plain/path.tar`,
+  );
+});
+
+it('a run whose images were moved names --data_path, and goes on with it', async () => {
+  const before = photos();
+  const run = join(temporaryFolder(), 'run');
+  expect((await dino('train', before, ...tiny, '--output_dir', run)).code).toBe(0);
+  const after = join(temporaryFolder(), 'moved');
+  renameSync(before, after);
+  expect((await dino('train', '--resume', run, '--steps', '5')).err).toContain(
+    `The images of ${run} are no longer at ${before}: say where they are now, by dino train --resume ${run} --data_path <source>.`,
+  );
+  expect(await dino('train', '--resume', run, '--data_path', after, '--steps', '5')).toMatchObject({
+    code: 0,
+  });
+});
+
+it('a dry run with --json prints its plan as one object', async () => {
+  const said = await dino('train', photos(), ...tiny, '--json', '--dry_run');
+  expect(said.code).toBe(0);
+  expect(JSON.parse(said.out)).toMatchObject({ type: 'plan', steps: 4, config: { threads: 1 } });
+});
+
+it('--n_last_blocks is refused where a network has one pooled feature', async () => {
+  const run = join(temporaryFolder(), 'run');
+  const images = photos();
+  await dino('train', images, ...tiny, '--output_dir', run);
+  const said = await dino('eval', 'linear', run, '--train', images, '--n_last_blocks', '2');
+  expect(said).toMatchObject({ code: 2 });
+  expect(said.err).toContain(
+    '--n_last_blocks is for Vision Transformers, and this network has one pooled feature',
   );
 });

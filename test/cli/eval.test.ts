@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -52,6 +52,30 @@ describe('dino eval knn', () => {
     expect(said.err).toContain('k = 20, 100, 200 left out: the bank has only 12 images');
   });
 
+  it('names test images that are in the bank too, by their bytes', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const test = await photos(['a', 'b'], 3, 100);
+    for (const [from, to] of [
+      ['a/0', 'a/copied'],
+      ['b/5', 'b/other name'],
+      ['b/1', 'b/0'],
+    ])
+      copyFileSync(join(images, `${from}.png`), join(test, `${to}.png`));
+    const run = await trainedOn(images);
+    const said = await dino('eval', 'knn', run, '--train', images, '--test', test, '--k', '3');
+    const sentence = '3 of 8 test images are also in the training images';
+    expect(said.err).toContain(
+      `${sentence}, byte by byte, which raises the scores: take them out of --train or of --test.`,
+    );
+    expect(said.out).toContain(`; ${sentence}`);
+    expect(JSON.parse(readFileSync(join(run, 'eval', 'knn.json'), 'utf8'))).toMatchObject({
+      protocol: { sharedImages: 3, testImages: 8 },
+    });
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain(`${sentence}.`);
+    const apart = await dino('eval', 'knn', run, '--train', images, '--test', await photos(['a'], 3, 100));
+    expect(apart.err).not.toContain('also in the training images');
+  });
+
   it('keeps its results and a report without the images of the run, when those have gone', async () => {
     const images = await photos(['a', 'b'], 6);
     const run = await trainedOn(images);
@@ -88,6 +112,7 @@ describe('dino eval knn', () => {
     const run = await trainedOn(images);
     const said = await dino('eval', 'knn', run, '--train', images, '--k', '1', '15');
     expect(said).toMatchObject({ code: 0 });
+    expect(said.err).toContain('k = 15 asks all images of the bank, so that the sizes of the classes decide');
     expect(said.out).toContain('16 images, each against all others');
     const kept = z
       .looseObject({

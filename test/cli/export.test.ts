@@ -65,10 +65,50 @@ describe('dino export', () => {
       '--threads 0: must be 1 or more.',
     );
     expect((await dino('export', run, '--to', 'torch', '--output', images)).err).toContain(
-      'holds something else',
+      `${images} holds a, which is no part of such an export: choose another --output.`,
     );
     expect(await dino('export', run)).toMatchObject({ code: 2 });
     expect((await dino('export', run, '--to', 'tensorflow')).err).toContain('to');
+  });
+
+  it('replaces an export of the same kind and says so, and no file that it did not write', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 6), 'vit');
+    const files = {
+      huggingface: 'README.md',
+      torch: 'backbone.pth',
+      timm: 'model.safetensors',
+      safetensors: 'model.safetensors',
+      onnx: 'model.onnx',
+    };
+    for (const [layout, file] of Object.entries(files)) {
+      const output = join(temporaryFolder(), 'out');
+      const again = ['export', run, '--to', layout, '--output', output];
+      const first = await dino(...again);
+      expect([layout, first]).toMatchObject([layout, { code: 0 }]);
+      expect(first.err).not.toContain('is replaced');
+      expect([layout, (await dino(...again)).err]).toEqual([
+        layout,
+        expect.stringContaining(`The export that was in ${output} is replaced.`),
+      ]);
+      writeFileSync(join(output, file), 'mine');
+      const refused = await dino(...again);
+      expect([layout, refused]).toMatchObject([layout, { code: 1 }]);
+      expect(refused.err).toContain(`${join(output, file)} is there already, and not from dino export`);
+      expect(readFileSync(join(output, file), 'utf8')).toBe('mine');
+    }
+    const hub = join(temporaryFolder(), 'hub');
+    writeFiles(hub, { '.git/HEAD': 'main', 'config.json': '{}' });
+    const foreign = await dino('export', run, '--to', 'huggingface', '--output', hub);
+    expect(foreign.err).toContain(`${join(hub, 'config.json')} is there already`);
+    const other = await dino(
+      'export',
+      run,
+      '--to',
+      'onnx',
+      '--output',
+      join(run, 'export/../checkpoint.safetensors'),
+    );
+    expect(other.err).toContain('checkpoint.safetensors is a file: choose another --output.');
   });
 });
 

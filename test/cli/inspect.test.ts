@@ -1,9 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { parseSafetensors, type StoredTensor, serializeSafetensors } from '../../src/format/safetensors.ts';
-import { temporaryFolder } from '../data/fixtures.ts';
+import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
+import { photos, trainedOn } from './tiny-network.ts';
 
 const golden = join(import.meta.dirname, '../golden');
 const checkpoint = (name: string): string => join(golden, 'checkpoints', name);
@@ -83,4 +85,83 @@ describe('dino inspect', () => {
     const json = await dino('inspect', checkpoint('odd_tensors.pth'), '--json');
     expect(JSON.parse(json.out)).toMatchObject({ format: 'torch.save', whole: false });
   });
+
+  it('says of a run what of it is damaged or missing', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 6));
+    expect(await dino('inspect', run)).toMatchObject({ code: 0 });
+    const broken = (change: (folder: string) => void): string => {
+      const folder = join(temporaryFolder(), 'run');
+      cpSync(run, folder, { recursive: true });
+      change(folder);
+      return folder;
+    };
+    const config = broken((folder) =>
+      writeFileSync(join(folder, 'config.json'), '{"format": "dino-ts run 1", '),
+    );
+    const said = await dino('inspect', config);
+    expect(said.code).toBe(1);
+    expect(said.out).toContain('3 of 3 steps done');
+    expect(said.out).toContain(`refused: ${join(config, 'config.json')} is not valid JSON: restore it`);
+    expect(said.out).toContain('the checkpoint is whole, but the run is not');
+    const gone = broken((folder) => rmSync(join(folder, 'config.json')));
+    expect((await dino('inspect', gone)).out).toContain('is not a run folder (it has no config.json)');
+    const short = broken((folder) => truncateSync(join(folder, 'checkpoint.safetensors'), 5000));
+    expect((await dino('inspect', short)).err).toContain(
+      `${short} is a run folder whose checkpoint is damaged: restore it from a copy`,
+    );
+    const none = broken((folder) => rmSync(join(folder, 'checkpoint.safetensors')));
+    expect((await dino('inspect', none)).err).toContain(
+      `${none} is a run folder without a checkpoint (checkpoint.safetensors): let the run write one`,
+    );
+  });
+
+  it('names images, ONNX models and what was written here for other programs', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const folder = temporaryFolder();
+    const jpeg = await sharp(await png(1))
+      .jpeg()
+      .toBuffer();
+    writeFiles(folder, { 'x.jpg': jpeg, 'x.png': await png(1) });
+    const of = async (path: string): Promise<string> => {
+      const { out, err } = await dino('inspect', path);
+      return out + err;
+    };
+    expect(await of(join(folder, 'x.jpg'))).toContain(
+      'x.jpg is an image (JPEG) and holds no weights: give a run',
+    );
+    expect(await of(join(folder, 'x.png'))).toContain('x.png is an image (PNG) and holds no weights');
+    const vit = await trainedOn(images, 'vit');
+    await dino('export', vit, '--to', 'transformers.js');
+    const onnx = join(vit, 'export/transformers.js');
+    expect(await of(join(onnx, 'onnx/model.onnx'))).toContain('model.onnx is an ONNX model');
+    const wanted = `${onnx} holds ONNX models (onnx/model.onnx), as dino export --to transformers.js or onnx writes, and no weights`;
+    expect(await of(onnx)).toContain(wanted);
+    expect((await dino('embed', onnx, images)).err).toContain(wanted);
+    for (const run of [vit, await trainedOn(images)]) {
+      await dino('eval', 'finetune', run, '--train', images, '--epochs', '1', '--no-report');
+      expect(await of(join(run, 'eval/finetune/model.safetensors'))).toContain(
+        'fine-tuned on 2 classes by dino eval finetune',
+      );
+    }
+  });
+});
+
+it('a folder with a config.json of another program is no run folder', async () => {
+  const images = await photos(['a', 'b'], 6);
+  const folder = join(temporaryFolder(), 'model');
+  writeFiles(folder, { 'config.json': '{"model_type": "vit"}' });
+  expect((await dino('inspect', folder)).err).toContain(`${folder} holds no weights (model.safetensors`);
+  expect((await dino('train', '--resume', folder)).err).toContain(
+    'is not a run folder (its config.json is of another program)',
+  );
+  expect((await dino('train', images, '--output_dir', folder)).err).toContain(
+    `${folder} exists and is not empty: choose another --output_dir.`,
+  );
+  const run = await trainedOn(images);
+  expect(
+    await dino('eval', 'cluster', run, '--images', images, '--k', '2', '--output', folder),
+  ).toMatchObject({
+    code: 0,
+  });
+  expect(readFileSync(join(folder, 'config.json'), 'utf8')).toBe('{"model_type": "vit"}');
 });

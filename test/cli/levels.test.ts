@@ -59,4 +59,49 @@ describe('--levels', () => {
     expect(said).toMatchObject({ code: 2 });
     expect(said.err).toContain('must be two numbers, black and then white, or the word image');
   });
+
+  it('that clip every sample, or do not apply, are told by every command that reads images', async () => {
+    const [bytes, twelve] = [pictures('uint8'), pictures('uint16')];
+    const run = await trainedOn(bytes);
+    const warned = async (images: string, ...levels: readonly string[]): Promise<string> =>
+      (
+        await dino(
+          'eval',
+          'cluster',
+          run,
+          '--images',
+          images,
+          '--k',
+          '2',
+          '--no-report',
+          '--levels',
+          ...levels,
+        )
+      ).err;
+    expect(await warned(twelve, '60000', '65535')).toContain(
+      `--levels 60000 65535 makes 8 of the 8 images looked at in ${twelve} black or white all over: give the samples`,
+    );
+    const changesNothing = `--levels 0 4095 changes nothing in the 8 images looked at in ${bytes}: it is for images of more than 8 bits`;
+    expect(await warned(bytes, '0', '4095')).toContain(changesNothing);
+    expect(await warned(twelve, '0', '4095')).not.toContain('looked at');
+    const one = join(twelve, '3.tif');
+    const attended = await dino('map', run, twelve, '--levels', '60000', '65535');
+    expect(attended.err).toContain('makes 8 of the 8 images');
+    expect((await dino('search', run, twelve, one, '--levels', '60000', '65535')).err).toContain(
+      `makes the image looked at in ${one}`,
+    );
+    const dry = await dino(
+      'train',
+      bytes,
+      '--levels',
+      '0',
+      '4095',
+      '--steps',
+      '2',
+      '--dry_run',
+      '--threads',
+      '1',
+    );
+    expect(dry.err).toContain(changesNothing);
+  });
 });

@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { tell } from '../../src/cli/run-evaluation.ts';
 import { verdict } from '../../src/eval/verdict.ts';
+import { png, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -96,5 +97,25 @@ describe('evaluations with labels', () => {
     const log = readFileSync(join(run, 'log.txt'), 'utf8');
     for (const scope of ['a linear classifier', 'logistic regression', 'fine-tuning'])
       expect(log).toContain(`"topic":"scores of ${scope}"`);
+  });
+
+  it('keep and print the share of the largest class where classes are very unequal', async () => {
+    const images = await photos(['a', 'b'], 6);
+    const test = await photos(['a'], 18, 7);
+    for (let i = 0; i < 2; i++) writeFiles(test, { [`b/${i}.png`]: await png(70 + i, 24, 20) });
+    const run = await trainedOn(images);
+    const asked = ['--train', images, '--test', test, '--no-report'];
+    const quick = {
+      knn: ['--k', '3'],
+      linear: ['--epochs', '2', '--lr', '0.1'],
+      logistic: ['--shots', '2', '--draws', '1'],
+      finetune: ['--epochs', '1'],
+    };
+    for (const [name, flags] of Object.entries(quick)) {
+      const said = await dino('eval', name, run, ...asked, ...flags);
+      expect([name, /^largest class +90\.0/m.test(said.out)]).toEqual([name, true]);
+      const kept: unknown = JSON.parse(readFileSync(join(run, 'eval', `${name}.json`), 'utf8'));
+      expect([name, kept]).toEqual([name, expect.objectContaining({ largestClass: { top1: 90 } })]);
+    }
   });
 });

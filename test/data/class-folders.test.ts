@@ -81,4 +81,38 @@ describe('class folders', () => {
       labels: new Int32Array(0),
     });
   });
+
+  it('are none where at least half are named as albums by date or of a camera, unless folders are asked for', () => {
+    for (const albums of [
+      ['2021', '2022', 'holiday'],
+      ['2021-05 Rome', '2021-07-14', '20220101'],
+      ['January', '02 Feb', 'March 2021', '2021 april'],
+      ['100APPLE', '101APPLE'],
+      ['DCIM', 'Screenshots'],
+      ['trip/2021', 'trip/2022'],
+      ['2021/01', '2021/02', '2021/11'],
+    ]) {
+      const paths = albums.flatMap((album) => many(album, 2));
+      expect([albums, classesOf(paths).classes]).toEqual([albums, []]);
+      expect(classesOf(paths, 'folders').classes).toHaveLength(albums.length);
+    }
+    expect(classesOf([...many('2021', 2), ...many('2022', 2), ...many('holiday', 2)]).note).toBe(
+      'the folders "2021", "2022", "holiday" look like albums by date, not classes: no labels are taken (--labels folders takes them as classes)',
+    );
+  });
+
+  it('are classes where few names could be those of albums', () => {
+    for (const classes of [
+      ['0', '1', '10'],
+      ['01', '02', '12'],
+      ['BMW X3 SUV 2012', 'Audi A5 Coupe 2012'],
+      ['2021', 'cat', 'dog'],
+      ['marigold', 'decorated', 'mayfly'],
+      ['n01440764', 'n01443537'],
+      ['001.Albatross', '200.Yellowthroat'],
+    ]) {
+      const paths = classes.flatMap((name) => many(name, 2));
+      expect(classesOf(paths).classes).toEqual(classes.toSorted());
+    }
+  });
 });

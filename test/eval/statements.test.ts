@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { attendStatement } from '../../src/eval/attention/attend-section.ts';
 import { knnStatement } from '../../src/eval/classify/knn-section.ts';
+import { largestClass, largestShare } from '../../src/eval/classify/largest-class.ts';
 import { clusterStatement } from '../../src/eval/cluster/section.ts';
 import { comparedNames, forBaselines } from '../../src/features/baselines.ts';
 import { attentionTitle } from '../../src/model/backbone.ts';
@@ -51,6 +52,47 @@ describe('the statement of k-NN', () => {
     expect(statement.protocol).toContain('100 images against 500: class token at 32 pixels');
     expect(statement.section?.intro.startsWith(statement.protocol)).toBe(true);
     expect(statement.finding?.severity).toBe('ok');
+  });
+});
+
+describe('very unequal classes', () => {
+  const labels = Int32Array.of(0, 1, 1, 1, 1, 1, 1, 2, 1, 1);
+
+  it('have a largest one whose share stands beside the scores, where it is above 1.5 of an equal share', () => {
+    expect(largestShare(labels, 3)).toEqual({ label: 1, top1: 80 });
+    expect(largestShare(Int32Array.of(0, 0, 0, 1), 2)).toBeUndefined();
+    expect(largestShare(Int32Array.of(0, 0, 0, 0, 1), 2)).toEqual({ label: 0, top1: 80 });
+    const allWrong = largestClass(labels, 3, new Float64Array(10));
+    expect(allWrong?.top1).toBe(80);
+    expect(allWrong?.gain.high).toBeLessThan(-40);
+    const right = largestClass(
+      labels,
+      3,
+      Float64Array.from(labels, (label) => (label === 1 ? 100 : 0)),
+    );
+    expect(right?.gain).toEqual({ low: 0, high: 0 });
+  });
+
+  it('show in the table, in the bars and in what is thought of it', () => {
+    const of = (top: number) => ({ top1: { 20: top } });
+    const { table, section, finding } = knnStatement(
+      {
+        ...{ trained: of(79), untrained: of(60), pixels: of(50), pca: of(50) },
+        intervals: ofAll(() => ({ 20: near })),
+        gains: forBaselines(() => ({ 20: { low: 15, high: 25 } })),
+        largest: { 20: { top1: 80, gain: { low: -4, high: 2 } } },
+        ...{ bankImages: 500, testImages: 100, skipped: [], leaveOneOut: false },
+      },
+      { ...facts, temperature: 0.07 },
+    );
+    expect(table.at(-1)).toEqual(['largest class', '80.0']);
+    expect(section?.blocks[0]).toMatchObject({
+      rows: [{ value: 79 }, {}, {}, {}, { name: 'largest class', value: 80 }],
+    });
+    expect(finding).toMatchObject({
+      severity: 'warning',
+      title: 'Training has not helped: it is no better than the largest class',
+    });
   });
 });
 

@@ -143,6 +143,18 @@ describe('a checkpoint of several networks', () => {
     expect(bias('student')).toEqual(teacher.map((value) => value + 1));
   });
 
+  it('names what can be chosen as it is given', () => {
+    const twice = new Map(
+      [...official].flatMap(([name, tensor]) => [[`one/${name}`, tensor] as const, [name, tensor] as const]),
+    );
+    const path = join(folderWith({ 'weights.safetensors': twice }), 'weights.safetensors');
+    expect(() => openSubject(path, { heads: 2 })).toThrow(
+      'the file holds several networks ("" at the top of the file, one): choose one by --checkpoint_key.',
+    );
+    for (const checkpointKey of ['one', ''])
+      expect(openSubject(path, { heads: 2, checkpointKey }).backbone).toMatchObject({ dim: 16 });
+  });
+
   it('that holds one of them refuses the other', () => {
     const student = new Map([...both()].filter(([name]) => name.includes('student')));
     const path = join(folderWith({ 'weights.safetensors': student }), 'weights.safetensors');

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { evenly } from '../../data/evenly.ts';
 import type { Source } from '../../data/source.ts';
+import { PLACES } from '../../eval/copies/copies.ts';
 import { type Attack, attacked, copyAttacks } from '../../eval/copies/copy-attacks.ts';
 import { copyReport, copySize } from '../../eval/copies/copy-report.ts';
 import { type CopyPictures, copyNames, copyStatement } from '../../eval/copies/section.ts';
@@ -45,7 +46,7 @@ export const copies = defineEvaluation({
         'Copy detection needs --images (copies are made of them), or --originals and --queries (such as Copydays).',
       );
     }
-    const open = (path: string): Source => openImages(path, subject.imageOptions, warn);
+    const open = (path: string): Source => openImages(path, subject.imageOptions, warn, false);
     const given = (path: string | undefined): Source | undefined =>
       path === undefined ? undefined : open(path);
     const originals = open(images ?? options.originals ?? '');
@@ -69,6 +70,11 @@ export const copies = defineEvaluation({
       engine,
       onProgress,
     });
+    const among = report.originals + report.distractors;
+    if (among <= PLACES)
+      warn(
+        `Copies were looked for among ${among} images only: all of them are among the first ${PLACES}, so that a random order scores much too. Give more --images, or --distractors.`,
+      );
     const { blocks, whitening, skipped } = report;
     const descriptor =
       config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'the pooled feature';

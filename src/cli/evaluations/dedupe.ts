@@ -43,7 +43,7 @@ export const dedupe = defineEvaluation({
     const { subject, backbone, engine, paths, onProgress, warn, write } = context;
     const [path] = paths;
     if (path === undefined) throw new UsageError(`Which images? dino dedupe ${usage}`);
-    const source = openImages(path, subject.imageOptions, warn);
+    const source = openImages(path, subject.imageOptions, warn, false);
     const root = source.spec?.kind === 'folder' ? source.spec.root : undefined;
     if (move !== undefined) {
       if (root === undefined)

@@ -37,6 +37,8 @@ export interface EvaluationResult extends Statement {
    * the evaluation's own, with mean and deviation of the weights.
    */
   readonly shown?: number | 'own';
+  /** What else the protocol has to say: that test images were trained on. */
+  readonly notes?: readonly string[];
   /** What `--json` prints. */
   readonly scores: Readonly<Record<string, unknown>>;
   /** What `eval/<name>.json` holds besides the scores. */

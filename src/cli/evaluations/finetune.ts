@@ -1,13 +1,13 @@
 /** `dino eval finetune`: transfer, the whole network learning to classify from trained and from untrained weights. */
 import { z } from 'zod';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { fineTuneDefaults, fineTuneRates, usualWarmup } from '../../eval/finetune/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
 import { fineTuneStatement, starts } from '../../eval/finetune/section.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
-import { openImages } from '../open-images.ts';
-import { warnOfSameImages } from '../same-images.ts';
+import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
@@ -46,7 +46,8 @@ export const finetune = defineEvaluation({
       .describe('smallest and largest share of an image that is shown; 0.35 1 unless given'),
     seed: z.number().int().min(0).describe('of the head, order, crops and held-back images; 0 unless given'),
   },
-  async run(options, { subject, backbone, engine, threads, onProgress, warn, write }) {
+  async run(options, context) {
+    const { subject, backbone, engine, threads, onProgress, warn, write } = context;
     const {
       train,
       test,
@@ -70,8 +71,9 @@ export const finetune = defineEvaluation({
       throw new UsageError(
         `--crops_scale ${cropsScale.join(' ')} is upside down: give the smaller share first.`,
       );
-    warnOfSameImages(train, test, 'a part of the images is held back', warn);
-    const open = (path: string) => openImages(path, subject.imageOptions, warn);
+    const { notes, facts, ...sets } = openSets(train, test, context, {
+      alone: 'a part of the images is held back',
+    });
     const settings = {
       epochs,
       lr,
@@ -84,8 +86,7 @@ export const finetune = defineEvaluation({
     };
     const report = await fineTuneReport({
       ...settings,
-      train: open(train),
-      ...(test === undefined ? {} : { test: open(test) }),
+      ...sets,
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
@@ -112,19 +113,32 @@ export const finetune = defineEvaluation({
     warn(`The fine-tuned network: ${file}`);
     return {
       ...fineTuneStatement(report, { ...settings, train, size: subject.size }),
-      scores: Object.fromEntries(
-        starts.map((name) => {
-          const { top1, top5 } = results[name].scores;
-          return [name, top5 === undefined ? { top1 } : { top1, top5 }];
-        }),
-      ),
+      scores: {
+        ...Object.fromEntries(
+          starts.map((name) => {
+            const { top1, top5 } = results[name].scores;
+            return [name, top5 === undefined ? { top1 } : { top1, top5 }];
+          }),
+        ),
+        ...largestScore(report.largest),
+      },
+      notes,
       skipped: results.trained.skipped,
       details: {
         gains: { untrained: gain },
         intervals: Object.fromEntries(starts.map((name) => [name, results[name].scores.intervals])),
         ...(calibration === undefined ? {} : { calibration }),
         epochs: Object.fromEntries(starts.map((name) => [name, results[name].epochs])),
-        protocol: { ...settings, size: subject.size, batchSize, seed, trainImages, testImages, heldBack },
+        protocol: {
+          ...settings,
+          size: subject.size,
+          batchSize,
+          seed,
+          trainImages,
+          testImages,
+          heldBack,
+          ...facts,
+        },
       },
     };
   },

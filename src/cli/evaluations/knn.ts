@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { counted } from '../../format/counted.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import { openImages } from '../open-images.ts';
-import { warnOfSameImages } from '../same-images.ts';
+import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, viewsField } from './evaluation.ts';
 
@@ -31,11 +31,11 @@ export const knn = defineEvaluation({
       throw new UsageError(
         'The k-NN evaluation needs --train (the bank), and --test where there are other images to ask.',
       );
-    warnOfSameImages(train, test, 'each image is asked among all others', warn);
-    const open = (path: string) => openImages(path, subject.imageOptions, warn);
+    const { notes, facts, ...sets } = openSets(train, test, context, {
+      alone: 'each image is asked among all others',
+    });
     const report = await knnReport({
-      train: open(train),
-      ...(test === undefined ? {} : { test: open(test) }),
+      ...sets,
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
@@ -45,20 +45,35 @@ export const knn = defineEvaluation({
       engine,
       onProgress,
     });
-    const { intervals, gains, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
+    const { intervals, gains, largest, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;
     const used = Object.keys(report.trained.top1);
     const unused = k.filter((each) => !used.includes(String(each)));
     if (unused.length > 0)
       warn(`k = ${unused.join(', ')} left out: the bank has only ${counted(bankImages, 'image')}.`);
+    const whole = used.find((each) => Number(each) >= bankImages - (leaveOneOut ? 1 : 0));
+    if (whole !== undefined)
+      warn(
+        `k = ${whole} asks all images of the bank, so that the sizes of the classes decide more than what is near: give a smaller --k.`,
+      );
     const { size } = subject;
     return {
       ...knnStatement(report, { feature: featureTitle(subject.backbone), size, views, temperature }),
-      scores: accuracies,
+      scores: { ...accuracies, ...largestScore(Object.values(largest ?? {})[0]) },
+      notes,
       skipped,
       details: {
         intervals,
         gains,
-        protocol: { k: used.map(Number), temperature, views, size, bankImages, testImages, leaveOneOut },
+        protocol: {
+          k: used.map(Number),
+          temperature,
+          views,
+          size,
+          bankImages,
+          testImages,
+          leaveOneOut,
+          ...facts,
+        },
       },
     };
   },

@@ -1,6 +1,7 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
 import { namedPairs } from '../../eval/classify/classification-blocks.ts';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { BATCH_SIZE, EPOCHS } from '../../eval/classify/linear-evaluation.ts';
 import { linearFeature } from '../../eval/classify/linear-features.ts';
 import { linearHeadReport } from '../../eval/classify/linear-head-report.ts';
@@ -16,7 +17,7 @@ import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { openStateDict } from '../../weights/state-dict.ts';
 import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
 import { openImages } from '../open-images.ts';
-import { warnOfSameImages } from '../same-images.ts';
+import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
 
@@ -65,6 +66,15 @@ export const linear = defineEvaluation({
       .describe('of initial weights, order, crops and held-back images; 0 unless given'),
   },
   async run(options, context) {
+    if (context.subject.backbone.kind === 'convnet')
+      for (const [flag, isGiven] of [
+        ['--n_last_blocks', options.nLastBlocks !== undefined],
+        ['--avgpool_patchtokens', options.avgpoolPatchtokens === true],
+      ])
+        if (isGiven)
+          throw new UsageError(
+            `${flag} is for Vision Transformers, and this network has one pooled feature: leave it out.`,
+          );
     if (options.head !== undefined) return testHead({ ...options, head: options.head }, context);
     const { subject, backbone, engine, onProgress, warn, write } = context;
     const {
@@ -85,15 +95,15 @@ export const linear = defineEvaluation({
       throw new UsageError(
         '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
       );
-    warnOfSameImages(train, test, 'a part of the images is held back', warn);
-    const open = (path: string) => openImages(path, subject.imageOptions, warn);
+    const { notes, facts, ...sets } = openSets(train, test, context, {
+      alone: 'a part of the images is held back',
+    });
     const feature = linearFeature(subject.backbone, {
       lastBlocks: nLastBlocks,
       meanPatchToken: avgpoolPatchtokens,
     });
     const report = await linearReport({
-      train: open(train),
-      ...(test === undefined ? {} : { test: open(test) }),
+      ...sets,
       backbone,
       trained: subject.trained,
       untrained: subject.untrained,
@@ -129,12 +139,16 @@ export const linear = defineEvaluation({
     const batchSize = batchSizePerGpu;
     return {
       ...linearStatement(report, { feature: feature.title, size, train, augment, epochs, batchSize }),
-      scores: Object.fromEntries(
-        comparedNames.map((name) => {
-          const { top1, top5 } = scores[name];
-          return [name, top5 === undefined ? { top1 } : { top1, top5 }];
-        }),
-      ),
+      scores: {
+        ...Object.fromEntries(
+          comparedNames.map((name) => {
+            const { top1, top5 } = scores[name];
+            return [name, top5 === undefined ? { top1 } : { top1, top5 }];
+          }),
+        ),
+        ...largestScore(report.largest),
+      },
+      notes,
       skipped: report.skipped,
       details: {
         intervals: Object.fromEntries(comparedNames.map((name) => [name, scores[name].intervals])),
@@ -152,6 +166,7 @@ export const linear = defineEvaluation({
           trainImages,
           testImages,
           heldBack,
+          ...facts,
           rate: Object.fromEntries(comparedNames.map((name) => [name, results[name].rate])),
         },
       },

@@ -1,12 +1,12 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
+import { largestScore } from '../../eval/classify/largest-class.ts';
 import { logisticStatement } from '../../eval/classify/logistic-section.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
 import { comparedNames } from '../../features/baselines.ts';
 import { counted } from '../../format/counted.ts';
 import { featureTitle } from '../../model/backbone.ts';
-import { openImages } from '../open-images.ts';
-import { warnOfSameImages } from '../same-images.ts';
+import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { defineEvaluation } from './evaluation.ts';
 
@@ -37,21 +37,22 @@ export const logistic = defineEvaluation({
     c: z.number().gt(0).describe("scikit-learn's C, smaller ones penalize weights more; 1 unless given"),
     seed: z.number().int().min(0).describe('of the draws; 0 unless given'),
   },
-  async run(options, { subject, backbone, engine, onProgress, warn }) {
+  async run(options, context) {
+    const { subject, backbone, engine, onProgress, warn } = context;
     const { train, test, shots = [], shares = [], draws = 5, c = 1, seed = 0 } = options;
     if (train === undefined)
       throw new UsageError(
         'Logistic regression needs --train (images to label), and --test where there are other images to test on.',
       );
-    warnOfSameImages(train, test, 'a part of the images is held back', warn);
-    const open = (path: string) => openImages(path, subject.imageOptions, warn);
+    const { notes, facts, ...sets } = openSets(train, test, context, {
+      alone: 'a part of the images is held back',
+    });
     const budgets: Budget[] = [
       ...shots.map((each) => ({ shots: each })),
       ...shares.map((share) => ({ share })),
     ];
     const report = await lowShotReport({
-      train: open(train),
-      ...(test === undefined ? {} : { test: open(test) }),
+      ...sets,
       ...(budgets.length === 0 ? {} : { budgets }),
       backbone,
       trained: subject.trained,
@@ -69,12 +70,16 @@ export const logistic = defineEvaluation({
     const { size } = subject;
     return {
       ...logisticStatement(report, { feature: featureTitle(subject.backbone), size, train, c, draws }),
-      scores: Object.fromEntries(
-        comparedNames.map((name) => [
-          name,
-          Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
-        ]),
-      ),
+      scores: {
+        ...Object.fromEntries(
+          comparedNames.map((name) => [
+            name,
+            Object.fromEntries(curves[name].map(({ top1, spread }, i) => [titles[i], { top1, spread }])),
+          ]),
+        ),
+        ...largestScore(report.largest),
+      },
+      notes,
       skipped: report.skipped,
       details: {
         gains,
@@ -91,7 +96,7 @@ export const logistic = defineEvaluation({
           ]),
         ),
         protocol: {
-          ...{ size, c, draws, seed, trainImages, testImages, heldBack },
+          ...{ size, c, draws, seed, trainImages, testImages, heldBack, ...facts },
           labeled: report.budgets.map(({ labeled }) => labeled),
         },
       },

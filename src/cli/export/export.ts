@@ -1,14 +1,13 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
-import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Engine } from '../../engine/engine.ts';
 import { ortNode } from '../../engine/ort-node.ts';
 import { withThreads } from '../../engine/with-threads.ts';
 import { type ExportedFiles, exportFiles, exportTargets, HALF_MODEL } from '../../export/export-files.ts';
 import { trainStepFiles } from '../../export/train-step.ts';
-import { FolderError, makeFolder } from '../../files/make-folder-node.ts';
 import { counted } from '../../format/counted.ts';
 import { statisticsFor } from '../../image/normalize.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
@@ -30,6 +29,7 @@ import { helpSwitch, renderHelp } from '../terminal/help.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
 import { exportCard } from './export-card.ts';
 import { exportedView, probeImages } from './export-images.ts';
+import { writeExport } from './write-export.ts';
 
 const fields = {
   to: z
@@ -37,7 +37,11 @@ const fields = {
     .describe(
       'huggingface: a folder for transformers; transformers.js: one for browsers and Node; onnx: model.onnx; torch: a .pth that torch.load reads; timm, safetensors: official names in safetensors',
     ),
-  output: z.string().describe('where to write; <run>/export/<target> unless given'),
+  output: z
+    .string()
+    .describe(
+      'where to write; unless given export/<target> in the run folder, with -linear or -finetune behind it for a classifier, export/train-step for --train_step; of weights that are in no run, in the folder of their results',
+    ),
   ...networkFields,
   classifier: z
     .enum(classifierKinds)
@@ -122,9 +126,9 @@ export async function exportCommand(args: readonly string[], { results }: Place)
     to,
     { attentions, engine, probe: () => probeImages(preprocessing, subject.channels) },
   );
-  write(target, files);
-  if (isFolder && !files.has(HALF_MODEL)) rmSync(join(target, HALF_MODEL), { force: true }); // of an export before
-  for (const name of files.keys()) console.log(join(target, name));
+  const replaces = writeExport(target, files);
+  if (replaces && isFolder && !files.has(HALF_MODEL)) rmSync(join(target, HALF_MODEL), { force: true }); // of an export before
+  tellWritten(target, files, replaces);
   for (const each of note === undefined ? notes : [note, ...notes]) console.error(each);
   const { backbone } = subject;
   if ((to === 'torch' || to === 'timm') && backbone.kind === 'vit' && backbone.heads * 64 !== backbone.dim)
@@ -167,32 +171,14 @@ async function exportTrainStep(run: string, output: string | undefined, engine: 
       ...{ plan, fromStep: step },
       statistics: statisticsFor(channels),
     });
-    write(target, files);
-    for (const name of files.keys()) console.log(join(target, name));
+    tellWritten(target, files, writeExport(target, files));
     return 0;
   } finally {
     await trainer.dispose();
   }
 }
 
-/** Writes all files or none: under other names first, so that files of an export before this one stay until all is there. */
-function write(target: string, files: ExportedFiles): void {
-  const status = statSync(target, { throwIfNoEntry: false });
-  const own = new Set([...files.keys()].map((name) => name.split('/')[0]));
-  if (status !== undefined && (!status.isDirectory() || readdirSync(target).some((name) => !own.has(name))))
-    throw new Error(`${target} exists and holds something else: choose another --output.`);
-  const temporary = (name: string): string => `${join(target, name)}.${process.pid}.writing`;
-  try {
-    for (const [name, parts] of files) {
-      makeFolder(dirname(join(target, name)));
-      writeFileSync(temporary(name), Buffer.concat(parts));
-    }
-    for (const name of files.keys()) renameSync(temporary(name), join(target, name));
-  } catch (error) {
-    for (const name of files.keys()) rmSync(temporary(name), { force: true });
-    if (error instanceof FolderError) throw error;
-    throw new Error(
-      `${target} could not be written (${error instanceof Error ? error.message : error}): make room or access.`,
-    );
-  }
+function tellWritten(target: string, files: ExportedFiles, replaces: boolean): void {
+  if (replaces) console.error(`The export that was in ${target} is replaced.`);
+  for (const name of files.keys()) console.log(join(target, name));
 }

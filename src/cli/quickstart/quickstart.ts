@@ -16,6 +16,7 @@ import { openSubject } from '../../run/open-subject-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { newSession } from '../../run/session.ts';
 import { findingLine } from '../../train/finding.ts';
+import { labelsField } from '../../train/labels-field.ts';
 import { examples } from '../examples.ts';
 import { openImages } from '../open-images.ts';
 import { newRunFolder, type Place } from '../place.ts';
@@ -31,6 +32,7 @@ import { SCENES, sceneOptions } from './quickstart-scenes.ts';
 const fields = {
   minutes: z.number().gt(0).describe('minutes of training; 3 unless given'),
   threads: z.number().int().min(1).describe('threads of the engine; one for each core unless given'),
+  labels: labelsField,
   outputDir: z.string().describe('the run folder to make; runs/quickstart-<time> unless given'),
 };
 
@@ -51,12 +53,12 @@ export async function quickstart(args: readonly string[], { results }: Place): P
     console.log(help);
     return 0;
   }
-  const { minutes = 3, threads, outputDir } = z.object(fields).partial().parse(values);
+  const { minutes = 3, threads, labels, outputDir } = z.object(fields).partial().parse(values);
   const [path] = positionals;
   const source =
     path === undefined
       ? scenesSource({ ...SCENES.train, size: SCENES.size })
-      : openImages(path, {}, console.error);
+      : openImages(path, { labels }, console.error);
   console.error(
     path === undefined
       ? `Training on ${SCENES.train.count} generated scenes: 10 classes of textured shapes with known object masks.`

@@ -41,15 +41,26 @@ function printRecipe({ config, choices }: Recipe, images: number): void {
   }
 }
 
+/** What `--dry_run --json` prints. */
+export function planFacts({ config, choices, plan, trainer, stepMilliseconds, findings }: Prepared) {
+  const { steps, stepsPerEpoch } = plan;
+  return {
+    type: 'plan',
+    ...{ steps, stepsPerEpoch, parameters: parametersOf(trainer), stepMilliseconds },
+    ...{ config, choices, findings },
+  };
+}
+
+function parametersOf({ state }: Prepared['trainer']): number {
+  return state.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
 /** What the run will take, and what the doctor says of it. */
 function printPlan(
   { config, plan, trainer, stepMilliseconds, findings }: Prepared,
   isEstimate: boolean,
 ): void {
-  const parameters = trainer.state.parameters.reduce(
-    (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-    0,
-  );
+  const parameters = parametersOf(trainer);
   const state = parameters * 4 * 5;
   console.error(
     `${(parameters / 1e6).toFixed(2)} million parameters, ${(state / 2 ** 20).toFixed(0)} MiB of training state, ` +

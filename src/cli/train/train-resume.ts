@@ -2,7 +2,7 @@
 import { counted } from '../../format/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
-import { openRecorded } from '../../run/open-recorded-node.ts';
+import { openRecorded, recordedPath } from '../../run/open-recorded-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord, stepsOf } from '../../run/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../../run/session.ts';
@@ -33,6 +33,11 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   const changes = { ...changesOf(options, run), command: `npx dino train ${shellWords(args)}` };
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
+  const { scenes, path } = record.source;
+  if (dataPath === undefined && scenes === undefined && recordedPath(record) === undefined)
+    throw new Error(
+      `The images of ${run} are no longer at ${path}: say where they are now, by dino train --resume ${run} --data_path <source>.`,
+    );
   const frozen = await openRecordedFrozen(record, localWeights);
   const source = openRecorded(record, dataPath);
   const session = await resumeSession(folder, source, nodeMachine, { ...changes, frozen });

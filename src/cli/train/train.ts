@@ -9,6 +9,7 @@ import { newSession } from '../../run/session.ts';
 import { parseOptions, type TrainOptions } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
 import { levelsOf } from '../../train/levels-field.ts';
+import { warnOfLevels } from '../levels-shown.ts';
 import { localWeights } from '../local-weights.ts';
 import { openImages } from '../open-images.ts';
 import { newRunFolder, type Place } from '../place.ts';
@@ -17,7 +18,7 @@ import { helpSwitch } from '../terminal/help.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
 import { withOptionsFile } from './options-file.ts';
-import { prepareShown } from './prepare-shown.ts';
+import { planFacts, prepareShown } from './prepare-shown.ts';
 import { showSession } from './show-session.ts';
 import { allTrainFields, fileFields, ignoredTrainFlags, trainFields, trainSwitches } from './train-flags.ts';
 import { trainHelp } from './train-help.ts';
@@ -90,9 +91,11 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
     {
       ...(options.channels === undefined ? {} : { channels: options.channels }),
       levels: levelsOf(options.levels),
+      labels: options.labels,
     },
     console.error,
   );
+  await warnOfLevels(path, { channels: source.channels, levels: levelsOf(options.levels) }, console.error);
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(
     {
@@ -107,7 +110,10 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
   );
   try {
     if (prepared.begun !== undefined) console.error(prepared.begun.taken);
-    if (folder === undefined) return 0;
+    if (folder === undefined) {
+      if (json) console.log(JSON.stringify(planFacts(prepared)));
+      return 0;
+    }
     const command = `npx dino train ${shellWords(args)}`;
     const session = await newSession(prepared, {
       source,

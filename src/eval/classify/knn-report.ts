@@ -14,6 +14,7 @@ import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';
 import { knn } from './knn.ts';
+import { type LargestClass, largestClass } from './largest-class.ts';
 
 /** Percent correct by k. */
 export interface Accuracy {
@@ -27,6 +28,8 @@ export interface KnnReport extends Readonly<Record<ComparedName, Accuracy>> {
   readonly intervals: Readonly<Record<ComparedName, Readonly<Record<string, Interval>>>>;
   /** 95 % intervals of how many percent more the trained network tells right, image by image, by k. */
   readonly gains: Readonly<Record<BaselineName, Readonly<Record<string, Interval>>>>;
+  /** What always answering the largest class would score, by k, where classes are very unequal. */
+  readonly largest?: Readonly<Record<string, LargestClass>>;
   readonly bankImages: number;
   readonly testImages: number;
   /** Images that could not be read. */
@@ -97,10 +100,15 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const pick = <T>(
     of: (result: { accuracy: Accuracy; intervals: Record<string, Interval> }) => T,
   ): Record<ComparedName, T> => recordOf([...all].map(([name, result]) => [name, of(result)]));
+  const largest = usable.flatMap((k, i) => {
+    const found = largestClass(queryLabels, train.classes.length, hitsOf.get('trained')![i]!);
+    return found === undefined ? [] : [[k, found] as const];
+  });
   return {
     ...pick(({ accuracy }) => accuracy),
     intervals: pick(({ intervals }) => intervals),
     gains: gainsByK(hitsOf, usable),
+    ...(largest.length === 0 ? {} : { largest: Object.fromEntries(largest) }),
     skipped: sets.flatMap((set) => set.skipped),
     bankImages: bankLabels.length,
     testImages: queryLabels.length,

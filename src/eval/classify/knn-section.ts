@@ -8,6 +8,7 @@ import { type Interval, UNKNOWN } from '../../rows/bootstrap.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import type { KnnReport } from './knn-report.ts';
+import { againstLargest, withLargest } from './largest-class.ts';
 
 export interface KnnFacts extends FeatureFacts {
   readonly views?: ViewCount;
@@ -52,7 +53,7 @@ export function knnStatement(
 /** Top-1 in percent by the number of neighbors. */
 function knnGrid(report: KnnReport): ScoreGrid {
   const ks = Object.keys(report.trained.top1);
-  return {
+  const grid = {
     corner: 'top-1 % (95 %)',
     columns: ks.map((k) => ({ title: `k = ${k}` })),
     rows: comparedNames.map((name) => ({
@@ -60,16 +61,18 @@ function knnGrid(report: KnnReport): ScoreGrid {
       cells: ks.map((k) => ({ value: report[name].top1[k] ?? Number.NaN, ...report.intervals[name][k] })),
     })),
   };
+  return withLargest(grid, report.largest?.[ks[0] ?? '']);
 }
 
 /** Whether the trained network is above all that it is compared with. @param k which of the numbers of neighbors counts */
 export function examineKnn(report: KnnReport, k: string): Finding | undefined {
   const of = (name: 'trained' | BaselineName): number => report[name].top1[k] ?? Number.NaN;
   const gain = (name: BaselineName): Interval => report.gains[name][k] ?? UNKNOWN;
+  const largest = againstLargest(report.largest?.[k]);
   return verdict({
     what: `${k}-NN`,
     images: report.testImages,
-    scores: { trained: of('trained'), ...forBaselines(of) },
-    gains: forBaselines(gain),
+    scores: { trained: of('trained'), ...forBaselines(of), ...largest.scores },
+    gains: { ...forBaselines(gain), ...largest.gains },
   });
 }

@@ -22,6 +22,7 @@ import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';
 import type { ClassificationScores } from './classification-scores.ts';
+import { type LargestClass, largestClass } from './largest-class.ts';
 import { augmentedLinearEvaluation } from './linear-augmented.ts';
 import { EPOCHS } from './linear-evaluation.ts';
 import { type LinearResult, linearEvaluation } from './linear-sweep.ts';
@@ -51,6 +52,8 @@ export interface LinearReport {
   readonly scores: Readonly<Record<ComparedName, Accuracies>>;
   /** 95 % intervals of how many percent more the trained network tells right, image by image. */
   readonly gains: Readonly<Record<BaselineName, Interval>>;
+  /** What always answering the largest class would score, where classes are very unequal. */
+  readonly largest?: LargestClass;
   /** Chosen rates, classifiers, confusions. */
   readonly results: Readonly<Record<ComparedName, LinearResult>>;
   readonly trainImages: number;
@@ -69,8 +72,11 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
   const { classes, kinds } = images;
   const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
   const scores = comparedNames.map((name) => [name, accuracies(results[name].test)] as const);
+  const { labels } = kinds.trained.test;
+  const largest = largestClass(labels, classes.length, hits(results.trained.test));
   return {
     classes,
+    ...(largest === undefined ? {} : { largest }),
     scores: recordOf(scores),
     gains: pairedGains(
       hits(results.trained.test),
@@ -78,7 +84,7 @@ export async function linearReport(options: LinearReportOptions): Promise<Linear
     ),
     results,
     trainImages: kinds.trained.train.labels.length,
-    testImages: kinds.trained.test.labels.length,
+    testImages: labels.length,
     heldBack: images.heldBack,
     skipped: images.skipped,
   };

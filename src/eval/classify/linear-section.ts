@@ -5,6 +5,7 @@ import { gridTable } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import { accuracyBlocks, accuracyGrid, confusionBlocks } from './classification-blocks.ts';
+import { againstLargest, withLargest } from './largest-class.ts';
 import type { LinearHeadReport } from './linear-head-report.ts';
 import type { LinearReport } from './linear-report.ts';
 
@@ -20,20 +21,25 @@ export function linearStatement(
   report: LinearReport,
   { feature, size, train, augment, epochs, batchSize }: LinearFacts,
 ): Statement {
-  const { classes, scores, gains, results, trainImages, testImages, heldBack } = report;
+  const { classes, scores, gains, largest, results, trainImages, testImages, heldBack } = report;
   const crops = augment ? 'random crops and mirroring' : 'features extracted once';
   const divided = heldBack
     ? `${counted(testImages, 'image')} held back from ${train}`
     : counted(testImages, 'test image');
   const protocol = `Linear classifier of ${counted(classes.length, 'class', 'classes')} on ${counted(trainImages, 'image')}, ${divided}: ${feature} at ${size} pixels, ${crops}, SGD with a cosine, ${counted(epochs, 'epoch')}, batch ${batchSize}, the learning rate (x batch / 256) that is best on a tenth of the training images`;
-  const grid = accuracyGrid(
-    comparedNames.map((name) => ({
-      name: comparedTitles[name],
-      scores: scores[name],
-      more: [String(results[name].rate)],
-    })),
-    { more: ['learning rate'] },
+  const grid = withLargest(
+    accuracyGrid(
+      comparedNames.map((name) => ({
+        name: comparedTitles[name],
+        scores: scores[name],
+        more: [String(results[name].rate)],
+      })),
+      { more: ['learning rate'] },
+    ),
+    largest,
+    1,
   );
+  const against = againstLargest(largest);
   return {
     protocol,
     table: gridTable(grid),
@@ -41,8 +47,12 @@ export function linearStatement(
       scope: 'a linear classifier',
       what: 'Top-1',
       images: testImages,
-      scores: { trained: scores.trained.top1, ...forBaselines((name) => scores[name].top1) },
-      gains,
+      scores: {
+        trained: scores.trained.top1,
+        ...forBaselines((name) => scores[name].top1),
+        ...against.scores,
+      },
+      gains: { ...gains, ...against.gains },
     }),
     section: {
       title: 'Linear classification',

@@ -4,6 +4,7 @@ import { counted, fixed } from '../../format/counted.ts';
 import { gridBars, gridTable } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
+import { againstLargest, withLargest } from './largest-class.ts';
 import { budgetTitle, type LowShotReport } from './low-shot.ts';
 
 export interface LogisticFacts extends FeatureFacts {
@@ -18,7 +19,7 @@ export function logisticStatement(
   report: LowShotReport,
   { feature, size, train, c, draws }: LogisticFacts,
 ): Statement {
-  const { classes, curves, gains, trainImages, testImages, heldBack } = report;
+  const { classes, curves, gains, largest, trainImages, testImages, heldBack } = report;
   const divided = heldBack
     ? `${counted(testImages, 'image')} held back from ${train}`
     : counted(testImages, 'test image');
@@ -26,7 +27,7 @@ export function logisticStatement(
   const titles = report.budgets.map(({ budget }) => budgetTitle(budget));
   const most = titles.at(-1) ?? '';
   const x = report.budgets.map(({ labeled }) => labeled);
-  const table = gridTable({
+  const scored = {
     corner: draws < 2 ? 'top-1 %' : 'top-1 % (± deviation)',
     columns: titles.map((title) => ({ title })),
     rows: comparedNames.map((name) => ({
@@ -35,7 +36,9 @@ export function logisticStatement(
         each.length < 2 ? { value: top1 } : `${fixed(top1, 1)} ± ${fixed(spread, 1)}`,
       ),
     })),
-  });
+  };
+  const table = gridTable(withLargest(scored, largest));
+  const against = againstLargest(largest);
   const withMost = (name: ComparedName): number => curves[name].at(-1)?.top1 ?? Number.NaN;
   const best = {
     corner: '',
@@ -52,8 +55,8 @@ export function logisticStatement(
       scope: 'logistic regression',
       what: `Top-1 (labels: ${most})`,
       images: testImages,
-      scores: { trained: withMost('trained'), ...forBaselines(withMost) },
-      gains,
+      scores: { trained: withMost('trained'), ...forBaselines(withMost), ...against.scores },
+      gains: { ...gains, ...against.gains },
     }),
     section: {
       title: 'How many labels it needs',
@@ -73,7 +76,10 @@ export function logisticStatement(
             low: curves[name].map(({ top1, spread }) => top1 - spread),
             high: curves[name].map(({ top1, spread }) => top1 + spread),
           })),
-          references: [{ name: 'chance', value: 100 / classes.length }],
+          references: [
+            { name: 'chance', value: 100 / classes.length },
+            ...(largest === undefined ? [] : [{ name: 'largest class', value: largest.top1 }]),
+          ],
         },
         {
           kind: 'table',
@@ -81,7 +87,7 @@ export function logisticStatement(
           head: ['labeled images', ...titles],
           rows: [['in all', ...x.map(String)], ...table.slice(1)],
         },
-        gridBars(best, most, {
+        gridBars(withLargest(best, largest), most, {
           title: `Top-1 with ${most}${most === 'all' ? ' images labeled' : ''}`,
           top: 100,
           unit: ' %',

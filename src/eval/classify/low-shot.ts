@@ -22,6 +22,7 @@ import { chosenRows, type LabeledFeatures } from '../../rows/labeled-features.ts
 import { mean } from '../../rows/mean.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';
+import { type LargestClass, largestClass } from './largest-class.ts';
 import { LinearProbe } from './linear-probe.ts';
 import { hits } from './linear-report.ts';
 import { LogisticRegression } from './logistic.ts';
@@ -57,6 +58,8 @@ export interface LowShotReport {
   readonly curves: Readonly<Record<ComparedName, readonly LowShotScore[]>>;
   /** 95 % intervals of how many percent more the trained network tells right with the most labels, image by image. */
   readonly gains: Readonly<Record<BaselineName, Interval>>;
+  /** What always answering the largest class would score, where classes are very unequal; compared with the most labels. */
+  readonly largest?: LargestClass;
   /** Fits that ended before the gradient was small, of all. */
   readonly unfinished: number;
   readonly trainImages: number;
@@ -119,8 +122,11 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
   } finally {
     await regression.dispose();
   }
+  const tested = kinds.trained.test.labels;
+  const largest = largestClass(tested, classes.length, best.get('trained')!);
   return {
     classes,
+    ...(largest === undefined ? {} : { largest }),
     budgets: budgets.map(({ budget, labeled, drawn }) => ({ budget, labeled, draws: drawn.length })),
     curves: recordOf(curves),
     gains: pairedGains(
@@ -129,7 +135,7 @@ export async function lowShotReport(options: LowShotOptions): Promise<LowShotRep
     ),
     unfinished,
     trainImages: labels.length,
-    testImages: kinds.trained.test.labels.length,
+    testImages: tested.length,
     heldBack: images.heldBack,
     skipped: images.skipped,
   };

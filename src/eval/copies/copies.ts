@@ -9,7 +9,7 @@ import { countFiniteRows, type FeatureRows, l2NormalizedRows } from '../../rows/
 import { type Neighbors, nearestNeighbors } from '../../rows/nearest-neighbors.ts';
 
 /** Places that are looked at. */
-const PLACES = 20;
+export const PLACES = 20;
 
 /**
  * The most similar database rows of every query by cosine, in order; all of them where the database is smaller.

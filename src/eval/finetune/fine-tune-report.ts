@@ -12,6 +12,7 @@ import { splitByClass } from '../../rows/labeled-features.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { type Calibration, calibrateOnHalves } from '../classify/calibration.ts';
 import { confusionMatrix } from '../classify/classification-scores.ts';
+import { type LargestClass, largestClass } from '../classify/largest-class.ts';
 import { type Accuracies, accuracies, hits } from '../classify/linear-report.ts';
 import { FineTuner } from './fine-tune.ts';
 import type { FineTuned, FineTuneOptions, ImageSet } from './fine-tune-options.ts';
@@ -33,6 +34,8 @@ export interface FineTuneReport {
   readonly results: Readonly<Record<StartingWeights, FineTuned & { readonly scores: Accuracies }>>;
   /** 95 % interval of how many percent more the trained start tells right, image by image. */
   readonly gain: Interval;
+  /** What always answering the largest class would score, where classes are very unequal. */
+  readonly largest?: LargestClass;
   /**
    * Of the network that started from trained weights: fitted on half of the test images, the errors are those on the others;
    * undefined for too few.
@@ -67,8 +70,11 @@ export async function fineTuneReport(options: FineTuneReportOptions): Promise<Fi
       trained: await from('trained', trained),
       untrained: await from('untrained', untrained),
     };
+    const { testLabels, test: tested } = results.trained;
+    const largest = largestClass(testLabels, classes.length, hits(tested));
     return {
       classes,
+      ...(largest === undefined ? {} : { largest }),
       results,
       calibration: calibrateOnHalves(
         { logits: results.trained.testLogits, labels: results.trained.testLabels },

@@ -3,6 +3,7 @@ import { comparedTitles } from '../../features/baselines.ts';
 import { counted } from '../../format/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';
 import { accuracyBlocks, accuracyGrid, confusionBlocks } from '../classify/classification-blocks.ts';
+import { againstLargest, withLargest } from '../classify/largest-class.ts';
 import type { Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import type { FineTuneOptions } from './fine-tune-options.ts';
@@ -32,16 +33,21 @@ export interface FineTuneFacts
 }
 
 export function fineTuneStatement(report: FineTuneReport, facts: FineTuneFacts): Statement {
-  const { classes, results, gain, confusion, batchSize, trainImages, testImages, heldBack } = report;
+  const { classes, results, gain, largest, confusion, batchSize, trainImages, testImages, heldBack } = report;
   const { train, size, epochs, lr, warmupEpochs, layerDecay, dropPathRate, cropsScale } = facts;
   const divided = heldBack
     ? `${counted(testImages, 'image')} held back from ${train}`
     : counted(testImages, 'test image');
   const protocol = `Fine-tuning on ${counted(classes.length, 'class', 'classes')} with ${counted(trainImages, 'image')}, ${divided}: ${size} pixels, random crops of ${cropsScale.join(' to ')} and mirroring, AdamW, learning rate ${lr} x ${batchSize}/256 with warm-up over ${Number(warmupEpochs.toFixed(2))} of ${counted(epochs, 'epoch')} and a cosine, layer decay ${layerDecay}, weight decay ${facts.weightDecay}, label smoothing ${facts.labelSmoothing}, drop path ${dropPathRate}; tested after the last epoch`;
-  const grid = accuracyGrid(
-    starts.map((name) => ({ name: comparedTitles[name], scores: results[name].scores })),
-    { corner: 'fine-tuned, % (95 %)' },
+  const grid = withLargest(
+    accuracyGrid(
+      starts.map((name) => ({ name: comparedTitles[name], scores: results[name].scores })),
+      { corner: 'fine-tuned, % (95 %)' },
+    ),
+    largest,
+    1,
   );
+  const against = againstLargest(largest);
   return {
     protocol,
     table: gridTable(grid),
@@ -49,8 +55,12 @@ export function fineTuneStatement(report: FineTuneReport, facts: FineTuneFacts):
       scope: 'fine-tuning',
       what: 'Top-1',
       images: testImages,
-      scores: { trained: results.trained.scores.top1, untrained: results.untrained.scores.top1 },
-      gains: { untrained: gain },
+      scores: {
+        trained: results.trained.scores.top1,
+        untrained: results.untrained.scores.top1,
+        ...against.scores,
+      },
+      gains: { untrained: gain, ...against.gains },
     }),
     section: {
       title: 'Fine-tuning',

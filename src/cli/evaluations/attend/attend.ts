@@ -2,6 +2,7 @@
  * `dino attend`: what the class token of a ViT attends to, in any images (official `visualize_attention.py`) or through a video
  * (`video_generation.py`, where `--threshold` is ignored; here it is applied).
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { type SkippedImage, unfitReason } from '../../../data/skipped-images.ts';
@@ -65,6 +66,7 @@ export const attend = defineEvaluation({
     const groups: TileBlock['groups'][number][] = [];
     const areas: MaskAreas[] = [];
     const skipped: SkippedImage[] = [];
+    const names = new Set<string>();
     let first: { readonly height: number; readonly width: number } | undefined;
     let [written, top, lastFile] = [0, 0, ''];
     try {
@@ -109,6 +111,7 @@ export const attend = defineEvaluation({
         } else if (pictures !== undefined) {
           for (const [file, bytes] of await attendedFiles(attended, pictures))
             lastFile = write(`${name}/${file}`, bytes);
+          names.add(name);
         }
         written++;
         if (!isShown || pictures === undefined) continue;
@@ -143,6 +146,11 @@ export const attend = defineEvaluation({
         `None of the ${counted(input.length, 'image')} of ${paths.join(', ')} can be shown; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
     const folder = openFiles();
+    const earlier = attendedBefore(folder).filter((name) => !names.has(name));
+    if (earlier.length > 0)
+      warn(
+        `${folder} also holds pictures of images of an earlier call (${earlier.slice(0, 3).join(', ')}${earlier.length > 3 ? ', …' : ''}): they stay as they are.`,
+      );
     if (asVideo && hasFfmpeg()) {
       try {
         joinFrames(join(dirname(lastFile), '%05d.png'), written, join(folder, 'attention.mp4'), fps);
@@ -167,3 +175,9 @@ export const attend = defineEvaluation({
     };
   },
 });
+
+/** Images whose pictures are in a folder. */
+function attendedBefore(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'attention.npy')));
+}

@@ -7,9 +7,10 @@ import { comparedNames } from '../../../features/baselines.ts';
 import { counted } from '../../../format/counted.ts';
 import { featureTitle } from '../../../model/backbone.ts';
 import { withThumbnails } from '../../../report/pictures/thumbnails.ts';
+import type { OpenedSets } from '../../open-sets.ts';
 import type { EvaluationContext, EvaluationResult } from '../evaluation.ts';
 
-export interface AskedFolder {
+export interface AskedFolder extends Pick<OpenedSets, 'notes' | 'facts'> {
   readonly source: Source;
   /** The queries, where they are other images. */
   readonly test: Source | undefined;
@@ -20,7 +21,7 @@ export interface AskedFolder {
 
 export async function folderResult(
   report: RetrievalReport,
-  { source, test, grouping, size, multiScale }: AskedFolder,
+  { source, test, grouping, size, multiScale, notes, facts }: AskedFolder,
   { subject, warn }: EvaluationContext,
 ): Promise<EvaluationResult> {
   const { queries, database, queriesWithPositives, whitening, skipped, chance, gains } = report;
@@ -36,6 +37,7 @@ export async function folderResult(
   );
   return {
     ...statement,
+    notes,
     shown: size,
     scores: {
       ...Object.fromEntries(
@@ -58,6 +60,7 @@ export async function folderResult(
         database,
         queriesWithPositives,
         ...(whitening && { whitening }),
+        ...facts,
       },
     },
   };

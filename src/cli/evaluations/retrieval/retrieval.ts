@@ -4,6 +4,7 @@ import type { Grouping } from '../../../data/image-groups.ts';
 import type { Source } from '../../../data/source.ts';
 import { retrievalReport } from '../../../eval/retrieval/retrieval-report.ts';
 import { openImages } from '../../open-images.ts';
+import { openSets } from '../../open-sets.ts';
 import { UsageError } from '../../terminal/flags.ts';
 import { defineEvaluation } from '../evaluation.ts';
 import { folderResult } from './retrieval-folder.ts';
@@ -67,8 +68,15 @@ export const retrieval = defineEvaluation({
         context,
       );
     }
-    const source = open(images ?? '');
-    const test = options.test === undefined ? undefined : open(options.test);
+    const {
+      notes,
+      facts,
+      train: source,
+      test,
+    } = openSets(images ?? '', options.test, context, {
+      alone: 'each image is asked among all others',
+      bank: '--images',
+    });
     const grouping = groupingOf(options);
     const report = await retrievalReport({
       images: source,
@@ -84,7 +92,8 @@ export const retrieval = defineEvaluation({
       engine: context.engine,
       onProgress: context.onProgress,
     });
-    return folderResult(report, { source, test, grouping, size, multiScale }, context);
+    const asked = { source, test, grouping, size, multiScale, notes, facts };
+    return folderResult(report, asked, context);
   },
 });
 
