@@ -128,7 +128,7 @@ export async function byolTraining(fixture: Fixture, comparison: Comparison): Pr
   const vit = vitConfig(config.vit, config);
   const network: ByolConfig = {
     backbone: { kind: 'vit', ...vit },
-    size: vit.imageSize,
+    viewSizes: [vit.imageSize, vit.imageSize],
     head: { hiddenDim: config.heads.hidden_dim, outDim: config.heads.output_dim, layout: 'lightly' },
   };
   const trainer = await Trainer.create({

@@ -27,12 +27,13 @@ import {
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { type ByolHeadConfig, byolHead } from '../model/batch-norm-head.ts';
 import { byolHealth, SPREAD } from './byol-health.ts';
-import type { Method, Objective, ObjectiveInputs } from './method.ts';
+import { groupViews, type Method, type Objective, type ObjectiveInputs } from './method.ts';
+import { OptionError } from './option-error.ts';
 
 export interface ByolConfig {
   readonly backbone: BackboneConfig;
-  /** Side of both views in pixels. */
-  readonly size: number;
+  /** Side of each view in pixels; the first two are those of the paper, smaller ones are predicted from by the student alone. */
+  readonly viewSizes: readonly number[];
   /** Of the projector and of the predictor. */
   readonly head: ByolHeadConfig;
 }
@@ -40,7 +41,7 @@ export interface ByolConfig {
 export function byol(config: ByolConfig): Method {
   return {
     name: 'byol',
-    views: [{ size: config.size, count: 2 }],
+    views: groupViews(config.viewSizes),
     coupling: { cause: 'batch norm in the heads' },
     stateShapes: {},
     sampleInputs: {},
@@ -51,15 +52,19 @@ export function byol(config: ByolConfig): Method {
   };
 }
 
-/** @throws RangeError for a batch of one image */
+/** @throws OptionError for a batch of one image */
 function objective(inputs: ObjectiveInputs, config: ByolConfig): Objective {
   if (inputs.batch < 2)
-    throw new RangeError(
+    throw new OptionError(
       `BYOL normalizes by the statistics of a batch, which ${inputs.batch} image does not have: choose --batch_size_per_gpu 2 or more.`,
     );
   const { p0, p1, z0, z1 } = byolOutputs(inputs, config);
+  const [pairs, small] = [byolLoss(p0, p1, z0, z1), smallViews(inputs, config)];
+  // Twice the mean over all pairs of a view of the student and another one of the teacher, which of two views is the sum.
+  const both = small.map((p) => byolLoss(p, p, z0, z1));
+  const loss = both.length === 0 ? pairs : scale(both.reduce(add, pairs), 1 / (1 + both.length));
   return {
-    loss: byolLoss(p0, p1, z0, z1),
+    loss,
     sums: {},
     nextState: () => ({}),
     measures: { [SPREAD]: spread(concat([z0, z1], 0)) },
@@ -73,14 +78,32 @@ export function byolOutputs(
 ): Readonly<Record<'p0' | 'p1' | 'z0' | 'z1', Tensor>> {
   const v0 = slice(crops(0), 0, 0, images);
   const v1 = slice(crops(0), 0, images, 2 * images);
-  const project = (network: Scope, view: Tensor): Tensor => {
-    const feature = imageFeature(network.at('backbone'), view, backbone, 'train');
-    return byolHead(network.at('projection_head'), feature, head, 'train');
-  };
-  const target = (view: Tensor): Tensor => stopGradient(project(teacher, view));
-  const predict = (view: Tensor): Tensor =>
-    byolHead(student.at('prediction_head'), project(student, view), head, 'train');
+  const target = (view: Tensor): Tensor => stopGradient(projection(teacher, view, { backbone, head }));
+  const predict = (view: Tensor): Tensor => prediction(student, view, { backbone, head });
   return { z0: target(v0), z1: target(v1), p0: predict(v0), p1: predict(v1) };
+}
+
+type Networks = Pick<ByolConfig, 'backbone' | 'head'>;
+
+function projection(network: Scope, view: Tensor, { backbone, head }: Networks): Tensor {
+  const feature = imageFeature(network.at('backbone'), view, backbone, 'train');
+  return byolHead(network.at('projection_head'), feature, head, 'train');
+}
+
+function prediction(student: Scope, view: Tensor, networks: Networks): Tensor {
+  return byolHead(student.at('prediction_head'), projection(student, view, networks), networks.head, 'train');
+}
+
+/** Predictions from the views after the first two, one after the other. */
+function smallViews({ student, crops, images }: ObjectiveInputs, config: ByolConfig): Tensor[] {
+  let view = 0;
+  return groupViews(config.viewSizes).flatMap(({ count }, g) => {
+    const first = view;
+    view += count;
+    return Array.from({ length: count }, (_, i) => i)
+      .filter((i) => first + i >= 2)
+      .map((i) => prediction(student, slice(crops(g), 0, i * images, (i + 1) * images), config));
+  });
 }
 
 /**

@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import type { CropRecipe } from '../image/augment.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
+import type { OptimizerName, UpdateRule } from '../optim/rules.ts';
 import type { Method, Verdict } from './method.ts';
 
 export type Fields = Readonly<Record<string, z.ZodType>>;
@@ -108,6 +109,12 @@ export interface MethodDefinition {
    * network they are, as `<option>Network`, and their fingerprint, as `<option>Fingerprint`.
    */
   readonly frozen?: string;
+  /** What it trains where no architecture is given, if that is not what the recipe trains. */
+  readonly usualArch?: 'vit';
+  /** Whether the learning rate comes to its base value once, as in MAE's code, and not twice, as in DINO's. */
+  readonly rateMeetsBaseOnce?: boolean;
+  /** The rule of an optimizer, where its numbers are not the usual ones. */
+  rule?(optimizer: OptimizerName): UpdateRule;
   /** Its options as a config holds them: all of them, with defaults for what runs of earlier versions lack. */
   readonly stored: z.ZodObject;
   /** Its part of a recipe; what it says of options that every training has comes before what the recipe says. */

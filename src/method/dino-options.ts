@@ -12,7 +12,7 @@ import {
 } from './definition.ts';
 import { dino } from './dino.ts';
 import { readOlderVitals } from './dino-older-runs.ts';
-import { count, countOrZero, positive, share } from './fields.ts';
+import { count, countOrZero, momentumTeacher, positive, share } from './fields.ts';
 
 const head = {
   outDim: count('K, prototypes of the projection head'),
@@ -24,7 +24,7 @@ const head = {
 };
 
 const teacher = {
-  momentumTeacher: share('momentum of the teacher at the start; rises to 1 (cosine)'),
+  momentumTeacher,
   teacherTemp: positive('temperature of the teacher after warm-up'),
   warmupTeacherTemp: positive('temperature of the teacher at the start'),
   warmupTeacherTempEpochs: countOrZero('epochs of warm-up of the temperature, epoch by epoch'),

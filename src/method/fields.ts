@@ -11,3 +11,5 @@ export const range = (text: string) =>
     .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
     .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
     .describe(text);
+
+export const momentumTeacher = share('momentum of the teacher at the start; rises to 1 (cosine)');

@@ -20,6 +20,7 @@ import {
 import type { VitConfig } from '../model/vit.ts';
 import { maeHealth, UNEXPLAINED } from './mae-health.ts';
 import type { Method, Objective, ObjectiveInputs, SampleInput } from './method.ts';
+import { OptionError } from './option-error.ts';
 
 export interface MaeConfig {
   /** A transformer; its image size is the side of the view. */
@@ -31,7 +32,7 @@ export interface MaeConfig {
   readonly decoder: MaeDecoderConfig;
 }
 
-/** @throws RangeError for a network without patches, for a ratio that hides none of them or all, and for widths that do not divide */
+/** @throws OptionError for a network without patches, for a ratio that hides none of them or all, and for widths that do not divide */
 export function mae(config: MaeConfig): Method {
   const vit = transformerOf(config.backbone);
   requireWidths(vit, config.decoder);
@@ -98,12 +99,12 @@ export function maskingOrder(noise: ArrayLike<number>): number[] {
 /**
  * How many of the patches are seen.
  *
- * @throws RangeError for none, and for all
+ * @throws OptionError for none, and for all
  */
 export function visiblePatches(patches: number, maskRatio: number): number {
   const visible = Math.floor(patches * (1 - maskRatio));
   if (visible < 1 || visible >= patches)
-    throw new RangeError(
+    throw new OptionError(
       `--mask_ratio ${maskRatio} leaves ${visible < 1 ? 'none' : 'all'} of ${patches} patches to be seen: ${visible < 1 ? 'choose a smaller one, or smaller patches' : 'nothing is left to tell, choose 0.75'}.`,
     );
   return visible;
@@ -125,27 +126,27 @@ function shuffleInput(patches: number): SampleInput {
 
 function transformerOf(backbone: BackboneConfig): VitConfig {
   if (backbone.kind !== 'vit')
-    throw new RangeError(
+    throw new OptionError(
       'MAE hides patches from a transformer, and a convolutional net has none: choose --arch vit, vit_tiny, vit_small or vit_base.',
     );
   if (backbone.stem === 'conv')
-    throw new RangeError(
+    throw new OptionError(
       'MAE hides patches, and the convolutions of --stem conv would show their borders: choose --stem patch.',
     );
   return backbone;
 }
 
-/** @throws RangeError for widths that have no quarters, which fixed positions are made of, and for heads that do not share the decoder out */
+/** @throws OptionError for widths that have no quarters, which fixed positions are made of, and for heads that do not share the decoder out */
 function requireWidths(vit: VitConfig, { dim, heads }: MaeDecoderConfig): void {
   for (const [flag, width] of [
     ['dim', vit.dim],
     ['decoder_dim', dim],
   ] as const) {
     if (width % 4 !== 0)
-      throw new RangeError(
+      throw new OptionError(
         `--${flag} ${width} is not a multiple of 4, which the sines and cosines of MAE's positions need: choose ${Math.ceil(width / 4) * 4}.`,
       );
   }
   if (dim % heads !== 0)
-    throw new RangeError(`--decoder_heads ${heads} does not divide --decoder_dim ${dim}: choose a divisor.`);
+    throw new OptionError(`--decoder_heads ${heads} does not divide --decoder_dim ${dim}: choose a divisor.`);
 }

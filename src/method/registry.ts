@@ -1,12 +1,21 @@
 /** The methods that there are. Nothing else in the library names one. */
+
+import { byolDefinition } from './byol-options.ts';
 import type { MethodDefinition } from './definition.ts';
 import { dinoDefinition } from './dino-options.ts';
 import { distillDefinition } from './distill-options.ts';
+import { maeDefinition } from './mae-options.ts';
+import { simclrDefinition } from './simclr-options.ts';
 
 /** What a run trains unless told otherwise, and what runs of versions without a choice trained. */
 export const DEFAULT_METHOD = dinoDefinition.name;
 
-const known = new Map([dinoDefinition, distillDefinition].map((definition) => [definition.name, definition]));
+const known = new Map(
+  [dinoDefinition, byolDefinition, simclrDefinition, maeDefinition, distillDefinition].map((definition) => [
+    definition.name,
+    definition,
+  ]),
+);
 
 /** A name that is of no method. */
 export class UnknownMethodError extends RangeError {

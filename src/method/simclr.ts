@@ -26,6 +26,7 @@ import {
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { type SimclrHeadConfig, simclrHead } from '../model/batch-norm-head.ts';
 import type { Method, Objective, ObjectiveInputs } from './method.ts';
+import { OptionError } from './option-error.ts';
 import { ALIGNMENT, GUESSING, simclrHealth, UNIFORMITY } from './simclr-health.ts';
 
 export interface SimclrConfig {
@@ -51,10 +52,10 @@ export function simclr(config: SimclrConfig): Method {
   };
 }
 
-/** @throws RangeError for a batch of one image */
+/** @throws OptionError for a batch of one image */
 function objective({ student, crops, batch }: ObjectiveInputs, config: SimclrConfig): Objective {
   if (batch < 2)
-    throw new RangeError(
+    throw new OptionError(
       `SimCLR tells the images of a batch apart, and this one has ${batch}: choose --batch_size_per_gpu 2 or more.`,
     );
   const h = imageFeature(student.at('backbone'), crops(0), config.backbone, 'train'); // [2N, D]

@@ -9,7 +9,7 @@ import { counted } from '../format/counted.ts';
 import type { Method } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import type { Finding } from '../report/finding.ts';
-import { methodOf } from '../train/build.ts';
+import { methodOf, trainerOptionsOf } from '../train/build.ts';
 import type { TrainConfig, TrainOptions } from '../train/config.ts';
 import { checkArchitecture, checkBatch, checkMethod, checkOptions } from '../train/contradictions.ts';
 import {
@@ -138,13 +138,8 @@ export async function prepare({
   onProgress?.('compiling the training step');
   const trainer = await fastestTrainer(
     {
-      method,
+      ...trainerOptionsOf(first.config),
       engine,
-      channels: first.config.channels,
-      batchSize: first.config.batchSizePerGpu,
-      optimizer: first.config.optimizer,
-      seed: first.config.seed,
-      engineOptions: { threads: first.config.threads },
       frozen: frozen?.weights,
     },
     dryRun ? sizes.slice(0, 1) : sizes,

@@ -1,6 +1,6 @@
 /** A training run that is ready to go: begun in an empty folder, or opened where it was stopped. `run-session.ts` runs it. */
 import type { Source } from '../data/source.ts';
-import { methodOf } from '../train/build.ts';
+import { trainerOptionsOf } from '../train/build.ts';
 import { restoreCheckpoint } from '../train/checkpoint.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { Plan } from '../train/plan.ts';
@@ -91,14 +91,8 @@ export async function resumeSession(
   const recorded = { ...read, config: { ...read.config, ...machine } };
   const { config } = recorded;
   const trainer = await Trainer.create({
-    method: methodOf(config),
+    ...trainerOptionsOf(config),
     engine,
-    channels: config.channels,
-    batchSize: config.batchSizePerGpu,
-    ...(config.microBatch === undefined ? {} : { microBatch: config.microBatch }),
-    optimizer: config.optimizer,
-    seed: config.seed,
-    engineOptions: { threads: config.threads },
     frozen: frozen?.weights,
   });
   const header = folder.has(LAST)

@@ -6,6 +6,7 @@ import { methodNamed } from '../method/registry.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { fittingHeads } from '../model/convnet.ts';
 import { evalSizeOf, isConvolutional, type TrainConfig } from './config.ts';
+import type { TrainerOptions } from './trainer.ts';
 
 /** @throws OptionError when sizes contradict each other */
 export function backboneOf(config: TrainConfig): BackboneConfig {
@@ -84,4 +85,18 @@ export function methodOf(config: TrainConfig): Method {
     dropPathRate: isConvolutional(config.arch) ? 0 : config.dropPathRate,
     batch: config.batchSizePerGpu,
   });
+}
+
+/** What a trainer is told by the config of a run. */
+export function trainerOptionsOf(config: TrainConfig): Omit<TrainerOptions, 'engine'> {
+  const { channels, batchSizePerGpu, microBatch, optimizer, seed, threads } = config;
+  return {
+    method: methodOf(config),
+    channels,
+    batchSize: batchSizePerGpu,
+    ...(microBatch === undefined ? {} : { microBatch }),
+    optimizer: methodNamed(config.method).rule?.(optimizer) ?? optimizer,
+    seed,
+    engineOptions: { threads },
+  };
 }

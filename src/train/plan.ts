@@ -86,14 +86,16 @@ function schedules(
   stepsPerEpoch: number,
 ): (position: number, step: number) => StepSettings {
   const warmupSteps = config.warmupSteps ?? Math.round((config.warmupEpochs ?? 0) * stepsPerEpoch);
+  const { schedule, rateMeetsBaseOnce = false } = methodNamed(config.method);
   const lr = cosineSchedule({
     base: (config.lr * config.batchSizePerGpu) / 256,
     final: config.minLr,
     steps,
     warmupSteps,
+    baseOnce: rateMeetsBaseOnce,
   });
   const weightDecay = cosineSchedule({ base: config.weightDecay, final: config.weightDecayEnd, steps });
-  const own = methodNamed(config.method).schedule(config, { steps, stepsPerEpoch });
+  const own = schedule(config, { steps, stepsPerEpoch });
   return (position, step) => ({
     step,
     lr: valueAt(lr, position),

@@ -103,7 +103,8 @@ const reasons: Readonly<Record<Architecture, string>> = {
 };
 
 export function auto(options: TrainOptions, facts: RunFacts, method: string): Suggestions {
-  const arch = options.arch ?? 'hybrid';
+  const { suggest, usualArch = 'hybrid' } = methodNamed(method);
+  const arch = options.arch ?? usualArch;
   const convolutional = isConvolutional(arch);
   const kind = convolutional ? arch : 'vit';
   const network = networks[kind](options);
@@ -170,7 +171,7 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     ...network.suggest(stemStride),
     ...machine(facts.cores, facts.steps ?? options.steps, facts.evaluations),
     ...gentle(facts.begins, steps, network.lr),
-    ...methodNamed(method).suggest({
+    ...suggest({
       recipe: 'auto',
       network: kind,
       ...{ images: facts.images, local, batch, wholeBatch, steps, warmup, begins: facts.begins },

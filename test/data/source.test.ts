@@ -85,7 +85,7 @@ describe('a tar archive', () => {
   it('without images is refused', () => {
     const archive = join(temporaryFolder(), 'a.tar');
     writeFileSync(archive, tarArchive([tarMember({ name: 'a.txt', data: 'x' })]));
-    expect(() => openSource(archive)).toThrow(/holds 1 files but none with the extension of an image/);
+    expect(() => openSource(archive)).toThrow(/holds 1 file but none with the extension of an image/);
   });
 
   it('of 50,000 images opens, and each of them has its place in it', () => {

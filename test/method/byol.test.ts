@@ -12,7 +12,7 @@ import { tinyHybrid, tinyVit } from '../model/tiny-networks.ts';
 import { noisyViews, settings, tinyTrainer, train } from './tiny-training.ts';
 
 const head = { hiddenDim: 12, outDim: 6 };
-const method = byol({ backbone: tinyVit, size: 16, head });
+const method = byol({ backbone: tinyVit, viewSizes: [16, 16], head });
 
 describe('the loss of BYOL', () => {
   const [u, v] = [
@@ -56,7 +56,7 @@ describe('BYOL', () => {
 
   it('moves running statistics once for each view, and the teacher has its own', async () => {
     const trainer = await tinyTrainer({
-      method: byol({ backbone: tinyHybrid, size: 16, head }),
+      method: byol({ backbone: tinyHybrid, viewSizes: [16, 16], head }),
       batchSize: 4,
     });
     await train(trainer, 3);
@@ -108,7 +108,10 @@ describe('BYOL', () => {
   });
 
   it('measures the spread of projections: none where all images are one', async () => {
-    const trainer = await tinyTrainer({ method: byol({ backbone: tinyVit, size: 16, head }), batchSize: 4 });
+    const trainer = await tinyTrainer({
+      method: byol({ backbone: tinyVit, viewSizes: [16, 16], head }),
+      batchSize: 4,
+    });
     // A head of zeros and a bias for all.
     for (const network of ['student', 'average'] as const)
       hostFloats(trainer.state.update[network].get('projection_head.layers.1.weight')!).fill(0);

@@ -78,6 +78,7 @@ export function nearestName(wanted: string, known: readonly string[]): string | 
   return (
     synonyms.get(small)?.find((name) => known.includes(name)) ??
     (small.length < 2 ? undefined : known.find((name) => name.toLowerCase().startsWith(small))) ??
+    nearlySpelled(wanted, known, 1) ??
     longest(known.filter((name) => holdsWordsOf(wanted, name))) ??
     only(known.filter((name) => holdsWordsOf(name, wanted))) ??
     nearlySpelled(wanted, known)
@@ -102,14 +103,17 @@ function only(names: readonly string[]): string | undefined {
   return names.length === 1 ? names[0] : undefined;
 }
 
-/** The name that differs by no more letters than a slip does: one, in longer names two or three. */
-function nearlySpelled(wanted: string, known: readonly string[]): string | undefined {
+/** The name that differs by no more letters than a slip does: one, in longer names two or three unless so many are given. */
+function nearlySpelled(
+  wanted: string,
+  known: readonly string[],
+  most = wanted.length < 8 ? 1 : wanted.length < 12 ? 2 : 3,
+): string | undefined {
   const [nearest] = known
     .map((name) => ({ name, distance: editDistance(name.toLowerCase(), wanted.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   if (nearest === undefined || wanted.length < 2) return undefined;
-  const slip = wanted.length < 8 ? 1 : wanted.length < 12 ? 2 : 3;
-  return nearest.distance <= slip ? nearest.name : undefined;
+  return nearest.distance <= most ? nearest.name : undefined;
 }
 
 /** How many letters to change, add, leave out or exchange with their neighbor (optimal string alignment). */

@@ -4,7 +4,7 @@ import { evaluations } from '../../../src/cli/evaluations/index.ts';
 import { nearestName } from '../../../src/cli/terminal/nearest-name.ts';
 import { allTrainFields } from '../../../src/cli/train/train-flags.ts';
 
-const train = Object.keys(allTrainFields);
+const train = Object.keys(allTrainFields());
 const fieldsOf = (name: string): string[] =>
   Object.keys(evaluations.find((each) => each.name === name)?.fields ?? {});
 
@@ -34,7 +34,7 @@ describe('the nearest option of training', () => {
     expect(nearestName(wanted, train)).toBe(meant);
   });
 
-  it.each(['foo', 'x', 'verbose', 'wandb', 'project', 'debug', 'crop', 'height'])('%s is none', (wanted) => {
+  it.each(['foo', 'x', 'verbose', 'wandb', 'entity', 'debug', 'crop', 'height'])('%s is none', (wanted) => {
     expect(nearestName(wanted, train)).toBeUndefined();
   });
 });

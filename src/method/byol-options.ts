@@ -1,0 +1,108 @@
+/** What BYOL can be told, what the recipes take for it, and what the doctor says of its settings. */
+import { z } from 'zod';
+import { cosineSchedule, valueAt } from '../optim/schedules.ts';
+import { byol } from './byol.ts';
+import { type Concern, defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
+import { count, momentumTeacher } from './fields.ts';
+
+const head = {
+  projectionHiddenDim: count('hidden width of projector and predictor'),
+  projectionDim: count('width of the projections'),
+};
+const teacher = { momentumTeacher };
+const stored = z.object({ ...head, ...teacher });
+
+export const byolDefinition = defineMethod({
+  name: 'byol',
+  label: 'BYOL',
+  paper: 'Grill et al. 2020',
+  about: "from one view the student predicts its moving average's projection of the other view",
+  groups: [
+    { title: 'Projector and predictor', fields: head },
+    { title: 'Teacher', fields: teacher },
+  ],
+  meaningless: [],
+  shaping: Object.keys(head),
+  hasTeacher: true,
+  stored,
+  suggest: (facts) => (facts.recipe === 'paper' ? paper : auto(facts)),
+  make: ({ projectionHiddenDim, projectionDim }, { backbone, viewSizes }) =>
+    byol({ backbone, viewSizes, head: { hiddenDim: projectionHiddenDim, outDim: projectionDim } }),
+  schedule: (options, { steps }) => {
+    const momentum = cosineSchedule({ base: options.momentumTeacher, final: 1, steps });
+    return (position) => ({
+      teacherMomentum: valueAt(momentum, position),
+      freezeLastLayer: false,
+      scalars: {},
+    });
+  },
+  examine: ({ momentumTeacher: momentum }, { crops }) => settings(momentum, crops.localCrops),
+  describe: ({ projectionHiddenDim, projectionDim }) =>
+    `projector and predictor: hidden ${projectionHiddenDim}, out ${projectionDim}`,
+});
+
+const twoViews: Suggestions = {
+  localCropsNumber: [
+    0,
+    'two views: BYOL falls from 71.4 to 64.8 % with small crops (Caron et al. 2021, table 15)',
+  ],
+};
+
+/** Of 1000 epochs with LARS (appendix J); for 300 epochs --lr 0.3 --weight_decay 0.000001 --momentum_teacher 0.99. */
+const paper: Suggestions = {
+  projectionHiddenDim: [4096, official],
+  projectionDim: [256, official],
+  momentumTeacher: [0.996, official],
+  ...twoViews,
+  globalCropsScale: [[0.08, 1], official],
+  optimizer: ['lars', official],
+  lr: [0.2, official],
+  minLr: [0, official],
+  weightDecay: [1.5e-6, official],
+  weightDecayEnd: [1.5e-6, official],
+  clipGrad: [0, official],
+  epochs: [1000, official],
+  batchSizePerGpu: [4096, official],
+  dropPathRate: [0, official],
+};
+
+function auto({ steps, begins }: RecipeFacts): Suggestions {
+  return {
+    projectionHiddenDim: [512, 'the heads should not cost more than the network'],
+    projectionDim: [128, 'the same'],
+    momentumTeacher: [
+      begins === 'backbone' ? Math.max(0.998, momentum(steps)) : momentum(steps),
+      'the teacher averages over about a twentieth of the run',
+    ],
+    ...twoViews,
+    weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'],
+  };
+}
+
+/** A window of a twentieth of the run, at least 50 steps and at most the official 250. */
+function momentum(steps: number): number {
+  const window = Math.min(Math.max(steps / 20, 50), 250);
+  return Math.round((1 - 1 / window) * 1000) / 1000;
+}
+
+function settings(momentum: number, localCrops: number): Concern[] {
+  const concerns: Concern[] = [];
+  if (momentum === 1)
+    concerns.push({
+      severity: 'warning',
+      topic: 'momentum',
+      title: 'The teacher never moves',
+      detail:
+        '--momentum_teacher 1 keeps the teacher at its random start, and the teacher is what is evaluated and exported.',
+      advice: 'Give a value below 1: 0.99 for short runs, 0.996 for long ones.',
+    });
+  if (localCrops > 0)
+    concerns.push({
+      severity: 'warning',
+      topic: 'views',
+      title: 'Small crops harm BYOL',
+      detail: `--local_crops_number ${localCrops}: with them it falls from 71.4 to 64.8 % (Caron et al. 2021, table 15).`,
+      advice: 'Leave --local_crops_number at 0.',
+    });
+  return concerns;
+}
