@@ -5,6 +5,7 @@ import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
 import { davisMeasures } from './davis-measures.ts';
 import { dinov2Positions, huggingFaceDinov2Weights } from './dinov2.ts';
+import { dinov2Block, dinov2DropPath, dinov2FeedForward, dinov2Vit } from './dinov2-network.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
 import { huggingFaceVit } from './hugging-face.ts';
@@ -55,6 +56,10 @@ export const checks: Readonly<Record<string, Check>> = {
   hf_vit: huggingFaceVit,
   hf_dinov2: huggingFaceDinov2Weights,
   dinov2_pos_interp: dinov2Positions,
+  dinov2_ffn: dinov2FeedForward,
+  dinov2_block: dinov2Block,
+  dinov2_droppath: dinov2DropPath,
+  dinov2_vit: dinov2Vit,
 };
 
 export type FileReport =

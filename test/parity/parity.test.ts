@@ -48,6 +48,10 @@ describe('a check can fail', () => {
     vit_backward: [/^grad\/.*norm/, /^gradnorm64/],
     pos_interp: [/^out\//],
     dinov2_pos_interp: [/^out\/antialias1_offset0\/28/, /^grad\/antialias0/],
+    dinov2_ffn: [/^out\/swiglu_aligned/, /^grad\/swiglu_aligned\/w2\.weight/, /^state\/swiglu\//],
+    dinov2_block: [/^out\/mlp/, /^grad\/swiglu_fused\/ls1/],
+    dinov2_droppath: [/^out\/list2/, /^grad\/subset\/ls1/, /^perm\/ffn/, /^kept/, /^coin/],
+    dinov2_vit: [/^masks\/wide/, /x_norm_regtokens/, /x_prenorm/, /^grad\/.*mask_token/, /^inter0_patches/],
     hf_dinov2: [
       /^hf\/swiglu\/.*weights_in\.weight/,
       /^last_hidden_state\/registers/,
