@@ -5,6 +5,7 @@ import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
 import { davisMeasures } from './davis-measures.ts';
 import { dinov2Positions, huggingFaceDinov2Weights } from './dinov2.ts';
+import { dinov2DinoLosses, ibotLosses, koleoLoss } from './dinov2-losses.ts';
 import { dinov2Block, dinov2DropPath, dinov2FeedForward, dinov2Vit } from './dinov2-network.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
@@ -60,6 +61,9 @@ export const checks: Readonly<Record<string, Check>> = {
   dinov2_block: dinov2Block,
   dinov2_droppath: dinov2DropPath,
   dinov2_vit: dinov2Vit,
+  dinov2_dino_loss: dinov2DinoLosses,
+  dinov2_ibot_loss: ibotLosses,
+  dinov2_koleo: koleoLoss,
 };
 
 export type FileReport =

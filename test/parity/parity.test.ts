@@ -52,6 +52,9 @@ describe('a check can fail', () => {
     dinov2_block: [/^out\/mlp/, /^grad\/swiglu_fused\/ls1/],
     dinov2_droppath: [/^out\/list2/, /^grad\/subset\/ls1/, /^perm\/ffn/, /^kept/, /^coin/],
     dinov2_vit: [/^masks\/wide/, /x_norm_regtokens/, /x_prenorm/, /^grad\/.*mask_token/, /^inter0_patches/],
+    dinov2_dino_loss: [/^prob\/center_second_step/, /^loss_local_sum\/sinkhorn1/, /^grad_global\/sinkhorn3/],
+    dinov2_ibot_loss: [/^mask_indices/, /^masks$/, /^center_next/, /^grad_student\/sinkhorn/],
+    dinov2_koleo: [/^nearest\/clustered/, /^loss\/duplicate/, /^grad\/two/],
     hf_dinov2: [
       /^hf\/swiglu\/.*weights_in\.weight/,
       /^last_hidden_state\/registers/,
