@@ -6,6 +6,7 @@ import { cropBoxes } from './crop-boxes.ts';
 import { davisMeasures } from './davis-measures.ts';
 import { dinov2Positions, huggingFaceDinov2Weights } from './dinov2.ts';
 import { dinov2DinoLosses, ibotLosses, koleoLoss } from './dinov2-losses.ts';
+import { dinov2Masking } from './dinov2-masking.ts';
 import { dinov2Block, dinov2DropPath, dinov2FeedForward, dinov2Vit } from './dinov2-network.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
@@ -64,6 +65,7 @@ export const checks: Readonly<Record<string, Check>> = {
   dinov2_dino_loss: dinov2DinoLosses,
   dinov2_ibot_loss: ibotLosses,
   dinov2_koleo: koleoLoss,
+  dinov2_masking: dinov2Masking,
 };
 
 export type FileReport =

@@ -5,16 +5,11 @@
  */
 import { add, gather, mul, reshape, scale, scatterAdd, slice, type Tensor } from '../graph/index.ts';
 import type { Random } from '../random/random.ts';
+import { linspaceFloat32 } from './linspace.ts';
 
 /** Drop probability of every block: float32 `linspace(0, rate, depth)`, as PyTorch rounds it. */
 export function blockRates(rate: number, depth: number): number[] {
-  const step = Math.fround(rate / Math.max(depth - 1, 1));
-  // torch.linspace counts from the nearer end.
-  return Array.from({ length: depth }, (_, i) =>
-    i < depth / 2
-      ? Math.fround(step * i)
-      : Math.fround(Math.fround(rate) - Math.fround(step * (depth - 1 - i))),
-  );
+  return linspaceFloat32(0, rate, depth);
 }
 
 /** Number of rows of the factor tensor: two for each block with a rate above 0 (they are the last ones). */
