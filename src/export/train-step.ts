@@ -39,7 +39,7 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
     averaged: new Set(state.update.average.keys()),
     rule: rules[optimizer],
     clip: plan.at(fromStep).clip,
-    isLast,
+    method,
   });
   const steps = Array.from({ length: plan.steps - fromStep }, (_, i) => plan.at(fromStep + i));
   const counts = [...state.update.counts];

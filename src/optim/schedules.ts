@@ -10,6 +10,8 @@ export interface CosineOptions {
   readonly warmupSteps?: number;
   /** Value of the first warm-up step. */
   readonly warmupStart?: number;
+  /** Steps of 0 before everything else (DINOv2's `freeze_iters`). */
+  readonly frozenSteps?: number;
 }
 
 /** NumPy's linspace with both ends included. */
@@ -25,14 +27,21 @@ export function cosineSchedule({
   steps,
   warmupSteps = 0,
   warmupStart = 0,
+  frozenSteps = 0,
 }: CosineOptions): Float64Array {
-  const warmup = linspace(warmupStart, base, Math.min(warmupSteps, steps));
-  const rest = steps - warmup.length;
+  const frozen = new Array<number>(Math.min(frozenSteps, steps)).fill(0);
+  const warmup = linspace(warmupStart, base, Math.min(warmupSteps, steps - frozen.length));
+  const rest = steps - frozen.length - warmup.length;
   const cosine = Array.from(
     { length: rest },
     (_, i) => final + 0.5 * (base - final) * (1 + Math.cos((Math.PI * i) / rest)),
   );
-  return Float64Array.from([...warmup, ...cosine]);
+  return Float64Array.from([...frozen, ...warmup, ...cosine]);
+}
+
+/** A learning rate given for 1024 images in a step, for another number of them: it grows with the root (DINOv2). */
+export function rootScaledRate(base: number, batch: number): number {
+  return base * Math.sqrt(batch / 1024);
 }
 
 /** Rises linearly from `start` to `base` over `warmup` entries (both included), then stays: the teacher's temperature. */

@@ -39,7 +39,7 @@ export interface StepSettings {
   /** Counts from 0; names the random numbers of the step. */
   readonly step: number;
   readonly lr: number;
-  /** What a parameter's learning rate is multiplied by; 1 unless given. */
+  /** What a parameter's learning rate is multiplied by, besides the method's own factor; 1 unless given. */
   readonly lrFactor?: (name: string) => number;
   readonly weightDecay: number;
   readonly clip: number;
@@ -241,13 +241,17 @@ export class Trainer {
     teacherMomentum,
     freezeLastLayer,
   }: StepSettings): Promise<ReadonlyMap<string, number>> {
+    const { method } = this;
+    const isHeld = (name: string): boolean => freezeLastLayer && method.isLastLayer(name);
+    const byRate = method.heldBy === 'rate';
     const norms = await this.updater.apply({
       lr,
-      lrFactor,
+      lrFactor: (name) =>
+        byRate && isHeld(name) ? 0 : (lrFactor?.(name) ?? 1) * (method.lrFactor?.(name) ?? 1),
       weightDecay,
       clip,
       momentum: teacherMomentum,
-      isFrozen: (name) => freezeLastLayer && this.method.isLastLayer(name),
+      isFrozen: (name) => !byRate && isHeld(name),
     });
     if ([...norms.values()].every(Number.isFinite)) this.#commit();
     return norms;
@@ -283,10 +287,11 @@ export class Trainer {
 
 /** The updater for an engine's memory. */
 async function makeUpdater(
-  { engine, optimizer, engineOptions }: TrainerOptions,
+  { method, engine, optimizer, engineOptions }: TrainerOptions,
   { parameters, averaged }: StepGraph,
 ): Promise<Updater> {
-  const options: UpdaterOptions = { parameters, rule: rules[optimizer], averaged };
+  const clipGroup = (name: string): string => method.clipGroup?.(name) ?? name;
+  const options: UpdaterOptions = { parameters, rule: rules[optimizer], averaged, clipGroup };
   return engine.sharesMemory ? new WasmUpdater(options) : GraphUpdater.create(engine, options, engineOptions);
 }
 

@@ -55,7 +55,15 @@ describe('a check can fail', () => {
     dinov2_dino_loss: [/^prob\/center_second_step/, /^loss_local_sum\/sinkhorn1/, /^grad_global\/sinkhorn3/],
     dinov2_ibot_loss: [/^mask_indices/, /^masks$/, /^center_next/, /^grad_student\/sinkhorn/],
     dinov2_koleo: [/^nearest\/clustered/, /^loss\/duplicate/, /^grad\/two/],
-    dinov2_masking: [/^replay_masks/, /^statistics/, /^collate_requests/, /^collate_mask_indices/],
+    dinov2_masking: [/^replay_masks/, /^empty/, /^collate_requests/, /^collate_mask_indices/],
+    dinov2_step: [
+      /^masks$/,
+      /^part\/center_one_head\/koleo/,
+      /^grad\/sinkhorn.*mask_token/,
+      /^teacher_after\/.*weight_v/,
+      /^center_after\/.*ibot/,
+    ],
+    dinov2_optim: [/^schedule\/4/, /^multiplier\/backbone\.blocks\.0\.ls1/],
     hf_dinov2: [
       /^hf\/swiglu\/.*weights_in\.weight/,
       /^last_hidden_state\/registers/,
