@@ -115,7 +115,7 @@ export function vit(
     lastBlocks: (n) => outputs.slice(-n).map((each) => imageFirst(withoutRegisters(normed(each), registers))),
     attention: probabilities,
     attentions,
-    clsAttention: reshape(ofClass, [b, heads, tokens - first]),
+    clsAttention: reshape(ofClass, [ofClass.dim(0), heads, tokens - first]),
   };
 }
 
