@@ -71,7 +71,9 @@ export type { Values } from './engine/values.ts';
 
 // Networks and the method
 
+export type { MaskShares } from './method/block-masks.ts';
 export { type DinoConfig, dino } from './method/dino.ts';
+export { type Dinov2Config, dinov2 } from './method/dinov2.ts';
 export type {
   Measure,
   Method,
@@ -85,13 +87,14 @@ export type {
 } from './method/method.ts';
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
+export { gatedWidth } from './model/dinov2.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
 export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
 
 // Training, step by step or as a loop of events
 
 export { type OptimizerName, rules, type UpdateRule } from './optim/rules.ts';
-export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
+export { type CosineOptions, cosineSchedule, rootScaledRate, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {

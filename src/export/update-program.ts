@@ -43,7 +43,8 @@ export interface UpdateProgramOptions {
 
 /**
  * Reads `student/<name>`, `teacher/<name>`, `gradient/<name>`, the optimizer's `<slot>/<name>` and the scalars; gives the new
- * `student/<name>`, `teacher/<name>` and `<slot>/<name>`. While `freezeLastLayer` is 1 the last layer of the head stays.
+ * `student/<name>`, `teacher/<name>` and `<slot>/<name>`. While `freezeLastLayer` is 1 the last layer stays, as the method
+ * holds it still.
  */
 export function updateProgram({
   parameters,
@@ -53,22 +54,22 @@ export function updateProgram({
   method,
 }: UpdateProgramOptions): OnnxProgram {
   const numbers = recordOf(UPDATE_SCALARS.map((name) => [name, input(`scalar/${name}`, [])]));
-  const isLast = (name: string): boolean => method.isLastLayer(name);
   const byRate = method.heldBy === 'rate';
+  const isFrozen = (name: string): boolean => !byRate && method.isLastLayer(name);
+  const heldLr = mul(numbers.lr, sub(scalar(1), numbers.freezeLastLayer));
   const frozen = greater(numbers.freezeLastLayer, scalar(0));
-  const lastLr = byRate ? mul(numbers.lr, sub(scalar(1), numbers.freezeLastLayer)) : numbers.lr;
   const next = updateGraph({
     ...{ parameters, rule, average: 'teacher', averaged },
     momentum: numbers.teacherMomentum,
     clip: clip > 0 ? scalar(clip) : undefined,
     clipGroup: (name) => method.clipGroup?.(name) ?? name,
     numbers: ({ name, shape }) => ({
-      lr: scale(isLast(name) ? lastLr : numbers.lr, method.lrFactor?.(name) ?? 1),
+      lr: scale(byRate && method.isLastLayer(name) ? heldLr : numbers.lr, method.lrFactor?.(name) ?? 1),
       weightDecay: isDecayed(name, shape) ? numbers.weightDecay : scalar(0),
-      correction1: isLast(name) ? numbers.lastLayerCorrection1 : numbers.correction1,
-      correction2: isLast(name) ? numbers.lastLayerCorrection2 : numbers.correction2,
+      correction1: isFrozen(name) ? numbers.lastLayerCorrection1 : numbers.correction1,
+      correction2: isFrozen(name) ? numbers.lastLayerCorrection2 : numbers.correction2,
     }),
-    stays: ({ name }) => (isLast(name) && !byRate ? frozen : undefined),
+    stays: ({ name }) => (isFrozen(name) ? frozen : undefined),
   });
   return onnxCpu.compile(next);
 }
