@@ -1,8 +1,8 @@
 /** dinov2_dino_loss, dinov2_ibot_loss and dinov2_koleo: the three losses on given logits and features. */
 import { z } from 'zod';
 import type { Values } from '../src/engine/values.ts';
-import { add, cast, concat, exp, gradients, input, slice, type Tensor } from '../src/graph/index.ts';
-import { dinov2DinoLoss } from '../src/method/dinov2-dino-loss.ts';
+import { add, cast, exp, gradients, input } from '../src/graph/index.ts';
+import { dinov2DinoLoss, otherViewFirst } from '../src/method/dinov2-dino-loss.ts';
 import { type Centering, centerSums, logTargets, nextCenter } from '../src/method/dinov2-targets.ts';
 import { hiddenPatches } from '../src/method/hidden-patches.ts';
 import { ibotLoss } from '../src/method/ibot-loss.ts';
@@ -11,12 +11,6 @@ import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { run } from './network.ts';
 import { flatDistancesSchema, toleranceOf } from './settings.ts';
-
-/** Both halves of the rows, the other one first. */
-function swapped(x: Tensor): Tensor {
-  const half = x.dim(0) / 2;
-  return concat([slice(x, 0, half, 2 * half), slice(x, 0, 0, half)], 0);
-}
 
 /** Center and Sinkhorn-Knopp of one and of three rounds at each temperature, and the center of the next step. */
 export async function dinov2DinoLosses(fixture: Fixture, comparison: Comparison): Promise<void> {
@@ -53,7 +47,9 @@ export async function dinov2DinoLosses(fixture: Fixture, comparison: Comparison)
       ['center', fixture.floats('center')],
       ['temp', Float32Array.of(temp)],
     ]);
-    const second = exp(logTargets(swapped(later), input('temp', []), { kind: 'center', center: next }));
+    const second = exp(
+      logTargets(otherViewFirst(later), input('temp', []), { kind: 'center', center: next }),
+    );
     const after = await run({ next, second }, values);
     comparison.twins(
       'next center',
@@ -66,7 +62,7 @@ export async function dinov2DinoLosses(fixture: Fixture, comparison: Comparison)
     const name = `prob/center_second_step/${temp}`;
     comparison.twins("teacher's distributions", name, after.second ?? [], fixture, name, tolerance('prob'));
     for (const [kind, centering] of kinds) {
-      const targets = exp(logTargets(swapped(teacher), input('temp', []), centering));
+      const targets = exp(logTargets(otherViewFirst(teacher), input('temp', []), centering));
       const parts = dinov2DinoLoss(targets, global, local, {
         batch: config.batch,
         localViews: config.local,

@@ -2,7 +2,7 @@
  * DINO's loss as DINOv2 computes it (official `DINOLoss`, called by `SSLMetaArch`): every local view must match both of the
  * teacher's views, each global view the other one. The two kinds are logged as two parts, whose sum is the mean over all pairs.
  */
-import { add, crossEntropy, reshape, scale, slice, type Tensor } from '../graph/index.ts';
+import { add, concat, crossEntropy, reshape, scale, slice, type Tensor } from '../graph/index.ts';
 
 export interface DinoLossOptions {
   /** Images in the whole step. */
@@ -32,4 +32,10 @@ export function dinov2DinoLoss(
   const both = add(slice(targets, 0, 0, rows), slice(targets, 0, rows, 2 * rows)); // [B, K]
   const byView = reshape(scale(local, 1 / studentTemp), [localViews, rows, -1]);
   return { global: part(matched), local: part(crossEntropy(byView, both, 2)) };
+}
+
+/** Rows of two views with the second view's first, so that a row of the teacher is in the place of the other view's: [2B, ...] */
+export function otherViewFirst(x: Tensor): Tensor {
+  const half = x.dim(0) / 2;
+  return concat([slice(x, 0, half, 2 * half), slice(x, 0, 0, half)], 0);
 }

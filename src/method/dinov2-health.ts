@@ -19,7 +19,8 @@ export interface Dinov2Parts {
   readonly outDim: number;
   readonly lossWeight: number;
   readonly hasLocalViews: boolean;
-  readonly hasKoleo: boolean;
+  /** Weight of KoLeo; 0 for none. */
+  readonly koleoWeight: number;
   /** Prototypes for hidden patches, and the share of views that have any; undefined without that part. */
   readonly ibot:
     | { readonly outDim: number; readonly lossWeight: number; readonly probability: number }
@@ -31,7 +32,7 @@ export function dinov2Health(parts: Dinov2Parts): Pick<Method, 'loss' | 'measure
   const ofPatches = ibot === undefined ? 0 : ibot.lossWeight * ibot.probability * Math.log(ibot.outDim);
   return {
     loss: {
-      caption: `The sum of all parts${parts.hasKoleo ? ', KoLeo among them, which may be below 0' : ''}. It begins near what guessing gives, and should leave it.`,
+      caption: `The sum of all parts${parts.koleoWeight > 0 ? ', KoLeo among them, which may be below 0' : ''}. It begins near what guessing gives, and should leave it.`,
       references: [{ name: 'guessing =', value: lossWeight * Math.log(outDim) + ofPatches }],
     },
     measures: measures(parts),
@@ -39,7 +40,7 @@ export function dinov2Health(parts: Dinov2Parts): Pick<Method, 'loss' | 'measure
   };
 }
 
-function measures({ outDim, hasLocalViews, hasKoleo, ibot }: Dinov2Parts): readonly Measure[] {
+function measures({ outDim, hasLocalViews, koleoWeight, ibot }: Dinov2Parts): readonly Measure[] {
   return [
     ...entropyMeasures(outDim),
     {
@@ -60,7 +61,7 @@ function measures({ outDim, hasLocalViews, hasKoleo, ibot }: Dinov2Parts): reado
         ]
       : []),
     ...(ibot === undefined ? [] : patchMeasures(ibot.outDim)),
-    ...(hasKoleo
+    ...(koleoWeight > 0
       ? [
           {
             key: KOLEO_LOSS,
@@ -108,7 +109,10 @@ function patchMeasures(outDim: number): readonly Measure[] {
 /** Distance of two normalized features below which they are as good as equal. */
 const SAME = 1e-3;
 
-function examine(mean: Readonly<Record<string, number>>, { outDim, hasKoleo, ibot }: Dinov2Parts): Verdict {
+function examine(
+  mean: Readonly<Record<string, number>>,
+  { outDim, koleoWeight, ibot }: Dinov2Parts,
+): Verdict {
   const ofImages = examineEntropy(mean[TEACHER_ENTROPY], mean[DIVERGENCE], outDim);
   if (ofImages.severity !== 'ok') return ofImages;
   if (ibot !== undefined) {
@@ -120,14 +124,27 @@ function examine(mean: Readonly<Record<string, number>>, { outDim, hasKoleo, ibo
     );
     if (ofPatches.severity !== 'ok') return ofPatches;
   }
+  return (koleoWeight > 0 ? examineDistances(mean, koleoWeight) : undefined) ?? ofImages;
+}
+
+function examineDistances(mean: Readonly<Record<string, number>>, weight: number): Verdict | undefined {
+  const typical = Math.exp(-(mean[KOLEO_LOSS] ?? Number.NaN) / weight);
   const closest = mean[CLOSEST] ?? Number.NaN;
-  if (hasKoleo && closest < SAME)
+  if (typical < SAME)
+    return {
+      severity: 'warning',
+      title: 'All images of a batch have nearly the same feature',
+      detail: `An image is ${typical.toExponential(1)} away from its nearest, of at most 2, and KoLeo does not part them.`,
+      advice:
+        'Early in a run this passes; let layer scales begin larger than 1e-5 in a short run. If it stays, lower --lr.',
+    };
+  if (closest < SAME)
     return {
       severity: 'warning',
       title: 'Two images of a batch have the same feature',
       detail: `The closest two of a batch are ${closest.toExponential(1)} apart: the gradient of KoLeo grows as 1 / distance and drowns the others.`,
       advice:
-        'Take copies and near copies out of the images (dino dedupe), or images of one color; if there are none, set --koleo_loss_weight 0.',
+        'Take copies and near copies out of the images (dino dedupe), or images of one color; if there are none, leave KoLeo out.',
     };
-  return ofImages;
+  return undefined;
 }

@@ -4,7 +4,6 @@
  */
 import {
   add,
-  concat,
   div,
   exp,
   maximum,
@@ -25,7 +24,7 @@ import { placesAlong } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
 import { drawMasks, type Grid, hiddenList, type MaskShares, mostHidden } from './block-masks.ts';
 import { DIVERGENCE, TEACHER_ENTROPY } from './dino-health.ts';
-import { dinov2DinoLoss } from './dinov2-dino-loss.ts';
+import { dinov2DinoLoss, otherViewFirst } from './dinov2-dino-loss.ts';
 import {
   CLOSEST,
   dinov2Health,
@@ -103,7 +102,7 @@ export function dinov2(config: Dinov2Config): Method {
       outDim: head.outDim,
       lossWeight: config.dinoLossWeight,
       hasLocalViews: views.local > 0,
-      hasKoleo: koleoLossWeight > 0,
+      koleoWeight: koleoLossWeight,
       ibot: ibot && {
         outDim: patchHead.outDim,
         lossWeight: ibot.lossWeight,
@@ -180,7 +179,7 @@ function dinoPart(
   const { head, studentTemp, dinoLossWeight } = config;
   const localViews = config.viewSizes.length - 2;
   // Of the other view, so that row i of the targets is for row i of the student.
-  const gt = stopGradient(projectionHead(teacher.at('dino_head'), swapped(seen), head, 'eval')); // [2B, K]
+  const gt = stopGradient(projectionHead(teacher.at('dino_head'), otherViewFirst(seen), head, 'train')); // [2B, K]
   const gs = (cls: Tensor): Tensor => projectionHead(student.at('dino_head'), cls, head, 'train');
   const logT = targetsOf(gt, 'center', inputs, config);
   const t = exp(logT);
@@ -216,7 +215,7 @@ function ibotPart(
   const { student, teacher, batch } = inputs;
   const { ibot, studentTemp } = config;
   const [at, head] = ibot?.head === undefined ? ['dino_head', config.head] : ['ibot_head', ibot.head];
-  const gt = stopGradient(projectionHead(teacher.at(at), hidden.of(seen), head, 'eval')); // [rows, K]
+  const gt = stopGradient(projectionHead(teacher.at(at), hidden.of(seen), head, 'train')); // [rows, K]
   const gs = projectionHead(student.at(at), hidden.of(shown), head, 'train');
   const logT = targetsOf(gt, 'patchCenter', inputs, config, hidden.counts);
   const t = exp(logT);
@@ -266,12 +265,6 @@ function targetsOf(
 function sumsOf(center: string, logits: Tensor, counts?: Tensor): Record<string, Tensor> {
   const { rows, count } = centerSums(logits, counts);
   return { [`${center}.rows`]: rows, [`${center}.count`]: count };
-}
-
-/** The second half of the rows before the first. */
-function swapped(x: Tensor): Tensor {
-  const half = x.dim(0) / 2;
-  return concat([slice(x, 0, half, 2 * half), slice(x, 0, 0, half)], 0);
 }
 
 /** How many local views there are, and the patches of a global one. */

@@ -35,9 +35,16 @@ export interface Koleo {
   readonly closest: Tensor;
 }
 
-/** @param x features of different images, at least two: [B, D] */
+/**
+ * @param x features of different images, at least two: [B, D]
+ * @throws RangeError for one image, which has no neighbor
+ */
 export function koleo(x: Tensor): Koleo {
   const rows = x.dim(0);
+  if (rows < 2)
+    throw new RangeError(
+      'KoLeo compares the images of a batch, and there is one: take more, or leave KoLeo out.',
+    );
   const u = l2Normalize(x, EPS);
   const diagonal = constant(
     Float32Array.from({ length: rows * rows }, (_, i) => (i % (rows + 1) === 0 ? 1 : 0)),

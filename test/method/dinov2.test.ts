@@ -210,7 +210,14 @@ describe('how parameters are updated', () => {
 
 describe('what is said of the latest steps', () => {
   const method = dinov2(full);
-  const healthy = { teacher_entropy: 1, kl: 0.5, ibot_entropy: 1, ibot_kl: 0.5, koleo_closest: 0.3 };
+  const healthy = {
+    teacher_entropy: 1,
+    kl: 0.5,
+    ibot_entropy: 1,
+    ibot_kl: 0.5,
+    koleo_closest: 0.3,
+    koleo_loss: 0.1,
+  };
   const said = (change: Partial<typeof healthy>): string =>
     method.examine({ loss: 1, measures: { ...healthy, ...change } }).title;
 
@@ -221,6 +228,7 @@ describe('what is said of the latest steps', () => {
     ['Uniform collapse for hidden patches', { ibot_entropy: Math.log(8), ibot_kl: 0 }],
     ['Collapse onto one prototype for hidden patches', { ibot_entropy: 0, ibot_kl: 0 }],
     ['Two images of a batch have the same feature', { koleo_closest: 1e-5 }],
+    ['All images of a batch have nearly the same feature', { koleo_closest: 1e-6, koleo_loss: 1 }],
   ] as const)('%s', (title, change) => expect(said(change)).toBe(title));
 
   it('names no part that there is none of', () => {

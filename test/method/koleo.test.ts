@@ -40,3 +40,9 @@ it('stays finite for equal features, and tells how close they are', async () => 
   expect(loss![0]).toBeLessThan(20);
   expect(gradient!.every(Number.isFinite)).toBe(true);
 });
+
+it('refuses a batch of one image', () => {
+  expect(() => koleo(input('x', [1, 4]))).toThrow(
+    'KoLeo compares the images of a batch, and there is one: take more, or leave KoLeo out.',
+  );
+});
