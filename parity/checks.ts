@@ -6,6 +6,10 @@ import { Comparison, type Row } from './comparison.ts';
 import { cropBoxes } from './crop-boxes.ts';
 import { davisMeasures } from './davis-measures.ts';
 import { dinov2Positions, huggingFaceDinov2Weights } from './dinov2.ts';
+import { dinov2DinoLosses, ibotLosses, koleoLoss } from './dinov2-losses.ts';
+import { dinov2Masking } from './dinov2-masking.ts';
+import { dinov2Block, dinov2DropPath, dinov2FeedForward, dinov2Vit } from './dinov2-network.ts';
+import { dinov2Optim, dinov2Step } from './dinov2-step.ts';
 import { Fixture } from './fixture.ts';
 import { head } from './head.ts';
 import { huggingFaceVit } from './hugging-face.ts';
@@ -69,6 +73,16 @@ export const checks: Readonly<Record<string, Check>> = {
   mae_pos_embed: maePositions,
   mae_schedule: maeSchedule,
   mae_train: maeTraining,
+  dinov2_ffn: dinov2FeedForward,
+  dinov2_block: dinov2Block,
+  dinov2_droppath: dinov2DropPath,
+  dinov2_vit: dinov2Vit,
+  dinov2_dino_loss: dinov2DinoLosses,
+  dinov2_ibot_loss: ibotLosses,
+  dinov2_koleo: koleoLoss,
+  dinov2_step: dinov2Step,
+  dinov2_optim: dinov2Optim,
+  dinov2_masking: dinov2Masking,
 };
 
 export type FileReport =

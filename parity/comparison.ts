@@ -89,6 +89,21 @@ export class Comparison {
     this.note(quantity, at, 'absolute', largestDifference(got, wanted, skip), Math.max(tolerance, floor));
   }
 
+  /** `tensor` against a float32 number, and against its float64 twin where there is one. */
+  twins(
+    quantity: string,
+    at: string,
+    got: ArrayLike<number>,
+    fixture: { has(name: string): boolean; numbers(name: string): Numbers },
+    name: string,
+    tolerance: number,
+  ): void {
+    const slack = (ALLOWANCE + 1) / ALLOWANCE;
+    this.tensor(quantity, at, got, fixture.numbers(name), slack * tolerance);
+    const twin = `f64/${name}`;
+    if (fixture.has(twin)) this.tensor(`${quantity}, float64`, at, got, fixture.numbers(twin), tolerance);
+  }
+
   /** A float64 sequence that plain float64 arithmetic reproduces. */
   exact(quantity: string, at: string, got: ArrayLike<number>, wanted: ArrayLike<number>): void {
     const largest = largestOf(wanted);

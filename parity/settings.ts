@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { HeadConfig } from '../src/model/head.ts';
 import type { VitConfig } from '../src/model/vit.ts';
-import { ALLOWANCE, type Range } from './comparison.ts';
+import { ALLOWANCE, type Range, UNMEASURED } from './comparison.ts';
 import { FixtureError } from './fixture.ts';
 
 export const vitSchema = z.object({
@@ -103,4 +103,13 @@ export function measuredTolerance(
     return value === undefined ? [] : [value];
   });
   return found.length === 0 ? undefined : ALLOWANCE * Math.max(...found);
+}
+
+/** Distances of float32 from float64 by quantity, as the fixtures of the other methods state them. */
+export const flatDistancesSchema = z.record(z.string(), z.number()).optional();
+
+/** Tolerance of a quantity: ten times its distance, or what holds where none was measured. */
+export function toleranceOf(distances: z.infer<typeof flatDistancesSchema>, quantity: string): number {
+  const distance = distances?.[quantity];
+  return distance === undefined ? UNMEASURED : ALLOWANCE * distance;
 }

@@ -71,6 +71,7 @@ export type { Values } from './engine/values.ts';
 
 // Networks and the method
 
+export type { MaskShares } from './method/block-masks.ts';
 export { type ByolConfig, byol } from './method/byol.ts';
 export {
   type Concern,
@@ -83,6 +84,7 @@ export {
   type Suggestions,
 } from './method/definition.ts';
 export { type DinoConfig, dino } from './method/dino.ts';
+export { type Dinov2Config, dinov2 } from './method/dinov2.ts';
 export { type DistillConfig, distill } from './method/distill.ts';
 export { type MaeConfig, mae } from './method/mae.ts';
 export {
@@ -105,6 +107,7 @@ export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.
 export { batchNormLayer, type Mode } from './model/batch-norm.ts';
 export type { ByolHeadConfig, SimclrHeadConfig } from './model/batch-norm-head.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
+export { gatedWidth } from './model/dinov2.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
 export { dense } from './model/layers.ts';
 export type { MaeDecoderConfig } from './model/masked-autoencoder.ts';
@@ -121,7 +124,7 @@ export {
   rules,
   type UpdateRule,
 } from './optim/rules.ts';
-export { type CosineOptions, cosineSchedule, warmupSchedule } from './optim/schedules.ts';
+export { type CosineOptions, cosineSchedule, rootScaledRate, warmupSchedule } from './optim/schedules.ts';
 export { Random } from './random/random.ts';
 export { backboneOf, cropRecipeOf, methodOf } from './train/build.ts';
 export {

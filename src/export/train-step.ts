@@ -39,7 +39,7 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
     averaged: new Set(state.update.average.keys()),
     rule,
     clip: plan.at(fromStep).clip,
-    isLast,
+    method,
   });
   const { beta1, beta2 } = rule.name === 'adamw' ? rule : ADAM;
   const steps = Array.from({ length: plan.steps - fromStep }, (_, i) => plan.at(fromStep + i));

@@ -27,7 +27,7 @@ export {
   tanh,
   where,
 } from './ops/elementwise.ts';
-export { cast, concat, expand, gather, pad, reshape, slice, transpose } from './ops/layout.ts';
+export { cast, concat, expand, gather, pad, reshape, scatterAdd, slice, transpose } from './ops/layout.ts';
 export { constant, indices, input, scalar, zeros } from './ops/leaf.ts';
 export {
   type BatchStatistics,

@@ -66,8 +66,6 @@ export interface MethodNumbers {
   readonly teacherMomentum: number;
   /** Whether what the method calls its last layer stays as it is. */
   readonly freezeLastLayer: boolean;
-  /** What a parameter's learning rate is multiplied by; 1 unless given. */
-  readonly lrFactor?: (parameter: string) => number;
   /** What the objective asks for by name. */
   readonly scalars: Readonly<Record<string, number>>;
 }
@@ -121,6 +119,8 @@ export interface MethodDefinition {
   suggest(facts: RecipeFacts): Suggestions;
   /** What is particular about its crops, beside what the options say. */
   crops(config: OwnOptions, usual: CropRecipe): Partial<CropRecipe>;
+  /** The network that it trains, where that is not quite the one that the options of all trainings describe. */
+  network(config: OwnOptions, usual: BackboneConfig): BackboneConfig;
   make(config: OwnOptions, setup: Setup): Method;
   /** The numbers at a place of the schedule, in steps; it may lie between two steps. */
   schedule(config: OwnOptions, span: Span): (position: number) => MethodNumbers;
@@ -138,12 +138,13 @@ type OptionsOf<Stored extends z.ZodObject> = z.infer<Stored>;
 export interface MethodSpec<Stored extends z.ZodObject>
   extends Omit<
     MethodDefinition,
-    'spans' | 'hasTeacher' | 'stored' | 'crops' | 'make' | 'schedule' | 'examine' | 'describe'
+    'spans' | 'hasTeacher' | 'stored' | 'crops' | 'network' | 'make' | 'schedule' | 'examine' | 'describe'
   > {
   readonly spans?: MethodDefinition['spans'];
   readonly hasTeacher?: boolean;
   readonly stored: Stored;
   crops?(options: OptionsOf<Stored>, usual: CropRecipe): Partial<CropRecipe>;
+  network?(options: OptionsOf<Stored>, usual: BackboneConfig): BackboneConfig;
   make(options: OptionsOf<Stored>, setup: Setup): Method;
   schedule?(options: OptionsOf<Stored>, span: Span): (position: number) => MethodNumbers;
   examine?(options: OptionsOf<Stored>, plan: RunPlan): readonly Concern[];
@@ -161,6 +162,7 @@ export function defineMethod<Stored extends z.ZodObject>(spec: MethodSpec<Stored
     hasTeacher: false,
     ...spec,
     crops: (config, usual) => spec.crops?.(read(config), usual) ?? {},
+    network: (config, usual) => spec.network?.(read(config), usual) ?? usual,
     make: (config, setup) => spec.make(read(config), setup),
     schedule: (config, span) => spec.schedule?.(read(config), span) ?? (() => still),
     examine: (config, plan) => spec.examine?.(read(config), plan) ?? [],

@@ -9,24 +9,24 @@ export const DIVERGENCE = 'kl';
 
 /** @param outDim K, prototypes of the head: ln K is the entropy of a uniform output and the loss of guessing */
 export function dinoHealth(outDim: number): Pick<Method, 'loss' | 'measures' | 'hints' | 'examine'> {
-  const uniform: Reference = { name: `ln ${outDim} =`, value: Math.log(outDim) };
   return {
     loss: {
       caption:
         'It begins near ln K, which guessing gives, and should leave it. To stay there is uniform collapse.',
-      references: [uniform],
+      references: [uniformEntropy(outDim)],
     },
-    measures: measures(uniform),
-    hints: {
-      alike: 'lower --lr or --teacher_temp, or set --center_momentum 0.9',
-      notFinite: 'a teacher temperature above 0.07 is unstable',
-    },
-    examine: ({ measures }) =>
-      examine(measures[TEACHER_ENTROPY] ?? Number.NaN, measures[DIVERGENCE] ?? Number.NaN, outDim),
+    measures: entropyMeasures(outDim),
+    hints: entropyHints,
+    examine: ({ measures }) => examineEntropy(measures[TEACHER_ENTROPY], measures[DIVERGENCE], outDim),
   };
 }
 
-function measures(uniform: Reference): readonly Measure[] {
+function uniformEntropy(outDim: number): Reference {
+  return { name: `ln ${outDim} =`, value: Math.log(outDim) };
+}
+
+/** The teacher's entropy and the student's divergence from it, of class tokens. */
+export function entropyMeasures(outDim: number): readonly Measure[] {
   return [
     {
       key: TEACHER_ENTROPY,
@@ -34,7 +34,7 @@ function measures(uniform: Reference): readonly Measure[] {
       title: 'Entropy of the teacher',
       caption:
         'Healthy between the ends: at 0 every image gives the same single output, at ln K all outputs at once.',
-      references: [uniform],
+      references: [uniformEntropy(outDim)],
     },
     {
       key: DIVERGENCE,
@@ -48,29 +48,42 @@ function measures(uniform: Reference): readonly Measure[] {
 /**
  * @param entropy mean entropy of the teacher's distributions, nats
  * @param divergence KL(teacher || student), nats
+ * @param of whose distributions they are, for a sentence, such as "hidden patches"
  */
-function examine(entropy: number, divergence: number, outDim: number): Verdict {
+export function examineEntropy(
+  entropy = Number.NaN,
+  divergence = Number.NaN,
+  outDim: number,
+  of?: string,
+): Verdict {
   const uniform = Math.log(outDim);
   const isStill = divergence < 0.02 * uniform;
+  const place = of === undefined ? '' : ` for ${of}`;
   if (entropy > 0.99 * uniform && isStill)
     return {
       severity: 'warning',
-      title: 'Uniform collapse',
-      detail: `The teacher's entropy is ${entropy.toFixed(3)}, that of a uniform output is ln ${outDim} = ${uniform.toFixed(3)}, and the student agrees with it: nothing is being learned.`,
+      title: `Uniform collapse${place}`,
+      detail: `The teacher's entropy${place} is ${entropy.toFixed(3)}, that of a uniform output is ln ${outDim} = ${uniform.toFixed(3)}, and the student agrees with it: nothing is being learned.`,
       advice:
         'Lower --teacher_temp (0.02 to 0.04), leave the warm-up (more steps, shorter warm-up), or use a smaller --out_dim.',
     };
   if (entropy < 0.01 * uniform && isStill)
     return {
       severity: 'warning',
-      title: 'Collapse onto one prototype',
-      detail: `The teacher's entropy is ${entropy.toFixed(3)} of at most ${uniform.toFixed(3)}: every image gets the same prototype.`,
+      title: `Collapse onto one prototype${place}`,
+      detail: `The teacher's entropy${place} is ${entropy.toFixed(3)} of at most ${uniform.toFixed(3)}: every ${of === undefined ? 'image' : 'one'} gets the same prototype.`,
       advice:
         'Raise --teacher_temp (warm it up from 0.04), check that --center_momentum is below 1, lower --lr.',
     };
   return {
     severity: 'ok',
     title: 'No collapse',
-    detail: `The teacher's entropy is ${entropy.toFixed(2)} (0 and ${uniform.toFixed(2)} are the collapses), KL(teacher || student) ${divergence.toFixed(2)}.`,
+    detail: `The teacher's entropy${place} is ${entropy.toFixed(2)} (0 and ${uniform.toFixed(2)} are the collapses), KL(teacher || student) ${divergence.toFixed(2)}.`,
   };
 }
+
+/** What may be changed where features are all alike, or a number is not finite any more. */
+export const entropyHints: Method['hints'] = {
+  alike: 'lower --lr or --teacher_temp, or set --center_momentum 0.9',
+  notFinite: 'a teacher temperature above 0.07 is unstable',
+};

@@ -1,55 +1,26 @@
 /** What DINO can be told, what the recipes take for it, and what the doctor says of its settings. */
 import { z } from 'zod';
-import { cosineSchedule, valueAt, warmupSchedule } from '../optim/schedules.ts';
 import {
   type Concern,
   defineMethod,
   official,
   type RecipeFacts,
   type RunPlan,
-  type Span,
   type Suggestions,
 } from './definition.ts';
 import { dino } from './dino.ts';
 import { readOlderVitals } from './dino-older-runs.ts';
-import { count, countOrZero, momentumTeacher, positive, share } from './fields.ts';
+import {
+  frozenFor,
+  headFields,
+  headOf,
+  prototypeSchedule,
+  prototypeSpans,
+  storedPrototypes,
+  teacherFields,
+} from './prototype-options.ts';
 
-const head = {
-  outDim: count('K, prototypes of the projection head'),
-  headHiddenDim: count('hidden width of the projection head'),
-  headBottleneckDim: count('width before the prototypes'),
-  headLayers: count('linear layers of the projection head before the prototypes'),
-  normLastLayer: z.boolean().describe("keep the prototypes' lengths at 1"),
-  useBnInHead: z.boolean().describe('batch norm in the projection head'),
-};
-
-const teacher = {
-  momentumTeacher,
-  teacherTemp: positive('temperature of the teacher after warm-up'),
-  warmupTeacherTemp: positive('temperature of the teacher at the start'),
-  warmupTeacherTempEpochs: countOrZero('epochs of warm-up of the temperature, epoch by epoch'),
-  warmupTeacherTempSteps: countOrZero('the same in steps, step by step'),
-  studentTemp: positive('temperature of the student'),
-  centering: z
-    .enum(['center', 'sinkhorn'])
-    .describe(
-      'what keeps one prototype from winning: a moving center (DINO), or targets that use all equally (Sinkhorn-Knopp, as DINOv2)',
-    ),
-  centerMomentum: share('momentum of the center'),
-  freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),
-  freezeLastLayerSteps: countOrZero('the same in steps'),
-};
-
-const stored = z.object({
-  ...head,
-  ...teacher,
-  warmupTeacherTempEpochs: teacher.warmupTeacherTempEpochs.optional(),
-  warmupTeacherTempSteps: teacher.warmupTeacherTempSteps.optional(),
-  freezeLastLayer: teacher.freezeLastLayer.optional(),
-  freezeLastLayerSteps: teacher.freezeLastLayerSteps.optional(),
-  // Runs of earlier versions have none.
-  centering: teacher.centering.default('center'),
-});
+const stored = z.object(storedPrototypes);
 type DinoOptions = z.infer<typeof stored>;
 
 export const dinoDefinition = defineMethod({
@@ -58,69 +29,29 @@ export const dinoDefinition = defineMethod({
   paper: 'Caron et al. 2021',
   about: 'the student matches the centered and sharpened outputs of its own moving average across crops',
   groups: [
-    { title: 'Projection head', fields: head },
-    { title: 'Teacher and loss', fields: teacher },
+    { title: 'Projection head', fields: headFields },
+    { title: 'Teacher and loss', fields: teacherFields },
   ],
-  spans: [
-    ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],
-    ['freezeLastLayer', 'freezeLastLayerSteps'],
-  ],
+  spans: prototypeSpans,
   meaningless: [],
-  shaping: Object.keys(head),
+  shaping: Object.keys(headFields),
   hasTeacher: true,
   stored,
   suggest: (facts) => (facts.recipe === 'paper' ? paper : auto(facts)),
   make: (options, setup) =>
     dino({
       ...setup,
-      head: {
-        outDim: options.outDim,
-        hiddenDim: options.headHiddenDim,
-        bottleneckDim: options.headBottleneckDim,
-        layers: options.headLayers,
-        useBn: options.useBnInHead,
-        normLastLayer: options.normLastLayer,
-      },
+      head: headOf(options),
       studentTemp: options.studentTemp,
       centering: options.centering,
       centerMomentum: options.centerMomentum,
     }),
-  schedule: (options, span) => {
-    const { steps, stepsPerEpoch } = span;
-    const momentum = cosineSchedule({ base: options.momentumTeacher, final: 1, steps });
-    const temperature = temperatures(options, span);
-    const frozenSteps = frozenFor(options, stepsPerEpoch);
-    return (position) => ({
-      teacherMomentum: valueAt(momentum, position),
-      freezeLastLayer: position < frozenSteps,
-      scalars: { teacherTemp: temperature(position) },
-    });
-  },
+  schedule: prototypeSchedule,
   examine: (options, plan) => [...frozenHead(options, plan), ...settings(options, plan)],
   describe: ({ outDim, headHiddenDim, headBottleneckDim }) =>
     `head: K ${outDim}, hidden ${headHiddenDim}, bottleneck ${headBottleneckDim}`,
   readOlder: readOlderVitals,
 });
-
-/** The teacher's temperature; it changes epoch by epoch where its warm-up is given in epochs, as in the official code. */
-function temperatures(options: DinoOptions, { steps, stepsPerEpoch }: Span): (position: number) => number {
-  const [start, base] = [options.warmupTeacherTemp, options.teacherTemp];
-  if (options.warmupTeacherTempSteps !== undefined) {
-    const values = warmupSchedule({ start, base, warmup: options.warmupTeacherTempSteps, count: steps });
-    return (position) => valueAt(values, position);
-  }
-  const epochs = Math.ceil(steps / stepsPerEpoch);
-  const warmup = options.warmupTeacherTempEpochs ?? 0;
-  const values = warmupSchedule({ start, base, warmup, count: epochs });
-  return (position) => valueAt(values, Math.floor(position / stepsPerEpoch));
-}
-
-function frozenFor(
-  { freezeLastLayer = 0, freezeLastLayerSteps }: DinoOptions,
-  stepsPerEpoch: number,
-): number {
-  return freezeLastLayerSteps ?? freezeLastLayer * stepsPerEpoch;
-}
 
 /** The defaults of main_dino.py. */
 const paper: Suggestions = {

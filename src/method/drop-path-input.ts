@@ -1,9 +1,23 @@
-/** Drop path as a sample input: which branches of which blocks are dropped for each image, drawn image by image. */
-import { drawDropPath, dropPathRows } from '../model/drop-path.ts';
+/** Drop path as a sample input: which branches of which blocks are dropped for each image. */
+import { drawDropPath, drawKeptImages, dropPathRows, keptImages } from '../model/drop-path.ts';
 import type { SampleInput } from './method.ts';
 
 /**
- * Factors [rows, views * images], view after view, for one forward pass.
+ * Numbers of the images of a batch that each branch is computed for [2 * depth, kept], for one forward pass. The images of a batch
+ * depend on each other so: it cannot be parted.
+ *
+ * @param views of each image in that pass; each is kept or not for itself
+ */
+export function keptImagesInput(rate: number, depth: number, views: number): SampleInput {
+  return {
+    dtype: 'i64',
+    shape: (images) => [2 * depth, keptImages(rate, views * images)],
+    values: ({ start, images, random }) => drawKeptImages(random(start), rate, depth, views * images),
+  };
+}
+
+/**
+ * Factors [rows, views * images], view after view, for one forward pass, drawn image by image.
  *
  * @param views of each image in that pass; each is dropped for itself
  */

@@ -22,7 +22,7 @@ export const maeDefinition = defineMethod({
   groups: [{ title: 'Masking and decoder', fields }],
   meaningless: [
     ...['localCropsNumber', 'localCropsSize', 'localCropsScale', 'colorJitter', 'grayscale', 'blurRadius'],
-    ...['stem', 'dropPathRate'],
+    ...['stem', 'dropPathRate', 'registers'],
   ],
   shaping: ['decoderDim', 'decoderDepth', 'decoderHeads', 'normPixLoss'],
   usualArch: 'vit',

@@ -4,8 +4,7 @@
  *
  * The shape of this interface was tried on paper against the methods to come: BYOL (a predictor in the student's
  * parameters only, so the teacher averages the names both have), SimCLR (no teacher; `couplesBatch`), MAE (no teacher;
- * the shuffle is a sample input), DINOv2 (masks are sample inputs, two heads are two scopes, KoLeo and Sinkhorn couple
- * the batch).
+ * the shuffle is a sample input).
  */
 import type { Values } from '../engine/values.ts';
 import type { DType, Scope, Shape, Tensor } from '../graph/index.ts';
@@ -136,6 +135,15 @@ export interface Method {
   examine(mean: Pick<Vitals, 'loss' | 'measures'>): Verdict;
   /** Parameters that a run may hold still at its start (`--freeze_last_layer`). */
   isLastLayer(parameter: string): boolean;
+  /**
+   * How they are held still: their gradient is dropped, as if they were not trained yet (DINO, the default), or their rate is 0, so
+   * that the optimizer's moments gather (DINOv2).
+   */
+  readonly heldBy?: 'gradient' | 'rate';
+  /** What a parameter's learning rate is multiplied by (layer-wise decay); 1 unless given. */
+  lrFactor?(parameter: string): number;
+  /** Parameters of one name here have one gradient norm, which is clipped; each has its own unless given. */
+  clipGroup?(parameter: string): string;
   objective(inputs: ObjectiveInputs): Objective;
 }
 

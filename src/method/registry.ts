@@ -3,6 +3,7 @@
 import { byolDefinition } from './byol-options.ts';
 import type { MethodDefinition } from './definition.ts';
 import { dinoDefinition } from './dino-options.ts';
+import { dinov2Definition } from './dinov2-options.ts';
 import { distillDefinition } from './distill-options.ts';
 import { maeDefinition } from './mae-options.ts';
 import { simclrDefinition } from './simclr-options.ts';
@@ -11,10 +12,9 @@ import { simclrDefinition } from './simclr-options.ts';
 export const DEFAULT_METHOD = dinoDefinition.name;
 
 const known = new Map(
-  [dinoDefinition, byolDefinition, simclrDefinition, maeDefinition, distillDefinition].map((definition) => [
-    definition.name,
-    definition,
-  ]),
+  [dinoDefinition, byolDefinition, simclrDefinition, maeDefinition, dinov2Definition, distillDefinition].map(
+    (definition) => [definition.name, definition],
+  ),
 );
 
 /** A name that is of no method. */

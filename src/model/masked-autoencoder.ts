@@ -19,6 +19,7 @@ import {
   transpose,
   xavierUniform,
 } from '../graph/index.ts';
+import { branchAdder } from './drop-path.ts';
 import { dense, norm, weightInit } from './layers.ts';
 import { sinCosPositions } from './sin-cos-positions.ts';
 import { block, EPS, patchTokens, type VitConfig } from './vit.ts';
@@ -93,8 +94,9 @@ export function decodedPatches(
 /** All blocks and the last norm: [N, B, D] -> [N, B, D] */
 function blocks(scope: Scope, tokens: Tensor, config: VitConfig): Tensor {
   let x = tokens;
+  const plain = branchAdder(undefined, config.depth);
   for (let i = 0; i < config.depth; i++)
-    x = block(linearly(scope.at('blocks').at(i)), x, config, (branch) => branch).tokens;
+    x = block(linearly(scope.at('blocks').at(i)), x, config, plain(i)).tokens;
   return norm(scope.at('norm'), x, config.eps ?? EPS);
 }
 

@@ -16,12 +16,12 @@ import {
   slice,
   type Tensor,
   transpose,
+  truncNormal,
   uniform,
-  zero,
 } from '../graph/index.ts';
 import { convStem } from './conv-stem.ts';
-import { layerScale, swiglu, withoutRegisters, withRegisters } from './dinov2.ts';
-import { type DropBranch, dropBranches } from './drop-path.ts';
+import { layerScale, maskToken, swiglu, withoutRegisters, withRegisters } from './dinov2.ts';
+import { type AddBranch, branchAdder } from './drop-path.ts';
 import { mlp, norm, selfAttention, weightInit } from './layers.ts';
 import { type PositionOptions, positions } from './position.ts';
 
@@ -41,11 +41,13 @@ export interface VitConfig {
   readonly positions?: PositionOptions;
   /** DINOv2: a learned factor for every channel of each branch. */
   readonly layerScale?: boolean;
+  /** What these factors begin with; 1 unless given. */
+  readonly layerScaleInit?: number;
   /** DINOv2: a gated MLP; `mlpRatio` is the width behind the gate. */
   readonly swiglu?: boolean;
   /** DINOv2: tokens without position behind the class token, that images do not use. */
   readonly registers?: number;
-  /** DINOv2: stands for hidden patches in its training, and is only kept here. */
+  /** DINOv2: stands for hidden patches in its training; otherwise it is only kept. */
   readonly maskToken?: boolean;
 }
 
@@ -58,6 +60,8 @@ export interface VitOutput {
   readonly registers: Tensor;
   /** All of these after the last norm. [B, N, D] */
   readonly tokens: Tensor;
+  /** All of these before it. [B, N, D] */
+  readonly unnormed: Tensor;
   /** Embedded tokens before the first block. [B, N, D] */
   readonly embedded: Tensor;
   /** Normed outputs of the last n blocks without registers, oldest first (official `get_intermediate_layers`). */
@@ -75,19 +79,24 @@ export const EPS = 1e-6;
 
 /**
  * @param images [B, C, H, W]; pixels beyond a multiple of the patch size are ignored
- * @param dropPath factors 0 or 1 / keep of every sample for each branch of each block, see `drop-path.ts`: [2 * blocks with a rate, B]
+ * @param dropPath for which images each branch of each block is left out, see `drop-path.ts`: [2 * blocks with a rate, ...]
+ * @param masks true for the patches that the mask token stands for, row by row: [B, patches]
  */
-export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: Tensor): VitOutput {
+export function vit(
+  scope: Scope,
+  images: Tensor,
+  config: VitConfig,
+  dropPath?: Tensor,
+  masks?: Tensor,
+): VitOutput {
   const { depth, heads, dim, eps = EPS, registers = 0 } = config;
-  const embedded = embed(scope, images, config); // [N, B, D]
-  const drop = dropBranches(dropPath, depth);
+  const embedded = embed(scope, images, config, masks); // [N, B, D]
+  const adder = branchAdder(dropPath, depth);
   const outputs: Tensor[] = [];
   const attentions: Tensor[] = [];
   let x = embedded;
   for (let i = 0; i < depth; i++) {
-    const { tokens, probabilities } = block(scope.at('blocks').at(i), x, config, (branch, which) =>
-      drop(branch, i, which),
-    );
+    const { tokens, probabilities } = block(scope.at('blocks').at(i), x, config, adder(i));
     x = tokens;
     attentions.push(probabilities);
     outputs.push(x);
@@ -102,11 +111,12 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
     patches: imageFirst(slice(y, 0, first, tokens)),
     registers: imageFirst(slice(y, 0, 1, first)),
     tokens: imageFirst(y),
+    unnormed: imageFirst(x),
     embedded: imageFirst(embedded),
     lastBlocks: (n) => outputs.slice(-n).map((each) => imageFirst(withoutRegisters(normed(each), registers))),
     attention: probabilities,
     attentions,
-    clsAttention: reshape(ofClass, [b, heads, tokens - first]),
+    clsAttention: reshape(ofClass, [ofClass.dim(0), heads, tokens - first]),
   };
 }
 
@@ -114,23 +124,32 @@ export function vit(scope: Scope, images: Tensor, config: VitConfig, dropPath?: 
  * One block: attention, then an MLP, each on normed tokens and added to what goes by.
  *
  * @param x [N, B, D]
- * @param drop what becomes of its two branches in training
- * @returns tokens [N, B, D] and probabilities [B, heads, N, N]
+ * @param addBranch how they are added: in training, for some of the images
+ * @returns tokens [N, B, D] and probabilities [B, heads, N, N] of the images that attention was computed for
  */
 export function block(
   scope: Scope,
   x: Tensor,
   config: VitConfig,
-  drop: DropBranch,
+  addBranch: AddBranch,
 ): { readonly tokens: Tensor; readonly probabilities: Tensor } {
   const { heads, eps = EPS } = config;
   const scaled = (at: string, branch: Tensor): Tensor =>
-    config.layerScale === true ? layerScale(scope.at(at), branch) : branch;
+    config.layerScale === true ? layerScale(scope.at(at), branch, config.layerScaleInit) : branch;
   const hidden = Math.round(config.dim * config.mlpRatio);
-  const { context, probabilities } = selfAttention(scope.at('attn'), norm(scope.at('norm1'), x, eps), heads);
-  const y = add(x, drop(scaled('ls1', context), 0));
-  const h = (config.swiglu === true ? swiglu : mlp)(scope.at('mlp'), norm(scope.at('norm2'), y, eps), hidden);
-  return { tokens: add(y, drop(scaled('ls2', h), 1)), probabilities };
+  let probabilities = x;
+  const attend = (tokens: Tensor): Tensor => {
+    const attended = selfAttention(scope.at('attn'), norm(scope.at('norm1'), tokens, eps), heads);
+    probabilities = attended.probabilities;
+    return scaled('ls1', attended.context);
+  };
+  const feed = (tokens: Tensor): Tensor =>
+    scaled(
+      'ls2',
+      (config.swiglu === true ? swiglu : mlp)(scope.at('mlp'), norm(scope.at('norm2'), tokens, eps), hidden),
+    );
+  const y = addBranch(x, attend, 0);
+  return { tokens: addBranch(y, feed, 1), probabilities };
 }
 
 /** [N, B, D] -> [B, N, D] */
@@ -139,7 +158,7 @@ function imageFirst(tokens: Tensor): Tensor {
 }
 
 /** Patches as tokens behind the class token, plus positions: [B, C, H, W] -> [N, B, D] */
-function embed(scope: Scope, images: Tensor, config: VitConfig): Tensor {
+function embed(scope: Scope, images: Tensor, config: VitConfig, masks?: Tensor): Tensor {
   const { patchSize, dim, imageSize, stem, registers = 0 } = config;
   const patchEmbed = scope.at('patch_embed');
   const [batch, height, width] = [images.dim(0), images.dim(2), images.dim(3)];
@@ -150,11 +169,16 @@ function embed(scope: Scope, images: Tensor, config: VitConfig): Tensor {
     [rows, columns] = [map.dim(1), map.dim(2)]; // with a place for what is left of a patch
     patches = transpose(reshape(map, [batch, rows * columns, dim]), [1, 0, 2]);
   } else patches = patchTokens(patchEmbed, images, config);
-  const cls = expand(scope.param('cls_token', [1, 1, dim], weightInit), [1, batch, dim]);
+  if (config.maskToken === true || masks !== undefined) patches = maskToken(scope, patches, masks);
+  const cls = expand(scope.param('cls_token', [1, 1, dim], clsInit(config)), [1, batch, dim]);
   const position = scope.param('pos_embed', [1, Math.floor(imageSize / patchSize) ** 2 + 1, dim], weightInit);
-  if (config.maskToken === true) scope.param('mask_token', [1, dim], zero);
   const placed = positions(position, { height, width }, { rows, columns }, config.positions); // [1, N, D]
   return withRegisters(scope, add(concat([cls, patches], 0), transpose(placed, [1, 0, 2])), registers);
+}
+
+/** The class token of DINOv2, which alone has layer scales, begins as good as zero. */
+function clsInit({ layerScale }: VitConfig): Initializer {
+  return layerScale === true ? truncNormal(1e-6) : weightInit;
 }
 
 /**

@@ -139,7 +139,7 @@ export class GraphUpdater implements Updater {
 }
 
 /** The next values of `updateGraph`, and `norms`. */
-function updateResults({ parameters, rule, averaged }: UpdaterOptions): Results {
+function updateResults({ parameters, rule, averaged, clipGroup }: UpdaterOptions): Results {
   const infos = [...parameters];
   const trained = infos.filter(({ trainable }) => trainable);
   const norms = concat(
@@ -156,6 +156,7 @@ function updateResults({ parameters, rule, averaged }: UpdaterOptions): Results 
   const next = updateGraph({
     ...{ parameters: infos, rule, average: 'average', averaged },
     ...{ momentum: input('momentum', []), clip: input('clip', []) },
+    ...(clipGroup === undefined ? {} : { clipGroup }),
     numbers: (info) => ({
       lr: own('lr', info),
       weightDecay: own('weightDecay', info),

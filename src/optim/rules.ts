@@ -124,13 +124,13 @@ export function lars(norm: LarsNorm = 'together'): UpdateRule {
 export const rules: Readonly<Record<OptimizerName, UpdateRule>> = { adamw: adamw(), sgd, lars: lars() };
 
 /**
- * Clipping of one parameter's gradient (official `clip_gradients`): scaled to the limit where its L2 norm exceeds it. A limit
- * of 0 is none.
+ * Clipping of a gradient (official `clip_gradients`): scaled to the limit where the L2 norm exceeds it. A limit of 0 is none.
  *
  * @param limit shape []
+ * @param group gradients whose norm it is, this one among them
  */
-export function clipByNorm(gradient: Tensor, limit: Tensor): Tensor {
-  const norm = sqrt(sumOfSquares(gradient));
+export function clipByNorm(gradient: Tensor, limit: Tensor, group: readonly Tensor[] = [gradient]): Tensor {
+  const norm = sqrt(group.map((each) => sumOfSquares(each)).reduce(add));
   const coefficient = div(limit, shift(norm, 1e-6));
   const isUnder = greater(scalar(1), coefficient);
   const factor = where(isUnder, coefficient, scalar(1));

@@ -15,6 +15,8 @@ export interface CosineOptions {
   readonly baseOnce?: boolean;
   /** True where the last step has the final value. */
   readonly reachesFinal?: boolean;
+  /** Steps of 0 before everything else (DINOv2's `freeze_iters`). */
+  readonly frozenSteps?: number;
 }
 
 /** NumPy's linspace with both ends included. */
@@ -32,15 +34,22 @@ export function cosineSchedule({
   warmupStart = 0,
   baseOnce = false,
   reachesFinal = false,
+  frozenSteps = 0,
 }: CosineOptions): Float64Array {
-  const rising = Math.min(warmupSteps, steps);
+  const frozen = new Array<number>(Math.min(frozenSteps, steps)).fill(0);
+  const rising = Math.min(warmupSteps, steps - frozen.length);
   const warmup = linspace(warmupStart, base, baseOnce ? rising + 1 : rising).slice(0, rising);
-  const rest = steps - rising;
+  const rest = steps - frozen.length - rising;
   const last = reachesFinal ? rest - 1 : rest;
   const cosine = Array.from({ length: rest }, (_, i) =>
     i === last ? final : final + 0.5 * (base - final) * (1 + Math.cos((Math.PI * i) / last)),
   );
-  return Float64Array.from([...warmup, ...cosine]);
+  return Float64Array.from([...frozen, ...warmup, ...cosine]);
+}
+
+/** A learning rate given for 1024 images in a step, for another number of them: it grows with the root (DINOv2). */
+export function rootScaledRate(base: number, batch: number): number {
+  return base * Math.sqrt(batch / 1024);
 }
 
 /** Rises linearly from `start` to `base` over `warmup` entries (both included), then stays: the teacher's temperature. */

@@ -13,8 +13,10 @@ export interface UpdateGraphOptions {
   /** Names of the parameters that it follows. */
   readonly averaged: ReadonlySet<string>;
   readonly momentum: Tensor;
-  /** Largest norm of a parameter's gradient, of shape []; 0 or undefined for none. */
+  /** Largest norm of a gradient, of shape []; 0 or undefined for none. */
   readonly clip: Tensor | undefined;
+  /** Parameters of one group are clipped by the norm of all their gradients; each is a group of its own unless given. */
+  clipGroup?(name: string): string;
   numbers(parameter: ParameterInfo): StepNumbers;
   /** Where this is true the parameter and its moments stay; undefined where they never do. */
   stays(parameter: ParameterInfo): Tensor | undefined;
@@ -26,6 +28,11 @@ export interface UpdateGraphOptions {
 export function updateGraph(options: UpdateGraphOptions): Record<string, Tensor> {
   const { parameters, rule, average, averaged, momentum, clip, averagesStay } = options;
   const results: Record<string, Tensor> = {};
+  const groupOf = (name: string): string => options.clipGroup?.(name) ?? name;
+  const groups = new Map<string, Tensor[]>();
+  for (const { name, shape, trainable } of parameters)
+    if (trainable)
+      groups.set(groupOf(name), [...(groups.get(groupOf(name)) ?? []), input(`gradient/${name}`, shape)]);
   for (const parameter of parameters) {
     const { name, shape, trainable } = parameter;
     const student = input(`student/${name}`, shape);
@@ -36,7 +43,7 @@ export function updateGraph(options: UpdateGraphOptions): Record<string, Tensor>
         stays === undefined ? value : where(stays, now, value);
       const gradient = input(`gradient/${name}`, shape);
       const slots = rule.slots.map((slot) => input(`${slot}/${name}`, shape));
-      const clipped = clip === undefined ? gradient : clipByNorm(gradient, clip);
+      const clipped = clip === undefined ? gradient : clipByNorm(gradient, clip, groups.get(groupOf(name)));
       const updated = rule.update(student, clipped, slots, options.numbers(parameter));
       next = unlessStaying(updated.parameter, student);
       results[`student/${name}`] = next;

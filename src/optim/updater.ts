@@ -25,7 +25,7 @@ export interface UpdateNumbers {
   /** What a parameter's learning rate is multiplied by (layer-wise decay); 1 unless given. */
   readonly lrFactor?: ((name: string) => number) | undefined;
   readonly weightDecay: number;
-  /** Limit of each parameter's gradient norm; 0 switches clipping off. */
+  /** Limit of each gradient norm, of a parameter or of a group of them; 0 switches clipping off. */
   readonly clip: number;
   /** Momentum of the moving average. */
   readonly momentum: number;
@@ -53,6 +53,19 @@ export interface UpdaterOptions {
   readonly rule: UpdateRule;
   /** Names of the parameters that a moving average follows. */
   readonly averaged: ReadonlySet<string>;
+  /** Parameters of one group are clipped by the norm of all their gradients; each is a group of its own unless given. */
+  clipGroup?(name: string): string;
+}
+
+/** The L2 norm of the gradients of each group, by group. */
+export function groupNorms(
+  norms: ReadonlyMap<string, number>,
+  clipGroup: (name: string) => string,
+): Map<string, number> {
+  const groups = new Map<string, number>();
+  for (const [name, norm] of norms)
+    groups.set(clipGroup(name), Math.hypot(groups.get(clipGroup(name)) ?? 0, norm));
+  return groups;
 }
 
 /** What an update does with one parameter. */

@@ -10,6 +10,7 @@ import { type ParameterInfo, sizeOf } from '../graph/index.ts';
 import { createMemory, instantiate, type Kernels } from './kernels.wasm.ts';
 import { ADAM, LARS_EPS, LARS_ETA, type LarsNorm, MOMENTUM, type UpdateRule } from './rules.ts';
 import {
+  groupNorms,
   type ParameterNumbers,
   parameterNumbers,
   type UpdateNumbers,
@@ -44,10 +45,12 @@ export class WasmUpdater implements Updater {
   readonly #kernels: Kernels;
   readonly #entries: readonly Entry[];
   readonly #gradientBytes: Uint8Array;
+  readonly #clipGroup: (name: string) => string;
 
   /** @throws RangeError when the state does not fit into 4 GiB */
-  constructor({ parameters, rule, averaged }: UpdaterOptions) {
+  constructor({ parameters, rule, averaged, clipGroup }: UpdaterOptions) {
     this.rule = rule;
+    this.#clipGroup = clipGroup ?? ((name) => name);
     const infos = [...parameters];
     const padded = (info: ParameterInfo): number => Math.ceil(sizeOf(info.shape) / 4) * 4;
     const arrays = (info: ParameterInfo): number =>
@@ -107,6 +110,7 @@ export class WasmUpdater implements Updater {
     }
     for (const norm of norms.values()) if (!Number.isFinite(norm)) return norms;
     const { counts } = this.state;
+    const clipped = groupNorms(norms, this.#clipGroup);
     for (const entry of this.#entries) {
       const { info, gradient } = entry;
       if (gradient === undefined || numbers.isFrozen(info.name)) {
@@ -115,7 +119,7 @@ export class WasmUpdater implements Updater {
       }
       const count = (counts.get(info.name) ?? 0) + 1;
       counts.set(info.name, count);
-      const norm = norms.get(info.name) ?? 0;
+      const norm = clipped.get(this.#clipGroup(info.name)) ?? 0;
       const clip = numbers.clip > 0 ? Math.min(1, numbers.clip / (norm + 1e-6)) : 1;
       this.#update(
         entry,

@@ -65,6 +65,7 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
 /** Settings that belong to the network of a checkpoint, so that a run which begins with it has the same. */
 const NETWORK_OPTIONS = [
   ...['arch', 'patchSize', 'dim', 'depth', 'stem', 'heads', 'widths', 'blocks', 'stemStride', 'channels'],
+  ...['registers', 'layerScale', 'ffn'],
 ] as const;
 
 /**

@@ -5,11 +5,17 @@ import { OptionError } from '../method/option-error.ts';
 import { methodNamed } from '../method/registry.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { fittingHeads } from '../model/convnet.ts';
+import { gatedWidth } from '../model/dinov2.ts';
 import { evalSizeOf, isConvolutional, type TrainConfig } from './config.ts';
 import type { TrainerOptions } from './trainer.ts';
 
 /** @throws OptionError when sizes contradict each other */
 export function backboneOf(config: TrainConfig): BackboneConfig {
+  return methodNamed(config.method).network(config, describedBackbone(config));
+}
+
+/** The network that the options describe. */
+function describedBackbone(config: TrainConfig): BackboneConfig {
   if (isConvolutional(config.arch)) {
     const { channels, widths, stemStride, stem, heads } = config;
     const net = { kind: 'convnet', channels, widths, blocks: blocksOf(config), stemStride } as const;
@@ -21,7 +27,7 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
       );
     return { ...net, stem, heads };
   }
-  const { patchSize, dim, depth, heads } = config;
+  const { patchSize, dim, depth, heads, registers, layerScale, ffn } = config;
   for (const [name, size] of [
     ['global_crops_size', config.globalCropsSize],
     ['local_crops_size', config.localCropsSize],
@@ -43,7 +49,10 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
     depth,
     heads,
     stem: config.stem,
-    mlpRatio: 4,
+    mlpRatio: ffn === 'swiglu' ? gatedWidth(4 * dim) / dim : 4,
+    ...(ffn === 'swiglu' ? { swiglu: true } : {}),
+    ...(registers > 0 ? { registers } : {}),
+    ...(layerScale > 0 ? { layerScale: true, layerScaleInit: layerScale } : {}),
   };
 }
 

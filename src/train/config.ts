@@ -55,6 +55,11 @@ const network = {
     .union([z.literal(2), z.literal(4), z.literal(8)], 'must be 2, 4 or 8')
     .describe('how much the stem of a hybrid or convnet shrinks the image'),
   dropPathRate: share('stochastic depth of the student (ViT)'),
+  registers: countOrZero('register tokens of a ViT (Darcet et al. 2023)'),
+  layerScale: notNegative('what the layer scales of a ViT begin with (DINOv2: 0.00001); 0 = none'),
+  ffn: z
+    .enum(['mlp', 'swiglu'])
+    .describe('how the blocks of a ViT go on after attention: an MLP, or a gated one'),
 };
 
 const crops = {
@@ -168,6 +173,9 @@ const commonConfig = common
   .extend({
     // Runs of earlier versions do not have these.
     method: commonFields.method.default(DEFAULT_METHOD),
+    registers: commonFields.registers.default(0),
+    layerScale: commonFields.layerScale.default(0),
+    ffn: commonFields.ffn.default('mlp'),
     loadSize: commonFields.loadSize.default(0),
     evalImages: commonFields.evalImages.default(5000),
     blocks: z.union([commonFields.blocks, z.number().transform((count) => [count])]),

@@ -34,7 +34,7 @@ export interface InitialState {
 
 /** True for a file that is a backbone alone, so that a head has to be learned for it. */
 export function isBackboneAlone({ student }: InitialState): boolean {
-  return ![...student.keys()].some((name) => name.startsWith('head.'));
+  return [...student.keys()].every((name) => name.startsWith('backbone.'));
 }
 
 /**

@@ -132,6 +132,9 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     widths: [[32], 'not used by a ViT'],
     blocks: [[1], 'not used by a ViT'],
     stemStride: [2, 'not used by a ViT'],
+    registers: [0, 'as in DINO'],
+    layerScale: [0, 'as in DINO'],
+    ffn: ['mlp', 'as in DINO'],
     dropPathRate: [0, 'short runs underfit; dropping blocks would cost more than it regularizes'],
     channels: [facts.channels, 'as the images are'],
     loadSize:

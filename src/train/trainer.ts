@@ -43,6 +43,8 @@ export interface StepSettings extends MethodNumbers {
   /** Counts from 0; names the random numbers of the step. */
   readonly step: number;
   readonly lr: number;
+  /** What a parameter's learning rate is multiplied by, besides the method's own factor; 1 unless given. */
+  readonly lrFactor?: (name: string) => number;
   readonly weightDecay: number;
   readonly clip: number;
 }
@@ -240,13 +242,17 @@ export class Trainer {
     teacherMomentum,
     freezeLastLayer,
   }: StepSettings): Promise<ReadonlyMap<string, number>> {
+    const { method } = this;
+    const isHeld = (name: string): boolean => freezeLastLayer && method.isLastLayer(name);
+    const byRate = method.heldBy === 'rate';
     const norms = await this.updater.apply({
       lr,
-      lrFactor,
+      lrFactor: (name) =>
+        byRate && isHeld(name) ? 0 : (lrFactor?.(name) ?? 1) * (method.lrFactor?.(name) ?? 1),
       weightDecay,
       clip,
       momentum: teacherMomentum,
-      isFrozen: (name) => freezeLastLayer && this.method.isLastLayer(name),
+      isFrozen: (name) => !byRate && isHeld(name),
     });
     if ([...norms.values()].every(Number.isFinite)) this.#commit();
     return norms;
@@ -282,11 +288,12 @@ export class Trainer {
 
 /** The updater for an engine's memory. */
 async function makeUpdater(
-  { engine, optimizer, engineOptions }: TrainerOptions,
+  { method, engine, optimizer, engineOptions }: TrainerOptions,
   { parameters, averaged }: StepGraph,
 ): Promise<Updater> {
   const rule = typeof optimizer === 'string' ? rules[optimizer] : optimizer;
-  const options: UpdaterOptions = { parameters, rule, averaged };
+  const clipGroup = (name: string): string => method.clipGroup?.(name) ?? name;
+  const options: UpdaterOptions = { parameters, rule, averaged, clipGroup };
   return engine.sharesMemory ? new WasmUpdater(options) : GraphUpdater.create(engine, options, engineOptions);
 }
 

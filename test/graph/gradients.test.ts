@@ -81,6 +81,11 @@ describe('gradients agree with central differences', () => {
     ['expand', (a) => g.expand(a, [2, 3, 4]), { shape: [3, 1] }],
     ['gather along axis 0, with repeats', (a) => g.gather(a, g.indices([2, 0, 2, 1]), 0), x],
     ['gather along axis 1', (a) => g.gather(a, g.indices([3, 3, 0]), 1), { shape: [2, 4, 3] }],
+    [
+      'scatterAdd along axis 1, with repeats',
+      (a) => g.scatterAdd(a, g.indices([3, 0, 3]), 5, 1),
+      { shape: [2, 3, 4] },
+    ],
     ['l2Normalize', (a) => g.l2Normalize(a), x],
     [
       'windows with overlap',

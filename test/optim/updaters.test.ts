@@ -127,6 +127,27 @@ test('a plain step of SGD takes lr times the gradient off, and the average takes
   }
 });
 
+test('parameters of one group are clipped by the norm of all their gradients', async () => {
+  const options = {
+    ...{ parameters, rule: rules.sgd, averaged: new Set<string>() },
+    clipGroup: (name: string) => (name.endsWith('.bias') ? 'biases' : name),
+  };
+  const graph = await GraphUpdater.create(ortNode, options, { threads: 1 });
+  onTestFinished(() => graph.dispose());
+  for (const { state, gradients, ...updater } of [new WasmUpdater(options), graph].map((each) => ({
+    ...{ state: each.state, gradients: each.gradients },
+    apply: (numbers: UpdateNumbers) => each.apply(numbers),
+  }))) {
+    gradients.get('two.bias')!.write(Float32Array.of(3, 0, 0, 0, 0, 0, 0));
+    gradients.get('five.bias')!.write(Float32Array.of(0, 4, 0, 0, 0, 0, 0, 0, 0));
+    gradients.get('one.weight')!.write(Float32Array.of(0.5));
+    await updater.apply({ lr: 1, weightDecay: 0, clip: 1, momentum: 1, isFrozen: nothing });
+    expect(hostFloats(state.student.get('two.bias')!)[0]).toBeCloseTo(-3 / 5, 5);
+    expect(hostFloats(state.student.get('five.bias')!)[1]).toBeCloseTo(-4 / 5, 5);
+    expect(hostFloats(state.student.get('one.weight')!)[0]).toBe(-0.5);
+  }
+});
+
 test('a step with a gradient that is not finite changes nothing and says which it was', async () => {
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
     for (const updater of await both(rules.adamw, 'all')) {

@@ -12,6 +12,7 @@ import { randomView } from '../../features/random-view.ts';
 import { sizeOf } from '../../graph/index.ts';
 import { classifier, classLogits } from '../../method/classifier.ts';
 import type { BackboneConfig } from '../../model/backbone.ts';
+import { layerDecay } from '../../model/layer-decay.ts';
 import { cosineSchedule } from '../../optim/schedules.ts';
 import { Random } from '../../random/random.ts';
 import { mean } from '../../rows/mean.ts';
@@ -27,7 +28,6 @@ import {
   fineTuneRates,
   usualWarmup,
 } from './fine-tune-options.ts';
-import { layerDecay } from './layer-decay.ts';
 
 const TEST_BATCH = 128;
 /** Epochs after which the test images are asked, at most; evenly spread. */

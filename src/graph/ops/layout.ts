@@ -277,19 +277,27 @@ export const gatherOp: Op<GatherAttributes> = {
   // The transpose of choosing rows is adding rows up: a product with the matrix of chosen positions would be large, ScatterND adds in place.
   gradient: (node, [g]) => {
     if (g === undefined) return [];
-    const x = node.input(0);
-    const index = node.input(1);
     const { axis } = node.attributes;
-    const rows = reshape(bringToFront(g, axis, index.rank), [index.size, x.size / x.dim(axis)]);
-    const added = apply(scatterAddOp, [rows, reshape(index, [index.size, 1])], { rows: x.dim(axis) });
-    const moved = [x.dim(axis), ...x.shape.filter((_, i) => i !== axis)];
-    return [transpose(reshape(added, moved), moveFirstTo(axis, x.rank))];
+    return [scatterAdd(g, node.input(1), node.input(0).dim(axis), axis)];
   },
 };
 
 /** Positions along an axis, in the order of an integer tensor; an out-of-range position is an error at run time. */
 export function gather(x: Tensor, index: Tensor, axis: number): Tensor {
   return apply(gatherOp, [x, index], { axis: axisOf(axis, x.rank) });
+}
+
+/**
+ * The transpose of `gather`: what stands at `axis` is added up at the positions of an integer tensor, `size` of them.
+ *
+ * @param x [..., index.shape, ...]
+ * @returns [..., size, ...], zero where no position points to
+ */
+export function scatterAdd(x: Tensor, index: Tensor, size: number, axis: number): Tensor {
+  const rest = x.shape.filter((_, i) => i < axis || i >= axis + index.rank);
+  const rows = reshape(bringToFront(x, axis, index.rank), [index.size, sizeOf(rest)]);
+  const added = apply(scatterAddOp, [rows, reshape(index, [index.size, 1])], { rows: size });
+  return transpose(reshape(added, [size, ...rest]), moveFirstTo(axis, rest.length + 1));
 }
 
 /** Moves `count` axes starting at `axis` to the front. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { hostFloats } from '../../../src/engine/host-buffer.ts';
-import { layerDecay } from '../../../src/eval/finetune/layer-decay.ts';
-import { input, ParameterSet } from '../../../src/graph/index.ts';
-import { classLogits } from '../../../src/method/classifier.ts';
-import type { BackboneConfig } from '../../../src/model/backbone.ts';
-import { rules } from '../../../src/optim/rules.ts';
-import { WasmUpdater } from '../../../src/optim/wasm-updater.ts';
+import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { input, ParameterSet } from '../../src/graph/index.ts';
+import { classLogits } from '../../src/method/classifier.ts';
+import type { BackboneConfig } from '../../src/model/backbone.ts';
+import { layerDecay } from '../../src/model/layer-decay.ts';
+import { rules } from '../../src/optim/rules.ts';
+import { WasmUpdater } from '../../src/optim/wasm-updater.ts';
 
 const vit: BackboneConfig = {
   kind: 'vit',

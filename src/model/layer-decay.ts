@@ -3,7 +3,7 @@
  * layer below it `decay` times as fast as the one above. Patch embedding, class token and positions are one layer, each
  * block is one, and the last norm goes with the head. A convolutional network is treated alike: its stem, then its blocks.
  */
-import type { BackboneConfig } from '../../model/backbone.ts';
+import type { BackboneConfig } from './backbone.ts';
 
 /**
  * @param decay 1 for the same rate everywhere

@@ -1,0 +1,174 @@
+/** What DINOv2 can be told, what the recipes take for it, and what the doctor says of its settings. */
+import { z } from 'zod';
+import { type Concern, defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
+import { dinov2 } from './dinov2.ts';
+import { count, notNegative, positive, share } from './fields.ts';
+import { OptionError } from './option-error.ts';
+import {
+  headFields,
+  headOf,
+  prototypeSchedule,
+  prototypeSpans,
+  storedPrototypes,
+  teacherFields,
+} from './prototype-options.ts';
+
+const parts = {
+  dinoLossWeight: notNegative('weight of the loss of class tokens'),
+  ibotLossWeight: notNegative('weight of the loss of hidden patches; 0 = none are hidden'),
+  ibotSeparateHead: z
+    .boolean()
+    .describe('a head of its own for patches; the same for class tokens and patches unless given'),
+  ibotOutDim: count('prototypes of that head'),
+  koleoLossWeight: notNegative('weight of KoLeo, which spreads the class tokens of a batch; 0 = none'),
+  maskSampleProbability: share('share of the global crops in which patches are hidden'),
+  maskRatioMinMax: z
+    .tuple([share(''), share('')])
+    .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
+    .describe('share of their patches that is hidden, from the smallest to the largest'),
+};
+const rates = {
+  layerwiseDecay: positive('what the learning rate of a block is multiplied by for each block above it'),
+  patchEmbedLrMult: positive('what that of the patch embedding is multiplied by besides'),
+};
+const stored = z.object({ ...storedPrototypes, ...parts, ...rates });
+type Dinov2Options = z.infer<typeof stored>;
+
+export const dinov2Definition = defineMethod({
+  name: 'dinov2',
+  label: 'DINOv2',
+  paper: 'Oquab et al. 2023',
+  about:
+    'DINO on class tokens, the same on hidden patches (iBOT), and class tokens that spread over the sphere (KoLeo)',
+  groups: [
+    { title: 'Projection head', fields: headFields },
+    { title: 'Teacher and loss', fields: teacherFields },
+    { title: 'Hidden patches and KoLeo', fields: parts },
+    { title: 'Learning rates by layer', fields: rates },
+  ],
+  spans: prototypeSpans,
+  meaningless: [],
+  shaping: [...Object.keys(headFields), 'ibotLossWeight', 'ibotSeparateHead', 'ibotOutDim'],
+  usualArch: 'vit',
+  hasTeacher: true,
+  stored,
+  suggest: (facts) => (facts.recipe === 'paper' ? paper(facts) : auto(facts)),
+  network: ({ ibotLossWeight }, backbone) =>
+    backbone.kind === 'vit' && ibotLossWeight > 0 ? { ...backbone, maskToken: true } : backbone,
+  make: (options, { backbone, viewSizes, dropPathRate }) => {
+    if (backbone.kind !== 'vit' || backbone.stem === 'conv')
+      throw new OptionError(
+        `DINOv2 hides patches from a transformer${backbone.kind === 'vit' ? ', and the convolutions of --stem conv would show their borders: give --stem patch' : ', and this network has none: give --arch vit, vit_tiny, vit_small or vit_base'}.`,
+      );
+    const head = headOf(options);
+    return dinov2({
+      backbone,
+      viewSizes,
+      head,
+      dinoLossWeight: options.dinoLossWeight,
+      ibot:
+        options.ibotLossWeight === 0
+          ? undefined
+          : {
+              lossWeight: options.ibotLossWeight,
+              masks: { probability: options.maskSampleProbability, ratio: options.maskRatioMinMax },
+              ...(options.ibotSeparateHead ? { head: { ...head, outDim: options.ibotOutDim } } : {}),
+            },
+      koleoLossWeight: options.koleoLossWeight,
+      centering: options.centering,
+      studentTemp: options.studentTemp,
+      centerMomentum: options.centerMomentum,
+      dropPathRate,
+      layerwiseDecay: options.layerwiseDecay,
+      patchEmbedLrFactor: options.patchEmbedLrMult,
+    });
+  },
+  schedule: prototypeSchedule,
+  examine: settings,
+  describe: ({ outDim, headHiddenDim, headBottleneckDim, ibotLossWeight, koleoLossWeight }) =>
+    `head: K ${outDim}, hidden ${headHiddenDim}, bottleneck ${headBottleneckDim}; iBOT ${ibotLossWeight}, KoLeo ${koleoLossWeight}`,
+});
+
+/** The official defaults (ssl_default_config.yaml). */
+function paper({ batch }: RecipeFacts): Suggestions {
+  // 0.004 for 1024 images, growing with the root of the batch; ours is for 256 images and grows with the batch.
+  const lr = Number((((0.004 * Math.sqrt(batch / 1024)) / batch) * 256).toPrecision(4));
+  return {
+    outDim: [65536, official],
+    headHiddenDim: [2048, official],
+    headBottleneckDim: [256, official],
+    headLayers: [3, official],
+    normLastLayer: [false, official],
+    useBnInHead: [false, official],
+    momentumTeacher: [0.992, official],
+    teacherTemp: [0.07, official],
+    warmupTeacherTemp: [0.04, official],
+    warmupTeacherTempEpochs: [30, official],
+    studentTemp: [0.1, official],
+    centering: ['center', official],
+    centerMomentum: [0.9, official],
+    freezeLastLayer: [1, official],
+    dinoLossWeight: [1, official],
+    ibotLossWeight: [1, official],
+    ibotSeparateHead: [false, official],
+    ibotOutDim: [65536, official],
+    koleoLossWeight: [0.1, official],
+    maskSampleProbability: [0.5, official],
+    maskRatioMinMax: [[0.1, 0.5], official],
+    layerwiseDecay: [0.9, official],
+    patchEmbedLrMult: [0.2, official],
+    layerScale: [1e-5, official],
+    dropPathRate: [0.3, official],
+    globalCropsScale: [[0.32, 1], official],
+    localCropsScale: [[0.05, 0.32], official],
+    lr: [lr, `official 0.004 x sqrt(batch / 1024), for a batch of ${batch}`],
+  };
+}
+
+function auto({ images, local, steps, warmup }: RecipeFacts): Suggestions {
+  const prototypes = images < 2000 ? 512 : images < 200_000 ? 1024 : 4096;
+  const window = Math.min(Math.max(steps / 20, 50), 250);
+  return {
+    outDim: [prototypes, `${images} images do not fill the official 65536 prototypes`],
+    headHiddenDim: [512, 'the head should not cost more than the network'],
+    headBottleneckDim: [128, 'the same'],
+    headLayers: [3, official],
+    normLastLayer: [true, 'more stable for small models'],
+    useBnInHead: [true, 'without it the features of a small network stay alike for too long'],
+    momentumTeacher: [
+      Math.round((1 - 1 / window) * 1000) / 1000,
+      'the teacher averages over about a twentieth of the run',
+    ],
+    teacherTemp: [0.04, 'sharp from the start'],
+    warmupTeacherTemp: [0.04, 'the same from the start'],
+    warmupTeacherTempSteps: [0, 'the same'],
+    studentTemp: [0.1, official],
+    centering: ['sinkhorn', 'prototypes are used from the first steps on'],
+    centerMomentum: [0.9, official],
+    freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
+    localCropsNumber: [2, `crops of ${local} pixels; more of them cost images per second`],
+    dinoLossWeight: [1, official],
+    ibotLossWeight: [1, official],
+    ibotSeparateHead: [false, official],
+    ibotOutDim: [prototypes, 'as the head of class tokens'],
+    koleoLossWeight: [0.1, official],
+    maskSampleProbability: [0.5, official],
+    maskRatioMinMax: [[0.1, 0.5], official],
+    layerwiseDecay: [1, 'a short run has to teach all blocks'],
+    patchEmbedLrMult: [1, 'the same'],
+    layerScale: [0.1, 'the official 0.00001 opens the blocks too late for a short run'],
+  };
+}
+
+function settings(options: Dinov2Options): Concern[] {
+  if (Math.max(options.teacherTemp, options.warmupTeacherTemp) < options.studentTemp) return [];
+  return [
+    {
+      severity: 'warning',
+      topic: 'temperature',
+      title: 'The teacher is not sharper than the student',
+      detail: `The temperature of the teacher is not below that of the student (${options.studentTemp}): the outputs become uniform.`,
+      advice: 'Set --teacher_temp and --warmup_teacher_temp to 0.02 to 0.07.',
+    },
+  ];
+}

@@ -1,0 +1,59 @@
+/**
+ * KoLeo (Sablayrolles et al. 2019, "Spreading vectors for similarity search"; official `KoLeoLoss`): features of a batch keep away
+ * from their nearest neighbors. The loss is the Kozachenko-Leonenko estimate of the entropy of their directions, turned around.
+ */
+import {
+  constant,
+  equal,
+  gather,
+  l2Normalize,
+  log,
+  matmul,
+  max,
+  mean,
+  neg,
+  reshape,
+  scalar,
+  shift,
+  sqrt,
+  sub,
+  sumOfSquares,
+  type Tensor,
+  topK,
+  where,
+} from '../graph/index.ts';
+import { OptionError } from './option-error.ts';
+
+/** Keeps roots and logarithms finite where two features are equal. */
+const EPS = 1e-8;
+
+export interface Koleo {
+  /** Shape []. */
+  readonly loss: Tensor;
+  /** Which other feature is nearest to each; of equally near ones any. [B] */
+  readonly nearest: Tensor;
+  /** The smallest distance of two features, 0 to 2. Shape []. */
+  readonly closest: Tensor;
+}
+
+/**
+ * @param x features of different images, at least two: [B, D]
+ * @throws OptionError for one image, which has no neighbor
+ */
+export function koleo(x: Tensor): Koleo {
+  const rows = x.dim(0);
+  if (rows < 2)
+    throw new OptionError(
+      'KoLeo compares the images of a batch, and there is one: take more, or leave KoLeo out.',
+    );
+  const u = l2Normalize(x, EPS);
+  const diagonal = constant(
+    Float32Array.from({ length: rows * rows }, (_, i) => (i % (rows + 1) === 0 ? 1 : 0)),
+    [rows, rows],
+  );
+  const cosines = where(equal(diagonal, scalar(1)), scalar(-1), matmul(u, u, { transB: true }));
+  const nearest = reshape(topK(cosines, 1).positions, [rows]); // no gradient: who is nearest is given
+  const apart = shift(sub(u, gather(u, nearest, 0)), EPS); // it flows into both
+  const distances = sqrt(sumOfSquares(apart, { axes: [1] }));
+  return { loss: neg(mean(log(shift(distances, EPS)))), nearest, closest: neg(max(neg(distances))) };
+}
