@@ -13,12 +13,14 @@ import { knn } from './knn.ts';
 import { linear } from './linear.ts';
 import { loss } from './loss.ts';
 import { multicrop } from './multicrop.ts';
+import { resnetNetwork } from './resnet.ts';
 import { multiscale, retrieval } from './retrieval.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
 import { training } from './training.ts';
 import { video } from './video.ts';
 import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
 import { copies, pca } from './whitening.ts';
+import { xcitNetwork } from './xcit.ts';
 
 export type Check = (fixture: Fixture, comparison: Comparison) => Promise<void> | void;
 
@@ -55,6 +57,9 @@ export const checks: Readonly<Record<string, Check>> = {
   hf_vit: huggingFaceVit,
   hf_dinov2: huggingFaceDinov2Weights,
   dinov2_pos_interp: dinov2Positions,
+  resnet18: resnetNetwork,
+  resnet50: resnetNetwork,
+  xcit: xcitNetwork,
 };
 
 export type FileReport =

@@ -52,8 +52,8 @@ export function resnetStride({ blocks }: ResnetConfig): number {
 export interface ResnetOutput {
   /** [B, D] */
   readonly feature: Tensor;
-  /** The last map. [B, h, w, D] */
-  readonly map: Tensor;
+  /** Behind the pooling of the stem and behind each stage. [B, h, w, C] each */
+  readonly maps: readonly Tensor[];
 }
 
 /** @param images [B, C, H, W], of any size */
@@ -63,8 +63,11 @@ export function resnet(scope: Scope, images: Tensor, config: ResnetConfig, mode:
     throw new Error(`The network takes ${config.channels} channels, the images have ${x.dim(3)}.`);
   x = relu(normedConv(scope.at('conv1'), scope.at('bn1'), x, resnetStem(config), mode));
   x = maxPool(x, { kernel: 3, stride: 2, padding: 1 });
-  for (const [stage, blocks] of resnetBlocks(config).entries())
+  const maps = [x];
+  for (const [stage, blocks] of resnetBlocks(config).entries()) {
     for (const [i, layers] of blocks.entries())
       x = residualBlock(scope.at(`layer${stage + 1}`).at(i), x, layers, mode);
-  return { feature: mean(x, { axes: [1, 2] }), map: x };
+    maps.push(x);
+  }
+  return { feature: mean(x, { axes: [1, 2] }), maps };
 }

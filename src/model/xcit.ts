@@ -55,6 +55,14 @@ export interface XcitOutput {
   readonly patches: Tensor;
   /** What the last class block's attention takes of each patch. [B, heads, N] */
   readonly clsAttention: Tensor;
+  /** Patches behind the stem, without positions. [B, N, D] */
+  readonly embedded: Tensor;
+  /** What is added to them. [h, w, D] */
+  readonly positions: Tensor;
+  /** Outputs of the blocks of the patches. [B, h, w, D] each */
+  readonly blocks: readonly Tensor[];
+  /** Class token and patches behind each class block. [B, 1 + N, D] each */
+  readonly classBlocks: readonly Tensor[];
 }
 
 const EPS = 1e-6;
@@ -116,23 +124,38 @@ export function xcit(
   const { channels, dim, depth, classBlocks } = config;
   if (images.dim(1) !== channels)
     throw new Error(`The network takes ${channels} channels, the images have ${images.dim(1)}.`);
-  let map = stem(scope.at('patch_embed').at('proj'), images, config, mode); // [B, h, w, D]
-  const [b, rows, columns] = [map.dim(0), map.dim(1), map.dim(2)];
+  const embedded = stem(scope.at('patch_embed').at('proj'), images, config, mode); // [B, h, w, D]
+  const [b, rows, columns] = [embedded.dim(0), embedded.dim(1), embedded.dim(2)];
+  const n = rows * columns;
   const waves = reshape(fourierPositions(rows, columns), [rows, columns, 2 * WAVES]);
-  map = add(map, pixelwise(scope.at('pos_embeder').at('token_projection'), waves, dim));
+  const positions = pixelwise(scope.at('pos_embeder').at('token_projection'), waves, dim);
+  const blocks: Tensor[] = [];
+  let map = add(embedded, positions);
   for (let i = 0; i < depth; i++) {
     const factors = dropPath === undefined ? undefined : slice(dropPath, 0, 3 * i, 3 * i + 3);
     map = patchBlock(scope.at('blocks').at(i), map, config, mode, factors);
+    blocks.push(map);
   }
   let tokens: Tokens = {
     cls: expand(scope.param('cls_token', [1, 1, dim], weightInit), [b, 1, dim]),
-    patches: reshape(map, [b, rows * columns, dim]),
+    patches: reshape(map, [b, n, dim]),
   };
-  for (let i = 0; i < classBlocks; i++)
+  const both: Tensor[] = [];
+  for (let i = 0; i < classBlocks; i++) {
     tokens = classBlock(scope.at('cls_attn_blocks').at(i), tokens, config);
+    both.push(concat([tokens.cls, tokens.patches], 1));
+  }
   const normed = (x: Tensor): Tensor => norm(scope.at('norm'), x, EPS);
   const { cls, patches, attention = patches } = tokens;
-  return { cls: reshape(normed(cls), [b, dim]), patches: normed(patches), clsAttention: attention };
+  return {
+    cls: reshape(normed(cls), [b, dim]),
+    patches: normed(patches),
+    clsAttention: attention,
+    embedded: reshape(embedded, [b, n, dim]),
+    positions,
+    blocks,
+    classBlocks: both,
+  };
 }
 
 /** Convolutions of stride 2, each normalized, with a GELU between: [B, C, H, W] -> [B, h, w, D] */
