@@ -86,7 +86,9 @@ export type {
 export { type BackboneConfig, featureDim, imageFeature } from './model/backbone.ts';
 export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
+export { type ResnetConfig, type ResnetName, resnet, resnetConfig } from './model/resnet.ts';
 export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
+export { type XcitConfig, type XcitName, xcit, xcitConfig } from './model/xcit.ts';
 
 // Training, step by step or as a loop of events
 
@@ -163,6 +165,8 @@ export { type ClassifierHead, type OnnxModelOptions, onnxModel } from './export/
 export { toHalf, toQuantized } from './export/onnx-precision.ts';
 export { trainStepFiles } from './export/train-step.ts';
 export { updateProgram } from './export/update-program.ts';
+export { checkComplete, type FoundNetwork, findNetwork } from './weights/find-network.ts';
+export { requireHeads } from './weights/infer-config.ts';
 export { knownWeights } from './weights/known-weights.ts';
 export { findLinearHead, type LinearHead } from './weights/linear-head.ts';
 export { readOfficialCheckpoint, type TrainingCheckpoint } from './weights/official-checkpoint.ts';
@@ -172,7 +176,6 @@ export {
   completePreprocessing,
   type StatedPreprocessing,
 } from './weights/stated-preprocessing.ts';
-export { checkComplete, type FoundVit, findVit, requireHeads } from './weights/vit-weights.ts';
 
 // Pages, charts and pictures
 

@@ -39,9 +39,9 @@ export function resnetBlocks({ block, blocks, width }: ResnetConfig) {
   );
 }
 
-/** Channels of the last map. */
-export function resnetWidth({ block, blocks, width }: ResnetConfig): number {
-  return EXPANSION[block] * width * 2 ** (blocks.length - 1);
+/** Channels of the last map, or of that of another stage. */
+export function resnetWidth({ block, blocks, width }: ResnetConfig, stage = blocks.length - 1): number {
+  return EXPANSION[block] * width * 2 ** stage;
 }
 
 /** Pixels of the image, along each side, that a place of the last map stands for. */

@@ -5,15 +5,15 @@ import { openFile } from '../files/file-source-node.ts';
 import { f32 } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
-import type { BackboneConfig } from '../model/backbone.ts';
+import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
 import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
 import { type TrainConfig, type TrainOptions, trainOptionsSchema } from '../train/config.ts';
 import { isForeign } from '../train/contradictions.ts';
 import type { InitialState } from '../train/initial-state.ts';
 import { fromFlag } from '../train/option-names.ts';
 import { foldStatistics } from '../weights/fold-statistics.ts';
+import { PUBLISHED_WIDTHS } from '../weights/infer-config.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
-import { PUBLISHED_WIDTHS } from '../weights/vit-weights.ts';
 import { LAST } from './checkpoint-files.ts';
 import { openSubject } from './open-subject-node.ts';
 import { RunFolder } from './run-folder-node.ts';
@@ -189,6 +189,10 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
     const shape: TrainOptions = { widths: [...widths], blocks: [...blocks], stemStride };
     return heads === undefined ? { ...shape, arch: 'convnet' } : { ...shape, arch: 'hybrid', heads, stem };
   }
+  if (backbone.kind !== 'vit')
+    throw new Error(
+      `${name} is an ${describeNetwork(backbone)}, which no --arch can train yet: give weights of a ViT.`,
+    );
   if (backbone.layerScale === true || backbone.swiglu === true || (backbone.registers ?? 0) > 0)
     throw new Error(
       `${name} is a DINOv2 network, whose layer scale and registers cannot be trained here yet.`,

@@ -232,9 +232,13 @@ function timm(config: z.infer<typeof timmSchema>, origin: string): NetworkConfig
 }
 
 /** @throws Error naming the first field that says something else than the weights */
-export function checkClaims({ claims, origin }: NetworkConfig, shape: NetworkShape, file: string): void {
+export function checkClaims(
+  { claims, origin }: NetworkConfig,
+  shape: Partial<NetworkShape>,
+  file: string,
+): void {
   for (const { field, of, value } of claims)
-    if (shape[of] !== value)
+    if (shape[of] !== undefined && shape[of] !== value)
       throw new Error(
         `${origin} says ${field} ${value}, and the weights of ${file} have ${shape[of]}: take the config that belongs to them.`,
       );
