@@ -133,7 +133,7 @@ export function forwardOperations(config: BackboneConfig, size: number): number 
       ]);
       return resnetBlocks(config)
         .flat()
-        .reduce((x, layers) => convolved(x, layers), { operations, side: side / 2, channels }).operations;
+        .reduce(withShortcut, { operations, side: side / 2, channels }).operations;
     }
     case 'xcit': {
       const { channels, dim, depth, heads, mlpRatio, classBlocks } = config;
@@ -152,6 +152,14 @@ interface Convolved {
   readonly operations: number;
   readonly side: number;
   readonly channels: number;
+}
+
+/** A block, and the convolution beside it where it changes the shape. */
+function withShortcut(map: Convolved, layers: readonly ConvShape[]): Convolved {
+  const after = convolved(map, layers);
+  const isSame = after.side === map.side && after.channels === map.channels;
+  const beside = isSame ? 0 : 2 * after.side ** 2 * map.channels * after.channels;
+  return { ...after, operations: after.operations + beside };
 }
 
 /** Operations of convolutions one after another, added to those before, and what map they leave. */

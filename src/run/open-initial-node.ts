@@ -90,6 +90,10 @@ function fromCheckpoint(name: string, bytes: Uint8Array, file: string, config: T
 
 function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOptions): InitialState {
   const shape = (key: string): readonly number[] => full.shapes.get(key) ?? [];
+  if (!full.shapes.has('backbone.pos_embed'))
+    throw new Error(
+      `${name} is a full checkpoint of another network than a ViT: give that of a ViT, or a run.`,
+    );
   const layers = [...full.shapes].filter(
     ([key, { length }]) => key.startsWith('head.mlp') && key.endsWith('weight') && length === 2,
   ).length;
@@ -191,7 +195,7 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
   }
   if (backbone.kind !== 'vit')
     throw new Error(
-      `${name} is an ${describeNetwork(backbone)}, which no --arch can train yet: give weights of a ViT.`,
+      `${name} holds another network than can be trained yet (${describeNetwork(backbone)}): give weights of a ViT, or a run.`,
     );
   if (backbone.layerScale === true || backbone.swiglu === true || (backbone.registers ?? 0) > 0)
     throw new Error(

@@ -187,6 +187,11 @@ describe('gradients agree with central differences', () => {
         g.conv2d(a, w, { stride, padding }),
       ));
   }
+  // The one pixel that it sees is the first: the pixels that it skips do not count.
+  test('conv2d that skips pixels', () =>
+    expectGradients([{ shape: [2, 2, 2, 4] }, { shape: [3, 4, 1, 1] }], (a, w) =>
+      g.conv2d(a, w, { stride: 2 }),
+    ));
   for (const [kernel, padding] of [
     [3, 1],
     [2, 0],

@@ -27,7 +27,7 @@ import { classifier } from '../../src/method/classifier.ts';
 import { dino } from '../../src/method/dino.ts';
 import { Random } from '../../src/random/random.ts';
 import { traceStep } from '../../src/train/step-graph.ts';
-import { gridVit, tinyHead, tinyHybrid } from '../model/tiny-networks.ts';
+import { gridVit, tinyHead, tinyHybrid, tinyResnet, tinyXcit } from '../model/tiny-networks.ts';
 
 const x = g.input('x', [3, 4]);
 const positive = g.exp(x);
@@ -208,6 +208,11 @@ describe('taken apart into primitives and by kernels for compounds', () => {
     'DINO on a hybrid with Sinkhorn centering': dino({
       ...{ backbone: tinyHybrid, head: tinyHead, ...settings },
       centering: 'sinkhorn',
+    }),
+    'DINO on a ResNet': dino({ backbone: tinyResnet, head: tinyHead, ...settings }),
+    'DINO on an XCiT with drop path': dino({
+      ...{ backbone: { ...tinyXcit, patchSize: 4 }, head: tinyHead, ...settings },
+      dropPathRate: 0.1,
     }),
     'a classifier': classifier({
       backbone: gridVit,

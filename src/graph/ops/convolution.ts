@@ -77,7 +77,8 @@ function weightGradient(
     return transpose(reshape(flat, [out, kernel, kernel, channels]), [0, 3, 1, 2]);
   }
   const parts = phases.map((phase) => {
-    const pixels = inOrder(phase.pixels) ? x : takePixels(x, phase.pixels);
+    const isWhole = phase.pixels.length === x.dim(1) * x.dim(2) && inOrder(phase.pixels);
+    const pixels = isWhole ? x : takePixels(x, phase.pixels);
     const flat = correlate(reshape(pixels, [-1, channels]), phase.collected); // [C, taps * O]
     return reshape(flat, [channels, phase.taps.length, out]);
   });
