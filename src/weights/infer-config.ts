@@ -166,10 +166,10 @@ export function imageSizeOf(config: OpenConfig): number {
 
 /** What a config beside the weights has to agree with. */
 export function shapeOf(config: OpenConfig): Partial<NetworkShape> {
-  const { channels } = config;
-  if (config.kind === 'resnet') return { channels, dim: resnetWidth(config) };
+  const { kind, channels } = config;
+  if (config.kind === 'resnet') return { kind, channels, dim: resnetWidth(config) };
   const { dim, depth, mlpRatio, patchSize } = config;
-  const common = { dim, depth, hidden: Math.round(dim * mlpRatio), patchSize, channels };
+  const common = { kind, dim, depth, hidden: Math.round(dim * mlpRatio), patchSize, channels };
   if (config.kind === 'xcit') return common;
   const { imageSize, swiglu = false, registers = 0 } = config;
   return { ...common, imageSize, swiglu, registers };

@@ -9,6 +9,7 @@ import { statedByTimm } from './timm-preprocessing.ts';
 
 /** Facts that a file of weights shows as well; they must be the same. */
 export interface NetworkShape {
+  readonly kind: 'vit' | 'xcit' | 'resnet';
   readonly dim: number;
   readonly depth: number;
   /** Width inside the MLPs. */
@@ -33,7 +34,7 @@ export interface NetworkConfig {
   readonly claims: readonly {
     readonly field: string;
     readonly of: keyof NetworkShape;
-    readonly value: number | boolean;
+    readonly value: number | boolean | string;
   }[];
   /** How images become the input, where it says so. */
   readonly preprocessing: StatedPreprocessing | undefined;
@@ -246,9 +247,9 @@ const TIMM_HARMLESS = [
 
 function timmOther(config: z.infer<typeof timmSchema>, origin: string): NetworkConfig {
   const { architecture, model_args: args, global_pool: pool } = config;
-  const [wanted, feature] = architecture.startsWith('xcit')
-    ? ['token', 'the class token']
-    : ['avg', 'the mean of the last map'];
+  const [kind, wanted, feature] = architecture.startsWith('xcit')
+    ? ['xcit', 'token', 'the class token']
+    : ['resnet', 'avg', 'the mean of the last map'];
   if (![undefined, null, '', wanted].includes(pool))
     throw new Error(
       `${origin} says global_pool "${pool}", and the feature here is ${feature}: take weights with "${wanted}".`,
@@ -259,7 +260,8 @@ function timmOther(config: z.infer<typeof timmSchema>, origin: string): NetworkC
         `${origin} says ${argument} ${JSON.stringify(value)} in model_args, which cannot be computed here: take other weights.`,
       );
   return {
-    ...{ origin, heads: undefined, eps: undefined, qkvBias: true, claims: [] },
+    ...{ origin, heads: undefined, eps: undefined, qkvBias: true },
+    claims: [{ field: `architecture "${architecture}", which is of kind`, of: 'kind', value: kind }],
     preprocessing: timmPreprocessing(config, origin),
   };
 }
