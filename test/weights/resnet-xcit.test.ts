@@ -167,6 +167,36 @@ describe('an XCiT', () => {
   });
 });
 
+describe.each([
+  ['a ResNet', tinyResnet],
+  ['an XCiT', { ...tinyXcit, tokensNorm: false }],
+] as const)('the export of %s', (_, config) => {
+  const state = stateOf(config);
+  const origin = (): string =>
+    fileOf(state, { [OWN_FACTS]: encodeOwnFacts(config, usualPreprocessing(32, 3)) });
+
+  it.each([
+    ['torch', 'backbone.pth'],
+    ['safetensors', 'model.safetensors'],
+    ['timm', 'model.safetensors'],
+  ])('is read again (--to %s)', async (to, file) => {
+    const folder = temporaryFolder();
+    const said = await dino('export', origin(), '--to', to, '--output', folder);
+    expect(said).toMatchObject({ code: 0 });
+    const found = find(join(folder, file));
+    expect(found.config).toEqual(config);
+    expect(found).toMatchObject({ missing: [], unexpected: [], misshapen: [], assumed: undefined });
+    const wanted = floatsOf(state);
+    for (const [name, values] of found.weights()) expect(values, name).toEqual(wanted.get(name));
+  });
+
+  it('has no place in a class of transformers', async () => {
+    const said = await dino('export', origin(), '--to', 'huggingface', '--output', temporaryFolder());
+    expect(said.code).toBe(1);
+    expect(said.err).toContain("Hugging Face's ViT has no place for");
+  });
+});
+
 describe("timm's config.json", () => {
   const shown = { input_size: [3, 160, 160], crop_pct: 0.95, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
   const folder = (config: object, tensors: Tensors): string =>
