@@ -106,6 +106,11 @@ function inferXcit(tensors: Tensors, shape: ShapeOf, { name, heads: given, token
   const [hidden = 4 * dim] = shape('blocks.0.mlp.fc1.weight', 2);
   if (given !== undefined && given !== heads)
     throw new Error(`${name}: the network has ${heads} attention heads, not ${given}: leave --heads out.`);
+  const halvings = countOf(tensors, /^patch_embed\.proj\.\d+\.0\.weight$/);
+  if (dim < 1 || heads < 1 || dim % heads !== 0 || dim % 2 ** (halvings - 1) !== 0)
+    throw new Error(
+      `${name}: a width of ${dim} does not fit ${heads} attention heads and a stem of ${halvings} convolutions: download it again.`,
+    );
   const depth = countOf(tensors, /^blocks\.\d+\.norm1\.weight$/);
   const classBlocks = countOf(tensors, /^cls_attn_blocks\.\d+\.norm1\.weight$/);
   const assumes = tokensNorm === undefined && classBlocks > 1;
@@ -114,7 +119,7 @@ function inferXcit(tensors: Tensors, shape: ShapeOf, { name, heads: given, token
     config: {
       kind: 'xcit',
       channels,
-      patchSize: 2 ** countOf(tensors, /^patch_embed\.proj\.\d+\.0\.weight$/),
+      patchSize: 2 ** halvings,
       dim,
       depth,
       heads,

@@ -12,6 +12,7 @@ import { input, ParameterSet } from '../../src/graph/index.ts';
 import { usualPreprocessing } from '../../src/image/preprocessing.ts';
 import { type BackboneConfig, imageFeature } from '../../src/model/backbone.ts';
 import { Random } from '../../src/random/random.ts';
+import { openInitial } from '../../src/run/open-initial-node.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';
 import { findNetwork } from '../../src/weights/find-network.ts';
 import { timmXcit } from '../../src/weights/layouts.ts';
@@ -155,6 +156,21 @@ describe('an XCiT', () => {
     const found = find(fileOf(state, { [OWN_FACTS]: facts }));
     expect(found.config).toEqual(own);
     expect(found.assumed).toBeUndefined();
+  });
+
+  it('whose heads do not fit its width is refused', () => {
+    const damaged = new Map(state);
+    for (const block of [0, 1])
+      damaged.set(`blocks.${block}.attn.temperature`, {
+        ...{ dtype: 'F32', shape: [3, 1, 1], data: new Float32Array(3) },
+      });
+    expect(() => find(fileOf(damaged))).toThrow('a width of 16 does not fit 3 attention heads');
+  });
+
+  it('cannot be gone on with in training yet', () => {
+    expect(() => openInitial(fileOf(state), {})).toThrow(
+      'holds another network than can be trained yet (XCiT, width 16',
+    );
   });
 
   it('is inspected', async () => {
