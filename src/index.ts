@@ -88,7 +88,8 @@ export { type ConvNetConfig, convNet } from './model/convnet.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
 export { type ResnetConfig, type ResnetName, resnet, resnetConfig } from './model/resnet.ts';
 export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
-export { type XcitConfig, type XcitName, xcit, xcitConfig } from './model/xcit.ts';
+export { type XcitConfig, xcit } from './model/xcit.ts';
+export { type XcitName, xcitConfig } from './model/xcit-sizes.ts';
 
 // Training, step by step or as a loop of events
 

@@ -67,41 +67,6 @@ export interface XcitOutput {
 
 const EPS = 1e-6;
 
-const sizes = {
-  nano_12: { dim: 128, depth: 12, heads: 4, tokensNorm: false, eta: 1 },
-  tiny_12: { dim: 192, depth: 12, heads: 4, tokensNorm: true, eta: 1 },
-  tiny_24: { dim: 192, depth: 24, heads: 4, tokensNorm: true, eta: 1e-5 },
-  small_12: { dim: 384, depth: 12, heads: 8, tokensNorm: true, eta: 1 },
-  small_24: { dim: 384, depth: 24, heads: 8, tokensNorm: true, eta: 1e-5 },
-  medium_24: { dim: 512, depth: 24, heads: 8, tokensNorm: true, eta: 1e-5 },
-} as const;
-
-const patches = { p16: 16, p8: 8 } as const;
-
-export type XcitName = `xcit_${keyof typeof sizes}_${keyof typeof patches}`;
-
-/** Every published network by its name. */
-export const xcitNames: readonly XcitName[] = keys(sizes).flatMap((size) =>
-  keys(patches).map((patch) => `xcit_${size}_${patch}` as const),
-);
-
-/** A published network by its name. */
-export function xcitConfig(name: XcitName, channels = 3): { readonly kind: 'xcit' } & XcitConfig {
-  for (const size of keys(sizes))
-    for (const patch of keys(patches))
-      if (name === `xcit_${size}_${patch}`)
-        return {
-          ...{ kind: 'xcit', channels, patchSize: patches[patch], mlpRatio: 4, classBlocks: 2 },
-          ...sizes[size],
-        };
-  throw new Error(`There is no ${name}: choose ${xcitNames.join(', ')}.`);
-}
-
-function keys<K extends string>(record: Readonly<Record<K, unknown>>): K[] {
-  const isKey = (name: string): name is K => Object.hasOwn(record, name);
-  return Object.keys(record).filter(isKey);
-}
-
 /** Channels behind each convolution of the stem, the last as wide as the tokens. */
 export function xcitStem({ patchSize, dim }: Pick<XcitConfig, 'patchSize' | 'dim'>): readonly number[] {
   const halvings = Math.log2(patchSize);

@@ -2,6 +2,7 @@
 import type { BackboneConfig } from '../model/backbone.ts';
 import { resnetWidth } from '../model/resnet.ts';
 import type { VitConfig } from '../model/vit.ts';
+import { xcitUsual } from '../model/xcit-sizes.ts';
 import type { Layout } from './layouts.ts';
 import type { NetworkShape } from './network-config.ts';
 import type { LazyTensor } from './state-dict.ts';
@@ -96,9 +97,6 @@ function inferVit(tensors: Tensors, shape: ShapeOf, { name, heads }: Known): Ope
   };
 }
 
-/** Of the published networks, only those of this width norm the class token alone in their class blocks. */
-const NANO_WIDTH = 128;
-
 function inferXcit(tensors: Tensors, shape: ShapeOf, { name, heads: given, tokensNorm }: Known): Inferred {
   const [, , dim = 1] = shape('cls_token', 3);
   const [, channels = 3] = shape('patch_embed.proj.0.0.weight', 4);
@@ -114,7 +112,8 @@ function inferXcit(tensors: Tensors, shape: ShapeOf, { name, heads: given, token
   const depth = countOf(tensors, /^blocks\.\d+\.norm1\.weight$/);
   const classBlocks = countOf(tensors, /^cls_attn_blocks\.\d+\.norm1\.weight$/);
   const assumes = tokensNorm === undefined && classBlocks > 1;
-  const normsAll = tokensNorm ?? dim !== NANO_WIDTH;
+  const usual = xcitUsual(dim, depth);
+  const normsAll = tokensNorm ?? usual.tokensNorm;
   return {
     config: {
       kind: 'xcit',
@@ -126,7 +125,7 @@ function inferXcit(tensors: Tensors, shape: ShapeOf, { name, heads: given, token
       mlpRatio: hidden / dim,
       classBlocks,
       tokensNorm: normsAll,
-      eta: depth > 12 ? 1e-5 : 1, // as the published ones; of fresh weights only
+      eta: usual.eta, // of fresh weights only
     },
     ...(assumes
       ? {

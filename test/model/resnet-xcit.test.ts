@@ -16,7 +16,7 @@ import {
 } from '../../src/model/backbone.ts';
 import { attentionHeads, patchSide, placesAlong } from '../../src/model/places.ts';
 import { resnetConfig } from '../../src/model/resnet.ts';
-import { xcitConfig } from '../../src/model/xcit.ts';
+import { xcitConfig } from '../../src/model/xcit-sizes.ts';
 import { Random } from '../../src/random/random.ts';
 import { tinyResnet, tinyXcit } from './tiny-networks.ts';
 
