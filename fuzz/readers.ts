@@ -12,9 +12,9 @@ import { decode } from '../src/image/decode-node.ts';
 import { openSubject } from '../src/run/open-subject-node.ts';
 import { RunFolder } from '../src/run/run-folder-node.ts';
 import { readRecord } from '../src/run/run-record.ts';
+import { checkComplete, findNetwork } from '../src/weights/find-network.ts';
 import { readOfficialCheckpoint } from '../src/weights/official-checkpoint.ts';
 import { openStateDict } from '../src/weights/state-dict.ts';
-import { checkComplete, findVit } from '../src/weights/vit-weights.ts';
 import { runRecordSeed, tarSeed, tiffSeed, zipSeed } from './seeds.ts';
 
 export interface FuzzedReader {
@@ -34,7 +34,7 @@ function readWeights(bytes: Uint8Array, name: string): void {
   const source = bytesSource(bytes, name);
   const dict = openStateDict(source);
   for (const tensor of dict.tensors.values()) f32(tensor.read());
-  const found = findVit(dict, { name, heads: 2 });
+  const found = findNetwork(dict, { name, heads: 2 });
   checkComplete(found, name);
   found.weights();
 }

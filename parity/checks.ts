@@ -19,6 +19,7 @@ import { linear } from './linear.ts';
 import { loss } from './loss.ts';
 import { maeModel, maePositions, maeSchedule, maeTraining } from './mae.ts';
 import { multicrop } from './multicrop.ts';
+import { resnetNetwork } from './resnet.ts';
 import { multiscale, retrieval } from './retrieval.ts';
 import { schedules, truncatedNormal } from './schedules.ts';
 import { ntXentLoss, simclrHeads } from './simclr.ts';
@@ -26,6 +27,7 @@ import { training } from './training.ts';
 import { video } from './video.ts';
 import { dropPath, positionInterpolation, vitBackward, vitForward } from './vit.ts';
 import { copies, pca } from './whitening.ts';
+import { xcitNetwork } from './xcit.ts';
 
 export type Check = (fixture: Fixture, comparison: Comparison) => Promise<void> | void;
 
@@ -83,6 +85,9 @@ export const checks: Readonly<Record<string, Check>> = {
   dinov2_step: dinov2Step,
   dinov2_optim: dinov2Optim,
   dinov2_masking: dinov2Masking,
+  resnet18: resnetNetwork,
+  resnet50: resnetNetwork,
+  xcit: xcitNetwork,
 };
 
 export type FileReport =

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { concat, gradients, input, mul, ParameterSet, reshape, slice, sum } from '../src/graph/index.ts';
 import { positions } from '../src/model/position.ts';
 import { vit } from '../src/model/vit.ts';
+import { checkComplete, findNetwork } from '../src/weights/find-network.ts';
 import { huggingFaceDinov2 } from '../src/weights/layouts.ts';
 import { toLayout } from '../src/weights/to-layout.ts';
-import { checkComplete, findVit, requireHeads } from '../src/weights/vit-weights.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { run } from './network.ts';
+import { vitOf } from './settings.ts';
 
 const interpolation = z.looseObject({ interpolate_antialias: z.boolean(), interpolate_offset: z.number() });
 const measured = z.record(z.string(), z.number()).optional();
@@ -80,7 +81,7 @@ export async function huggingFaceDinov2Weights(fixture: Fixture, comparison: Com
   )) {
     const file = `hf/${variant}/`;
     const names = fixture.keys(file);
-    const found = findVit(
+    const found = findNetwork(
       {
         format: 'safetensors',
         facts: {},
@@ -94,7 +95,7 @@ export async function huggingFaceDinov2Weights(fixture: Fixture, comparison: Com
       { name: fixture.name, heads: config.hf_config[variant]?.num_attention_heads ?? 1 },
     );
     checkComplete(found, fixture.name);
-    const network = requireHeads(found.config, fixture.name);
+    const network = vitOf(found, fixture.name);
     const weights = found.weights();
     const official = fixture.keys(`official/${variant}/`);
     comparison.sameSet('names', variant, weights.keys(), official);
@@ -111,7 +112,7 @@ export async function huggingFaceDinov2Weights(fixture: Fixture, comparison: Com
         return [name, { shape, values: weights.get(name) ?? new Float32Array() }];
       }),
     );
-    const back = toLayout(shaped, huggingFaceDinov2, found.config.depth);
+    const back = toLayout(shaped, huggingFaceDinov2);
     comparison.sameSet('names, back', variant, back.keys(), names);
     for (const [name, { data }] of back)
       comparison.identical('weights, back', name, Array.from(data, Number), fixture.floats(`${file}${name}`));
@@ -126,8 +127,7 @@ export async function huggingFaceDinov2Weights(fixture: Fixture, comparison: Com
         positions: options,
       });
       const cls = reshape(out.cls, [out.cls.dim(0), 1, out.cls.dim(1)]);
-      const parts =
-        (found.config.registers ?? 0) > 0 ? [cls, out.registers, out.patches] : [cls, out.patches];
+      const parts = (network.registers ?? 0) > 0 ? [cls, out.registers, out.patches] : [cls, out.patches];
       const values = new Map(weights).set('images', fixture.floats(images));
       const { tokens = [] } = await run({ tokens: concat(parts, 1) }, values);
       return tokens;

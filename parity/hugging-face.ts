@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { concat, input, ParameterSet, reshape } from '../src/graph/index.ts';
 import { vit } from '../src/model/vit.ts';
-import { checkComplete, findVit, requireHeads } from '../src/weights/vit-weights.ts';
+import { checkComplete, findNetwork } from '../src/weights/find-network.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
 import { run } from './network.ts';
-import { vitSchema } from './settings.ts';
+import { vitOf, vitSchema } from './settings.ts';
 
 const schema = z.looseObject({
   vit: vitSchema,
@@ -19,7 +19,7 @@ const schema = z.looseObject({
 /** The tensors are found, renamed, their rows put together, and give the features that Hugging Face's model gives. */
 export async function huggingFaceVit(fixture: Fixture, comparison: Comparison): Promise<void> {
   const config = fixture.config(schema);
-  const found = findVit(
+  const found = findNetwork(
     {
       format: 'safetensors',
       facts: {},
@@ -38,17 +38,17 @@ export async function huggingFaceVit(fixture: Fixture, comparison: Comparison): 
   for (const name of fixture.keys('official/'))
     comparison.identical('weights', name, weights.get(name) ?? [], fixture.floats(`official/${name}`));
   const { img_size: size, patch_size: patch, embed_dim: dim, depth, num_heads: heads } = config.vit;
-  const { imageSize, patchSize, ...network } = found.config;
+  const network = vitOf(found, fixture.name);
   comparison.identical(
     'network',
     fixture.name,
-    [imageSize, patchSize, network.dim, network.depth, network.heads ?? 0],
+    [network.imageSize, network.patchSize, network.dim, network.depth, network.heads],
     [size, patch, dim, depth, heads],
   );
   const shape = fixture.shape('in');
   for (const eps of config.eps) {
     const set = new ParameterSet();
-    const out = vit(set.scope, input('images', shape), { ...requireHeads(found.config, fixture.name), eps });
+    const out = vit(set.scope, input('images', shape), { ...network, eps });
     const cls = reshape(out.cls, [out.cls.dim(0), 1, out.cls.dim(1)]);
     const values = new Map(weights).set('images', fixture.floats('in'));
     const { tokens } = await run({ tokens: concat([cls, out.patches], 1) }, values);

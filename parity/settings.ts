@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import type { HeadConfig } from '../src/model/head.ts';
 import type { VitConfig } from '../src/model/vit.ts';
+import type { FoundNetwork } from '../src/weights/find-network.ts';
+import { requireHeads } from '../src/weights/infer-config.ts';
 import { ALLOWANCE, type Range, UNMEASURED } from './comparison.ts';
 import { FixtureError } from './fixture.ts';
 
@@ -40,6 +42,13 @@ export function vitConfig(vit: z.infer<typeof vitSchema>, extras: z.infer<typeof
     heads: vit.num_heads,
     mlpRatio: vit.mlp_ratio ?? extras.mlp_ratio ?? 4,
   };
+}
+
+/** The ViT that a file of weights holds. @throws FixtureError if it holds another network */
+export function vitOf({ config }: FoundNetwork, fixture: string): VitConfig {
+  const network = requireHeads(config, fixture);
+  if (network.kind === 'vit') return network;
+  throw new FixtureError(`${fixture}: the weights are of an ${network.kind} and not of a ViT.`);
 }
 
 export const headSchema = z.object({

@@ -111,7 +111,10 @@ export { gatedWidth } from './model/dinov2.ts';
 export { type HeadConfig, projectionHead } from './model/head.ts';
 export { dense } from './model/layers.ts';
 export type { MaeDecoderConfig } from './model/masked-autoencoder.ts';
+export { type ResnetConfig, type ResnetName, resnet, resnetConfig } from './model/resnet.ts';
 export { type VitConfig, type VitOutput, vit } from './model/vit.ts';
+export { type XcitConfig, xcit } from './model/xcit.ts';
+export { type XcitName, xcitConfig } from './model/xcit-sizes.ts';
 
 // Training, step by step or as a loop of events
 
@@ -196,6 +199,8 @@ export { type ClassifierHead, type OnnxModelOptions, onnxModel } from './export/
 export { toHalf, toQuantized } from './export/onnx-precision.ts';
 export { trainStepFiles } from './export/train-step.ts';
 export { updateProgram } from './export/update-program.ts';
+export { checkComplete, type FoundNetwork, findNetwork } from './weights/find-network.ts';
+export { requireHeads } from './weights/infer-config.ts';
 export { knownWeights } from './weights/known-weights.ts';
 export { findLinearHead, type LinearHead } from './weights/linear-head.ts';
 export { readOfficialCheckpoint, type TrainingCheckpoint } from './weights/official-checkpoint.ts';
@@ -205,7 +210,6 @@ export {
   completePreprocessing,
   type StatedPreprocessing,
 } from './weights/stated-preprocessing.ts';
-export { checkComplete, type FoundVit, findVit, requireHeads } from './weights/vit-weights.ts';
 
 // Pages, charts and pictures
 

@@ -11,18 +11,25 @@ import { describeStatistics, describeView } from '../image/preprocessing.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
 import { BEST, LAST } from '../run/checkpoint-files.ts';
-import { requireWholePatches, usualSize } from '../run/input-size.ts';
+import { checkSize, usualSize } from '../run/input-size.ts';
 import { isRunFolder, openSubject } from '../run/open-subject-node.ts';
 import { holdsRun, RunFolder } from '../run/run-folder-node.ts';
 import { parseRecord, readRecord, stepsOf } from '../run/run-record.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun } from '../train/checkpoint.ts';
+import { type FoundNetwork, findNetwork } from '../weights/find-network.ts';
+import {
+  closedConfig,
+  imageSizeOf,
+  type OpenConfig,
+  type OpenVitConfig,
+  shapeOf,
+} from '../weights/infer-config.ts';
 import { findLinearHead } from '../weights/linear-head.ts';
 import { checkClaims } from '../weights/network-config.ts';
 import { openWeights } from '../weights/open-weights-node.ts';
 import type { StateDict } from '../weights/state-dict.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
-import { type FoundVit, findVit, type OpenVitConfig, shapeOf } from '../weights/vit-weights.ts';
 import { examples } from './examples.ts';
 import { localWeights } from './local-weights.ts';
 import { parseFlags, UsageError } from './terminal/flags.ts';
@@ -202,7 +209,7 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
     const config = attempt(() => opened.config());
     const known = keys.heads ?? config?.heads;
     const found = attempt(() =>
-      findVit(dict, {
+      findNetwork(dict, {
         name: file,
         ...keys,
         ...(known === undefined ? {} : { heads: known }),
@@ -219,12 +226,13 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
       };
     }
     if (config !== undefined) attempt(() => checkClaims(config, shapeOf(found.config), file));
-    const { imageSize, channels } = found.config;
+    const imageSize = imageSizeOf(found.config);
+    const { channels } = found.config;
     // A file that cannot be understood says nothing of the images, and neither do we.
     const shown = attempt(() => {
       const stated = opened.preprocessing();
       const all = completePreprocessing(usualSize(imageSize), channels === 1 ? 1 : 3, stated);
-      attempt(() => requireWholePatches(found.config.patchSize, all.size, stated?.origin ?? file));
+      attempt(() => checkSize(closedConfig(found.config), all.size, stated?.origin ?? file));
       return { preprocessing: all, origin: stated?.origin };
     });
     const reasons = [...refused];
@@ -238,7 +246,9 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
         layout: found.layout.name,
         prefix: found.prefix,
         alternatives: found.alternatives,
-        config: { ...found.config, heads: found.config.heads ?? null },
+        config:
+          found.config.kind === 'vit' ? { ...found.config, heads: found.config.heads ?? null } : found.config,
+        assumed: found.assumed,
         head: projection,
         preprocessing: shown?.preprocessing,
         ...{ missing, unexpected, extras, misshapen, refused: reasons },
@@ -301,19 +311,25 @@ function someTensors({ tensors }: StateDict): string {
   return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function foundLines({ layout, prefix, alternatives, config }: FoundVit): string[] {
+function foundLines({ layout, prefix, alternatives, config, assumed }: FoundNetwork): string[] {
   return [
     `layout: ${layout.name}${prefix === '' ? '' : `, under "${prefix}"`}`,
     ...(alternatives.length === 0
       ? []
       : [`other networks in the file: ${alternatives.join(', ')} (--checkpoint_key)`]),
-    networkLine(describeOpen(config), config, config.imageSize, config.channels),
+    networkLine(
+      describeOpen(config),
+      config.kind === 'vit' ? config : {},
+      imageSizeOf(config),
+      config.channels,
+    ),
+    ...(assumed === undefined ? [] : [`taken for granted: ${assumed}`]),
   ];
 }
 
-function describeOpen(config: OpenVitConfig): string {
-  const { heads, dim, depth, patchSize } = config;
-  if (heads !== undefined) return describeNetwork({ kind: 'vit', ...config, heads });
+function describeOpen(config: OpenConfig): string {
+  if (config.kind !== 'vit' || config.heads !== undefined) return describeNetwork(closedConfig(config));
+  const { dim, depth, patchSize } = config;
   return `ViT, width ${dim}, ${counted(depth, 'block')}, attention heads open (the width does not tell: --heads), patches of ${patchSize}`;
 }
 

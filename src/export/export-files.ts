@@ -7,13 +7,14 @@ import { input, ParameterSet } from '../graph/index.ts';
 import { encodeOnnx } from '../graph/targets/onnx/onnx-file.ts';
 import type { Preprocessing } from '../image/preprocessing.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
+import { resnetWidth } from '../model/resnet.ts';
 import {
   huggingFaceConfig,
   huggingFacePreprocessor,
   labelFields,
   resNetConfig,
 } from '../weights/hugging-face.ts';
-import { huggingFaceDinov2, huggingFaceVit } from '../weights/layouts.ts';
+import { huggingFaceDinov2, huggingFaceVit, timmXcit } from '../weights/layouts.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../weights/own-facts.ts';
 import { type NamedTensor, toLayout } from '../weights/to-layout.ts';
 import { largestValue, type ProbeImages } from './half-range.ts';
@@ -98,13 +99,18 @@ function plainFiles(
       return new Map([['backbone.pth', serializeTorch(stored(backboneTensors(network)), facts)]]);
     }
     case 'timm':
-      if (backbone.kind !== 'vit' || backbone.stem === 'conv')
+      if (backbone.kind === 'convnet' || (backbone.kind === 'vit' && backbone.stem === 'conv'))
         throw new Error(
           `The timm library has no ${backbone.kind === 'vit' ? 'ViT with such a stem' : 'such convolutional network'}: train with --arch vit --stem patch, or export with --to safetensors, torch or onnx.`,
         );
-      return safetensorsFile(network);
+      return safetensorsFile(
+        network,
+        backbone.kind === 'xcit'
+          ? toLayout(backboneTensors(network), timmXcit)
+          : stored(backboneTensors(network)),
+      );
     case 'safetensors':
-      return safetensorsFile(network);
+      return safetensorsFile(network, stored(backboneTensors(network)));
   }
 }
 
@@ -152,10 +158,12 @@ async function halved(
 }
 
 /** One file; it says how many attention heads there are, which tensors do not, and how images become the input. */
-function safetensorsFile(network: NetworkToExport): ExportedFiles {
-  const { backbone, preprocessing } = network;
+function safetensorsFile(
+  { backbone, preprocessing }: NetworkToExport,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): ExportedFiles {
   const heads = backbone.kind === 'vit' ? { heads: String(backbone.heads) } : {};
-  const parts = serializeSafetensors(stored(backboneTensors(network)), {
+  const parts = serializeSafetensors(tensors, {
     format: 'pt',
     ...heads,
     [OWN_FACTS]: encodeOwnFacts(backbone, preprocessing),
@@ -167,11 +175,11 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
   const { backbone, classifier } = network;
   if (backbone.kind !== 'vit' || backbone.stem === 'conv') {
     throw new Error(
-      `Hugging Face's ViT has no place for ${backbone.kind === 'vit' ? 'a convolutional stem' : 'a convolutional network'}: train with --arch vit --stem patch, or export with --to torch, onnx or transformers.js.`,
+      `Hugging Face's ViT has no place for ${backbone.kind === 'vit' ? 'a convolutional stem' : backbone.kind === 'xcit' ? 'an XCiT' : 'a convolutional network'}: train with --arch vit --stem patch, or export with --to torch, onnx or transformers.js.`,
     );
   }
   const layout = backbone.layerScale === true ? huggingFaceDinov2 : huggingFaceVit;
-  const tensors = toLayout(backboneTensors(network), layout, backbone.depth);
+  const tensors = toLayout(backboneTensors(network), layout);
   if (classifier === undefined) {
     return new Map([
       ['model.safetensors', serializeSafetensors(tensors, { format: 'pt', heads: String(backbone.heads) })],
@@ -203,7 +211,7 @@ function descriptions(
   isHalved = false,
 ): [string, Uint8Array[]][] {
   const { backbone, preprocessing, enlarges, classifier } = network;
-  const config = backbone.kind === 'vit' ? huggingFaceConfig(backbone) : resNetConfig(backbone);
+  const config = transformersConfig(backbone);
   const labeled =
     classifier === undefined ? config : { ...config, ...labelFields(config, classifier.classes) };
   return [
@@ -211,6 +219,23 @@ function descriptions(
     ['preprocessor_config.json', json(huggingFacePreprocessor(preprocessing, target, enlarges))],
     ['README.md', [new TextEncoder().encode(network.card(target, isHalved))]],
   ];
+}
+
+/** `config.json`. Of an XCiT transformers has no class: a ViT is the nearest, whose results have the same names. */
+function transformersConfig(backbone: BackboneConfig): Readonly<Record<string, unknown>> {
+  switch (backbone.kind) {
+    case 'vit':
+      return huggingFaceConfig(backbone);
+    case 'xcit':
+      return huggingFaceConfig({ imageSize: 224, ...backbone });
+    case 'convnet':
+      return resNetConfig(backbone);
+    case 'resnet':
+      return resNetConfig({
+        ...backbone,
+        widths: backbone.blocks.map((_, stage) => resnetWidth(backbone, stage)),
+      });
+  }
 }
 
 /** The backbone's tensors under our names, which are the official ones, with their shapes. */

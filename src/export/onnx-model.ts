@@ -11,15 +11,20 @@ import {
   linear,
   openModel,
   ParameterSet,
+  reshape,
   type Scope,
   type Tensor,
 } from '../graph/index.ts';
 import type { OnnxGraph, OnnxNode } from '../graph/targets/onnx/onnx-file.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { convNet } from '../model/convnet.ts';
+import { fourierOp } from '../model/fourier-positions.ts';
 import { attentionHeads, mapPlaces } from '../model/places.ts';
 import { resizeGridOp } from '../model/position.ts';
+import { resnet } from '../model/resnet.ts';
 import { vit } from '../model/vit.ts';
+import { xcit } from '../model/xcit.ts';
+import { fourierRule } from './fourier-rule.ts';
 import { positionRule } from './position-rule.ts';
 
 /** A linear classifier on frozen or fine-tuned features. */
@@ -36,7 +41,7 @@ export interface ClassifierHead {
 export interface OnnxModelOptions {
   /**
    * Adds `attentions.<i>` [batch, heads, tokens, tokens] for every block of a ViT, `attentions.0` [batch, heads, tokens] for a
-   * convolutional net that pools by attention.
+   * convolutional net that pools by attention and for the class attention of an XCiT.
    */
   readonly attentions?: boolean;
   /** Gives `logits` [batch, classes] instead of features. */
@@ -51,7 +56,7 @@ export interface OnnxModel {
 }
 
 /**
- * Features: `last_hidden_state` [batch, tokens, dim] (of a ViT the class token, registers and patches after the last norm; of a
+ * Features: `last_hidden_state` [batch, tokens, dim] (of a ViT or XCiT the class token, registers and patches after the last norm; of a
  * convolutional net the places of the maps that are pooled) and `pooler_output` [batch, dim], the image feature that evaluations use:
  * the class token, or what is pooled.
  *
@@ -86,7 +91,7 @@ export function onnxModel(
     },
     {
       images: { name: 'pixel_values', channels: backbone.channels },
-      rules: [positionRule],
+      rules: [positionRule, fourierRule],
       opset: antialias ? 18 : 17,
       weight: (name) => {
         const values = heads.get(name) ?? weights.get(name);
@@ -101,7 +106,7 @@ export function onnxModel(
   }));
   return {
     graph: { ...model, outputs },
-    precise: new Set(model.nodes.filter(({ op }) => op === resizeGridOp)),
+    precise: new Set(model.nodes.filter(({ op }) => op === resizeGridOp || op === fourierOp)),
   };
 }
 
@@ -113,17 +118,31 @@ interface Features {
 }
 
 function featuresOf(scope: Scope, images: Tensor, backbone: BackboneConfig): Features {
-  if (backbone.kind === 'vit') {
-    const { tokens, cls, attentions } = vit(scope, images, backbone);
-    return { last_hidden_state: tokens, pooler_output: cls, looks: attentions };
+  switch (backbone.kind) {
+    case 'vit': {
+      const { tokens, cls, attentions } = vit(scope, images, backbone);
+      return { last_hidden_state: tokens, pooler_output: cls, looks: attentions };
+    }
+    case 'xcit': {
+      const { cls, patches, clsAttention } = xcit(scope, images, backbone, 'eval');
+      const first = reshape(cls, [cls.dim(0), 1, cls.dim(1)]);
+      return { last_hidden_state: concat([first, patches], 1), pooler_output: cls, looks: [clsAttention] };
+    }
+    case 'resnet': {
+      const { feature, maps } = resnet(scope, images, backbone, 'eval');
+      const { tokens } = mapPlaces({ maps: maps.slice(-1), attentions: [] });
+      return { last_hidden_state: tokens, pooler_output: feature, looks: [] };
+    }
+    case 'convnet': {
+      const output = convNet(scope, images, backbone, 'eval');
+      const { looks, tokens } = mapPlaces(output);
+      return {
+        last_hidden_state: tokens,
+        pooler_output: output.feature,
+        looks: looks.length === 0 ? [] : [concat(looks, 1)],
+      };
+    }
   }
-  const output = convNet(scope, images, backbone, 'eval');
-  const { looks, tokens } = mapPlaces(output);
-  return {
-    last_hidden_state: tokens,
-    pooler_output: output.feature,
-    looks: looks.length === 0 ? [] : [concat(looks, 1)],
-  };
 }
 
 const [CLASSIFIER_WEIGHT, CLASSIFIER_BIAS] = ['classifier.weight', 'classifier.bias'] as const;

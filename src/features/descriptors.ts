@@ -4,6 +4,7 @@
  */
 import type { Scope, Tensor } from '../graph/index.ts';
 import { imageFeature } from '../model/backbone.ts';
+import { wholePatch } from '../model/places.ts';
 import { clsGemDescriptors } from './cls-gem.ts';
 import type { FrozenBackbone, PixelBatch } from './frozen-backbone.ts';
 import { multiScale, RETRIEVAL_SCALES } from './multi-scale.ts';
@@ -64,7 +65,7 @@ export function multiScaleDescriptor(backbone: FrozenBackbone): Descriptor {
   };
 }
 
-/** Class token and generalized mean of the patch tokens (official copy detection); the pooled feature of a convnet. */
+/** Class token and generalized mean of the patch tokens (official copy detection); the image feature of other networks than a ViT. */
 export function copyDescriptor(backbone: FrozenBackbone): Descriptor {
   if (backbone.config.kind !== 'vit') return featureDescriptor(backbone);
   const { dim, patchSize } = backbone.config;
@@ -80,8 +81,7 @@ export function copyDescriptor(backbone: FrozenBackbone): Descriptor {
 
 /** Without the pixels beyond the last whole patch, which a transformer does not see (a convolution of that stride leaves them). */
 function wholePatches({ config }: FrozenBackbone, batch: PixelBatch): PixelBatch {
-  if (config.kind !== 'vit') return batch;
-  const { patchSize } = config;
+  const patchSize = wholePatch(config);
   const height = batch.height - (batch.height % patchSize);
   const width = batch.width - (batch.width % patchSize);
   if (height === batch.height && width === batch.width) return batch;

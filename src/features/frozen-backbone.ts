@@ -7,7 +7,7 @@ import type { Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { hoistSlices, input, ParameterSet, type Scope, type Tensor } from '../graph/index.ts';
 import { type Preprocessing, usualPreprocessing } from '../image/preprocessing.ts';
 import { type BackboneConfig, featureDim, imageFeature } from '../model/backbone.ts';
-import { attentionHeads, patchSide, placeOutputs, placesAlong } from '../model/places.ts';
+import { attentionHeads, patchSide, placeOutputs, placesAlong, placeTokens } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
 import { type BatchShape, KeptPrograms } from './kept-programs.ts';
 import type { Weights } from './network-weights.ts';
@@ -75,7 +75,7 @@ export class FrozenBackbone {
   }
 
   /**
-   * Where each head of the last layer looks: the class token's of a ViT, those that pool a convolutional net's maps.
+   * Where each head of the last layer looks: the class token's of a ViT or XCiT, those that pool a convolutional net's maps.
    *
    * @param images normalized, [images, C, size, size], or of another size that holds whole patches
    * @returns [images, heads, patches], the patches row by row; what a row lacks to 1 is the class token's own
@@ -105,15 +105,14 @@ export class FrozenBackbone {
   }
 
   /**
-   * What the network knows of each place of an image: patch tokens of a ViT's last block, normed, or its pooled maps.
+   * What the network knows of each place of an image: patch tokens of the last block, normed, or the maps that are pooled.
    *
    * @param batch whole patches
    * @returns [images, places, D]
    */
   async placeTokens(weights: Weights, batch: PixelBatch): Promise<Float32Array> {
-    this.requireAttention('tokens of patches');
     const { tokens } = await this.compute('places', weights, batch, (scope, x) => ({
-      tokens: placeOutputs(scope, x, this.config).tokens,
+      tokens: placeTokens(scope, x, this.config),
     }));
     return tokens;
   }
@@ -161,10 +160,11 @@ export class FrozenBackbone {
     );
   }
 
-  /** @throws Error for a convolutional network, saying `what` it has none of */
+  /** @throws Error for another network than a ViT, saying `what` it has none of */
   requireVit(what: string): BackboneConfig & { readonly kind: 'vit' } {
     if (this.config.kind === 'vit') return this.config;
-    throw new Error(`A convolutional network has no ${what}; train with --arch vit to get them.`);
+    const network = this.config.kind === 'xcit' ? 'An XCiT' : 'A convolutional network';
+    throw new Error(`${network} has no ${what}; train with --arch vit to get them.`);
   }
 
   /** Programs are static: one for each number of images and size, in practice a batch and a smaller last one. */

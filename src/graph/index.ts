@@ -5,7 +5,8 @@ export { GraphError } from './errors.ts';
 export { gradients } from './gradients.ts';
 export { crossEntropy, gelu, logSoftmax, softmax } from './ops/activation.ts';
 export { type Attended, attention } from './ops/attention.ts';
-export { conv2d, maxPool, meanPool, type UnfoldOptions, unfold } from './ops/convolution.ts';
+export { conv2d } from './ops/convolution.ts';
+export { depthwise } from './ops/depthwise.ts';
 export {
   add,
   div,
@@ -38,6 +39,7 @@ export {
   weightNormLinear,
 } from './ops/normalize.ts';
 export { patchProjection } from './ops/patches.ts';
+export { maxPool, meanPool } from './ops/pooling.ts';
 export {
   type GemmOptions,
   gemm,
@@ -49,6 +51,7 @@ export {
 } from './ops/product.ts';
 export { max, mean, type ReduceOptions, sum, sumOfSquares } from './ops/reduce.ts';
 export { crop, topK } from './ops/select.ts';
+export { type UnfoldOptions, unfold } from './ops/windows.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
 export { splitRows } from './passes/split-rows.ts';
 export {

@@ -3,7 +3,7 @@
  * entropy with smoothed labels (Szegedy et al. 2016). Fine-tuning trains it; there is no teacher.
  */
 import { crossEntropy, type Scope, scale, type Tensor } from '../graph/index.ts';
-import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
+import { type BackboneConfig, dropPathRates, imageFeature, usesBatchNorm } from '../model/backbone.ts';
 import type { Mode } from '../model/batch-norm.ts';
 import { dense } from '../model/layers.ts';
 import { dropPathInput } from './drop-path-input.ts';
@@ -35,8 +35,7 @@ export function classLogits(
 
 export function classifier(config: ClassifierConfig): Method {
   const { backbone, classes, size, labelSmoothing, dropPathRate } = config;
-  const rows = dropPathInputs(backbone, dropPathRate);
-  const depth = backbone.kind === 'vit' ? backbone.depth : 0;
+  const rates = dropPathRates(backbone, dropPathRate);
   const target: SampleInput = {
     shape: (images) => [images, classes],
     values: ({ images, start }) => {
@@ -50,7 +49,7 @@ export function classifier(config: ClassifierConfig): Method {
     views: [{ size, count: 1 }],
     coupling: usesBatchNorm(backbone) ? { cause: 'batch norm in the backbone' } : undefined,
     stateShapes: {},
-    sampleInputs: rows > 0 ? { target, dropPath: dropPathInput(dropPathRate, depth, 1) } : { target },
+    sampleInputs: rates.length > 0 ? { target, dropPath: dropPathInput(rates, 1) } : { target },
     scalars: [],
     loss: {
       caption: 'It begins near ln C of C classes, which guessing gives.',
@@ -61,7 +60,7 @@ export function classifier(config: ClassifierConfig): Method {
     examine: ({ loss }) => ({ severity: 'ok', title: 'Loss', detail: `The loss is ${loss.toFixed(3)}.` }),
     isLastLayer: (name) => name.startsWith('head.'),
     objective: ({ student, crops, sample, batch }) => {
-      const drops = rows > 0 ? sample('dropPath') : undefined;
+      const drops = rates.length > 0 ? sample('dropPath') : undefined;
       const logits = classLogits(student, crops(0), config, 'train', drops);
       return {
         loss: scale(crossEntropy(logits, sample('target')), 1 / batch),

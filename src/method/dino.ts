@@ -21,7 +21,13 @@ import {
   sum,
   type Tensor,
 } from '../graph/index.ts';
-import { type BackboneConfig, dropPathInputs, imageFeature, usesBatchNorm } from '../model/backbone.ts';
+import {
+  type BackboneConfig,
+  dropPathInputs,
+  dropPathRates,
+  imageFeature,
+  usesBatchNorm,
+} from '../model/backbone.ts';
 import { type HeadConfig, projectionHead } from '../model/head.ts';
 import { DIVERGENCE, dinoHealth, TEACHER_ENTROPY } from './dino-health.ts';
 import { dropPathInput } from './drop-path-input.ts';
@@ -70,7 +76,7 @@ function couplingOf({ backbone, head, centering }: DinoConfig): Coupling | undef
   if (!usesBatchNorm(backbone) && !(head.useBn && head.layers > 1) && centering !== 'sinkhorn')
     return undefined;
   return {
-    cause: 'batch norm by --arch hybrid or convnet or --use_bn_in_head true, or --centering sinkhorn',
+    cause: 'batch norm by any --arch but a ViT or by --use_bn_in_head true, or --centering sinkhorn',
     wayOut: '--arch vit --use_bn_in_head false --centering center',
   };
 }
@@ -169,8 +175,7 @@ function dropPathFactors(
   { backbone, dropPathRate }: DinoConfig,
   counts: readonly number[],
 ): Record<string, SampleInput> {
-  if (backbone.kind !== 'vit' || dropPathInputs(backbone, dropPathRate) === 0) return {};
-  return Object.fromEntries(
-    counts.map((views, g) => [`dropPath${g}`, dropPathInput(dropPathRate, backbone.depth, views)] as const),
-  );
+  const rates = dropPathRates(backbone, dropPathRate);
+  if (rates.length === 0) return {};
+  return Object.fromEntries(counts.map((views, g) => [`dropPath${g}`, dropPathInput(rates, views)] as const));
 }

@@ -25,6 +25,7 @@ import {
 import {
   type BackboneConfig,
   dropPathInputs,
+  dropPathRates,
   featureDim,
   imageFeature,
   usesBatchNorm,
@@ -54,12 +55,12 @@ export function distill(config: DistillConfig): Method {
   checkNetworks(config);
   const { backbone, teacher, dropPathRate, patchWeight } = config;
   const views = groupViews(config.viewSizes);
-  const drops = backbone.kind === 'vit' && dropPathInputs(backbone, dropPathRate) > 0;
+  const drops = dropPathInputs(backbone, dropPathRate) > 0;
   return {
     name: 'distill',
     views,
     coupling: usesBatchNorm(backbone)
-      ? { cause: 'batch norm by --arch hybrid or convnet', wayOut: '--arch vit' }
+      ? { cause: 'batch norm in the network', wayOut: '--arch vit' }
       : undefined,
     stateShapes: {
       ...momentShapes('image', featureDim(teacher)),
@@ -67,7 +68,10 @@ export function distill(config: DistillConfig): Method {
     },
     sampleInputs: drops
       ? Object.fromEntries(
-          views.map(({ count }, g) => [`dropPath${g}`, dropPathInput(dropPathRate, backbone.depth, count)]),
+          views.map(({ count }, g) => [
+            `dropPath${g}`,
+            dropPathInput(dropPathRates(backbone, dropPathRate), count),
+          ]),
         )
       : {},
     scalars: [],

@@ -7,21 +7,10 @@
  * Names follow torchvision's ResNet (`conv1`, `bn1`, `layer1.0.conv1`, `downsample.0`); further convolutions of the stem are
  * `conv2`, `bn2` and so on, the attention of the maps is `pool.0` and `pool.1`.
  */
-import {
-  add,
-  concat,
-  conv2d,
-  drawn,
-  type Initializer,
-  mean,
-  relu,
-  type Scope,
-  type Tensor,
-  transpose,
-  truncNormal,
-} from '../graph/index.ts';
+import { concat, mean, relu, type Scope, type Tensor, transpose, truncNormal } from '../graph/index.ts';
 import { attentionPool } from './attention-pool.ts';
-import { batchNormLayer, type Mode } from './batch-norm.ts';
+import type { Mode } from './batch-norm.ts';
+import { blockLayers, type ConvShape, normedConv, residualBlock } from './residual.ts';
 
 export interface ConvNetConfig {
   readonly channels: number;
@@ -84,15 +73,12 @@ export function fittingHeads(widths: readonly number[]): readonly number[] {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
-/** Pixels around a map before a convolution of this kernel: patches, whose kernels are even, lie side by side. */
-export const paddingOf = (kernel: number): number => (kernel % 2 === 0 ? 0 : (kernel - 1) / 2);
-
 /** The layers of the stem: kernel, stride and output channels of each. */
 export function stemLayers({
   widths,
   stemStride,
   stem = 'conv',
-}: Pick<ConvNetConfig, 'widths' | 'stemStride' | 'stem'>): readonly StemLayer[] {
+}: Pick<ConvNetConfig, 'widths' | 'stemStride' | 'stem'>): readonly ConvShape[] {
   const halvings = Math.log2(stemStride);
   if (!Number.isInteger(halvings) || halvings < 1)
     throw new Error(`The stem's stride is ${stemStride}: choose a power of 2, 2 or more.`);
@@ -105,46 +91,20 @@ export function stemLayers({
   }));
 }
 
-export interface StemLayer {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly width: number;
-}
-
-/** He normal over the fan-out, torchvision's choice for convolutions before a ReLU. */
-const convInit: Initializer = (random, shape) => {
-  const fanOut = (shape[0] ?? 1) * (shape[2] ?? 1) * (shape[3] ?? 1);
-  const std = Math.sqrt(2 / fanOut);
-  return drawn(shape, () => std * random.normal());
-};
-
 /** @param images [B, C, H, W] */
 export function convNet(scope: Scope, images: Tensor, config: ConvNetConfig, mode: Mode): ConvNetOutput {
   const { channels, widths, blocks, heads } = config;
-  const conv = (at: Scope, x: Tensor, width: number, kernel: number, stride: number): Tensor =>
-    conv2d(x, at.param('weight', [width, x.dim(3), kernel, kernel], convInit), {
-      stride,
-      padding: paddingOf(kernel),
-    });
-  const norm = (at: Scope, x: Tensor): Tensor => batchNormLayer(at, x, mode);
-
-  const block = (at: Scope, x: Tensor, width: number, stride: number): Tensor => {
-    const h = relu(norm(at.at('bn1'), conv(at.at('conv1'), x, width, 3, stride)));
-    const y = norm(at.at('bn2'), conv(at.at('conv2'), h, width, 3, 1));
-    if (stride === 1 && x.dim(3) === width) return relu(add(y, x));
-    const down = at.at('downsample');
-    return relu(add(y, norm(down.at(1), conv(down.at(0), x, width, 1, stride))));
-  };
-
   const maps: Tensor[] = [];
   let x = transpose(images, [0, 2, 3, 1]); // [B, H, W, C]
   if (x.dim(3) !== channels)
     throw new Error(`The network takes ${channels} channels, the images have ${x.dim(3)}.`);
-  for (const [i, { kernel, stride, width }] of stemLayers(config).entries())
-    x = relu(norm(scope.at(`bn${i + 1}`), conv(scope.at(`conv${i + 1}`), x, width, kernel, stride)));
+  for (const [i, layer] of stemLayers(config).entries())
+    x = relu(normedConv(scope.at(`conv${i + 1}`), scope.at(`bn${i + 1}`), x, layer, mode));
   for (const [stage, width] of widths.entries()) {
-    for (let i = 0; i < (blocks[stage] ?? 0); i++)
-      x = block(scope.at(`layer${stage + 1}`).at(i), x, width, i === 0 && stage > 0 ? 2 : 1);
+    for (let i = 0; i < (blocks[stage] ?? 0); i++) {
+      const layers = blockLayers('basic', width, i === 0 && stage > 0 ? 2 : 1);
+      x = residualBlock(scope.at(`layer${stage + 1}`).at(i), x, layers, mode);
+    }
     maps.push(x);
   }
   if (heads === undefined) return { feature: mean(x, { axes: [1, 2] }), maps: [x], attentions: [] };

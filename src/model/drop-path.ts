@@ -12,24 +12,17 @@ export function blockRates(rate: number, depth: number): number[] {
   return linspaceFloat32(0, rate, depth);
 }
 
-/** Number of rows of the factor tensor: two for each block with a rate above 0 (they are the last ones). */
-export function dropPathRows(rate: number, depth: number): number {
-  return 2 * blockRates(rate, depth).filter((p) => p > 0).length;
-}
-
 /**
  * Draws `floor(keep + u) / keep` for every branch and sample.
  *
- * @returns [rows, samples]
+ * @param rates drop probability of each branch
+ * @returns [rates, samples]
  */
-export function drawDropPath(random: Random, rate: number, depth: number, samples: number): Float32Array {
-  const rates = blockRates(rate, depth).filter((p) => p > 0);
-  const factors = new Float32Array(2 * rates.length * samples);
+export function drawDropPath(random: Random, rates: readonly number[], samples: number): Float32Array {
+  const factors = new Float32Array(rates.length * samples);
   let at = 0;
-  for (const p of rates) {
-    const keep = 1 - p;
-    for (let i = 0; i < 2 * samples; i++) factors[at++] = random.uniform() < p ? 0 : 1 / keep;
-  }
+  for (const p of rates)
+    for (let i = 0; i < samples; i++) factors[at++] = random.uniform() < p ? 0 : 1 / (1 - p);
   return factors;
 }
 

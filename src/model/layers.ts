@@ -34,21 +34,30 @@ export function mlp(scope: Scope, x: Tensor, hidden: number): Tensor {
   return dense(scope.at('fc2'), gelu(dense(scope.at('fc1'), x, hidden)), x.dim(-1));
 }
 
+/** Part 0, 1 or 2 of a linear layer whose rows are [q | k | v]: [..., D] -> [..., D] */
+export function qkvPart(scope: Scope, x: Tensor, part: 0 | 1 | 2): Tensor {
+  const dim = x.dim(-1);
+  const rows = (all: Tensor): Tensor => slice(all, 0, part * dim, (part + 1) * dim);
+  const weight = scope.param('weight', [3 * dim, dim], weightInit);
+  return add(linear(x, rows(weight)), rows(scope.param('bias', [3 * dim], zero)));
+}
+
 /**
  * softmax(q k' / sqrt d) v for each head, then a projection. The rows of `qkv` are [q | k | v][head][D / heads].
  *
  * @param x [N, B, D]
+ * @param queries [M, B, D]: the tokens that ask; all of them unless given
+ * @returns context [M, B, D], probabilities [B, heads, M, N]
  */
 export function selfAttention(
   scope: Scope,
   x: Tensor,
   heads: number,
+  queries = x,
 ): { readonly context: Tensor; readonly probabilities: Tensor } {
   const dim = x.dim(-1);
-  const weight = scope.at('qkv').param('weight', [3 * dim, dim], weightInit);
-  const bias = scope.at('qkv').param('bias', [3 * dim], zero);
-  const third = (i: number): Tensor =>
-    add(linear(x, slice(weight, 0, i * dim, (i + 1) * dim)), slice(bias, 0, i * dim, (i + 1) * dim));
-  const { context, probabilities } = attention(third(0), third(1), third(2), heads);
+  const qkv = scope.at('qkv');
+  const [q, k, v] = [qkvPart(qkv, queries, 0), qkvPart(qkv, x, 1), qkvPart(qkv, x, 2)];
+  const { context, probabilities } = attention(q, k, v, heads);
   return { context: dense(scope.at('proj'), context, dim), probabilities };
 }

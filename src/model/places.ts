@@ -1,6 +1,7 @@
 /**
  * What a network shows of the places of an image, besides its feature: where it looks, and what it knows of each place. All of it
- * is on one grid: the patches of a ViT, or the largest of the maps that attention pools, over which the smaller ones are spread.
+ * is on one grid: the patches of a ViT or XCiT, the last map of a ResNet, or the largest of the maps that a convolutional net
+ * pools, over which the smaller ones are spread.
  */
 import {
   concat,
@@ -15,7 +16,9 @@ import {
 } from '../graph/index.ts';
 import type { BackboneConfig } from './backbone.ts';
 import { type ConvNetOutput, convNet, pooledMaps, stemLayers } from './convnet.ts';
+import { resnet, resnetStride } from './resnet.ts';
 import { vit } from './vit.ts';
+import { xcit } from './xcit.ts';
 
 export interface PlaceOutputs {
   /** How the class token, or each head that pools a map, attends to each place, row by row. [B, heads, places] */
@@ -26,15 +29,39 @@ export interface PlaceOutputs {
 
 /** @throws Error for a network without attention; see `attentionHeads` */
 export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfig): PlaceOutputs {
-  if (config.kind === 'vit') {
-    const { clsAttention, patches } = vit(scope, images, config);
-    return { attention: clsAttention, tokens: patches };
+  const { attention, tokens } = shown(scope, images, config);
+  if (attention === undefined) throw new Error('This network pools its map by the mean, without attention.');
+  return { attention, tokens };
+}
+
+/** What any network knows of each place. [B, places, D] */
+export function placeTokens(scope: Scope, images: Tensor, config: BackboneConfig): Tensor {
+  return shown(scope, images, config).tokens;
+}
+
+function shown(
+  scope: Scope,
+  images: Tensor,
+  config: BackboneConfig,
+): { readonly attention: Tensor | undefined; readonly tokens: Tensor } {
+  switch (config.kind) {
+    case 'vit': {
+      const { clsAttention, patches } = vit(scope, images, config);
+      return { attention: clsAttention, tokens: patches };
+    }
+    case 'xcit': {
+      const { clsAttention, patches } = xcit(scope, images, config, 'eval');
+      return { attention: clsAttention, tokens: patches };
+    }
+    case 'resnet': {
+      const { maps } = resnet(scope, images, config, 'eval');
+      return { attention: undefined, tokens: mapPlaces({ maps: maps.slice(-1), attentions: [] }).tokens };
+    }
+    case 'convnet': {
+      const { looks, tokens } = mapPlaces(convNet(scope, images, config, 'eval'));
+      return { attention: looks.length === 0 ? undefined : concat(looks, 1), tokens };
+    }
   }
-  const output = convNet(scope, images, config, 'eval');
-  if (output.attentions.length === 0)
-    throw new Error('This network pools its map by the mean, without attention.');
-  const { looks, tokens } = mapPlaces(output);
-  return { attention: concat(looks, 1), tokens };
 }
 
 /**
@@ -42,7 +69,7 @@ export function placeOutputs(scope: Scope, images: Tensor, config: BackboneConfi
  *
  * @returns where the heads of each map look, spread over those places, and what all maps know of each place
  */
-export function mapPlaces({ attentions, maps }: ConvNetOutput): {
+export function mapPlaces({ attentions, maps }: Pick<ConvNetOutput, 'attentions' | 'maps'>): {
   readonly looks: readonly Tensor[];
   readonly tokens: Tensor;
 } {
@@ -60,22 +87,42 @@ export function mapPlaces({ attentions, maps }: ConvNetOutput): {
 
 /** Heads of the attention; 0 for a network without. */
 export function attentionHeads(config: BackboneConfig): number {
-  return config.heads ?? 0;
+  return config.kind === 'resnet' ? 0 : (config.heads ?? 0);
 }
 
 /** Side in pixels of the square that a place stands for. */
 export function patchSide(config: BackboneConfig): number {
-  return config.kind === 'vit' ? config.patchSize : (pooledMaps(config)[0]?.stride ?? 0);
+  switch (config.kind) {
+    case 'vit':
+    case 'xcit':
+      return config.patchSize;
+    case 'convnet':
+      return pooledMaps(config)[0]?.stride ?? 0;
+    case 'resnet':
+      return resnetStride(config);
+  }
+}
+
+/** The side of the patches that an image must be made of; 1 for networks that take images of any size. */
+export function wholePatch(config: BackboneConfig): number {
+  return config.kind === 'vit' ? config.patchSize : 1;
 }
 
 /** Places along an image's side of `pixels`. Convolutions of stride 2 leave the larger half, a patch must be whole. */
 export function placesAlong(config: BackboneConfig, pixels: number): number {
-  if (config.kind === 'vit')
-    return (config.stem === 'conv' ? Math.ceil : Math.floor)(pixels / config.patchSize);
-  let side = pixels;
-  for (const { kernel, stride } of stemLayers(config))
-    side = kernel === stride ? Math.floor(side / stride) : Math.ceil(side / stride);
-  return Math.ceil((side * config.stemStride) / patchSide(config));
+  switch (config.kind) {
+    case 'vit':
+      return (config.stem === 'conv' ? Math.ceil : Math.floor)(pixels / config.patchSize);
+    case 'convnet': {
+      let side = pixels;
+      for (const { kernel, stride } of stemLayers(config))
+        side = kernel === stride ? Math.floor(side / stride) : Math.ceil(side / stride);
+      return Math.ceil((side * config.stemStride) / patchSide(config));
+    }
+    case 'resnet':
+    case 'xcit':
+      return Math.ceil(pixels / patchSide(config));
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The side at which images are shown to a network, in pixels. */
 import type { BackboneConfig } from '../model/backbone.ts';
+import { wholePatch } from '../model/places.ts';
 
 /** Side of images where nothing says another: DINOv2's positions are for 518 pixels, and its evaluations use 224. */
 export function usualSize(imageSize: number): number {
@@ -8,11 +9,7 @@ export function usualSize(imageSize: number): number {
 
 /** @param origin what says the size @throws Error if part of an image of this size would not be seen */
 export function checkSize(backbone: BackboneConfig, size: number, origin: string): void {
-  if (backbone.kind === 'vit') requireWholePatches(backbone.patchSize, size, origin);
-}
-
-/** @param origin what says the size @throws Error if part of an image of this size would not be seen */
-export function requireWholePatches(patchSize: number, size: number, origin: string): void {
+  const patchSize = wholePatch(backbone);
   if (size % patchSize === 0) return;
   const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
   throw new Error(

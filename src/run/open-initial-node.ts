@@ -1,21 +1,33 @@
 /** Opens what `--init` names: a run folder or a checkpoint of one, an official full checkpoint, or a backbone in any layout. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { openFile } from '../files/file-source-node.ts';
 import { counted } from '../format/counted.ts';
 import { f32 } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
-import type { BackboneConfig } from '../model/backbone.ts';
+import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
+import { gatedWidth } from '../model/dinov2.ts';
+import { resnetConfig } from '../model/resnet.ts';
+import { xcitConfig } from '../model/xcit-sizes.ts';
 import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
-import { optionFields, type TrainConfig, type TrainOptions } from '../train/config.ts';
+import {
+  type Architecture,
+  architectures,
+  isResnet,
+  isXcit,
+  optionFields,
+  type TrainConfig,
+  type TrainOptions,
+} from '../train/config.ts';
 import { isForeign } from '../train/contradictions.ts';
 import type { InitialState } from '../train/initial-state.ts';
 import { fromFlag } from '../train/option-names.ts';
 import { foldStatistics } from '../weights/fold-statistics.ts';
+import { PUBLISHED_WIDTHS } from '../weights/infer-config.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
-import { PUBLISHED_WIDTHS } from '../weights/vit-weights.ts';
 import { LAST } from './checkpoint-files.ts';
 import { openSubject } from './open-subject-node.ts';
 import { RunFolder } from './run-folder-node.ts';
@@ -127,6 +139,10 @@ function fromCheckpoint(
 
 function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOptions): InitialState {
   const shape = (key: string): readonly number[] => full.shapes.get(key) ?? [];
+  if (!full.shapes.has('backbone.pos_embed'))
+    throw new Error(
+      `${name} is a full checkpoint of another network than a ViT: give that of a ViT, or a run.`,
+    );
   const layers = [...full.shapes].filter(
     ([key, { length }]) => key.startsWith('head.mlp') && key.endsWith('weight') && length === 2,
   ).length;
@@ -227,30 +243,55 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
     const shape: TrainOptions = { widths: [...widths], blocks: [...blocks], stemStride };
     return heads === undefined ? { ...shape, arch: 'convnet' } : { ...shape, arch: 'hybrid', heads, stem };
   }
-  if (backbone.layerScale === true || backbone.swiglu === true || (backbone.registers ?? 0) > 0)
-    throw new Error(
-      `${name} is a DINOv2 network, whose layer scale and registers cannot be trained here yet.`,
-    );
+  if (backbone.kind !== 'vit')
+    return { arch: namedArchitecture(name, backbone), channels: channelsOf(name, backbone) };
   const { dim, depth, heads, patchSize, channels, mlpRatio, stem = 'patch', eps = TRAINED_EPS } = backbone;
+  const { swiglu = false, layerScale = false, layerScaleInit = LAYER_SCALE, registers = 0 } = backbone;
   if (eps > LARGEST_EPS)
     throw new Error(
       `${name} has layer norms with an epsilon of ${eps}: only those of ${TRAINED_EPS} or nearly can be trained.`,
     );
-  return { ...vitOptions(name, { dim, depth, heads, patchSize, channels, hidden: dim * mlpRatio }), stem };
+  const hidden = Math.round(dim * mlpRatio);
+  if (swiglu && hidden !== gatedWidth(4 * dim))
+    throw new Error(
+      `${name} has gated MLPs of ${hidden} for a width of ${dim}: only ${gatedWidth(4 * dim)} can be trained.`,
+    );
+  return {
+    ...vitOptions(name, { dim, depth, heads, patchSize, channels, hidden: swiglu ? 4 * dim : hidden }),
+    ...{ stem, registers, ffn: swiglu ? 'swiglu' : 'mlp', layerScale: layerScale ? layerScaleInit : 0 },
+  };
+}
+
+/** What layer scales begin with where nothing else is said; those of the file take its place. */
+const LAYER_SCALE = 1e-5;
+
+/** The name of a network whose shape is fixed. */
+function namedArchitecture(name: string, backbone: BackboneConfig): Architecture {
+  const found = architectures.find((arch) => {
+    if (isResnet(arch)) return isDeepStrictEqual(resnetConfig(arch, backbone.channels), backbone);
+    return isXcit(arch) && isDeepStrictEqual(xcitConfig(arch, backbone.channels), backbone);
+  });
+  if (found !== undefined) return found;
+  throw new Error(
+    `${name} holds a network of another shape than can be trained (${describeNetwork(backbone)}): give weights of a ViT, of ${architectures.filter((arch) => isResnet(arch) || isXcit(arch)).join(', ')}, or a run.`,
+  );
+}
+
+function channelsOf(name: string, { channels }: { readonly channels: number }): 1 | 3 {
+  if (channels === 1 || channels === 3) return channels;
+  throw new Error(`${name} takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`);
 }
 
 function vitOptions(
   name: string,
   vit: Readonly<Record<'dim' | 'depth' | 'heads' | 'patchSize' | 'channels' | 'hidden', number>>,
 ): TrainOptions {
-  const { dim, depth, heads, patchSize, channels, hidden } = vit;
+  const { dim, depth, heads, patchSize, hidden } = vit;
   if (hidden !== 4 * dim)
     throw new Error(
       `${name} has MLPs of ${hidden} for a width of ${dim}: only four times the width can be trained.`,
     );
-  if (channels !== 1 && channels !== 3)
-    throw new Error(`${name} takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`);
-  return { arch: 'vit', stem: 'patch', dim, depth, heads, patchSize, channels };
+  return { arch: 'vit', stem: 'patch', dim, depth, heads, patchSize, channels: channelsOf(name, vit) };
 }
 
 function headsOf(name: string, dim: number): number {

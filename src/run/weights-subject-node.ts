@@ -5,10 +5,11 @@ import { networkFingerprint } from '../features/feature-bank-node.ts';
 import { untrainedWeights, type Weights } from '../features/network-weights.ts';
 import { counted } from '../format/counted.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
+import { checkComplete, findNetwork } from '../weights/find-network.ts';
+import { imageSizeOf, requireHeads, shapeOf } from '../weights/infer-config.ts';
 import { checkClaims } from '../weights/network-config.ts';
 import { openWeights } from '../weights/open-weights-node.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
-import { checkComplete, findVit, requireHeads, shapeOf } from '../weights/vit-weights.ts';
 import { checkSize, usualSize } from './input-size.ts';
 import { RunFolder } from './run-folder-node.ts';
 import type { Subject, SubjectOptions } from './subject.ts';
@@ -21,7 +22,7 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
   try {
     const config = opened.config();
     const heads = given ?? config?.heads;
-    const found = findVit(dict, {
+    const found = findNetwork(dict, {
       name: file,
       ...(checkpointKey === undefined ? {} : { checkpointKey }),
       ...(heads === undefined ? {} : { heads }),
@@ -30,12 +31,11 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
     checkComplete(found, file, allowMissing);
     if (config !== undefined) checkClaims(config, shapeOf(found.config), file);
     const eps = config?.eps ?? dict.facts.eps;
-    const backbone: BackboneConfig = {
-      kind: 'vit',
-      ...requireHeads(found.config, file),
-      ...(eps === undefined ? {} : { eps }),
-    };
-    const { imageSize, channels } = found.config;
+    const network = requireHeads(found.config, file);
+    const backbone: BackboneConfig =
+      network.kind === 'vit' && eps !== undefined ? { ...network, eps } : network;
+    const imageSize = imageSizeOf(found.config);
+    const { channels } = found.config;
     if (channels !== 1 && channels !== 3)
       throw new Error(
         `${file}: the network takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`,

@@ -6,7 +6,10 @@ import { methodNamed } from '../method/registry.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { fittingHeads } from '../model/convnet.ts';
 import { gatedWidth } from '../model/dinov2.ts';
-import { evalSizeOf, isConvolutional, type TrainConfig } from './config.ts';
+import { resnetConfig } from '../model/resnet.ts';
+import { xcitConfig } from '../model/xcit-sizes.ts';
+import { evalSizeOf, isConvolutional, isResnet, isXcit, type TrainConfig } from './config.ts';
+import { isForeign } from './contradictions.ts';
 import type { TrainerOptions } from './trainer.ts';
 
 /** @throws OptionError when sizes contradict each other */
@@ -16,10 +19,17 @@ export function backboneOf(config: TrainConfig): BackboneConfig {
 
 /** The network that the options describe. */
 function describedBackbone(config: TrainConfig): BackboneConfig {
-  if (isConvolutional(config.arch)) {
+  const { arch } = config;
+  if (isResnet(arch)) return resnetConfig(arch, config.channels);
+  if (isXcit(arch)) {
+    const network = xcitConfig(arch, config.channels);
+    checkWholePatches(config, network.patchSize, `the patches of ${arch}, ${network.patchSize}`);
+    return network;
+  }
+  if (isConvolutional(arch)) {
     const { channels, widths, stemStride, stem, heads } = config;
     const net = { kind: 'convnet', channels, widths, blocks: blocksOf(config), stemStride } as const;
-    if (config.arch === 'convnet') return net;
+    if (arch === 'convnet') return net;
     const fitting = fittingHeads(widths);
     if (!fitting.includes(heads))
       throw new OptionError(
@@ -28,16 +38,7 @@ function describedBackbone(config: TrainConfig): BackboneConfig {
     return { ...net, stem, heads };
   }
   const { patchSize, dim, depth, heads, registers, layerScale, ffn } = config;
-  for (const [name, size] of [
-    ['global_crops_size', config.globalCropsSize],
-    ['local_crops_size', config.localCropsSize],
-    ['eval_size', evalSizeOf(config)],
-  ] as const) {
-    if (size % patchSize !== 0) {
-      const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
-      throw new OptionError(`--${name} ${size} is not a multiple of --patch_size ${patchSize}; ${near} is.`);
-    }
-  }
+  checkWholePatches(config, patchSize, `--patch_size ${patchSize}`);
   if (dim % heads !== 0)
     throw new OptionError(`--heads ${heads} does not divide --dim ${dim}: choose a divisor.`);
   return {
@@ -54,6 +55,19 @@ function describedBackbone(config: TrainConfig): BackboneConfig {
     ...(registers > 0 ? { registers } : {}),
     ...(layerScale > 0 ? { layerScale: true, layerScaleInit: layerScale } : {}),
   };
+}
+
+/** @throws OptionError for a size that patches do not fill */
+function checkWholePatches(config: TrainConfig, patch: number, what: string): void {
+  for (const [name, size] of [
+    ['global_crops_size', config.globalCropsSize],
+    ['local_crops_size', config.localCropsSize],
+    ['eval_size', evalSizeOf(config)],
+  ] as const) {
+    if (size % patch === 0) continue;
+    const near = Math.max(1, Math.round(size / patch)) * patch;
+    throw new OptionError(`--${name} ${size} is not a multiple of ${what}; ${near} is.`);
+  }
 }
 
 /** Residual blocks of each stage: one number stands for all. */
@@ -91,7 +105,7 @@ export function methodOf(config: TrainConfig): Method {
   return methodNamed(config.method).make(config, {
     backbone: backboneOf(config),
     viewSizes: viewSizes(cropRecipeOf(config)),
-    dropPathRate: isConvolutional(config.arch) ? 0 : config.dropPathRate,
+    dropPathRate: isForeign('dropPathRate', config) ? 0 : config.dropPathRate,
     batch: config.batchSizePerGpu,
   });
 }

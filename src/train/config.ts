@@ -7,11 +7,39 @@ import { z } from 'zod';
 import type { Fields, OptionGroup, OwnOptions } from '../method/definition.ts';
 import { count, countOrZero, notNegative, positive, range, share } from '../method/fields.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
+import type { ResnetName } from '../model/resnet.ts';
+import type { XcitName } from '../model/xcit-sizes.ts';
 import { labelsField } from './labels-field.ts';
 import { levelsField } from './levels-field.ts';
 
-export const architectures = ['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small', 'vit_base'] as const;
+/** Networks of the literature, whose shape is fixed by their names. */
+const xcits = [
+  'xcit_small_12_p16',
+  'xcit_small_12_p8',
+  'xcit_medium_24_p16',
+  'xcit_medium_24_p8',
+] as const satisfies readonly XcitName[];
+const resnets = ['resnet18', 'resnet50'] as const satisfies readonly ResnetName[];
+
+export const architectures = [
+  ...(['hybrid', 'convnet', 'vit', 'vit_tiny', 'vit_small', 'vit_base'] as const),
+  ...resnets,
+  ...xcits,
+] as const;
 export type Architecture = (typeof architectures)[number];
+
+/** Families of networks: options say something about some of them only. */
+export type NetworkKind = 'hybrid' | 'convnet' | 'vit' | 'resnet' | 'xcit';
+
+export function kindOf(arch: Architecture): NetworkKind {
+  if (arch === 'hybrid' || arch === 'convnet') return arch;
+  return isResnet(arch) ? 'resnet' : isXcit(arch) ? 'xcit' : 'vit';
+}
+
+export const isResnet = (arch: Architecture): arch is (typeof resnets)[number] =>
+  resnets.some((each) => each === arch);
+export const isXcit = (arch: Architecture): arch is (typeof xcits)[number] =>
+  xcits.some((each) => each === arch);
 
 /** Those that are shaped by `widths` and `blocks` and normalize by batches. */
 export function isConvolutional(arch: Architecture): arch is 'hybrid' | 'convnet' {
@@ -54,7 +82,7 @@ const network = {
   stemStride: z
     .union([z.literal(2), z.literal(4), z.literal(8)], 'must be 2, 4 or 8')
     .describe('how much the stem of a hybrid or convnet shrinks the image'),
-  dropPathRate: share('stochastic depth of the student (ViT)'),
+  dropPathRate: share('stochastic depth of the student (ViT, XCiT)'),
   registers: countOrZero('register tokens of a ViT (Darcet et al. 2023)'),
   layerScale: notNegative('what the layer scales of a ViT begin with (DINOv2: 0.00001); 0 = none'),
   ffn: z
@@ -97,6 +125,9 @@ const optimization = {
   warmupSteps: countOrZero('the same in steps'),
   weightDecay: notNegative('weight decay at the start'),
   weightDecayEnd: notNegative('weight decay at the end (cosine)'),
+  freezeBackboneSteps: countOrZero(
+    'steps during which the backbone stays as it is, so that fresh heads are learned first',
+  ),
   clipGrad: notNegative("limit of each parameter's gradient norm; 0 = off"),
 };
 
@@ -173,6 +204,7 @@ const commonConfig = common
   .extend({
     // Runs of earlier versions do not have these.
     method: commonFields.method.default(DEFAULT_METHOD),
+    freezeBackboneSteps: commonFields.freezeBackboneSteps.default(0),
     registers: commonFields.registers.default(0),
     layerScale: commonFields.layerScale.default(0),
     ffn: commonFields.ffn.default('mlp'),

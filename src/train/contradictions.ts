@@ -6,7 +6,8 @@ import { definitions, methodNamed } from '../method/registry.ts';
 import {
   type Architecture,
   evalsOf,
-  isConvolutional,
+  kindOf,
+  type NetworkKind,
   type TrainConfig,
   type TrainOptions,
 } from './config.ts';
@@ -18,7 +19,7 @@ const meaningful = {
   patchSize: ['vit'],
   dim: ['vit'],
   depth: ['vit'],
-  dropPathRate: ['vit'],
+  dropPathRate: ['vit', 'xcit'],
   registers: ['vit'],
   layerScale: ['vit'],
   ffn: ['vit'],
@@ -27,7 +28,7 @@ const meaningful = {
   widths: ['hybrid', 'convnet'],
   blocks: ['hybrid', 'convnet'],
   stemStride: ['hybrid', 'convnet'],
-} as const satisfies Partial<Record<keyof TrainOptions, readonly Architecture[]>>;
+} as const satisfies Partial<Record<keyof TrainOptions, readonly NetworkKind[]>>;
 const limited = Object.keys(meaningful) as readonly (keyof typeof meaningful)[];
 const shape = ['dim', 'depth', 'heads'] as const;
 
@@ -58,7 +59,7 @@ export function isForeign(name: string, { arch, method }: Kind): boolean {
 
 function isForeignToNetwork(name: string, arch: Architecture): boolean {
   const option = limited.find((each) => each === name);
-  const kind = isConvolutional(arch) ? arch : 'vit';
+  const kind = kindOf(arch);
   return option !== undefined && !meaningful[option].some((each) => each === kind);
 }
 
@@ -84,7 +85,7 @@ export function withoutForeign<T>(options: Readonly<Record<string, T>>, kind: Ki
 
 /** The official sizes. */
 function hasFixedShape(arch: Architecture): boolean {
-  return arch !== 'vit' && !isConvolutional(arch);
+  return kindOf(arch) === 'vit' && arch !== 'vit';
 }
 
 /**

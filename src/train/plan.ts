@@ -101,6 +101,7 @@ function schedules(
     lr: valueAt(lr, position),
     weightDecay: valueAt(weightDecay, position),
     clip: config.clipGrad,
+    freezeBackbone: position < config.freezeBackboneSteps,
     ...own(position),
   });
 }

@@ -2,10 +2,10 @@
  * The automatic recipe: fitted to small data and short budgets on a CPU; what is not small or short approaches the paper.
  * The measurements behind the reasons are in docs/recipes.md.
  */
-import { official, type Suggestions } from '../method/definition.ts';
+import { official, type RecipeFacts, type Suggestions } from '../method/definition.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { fittingHeads } from '../model/convnet.ts';
-import { type Architecture, isConvolutional, type TrainOptions } from './config.ts';
+import { type Architecture, kindOf, type NetworkKind, type TrainOptions } from './config.ts';
 import { machine, type RunFacts, vitShape } from './recipe-parts.ts';
 
 /** Half an hour is what the results in docs/results.md are for. */
@@ -33,7 +33,7 @@ interface NetworkRecipe {
   suggest(stemStride: number): Suggestions;
 }
 
-const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOptions) => NetworkRecipe>> = {
+const networks: Readonly<Record<NetworkKind, (options: TrainOptions) => NetworkRecipe>> = {
   hybrid: ({ minutes, widths = WIDTHS }) => ({
     largestSide: largestSide(minutes),
     cropShare: CROP_SHARE,
@@ -76,7 +76,27 @@ const networks: Readonly<Record<'hybrid' | 'convnet' | 'vit', (options: TrainOpt
       weightDecayEnd: [0.2, 'a short run does not need strong decay at its end'],
     }),
   }),
+  resnet: ({ minutes }) => ({
+    largestSide: largestSide(minutes),
+    cropShare: 1,
+    batch: 64,
+    lr: 0.003,
+    suggest: () => ({ weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'] }),
+  }),
+  xcit: () => ({
+    largestSide: 224,
+    cropShare: 1,
+    batch: 32,
+    lr: 0.002,
+    suggest: () => ({ weightDecayEnd: [0.2, 'a short run does not need strong decay at its end'] }),
+  }),
 };
+
+/** Families that a method's part of a recipe treats alike. */
+const likeness = {
+  ...{ hybrid: 'hybrid', convnet: 'convnet', vit: 'vit' },
+  ...{ resnet: 'convnet', xcit: 'vit' },
+} as const satisfies Record<NetworkKind, RecipeFacts['network']>;
 
 const WIDTHS = [32, 64, 128];
 
@@ -92,26 +112,24 @@ const convolutionalShape = (stemStride: number): Suggestions => ({
   stemStride: [stemStride, 'small maps after the stem keep a step short'],
 });
 
-const reasons: Readonly<Record<Architecture, string>> = {
-  hybrid:
-    'a convolutional net learns fastest at CPU budgets, and its pooling by attention shows where it looks',
-  convnet: 'asked for',
-  vit: 'asked for',
-  vit_tiny: 'asked for',
-  vit_small: 'asked for',
-  vit_base: 'asked for',
-};
+const archReason = (arch: Architecture): string =>
+  arch === 'hybrid'
+    ? 'a convolutional net learns fastest at CPU budgets, and its pooling by attention shows where it looks'
+    : 'asked for, or what the method needs';
 
 export function auto(options: TrainOptions, facts: RunFacts, method: string): Suggestions {
   const { suggest, usualArch = 'hybrid' } = methodNamed(method);
   const arch = options.arch ?? usualArch;
-  const convolutional = isConvolutional(arch);
-  const kind = convolutional ? arch : 'vit';
+  const kind = kindOf(arch);
+  const convolutional = kind !== 'vit' && kind !== 'xcit';
   const network = networks[kind](options);
   const whole =
     (network.cropShare < 1 ? options.evalSize : undefined) ?? wholeSize(options, facts.imageSide, network);
   const global = options.globalCropsSize ?? cropSize(whole, network);
-  const patch = options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8)));
+  const patch =
+    kind === 'xcit'
+      ? patchOf(arch)
+      : (options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8))));
   const stemStride = options.stemStride ?? (whole >= 160 ? 8 : whole >= 64 ? 4 : 2);
   const unit = convolutional ? 8 : patch;
   const local = options.localCropsSize ?? Math.max(unit, Math.round(global / 2 / unit) * unit);
@@ -120,13 +138,13 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
       ? `images of ${facts.imageSide} pixels; in this time more images count more than more pixels`
       : `fits images of ${facts.imageSide} pixels`;
   const batch = Math.min(options.batchSizePerGpu ?? network.batch, facts.images);
-  const wholeBatch = convolutional || (arch === 'vit' && (options.microBatch ?? batch) === batch);
+  const wholeBatch = kind !== 'vit' || (arch === 'vit' && (options.microBatch ?? batch) === batch);
   const steps = facts.steps ?? options.steps ?? 1000;
   const warmup = Math.max(1, Math.min(Math.round(steps / 10), 500));
   return {
     method: [method, method === DEFAULT_METHOD ? 'unless another is asked for' : 'asked for'],
     seed: [0, 'any number; another one gives another run'],
-    arch: [arch, reasons[arch]],
+    arch: [arch, archReason(arch)],
     ...vitShape(arch, patch, `${global / patch} x ${global / patch} patches keep a step short`),
     stem: ['patch', `${official}; small convolutions in its place gained less in short runs`],
     widths: [[32], 'not used by a ViT'],
@@ -135,6 +153,7 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     registers: [0, 'as in DINO'],
     layerScale: [0, 'as in DINO'],
     ffn: ['mlp', 'as in DINO'],
+    freezeBackboneSteps: [0, 'the network and its head are learned together'],
     dropPathRate: [0, 'short runs underfit; dropping blocks would cost more than it regularizes'],
     channels: [facts.channels, 'as the images are'],
     loadSize:
@@ -176,7 +195,7 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     ...gentle(facts.begins, steps, network.lr),
     ...suggest({
       recipe: 'auto',
-      network: kind,
+      network: likeness[kind],
       ...{ images: facts.images, local, batch, wholeBatch, steps, warmup, begins: facts.begins },
     }),
   };
@@ -189,6 +208,10 @@ function gentle(begins: RunFacts['begins'], steps: number, lr: number): Suggesti
     return { lr: [0.3 * lr, 'lower than usual: the networks are trained already'] };
   return {
     lr: [0.1 * lr, 'a tenth of the usual: the network is trained already'],
+    freezeBackboneSteps: [
+      Math.round(steps / 10),
+      'a tenth of the run, in which a fresh head is learned alone',
+    ],
     warmupSteps: [Math.max(1, Math.round(steps / 5)), 'a fifth of the run: the head has to be learned first'],
   };
 }
@@ -203,6 +226,9 @@ function wholeSize({ globalCropsSize: crop }: TrainOptions, side: number, networ
 function cropSize(whole: number, { cropShare }: NetworkRecipe): number {
   return cropShare === 1 ? whole : Math.max(8, multipleOf(whole < 32 ? 4 : 8, cropShare * whole));
 }
+
+/** Side of the patches that a name says. */
+const patchOf = (arch: Architecture): number => (arch.endsWith('_p8') ? 8 : 16);
 
 const multipleOf = (unit: number, size: number): number => unit * Math.floor(size / unit);
 

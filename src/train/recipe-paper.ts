@@ -26,6 +26,7 @@ export function paper(
     registers: [0, official],
     layerScale: [0, official],
     ffn: ['mlp', official],
+    freezeBackboneSteps: [0, official],
     dropPathRate: [0.1, official],
     channels: [channels, 'as the images are'],
     loadSize: [0, official],

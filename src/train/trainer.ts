@@ -47,6 +47,8 @@ export interface StepSettings extends MethodNumbers {
   readonly lrFactor?: (name: string) => number;
   readonly weightDecay: number;
   readonly clip: number;
+  /** Whether the backbone stays as it is, so that fresh heads are learned first. */
+  readonly freezeBackbone?: boolean;
 }
 
 export interface StepResult {
@@ -241,6 +243,7 @@ export class Trainer {
     clip,
     teacherMomentum,
     freezeLastLayer,
+    freezeBackbone = false,
   }: StepSettings): Promise<ReadonlyMap<string, number>> {
     const { method } = this;
     const isHeld = (name: string): boolean => freezeLastLayer && method.isLastLayer(name);
@@ -252,7 +255,7 @@ export class Trainer {
       weightDecay,
       clip,
       momentum: teacherMomentum,
-      isFrozen: (name) => !byRate && isHeld(name),
+      isFrozen: (name) => (freezeBackbone && name.startsWith('backbone.')) || (!byRate && isHeld(name)),
     });
     if ([...norms.values()].every(Number.isFinite)) this.#commit();
     return norms;

@@ -1,6 +1,7 @@
 /** The files beside `model.safetensors` in a Hugging Face folder: what makes transformers build the network and see images alike. */
 import { type Preprocessing, resizedSide } from '../image/preprocessing.ts';
 import type { ConvNetConfig } from '../model/convnet.ts';
+import { type BlockKind, EXPANSION } from '../model/residual.ts';
 import type { VitConfig } from '../model/vit.ts';
 
 /** `config.json` of a `ViTModel`, or of a `Dinov2Model` with or without registers. */
@@ -32,17 +33,24 @@ export function huggingFaceConfig(config: VitConfig): Readonly<Record<string, un
 
 /**
  * `config.json` of a convolutional net for transformers.js, which then loads the ONNX model beside it. There is no class of
- * exactly this network: `resnet` is the nearest, and transformers.js takes nothing of it but how to name results.
+ * exactly this network (a ResNet's own has other names): `resnet` is the nearest, and transformers.js takes nothing of it but how to name results.
  */
-export function resNetConfig({ channels, widths, blocks }: ConvNetConfig): Readonly<Record<string, unknown>> {
+export function resNetConfig({
+  channels,
+  widths,
+  blocks,
+  block = 'basic',
+}: Pick<ConvNetConfig, 'channels' | 'widths' | 'blocks'> & {
+  readonly block?: BlockKind;
+}): Readonly<Record<string, unknown>> {
   return {
     architectures: ['ResNetModel'],
     model_type: 'resnet',
     num_channels: channels,
-    embedding_size: widths[0],
+    embedding_size: (widths[0] ?? 0) / EXPANSION[block],
     hidden_sizes: widths,
     depths: blocks,
-    layer_type: 'basic',
+    layer_type: block,
     hidden_act: 'relu',
   };
 }

@@ -34,6 +34,11 @@ const models = {
   dino_vits8: 'dino_deitsmall8',
   dino_vitb16: 'dino_vitbase16',
   dino_vitb8: 'dino_vitbase8',
+  dino_resnet50: 'dino_resnet50',
+  dino_xcit_small_12_p16: 'dino_xcit_small_12_p16',
+  dino_xcit_small_12_p8: 'dino_xcit_small_12_p8',
+  dino_xcit_medium_24_p16: 'dino_xcit_medium_24_p16',
+  dino_xcit_medium_24_p8: 'dino_xcit_medium_24_p8',
 } as const;
 
 /** Names of official files: backbones, and full training checkpoints (`_full`). */

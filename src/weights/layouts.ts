@@ -1,6 +1,6 @@
 /**
- * The names that Vision Transformer weights have elsewhere, one table for each layout, against the official names
- * (facebookresearch/dino, `vision_transformer.py`), which are ours. timm has the official ones too.
+ * The names that weights have elsewhere, one table for each layout, against the official names, which are ours: those of
+ * facebookresearch/dino (`vision_transformer.py`), facebookresearch/xcit and torchvision. timm has most of them too.
  */
 
 /** One tensor of a layout; `{i}` is the number of a block. */
@@ -14,6 +14,7 @@ export interface NameRule {
 
 export interface Layout {
   readonly name: string;
+  readonly kind: 'vit' | 'xcit' | 'resnet';
   /** Tensor that every file of the layout has, by which it is found. */
   readonly anchor: string;
   readonly rules: readonly NameRule[];
@@ -37,6 +38,7 @@ const officialNames = [
 /** facebookresearch/dino and timm. */
 export const officialLayout: Layout = {
   name: 'official (facebookresearch/dino, timm)',
+  kind: 'vit',
   anchor: 'cls_token',
   rules: officialNames.map((name) => ({ official: name, foreign: name })),
   extras: [/^head\./, /^fc_norm\./],
@@ -48,6 +50,7 @@ const both = (official: string, foreign: string): NameRule[] =>
 /** Hugging Face `ViTModel` (models/vit/convert_dino_to_pytorch.py). */
 export const huggingFaceVit: Layout = {
   name: 'Hugging Face ViTModel',
+  kind: 'vit',
   anchor: 'embeddings.cls_token',
   rules: [
     { official: 'cls_token', foreign: 'embeddings.cls_token' },
@@ -79,6 +82,7 @@ const scales = (foreign: string, gamma: string): NameRule[] =>
 /** facebookresearch/dinov2: the names of DINO and what DINOv2 adds. Numbers of chunks of blocks are left out before. */
 export const officialDinov2: Layout = {
   name: 'official DINOv2 (facebookresearch/dinov2)',
+  kind: 'vit',
   anchor: 'blocks.0.ls1.gamma',
   rules: [
     ...officialLayout.rules.filter(({ official }) => !official.includes('.mlp.')),
@@ -97,6 +101,7 @@ export const officialDinov2: Layout = {
 /** Hugging Face `Dinov2Model` and `Dinov2WithRegistersModel` (models/dinov2/convert_dinov2_to_hf.py). */
 export const huggingFaceDinov2: Layout = {
   name: 'Hugging Face Dinov2Model',
+  kind: 'vit',
   anchor: 'encoder.layer.0.layer_scale1.lambda1',
   rules: [
     ...huggingFaceVit.rules.filter(({ official }) => !/\.(mlp|norm[12])\./.test(official)),
@@ -114,9 +119,117 @@ export const huggingFaceDinov2: Layout = {
   extras: [/^pooler\./],
 };
 
-export const layouts: readonly Layout[] = [huggingFaceDinov2, officialDinov2, huggingFaceVit, officialLayout];
+const batchNormed = (official: string, foreign = official): NameRule[] =>
+  ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'].map((kind) => ({
+    official: `${official}.${kind}`,
+    foreign: `${foreign}.${kind}`,
+  }));
+
+/** @param positions name of what projects the positions @param asked names of a class block's queries, keys and values */
+const xcitRules = (positions: string, asked: (kind: string) => NameRule['foreign']): NameRule[] => [
+  { official: 'cls_token', foreign: 'cls_token' },
+  ...optionally(
+    [0, 2, 4, 6].flatMap((i) => [
+      { official: `patch_embed.proj.${i}.0.weight`, foreign: `patch_embed.proj.${i}.0.weight` },
+      ...batchNormed(`patch_embed.proj.${i}.1`),
+    ]),
+  ),
+  ...both('pos_embeder.token_projection', `${positions}.token_projection`),
+  ...['gamma1', 'gamma2', 'gamma3', 'attn.temperature'].map((part) => ({
+    official: `blocks.{i}.${part}`,
+    foreign: `blocks.{i}.${part}`,
+  })),
+  ...[
+    'norm1',
+    'norm2',
+    'norm3',
+    'attn.qkv',
+    'attn.proj',
+    'mlp.fc1',
+    'mlp.fc2',
+    'local_mp.conv1',
+    'local_mp.conv2',
+  ]
+    .map((part) => `blocks.{i}.${part}`)
+    .flatMap((part) => both(part, part)),
+  ...batchNormed('blocks.{i}.local_mp.bn'),
+  ...['gamma1', 'gamma2'].map((part) => ({
+    official: `cls_attn_blocks.{i}.${part}`,
+    foreign: `cls_attn_blocks.{i}.${part}`,
+  })),
+  ...['norm1', 'norm2', 'attn.proj', 'mlp.fc1', 'mlp.fc2']
+    .map((part) => `cls_attn_blocks.{i}.${part}`)
+    .flatMap((part) => both(part, part)),
+  ...['weight', 'bias'].map((kind) => ({
+    official: `cls_attn_blocks.{i}.attn.qkv.${kind}`,
+    foreign: asked(kind),
+  })),
+  ...both('norm', 'norm'),
+];
+
+/** facebookresearch/xcit, and the DINO weights of such networks. */
+export const officialXcit: Layout = {
+  name: 'official XCiT (facebookresearch/xcit)',
+  kind: 'xcit',
+  anchor: 'cls_attn_blocks.0.attn.qkv.weight',
+  rules: xcitRules('pos_embeder', (kind) => `cls_attn_blocks.{i}.attn.qkv.${kind}`),
+  extras: [/^head\./],
+};
+
+/** timm's XCiT (`checkpoint_filter_fn` of its `xcit.py`). */
+export const timmXcit: Layout = {
+  name: 'timm XCiT',
+  kind: 'xcit',
+  anchor: 'cls_attn_blocks.0.attn.q.weight',
+  rules: xcitRules('pos_embed', (kind) => {
+    const part = (name: string): string => `cls_attn_blocks.{i}.attn.${name}.${kind}`;
+    return [part('q'), part('k'), part('v')];
+  }),
+  extras: [/^head\./],
+};
+
+/** torchvision's ResNet, of 18 layers or more; timm and facebookresearch/dino have the same names. */
+export const torchvisionResnet: Layout = {
+  name: 'torchvision ResNet (timm, facebookresearch/dino)',
+  kind: 'resnet',
+  anchor: 'layer1.0.conv1.weight',
+  rules: optionally([
+    { official: 'conv1.weight', foreign: 'conv1.weight' },
+    ...batchNormed('bn1'),
+    ...[1, 2, 3, 4].flatMap((stage) => [
+      ...[1, 2, 3].flatMap((i) => [
+        { official: `layer${stage}.{i}.conv${i}.weight`, foreign: `layer${stage}.{i}.conv${i}.weight` },
+        ...batchNormed(`layer${stage}.{i}.bn${i}`),
+      ]),
+      {
+        official: `layer${stage}.{i}.downsample.0.weight`,
+        foreign: `layer${stage}.{i}.downsample.0.weight`,
+      },
+      ...batchNormed(`layer${stage}.{i}.downsample.1`),
+    ]),
+  ]),
+  extras: [/^fc\./],
+};
+
+export const layouts: readonly Layout[] = [
+  ...[officialXcit, timmXcit, torchvisionResnet],
+  ...[huggingFaceDinov2, officialDinov2, huggingFaceVit, officialLayout],
+];
 
 /** A rule for one block. */
 export function forBlock(name: string, block: number): string {
   return name.replace('{i}', String(block));
+}
+
+/** How many blocks a rule stands for among tensors of these names: by the largest number in the place of `{i}`. */
+export function timesFor(pattern: string, names: Iterable<string>): number {
+  const at = pattern.indexOf('{i}');
+  if (at < 0) return 1;
+  const before = pattern.slice(0, at);
+  let count = 0;
+  for (const name of names) {
+    const number = name.startsWith(before) ? /^\d+(?=\.)/.exec(name.slice(at)) : null;
+    if (number !== null) count = Math.max(count, Number(number[0]) + 1);
+  }
+  return Math.min(10_000, count);
 }

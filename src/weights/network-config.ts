@@ -9,6 +9,7 @@ import { statedByTimm } from './timm-preprocessing.ts';
 
 /** Facts that a file of weights shows as well; they must be the same. */
 export interface NetworkShape {
+  readonly kind: 'vit' | 'xcit' | 'resnet';
   readonly dim: number;
   readonly depth: number;
   /** Width inside the MLPs. */
@@ -33,7 +34,7 @@ export interface NetworkConfig {
   readonly claims: readonly {
     readonly field: string;
     readonly of: keyof NetworkShape;
-    readonly value: number | boolean;
+    readonly value: number | boolean | string;
   }[];
   /** How images become the input, where it says so. */
   readonly preprocessing: StatedPreprocessing | undefined;
@@ -183,16 +184,18 @@ const TIMM_ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   mlp_layer: [null],
 };
 
+/** timm's other networks that can be read; the weights tell the rest. What follows the size would be another network. */
+const TIMM_OTHERS = /^(?:tv_)?resnet\d+$|^xcit_[a-z]+_\d+_p\d+(?:_|$)/;
+
 function timm(config: z.infer<typeof timmSchema>, origin: string): NetworkConfig {
-  const { architecture, pretrained_cfg: pretrained } = config;
+  const { architecture } = config;
+  if (TIMM_OTHERS.test(architecture)) return timmOther(config, origin);
   const [, word, patch] = /^(?:vit|deit)_([a-z]+)_patch(\d+)/.exec(architecture) ?? [];
   if (word === undefined)
     throw new Error(
-      `${origin} describes ${architecture}: of timm's networks only Vision Transformers (vit_*, deit_*) can be read.`,
+      `${origin} describes ${architecture}: of timm's networks only vit_*, deit_*, xcit_* and plain resnet* can be read.`,
     );
   const args = config.model_args ?? {};
-  // Before timm 0.7 its fields stood beside the architecture.
-  const shown = pretrained ?? ('input_size' in config ? config : undefined);
   if (![undefined, null, '', 'token'].includes(config.global_pool))
     throw new Error(
       `${origin} says global_pool "${config.global_pool}", and the feature here is the class token: take weights with "token".`,
@@ -227,14 +230,59 @@ function timm(config: z.infer<typeof timmSchema>, origin: string): NetworkConfig
       ...claim('patch_size', 'patchSize', Number(patch)),
       ...claim('in_chans', 'channels'),
     ],
-    preprocessing: shown === undefined ? undefined : statedByTimm(shown, origin),
+    preprocessing: timmPreprocessing(config, origin),
   };
 }
 
+/** Arguments of a ResNet or XCiT that change nothing of what is computed here, or that the weights show. */
+const TIMM_HARMLESS = [
+  'in_chans',
+  'num_classes',
+  'global_pool',
+  'img_size',
+  'pretrained',
+  'drop_rate',
+  'drop_path_rate',
+];
+
+function timmOther(config: z.infer<typeof timmSchema>, origin: string): NetworkConfig {
+  const { architecture, model_args: args, global_pool: pool } = config;
+  const [kind, wanted, feature] = architecture.startsWith('xcit')
+    ? ['xcit', 'token', 'the class token']
+    : ['resnet', 'avg', 'the mean of the last map'];
+  if (![undefined, null, '', wanted].includes(pool))
+    throw new Error(
+      `${origin} says global_pool "${pool}", and the feature here is ${feature}: take weights with "${wanted}".`,
+    );
+  for (const [argument, value] of Object.entries(args ?? {}))
+    if (!TIMM_HARMLESS.includes(argument))
+      throw new Error(
+        `${origin} says ${argument} ${JSON.stringify(value)} in model_args, which cannot be computed here: take other weights.`,
+      );
+  return {
+    ...{ origin, heads: undefined, eps: undefined, qkvBias: true },
+    claims: [{ field: `architecture "${architecture}", which is of kind`, of: 'kind', value: kind }],
+    preprocessing: timmPreprocessing(config, origin),
+  };
+}
+
+/** Before timm 0.7 the fields of `pretrained_cfg` stood beside the architecture. */
+function timmPreprocessing(
+  config: z.infer<typeof timmSchema>,
+  origin: string,
+): StatedPreprocessing | undefined {
+  const shown = config.pretrained_cfg ?? ('input_size' in config ? config : undefined);
+  return shown === undefined ? undefined : statedByTimm(shown, origin);
+}
+
 /** @throws Error naming the first field that says something else than the weights */
-export function checkClaims({ claims, origin }: NetworkConfig, shape: NetworkShape, file: string): void {
+export function checkClaims(
+  { claims, origin }: NetworkConfig,
+  shape: Partial<NetworkShape>,
+  file: string,
+): void {
   for (const { field, of, value } of claims)
-    if (shape[of] !== value)
+    if (shape[of] !== undefined && shape[of] !== value)
       throw new Error(
         `${origin} says ${field} ${value}, and the weights of ${file} have ${shape[of]}: take the config that belongs to them.`,
       );

@@ -12,6 +12,8 @@ export const OWN_FACTS = 'dino_ts';
 const factsSchema = z.object({
   heads: z.number().int().min(1).optional(),
   eps: z.number().positive().optional(),
+  /** Of an XCiT. */
+  tokensNorm: z.boolean().optional(),
   preprocessing: preprocessingSchema.optional(),
 });
 
@@ -19,7 +21,8 @@ export type OwnFacts = z.infer<typeof factsSchema>;
 
 export function encodeOwnFacts(backbone: BackboneConfig, preprocessing: Preprocessing): string {
   const { heads, eps } = backbone.kind === 'vit' ? backbone : { heads: undefined, eps: undefined };
-  return JSON.stringify({ heads, eps, preprocessing });
+  const { tokensNorm } = backbone.kind === 'xcit' ? backbone : { tokensNorm: undefined };
+  return JSON.stringify({ heads, eps, tokensNorm, preprocessing });
 }
 
 /** @param file for errors @throws Error if the text is not what was written */

@@ -1,6 +1,6 @@
 /** Our weights under the names of another layout: the inverse of finding them. */
 import type { StoredTensor } from '../format/safetensors.ts';
-import { forBlock, type Layout } from './layouts.ts';
+import { forBlock, type Layout, timesFor } from './layouts.ts';
 
 /** A tensor with our name. */
 export interface NamedTensor {
@@ -9,19 +9,18 @@ export interface NamedTensor {
 }
 
 /**
- * Renames a Vision Transformer's weights; what the layout keeps apart (query, key, value) is cut by rows.
+ * Renames a network's weights; what the layout keeps apart (query, key, value) is cut by rows.
  *
  * @throws Error naming a tensor that the layout has no name for, or that it needs and is not there
  */
 export function toLayout(
   weights: ReadonlyMap<string, NamedTensor>,
   layout: Layout,
-  depth: number,
 ): Map<string, StoredTensor> {
   const out = new Map<string, StoredTensor>();
   const used = new Set<string>();
   for (const { official, foreign, optional = false } of layout.rules) {
-    for (let block = 0; block < (official.includes('{i}') ? depth : 1); block++) {
+    for (let block = 0; block < timesFor(official, weights.keys()); block++) {
       const name = forBlock(official, block);
       const tensor = weights.get(name);
       if (tensor === undefined && optional) continue;

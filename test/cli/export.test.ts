@@ -6,8 +6,8 @@ import { calibratedBy, readClassifier } from '../../src/cli/export/classifier-fi
 import { openFile } from '../../src/files/file-source-node.ts';
 import { parseSafetensors, serializeSafetensors } from '../../src/format/safetensors.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';
+import { checkComplete, findNetwork } from '../../src/weights/find-network.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
-import { checkComplete, findVit } from '../../src/weights/vit-weights.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino, dinoIn } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
@@ -22,7 +22,7 @@ describe('dino export', () => {
     for (const [layout, file] of Object.entries(files)) {
       expect(await dino('export', run, '--to', layout)).toMatchObject({ code: 0 });
       const path = join(run, 'export', layout, file);
-      const found = findVit(openStateDict(openFile(path)), { name: path, heads: 2 });
+      const found = findNetwork(openStateDict(openFile(path)), { name: path, heads: 2 });
       checkComplete(found, path);
       expect(found.config).toMatchObject({ dim: 16, depth: 2, patchSize: 4, imageSize: 16, channels: 3 });
       const weights = found.weights();

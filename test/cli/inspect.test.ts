@@ -81,7 +81,7 @@ describe('dino inspect', () => {
     const said = await dino('inspect', checkpoint('odd_tensors.pth'));
     expect(said.code).toBe(1);
     expect(said.out).toMatch(/torch\.save, \d+ tensors\ntensors: /);
-    expect(said.out).toMatch(/refused: .*no Vision Transformer of a known layout/);
+    expect(said.out).toMatch(/refused: .*no network of a known layout/);
     const json = await dino('inspect', checkpoint('odd_tensors.pth'), '--json');
     expect(JSON.parse(json.out)).toMatchObject({ format: 'torch.save', whole: false });
   });

@@ -12,6 +12,7 @@ import { attentionHeads } from '../../src/model/places.ts';
 import { vit } from '../../src/model/vit.ts';
 import { Random } from '../../src/random/random.ts';
 import { expectValidOnnx } from '../graph/onnx-checker.ts';
+import { tinyResnet, tinyXcit } from '../model/tiny-networks.ts';
 
 const vitConfig = {
   kind: 'vit',
@@ -40,6 +41,10 @@ const networks: readonly (readonly [string, BackboneConfig])[] = [
   ['convnet', { kind: 'convnet', channels: 3, widths: [8, 16, 24], blocks: [2, 2, 2], stemStride: 4 }],
   ['hybrid', hybrid],
   ['hybrid with a stem of patches', { ...hybrid, stem: 'patch' }],
+  ['ResNet of bottlenecks', tinyResnet],
+  ['ResNet of basic blocks', { ...tinyResnet, block: 'basic', width: 8, blocks: [1, 2, 1] }],
+  ['XCiT', tinyXcit],
+  ['XCiT with patches of 16', { ...tinyXcit, patchSize: 16, tokensNorm: false }],
   ['DINOv2', dinov2],
   ['DINOv2 with SwiGLU', { ...dinov2, swiglu: true, mlpRatio: 8 / 3 }],
   ['DINOv2 with registers', { ...dinov2, registers: 4, positions: { offset: 0, antialias: true } }],
@@ -106,10 +111,19 @@ describe.each(networks)('%s as an ONNX model', (title, config) => {
     const { pooler_output: pooled, last_hidden_state: tokens } = given;
     expect(largestDifference(pooled!.data as Float32Array, ours.feature)).toBeLessThan(1e-5);
     expect(tokens!.dims).toEqual([batch, tokens!.dims[1], pooled!.dims[1]]);
-    if (config.kind === 'convnet') {
-      if (config.heads === undefined) return;
+    if (config.kind !== 'vit') {
       const places = await backbone.placeTokens(weights, view);
-      expect(largestDifference(tokens!.data as Float32Array, places)).toBeLessThan(1e-5);
+      const shown = tokens!.data as Float32Array;
+      const [count, dim] = [places.length / backbone.dim / batch, backbone.dim];
+      if (config.kind !== 'xcit') expect(largestDifference(shown, places)).toBeLessThan(1e-5);
+      else
+        for (let image = 0; image < batch; image++) {
+          const [start, end] = [image * (count + 1) * dim, (image + 1) * (count + 1) * dim];
+          const patches = places.subarray(image * count * dim, (image + 1) * count * dim);
+          expect(largestDifference(shown.subarray(start + dim, end), patches)).toBeLessThan(1e-5);
+          const cls = ours.feature.subarray(image * dim, (image + 1) * dim);
+          expect(largestDifference(shown.subarray(start, start + dim), cls)).toBeLessThan(1e-5);
+        }
       return;
     }
     if ((config.registers ?? 0) > 0) {

@@ -1,4 +1,6 @@
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { evaluate } from '../../src/engine/arrays.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
 import * as g from '../../src/graph/index.ts';
 import { expectGradients, type Operand } from './central-differences.ts';
 
@@ -107,6 +109,20 @@ describe('gradients agree with central differences', () => {
       step: 1e-3,
       tolerance: 5e-3,
     }));
+  test('maxPool of windows side by side, with a row that none reaches', () =>
+    expectGradients([{ shape: [2, 5, 4, 3] }], (a) => g.maxPool(a, { kernel: 2, stride: 2 }), {
+      step: 1e-3,
+      tolerance: 5e-3,
+    }));
+  test('maxPool: the largest values of a window share its gradient equally', async () => {
+    const x = g.input('x', [1, 2, 3, 1]);
+    const y = g.maxPool(x, { kernel: 2 }); // two windows, which overlap in the middle column
+    const [gradient] = g.gradients(g.sum(g.mul(y, g.constant([1, 10], y.shape))), [x]);
+    const program = await ortNode.load({ gradient: gradient! }, { threads: 1 });
+    const { gradient: got } = await evaluate(program, { x: Float32Array.of(3, 3, 1, 0, 3, 2) });
+    expect([...got!].map((value) => Math.round(value * 6))).toEqual([2, 2 + 30, 0, 0, 2 + 30, 0]);
+    await program.dispose();
+  });
 
   const conditions = g.greater(g.constant([1, -1, 1, -1], [4]), g.scalar(0));
   test('where', () => expectGradients([x, { shape: [4] }], (a, b) => g.where(conditions, a, b)));
@@ -174,6 +190,21 @@ describe('gradients agree with central differences', () => {
     test(`conv2d of ${side} x ${side} pixels, kernel ${kernel}, stride ${stride}, padding ${padding}`, () =>
       expectGradients([{ shape: [2, side, side, 2] }, { shape: [3, 2, kernel, kernel] }], (a, w) =>
         g.conv2d(a, w, { stride, padding }),
+      ));
+  }
+  // The one pixel that it sees is the first: the pixels that it skips do not count.
+  test('conv2d that skips pixels', () =>
+    expectGradients([{ shape: [2, 2, 2, 4] }, { shape: [3, 4, 1, 1] }], (a, w) =>
+      g.conv2d(a, w, { stride: 2 }),
+    ));
+  for (const [kernel, padding] of [
+    [3, 1],
+    [2, 0],
+    [3, 2],
+  ] as const) {
+    test(`depthwise, kernel ${kernel}, padding ${padding}`, () =>
+      expectGradients([{ shape: [2, 4, 3, 2] }, { shape: [2, 1, kernel, kernel] }], (a, w) =>
+        g.depthwise(a, w, { padding }),
       ));
   }
   test('patchProjection, with pixels left over', () =>

@@ -22,7 +22,7 @@ function noise(name: string, count: number, least = -Infinity): Float32Array {
   return Float32Array.from({ length: count }, () => Math.max(random.normal(), least));
 }
 
-const SIZES: Readonly<Record<string, number>> = { weight: 8 * 27, deeper: 8 * 72, narrow: 4 * 8 };
+const SIZES: Readonly<Record<string, number>> = { weight: 8 * 27, deeper: 8 * 72, narrow: 4 * 8, own: 72 };
 const weight = (name: string): Float32Array => {
   const isVariance = name.endsWith('variance');
   return noise(name, SIZES[name] ?? 8, isVariance ? 0.5 : undefined).map((x) => (isVariance ? x : 0.3 * x));
@@ -59,6 +59,11 @@ const traces: Readonly<Record<string, (x: g.Tensor) => g.Tensor>> = {
     const all = g.concat([g.expand(g.input('first', [8]), [1, b, 8]), tokens], 0);
     return g.attention(all, g.slice(all, 0, 1, n + 1), g.slice(all, 0, 0, n), 2).context;
   },
+  'the largest values of windows, and a kernel for each channel': (x) => {
+    const map = g.maxPool(residual(x), { kernel: 3, stride: 2, padding: 1 });
+    const own = g.depthwise(map, g.input('own', [8, 1, 3, 3]), { padding: 1 });
+    return g.relu(g.conv2d(g.gelu(g.add(own, g.input('bias', [8]))), g.input('deeper', [8, 8, 3, 3])));
+  },
   'all pixels of all images as rows': (x) => {
     const rows = g.reshape(g.transpose(x, [0, 2, 3, 1]), [-1, 3]);
     return g.gemm(rows, g.slice(g.input('narrow', [4, 8]), 0, 0, 3), {});
@@ -66,9 +71,9 @@ const traces: Readonly<Record<string, (x: g.Tensor) => g.Tensor>> = {
 };
 
 const sizes: readonly ImageSize[] = [
-  { batch: 1, height: 8, width: 8 },
-  { batch: 2, height: 7, width: 12 },
-  { batch: 3, height: 10, width: 5 },
+  { batch: 1, height: 16, width: 16 },
+  { batch: 2, height: 13, width: 24 },
+  { batch: 3, height: 20, width: 9 },
 ];
 
 async function run(model: g.OnnxProgram['onnx'], pixels: Float32Array, shape: number[]) {

@@ -23,6 +23,16 @@ describe('shape rules refuse', () => {
       () => g.product(x, g.input('z', [3, 4]), { contract: [[1], [0]] }),
       'inner sizes differ: axes 1 of [3, 4] and 0 of [3, 4]',
     ],
+    [
+      'kernels for other channels',
+      () => g.depthwise(g.input('map', [1, 4, 4, 3]), g.input('w', [2, 1, 3, 3])),
+      'weight [2, 1, 3, 3] does not fit 3 channels',
+    ],
+    [
+      'a window that is larger than the map',
+      () => g.maxPool(g.input('map', [1, 2, 2, 3]), { kernel: 3 }),
+      'maxPool near "map": a window of 3 pixels does not fit 2',
+    ],
   ])('%s', (_, build, message) => {
     expect(build).toThrow(message);
   });

@@ -10,10 +10,13 @@ import * as g from '../../src/graph/index.ts';
 import * as activation from '../../src/graph/ops/activation.ts';
 import * as attention from '../../src/graph/ops/attention.ts';
 import * as convolution from '../../src/graph/ops/convolution.ts';
+import * as depthwise from '../../src/graph/ops/depthwise.ts';
 import * as elementwise from '../../src/graph/ops/elementwise.ts';
 import * as layout from '../../src/graph/ops/layout.ts';
 import * as leaf from '../../src/graph/ops/leaf.ts';
 import * as normalize from '../../src/graph/ops/normalize.ts';
+import * as patches from '../../src/graph/ops/patches.ts';
+import * as pooling from '../../src/graph/ops/pooling.ts';
 import * as product from '../../src/graph/ops/product.ts';
 import * as reduce from '../../src/graph/ops/reduce.ts';
 import * as select from '../../src/graph/ops/select.ts';
@@ -23,7 +26,7 @@ import { classifier } from '../../src/method/classifier.ts';
 import { dino } from '../../src/method/dino.ts';
 import { Random } from '../../src/random/random.ts';
 import { traceStep } from '../../src/train/step-graph.ts';
-import { gridVit, tinyHead, tinyHybrid } from '../model/tiny-networks.ts';
+import { gridVit, tinyHead, tinyHybrid, tinyResnet, tinyXcit } from '../model/tiny-networks.ts';
 
 const x = g.input('x', [3, 4]);
 const positive = g.exp(x);
@@ -81,6 +84,7 @@ const smooth: Readonly<Record<string, g.Tensor>> = {
   l2Normalize: g.l2Normalize(x),
   weightNormLinear: g.weightNormLinear(x, g.input('v', [5, 4]), g.input('lengths', [5, 1])),
   conv2d: g.conv2d(image, g.input('kernel', [4, 3, 3, 3]), { stride: 2, padding: 1 }),
+  depthwise: g.depthwise(image, g.input('own kernels', [3, 1, 3, 3]), { padding: 1 }),
   patchProjection: g.patchProjection(image, g.input('patches', [4, 5, 2, 2]), perRow),
   crop: g.crop(wide, 1, 2),
   maxPool: g.maxPool(image, { kernel: 3, stride: 2, padding: 1 }),
@@ -176,10 +180,13 @@ describe('taken apart into primitives and by kernels for compounds', () => {
       activation,
       attention,
       convolution,
+      depthwise,
       elementwise,
       layout,
       leaf,
       normalize,
+      patches,
+      pooling,
       product,
       reduce,
       select,
@@ -200,6 +207,11 @@ describe('taken apart into primitives and by kernels for compounds', () => {
     'DINO on a hybrid with Sinkhorn centering': dino({
       ...{ backbone: tinyHybrid, head: tinyHead, ...settings },
       centering: 'sinkhorn',
+    }),
+    'DINO on a ResNet': dino({ backbone: tinyResnet, head: tinyHead, ...settings }),
+    'DINO on an XCiT with drop path': dino({
+      ...{ backbone: { ...tinyXcit, patchSize: 4 }, head: tinyHead, ...settings },
+      dropPathRate: 0.1,
     }),
     'a classifier': classifier({
       backbone: gridVit,

@@ -36,6 +36,28 @@ export const tinyHybrid = {
   heads: 3,
 } as const satisfies BackboneConfig;
 
+export const tinyResnet = {
+  kind: 'resnet',
+  channels: 3,
+  block: 'bottleneck',
+  blocks: [2, 1],
+  width: 4,
+} as const satisfies BackboneConfig;
+
+/** Images of 16 pixels are 4 patches. */
+export const tinyXcit = {
+  kind: 'xcit',
+  channels: 3,
+  patchSize: 8,
+  dim: 16,
+  depth: 2,
+  heads: 2,
+  mlpRatio: 2,
+  classBlocks: 2,
+  tokensNorm: true,
+  eta: 1,
+} as const satisfies BackboneConfig;
+
 export const tinyHead = {
   outDim: 8,
   hiddenDim: 8,

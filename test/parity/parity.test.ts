@@ -90,6 +90,12 @@ describe('a check can fail', () => {
       /J$/,
       /F$/,
     ],
+    resnet18: [/^after\/layer3.0.bn2.running_var/],
+    xcit: [
+      /^state\/p16\/blocks.0.local_mp.conv1.weight/,
+      /^grad\/p8_two_cls\/.*temperature/,
+      /^mid\/p16\/cls_block1/,
+    ],
     linear: [/train_features/, /lr$/, /loss$/, /first_step\/weight/, /epoch\/0\/bias/, /val_logits/],
     cluster: [/contingency/, /assignments/, /centres$/],
     retrieval: [/^multi\/similarity/, /ranks/, /easy\/ap/, /hard\/precision_at/, /^ranking\/0\/map/],

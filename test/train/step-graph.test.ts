@@ -5,9 +5,11 @@ import { ortNode } from '../../src/engine/ort-node.ts';
 import { gather, mul, reshape, scale, sum } from '../../src/graph/index.ts';
 import { dropPathInput } from '../../src/method/drop-path-input.ts';
 import type { Method, Objective, ObjectiveInputs } from '../../src/method/method.ts';
+import { dropPathRates } from '../../src/model/backbone.ts';
 import { Random } from '../../src/random/random.ts';
 import { traceStep } from '../../src/train/step-graph.ts';
 import { Trainer } from '../../src/train/trainer.ts';
+import { tinyVit } from '../model/tiny-networks.ts';
 
 /** One weight for each of five kinds; the kind of each image enters as a whole number. The loss is the sum of what is chosen. */
 function chooser(objective?: (inputs: ObjectiveInputs) => Objective): Method {
@@ -101,7 +103,7 @@ describe('a step', () => {
 });
 
 it('drop path is drawn by image: the factors of a batch are those of its parts, view after view', () => {
-  const { values, shape } = dropPathInput(0.5, 3, 2);
+  const { values, shape } = dropPathInput(dropPathRates({ ...tinyVit, depth: 3 }, 0.5), 2);
   const random = (image: number): Random => new Random(1, 'drop', image);
   const [whole, first, last] = [
     values({ start: 0, images: 4, random }),

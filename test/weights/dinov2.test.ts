@@ -14,8 +14,8 @@ import {
   serializeSafetensors,
 } from '../../src/format/safetensors.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';
+import { findNetwork } from '../../src/weights/find-network.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
-import { findVit } from '../../src/weights/vit-weights.ts';
 import { dino, dinoIn } from '../cli/command.ts';
 import { photos } from '../cli/tiny-network.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
@@ -126,7 +126,7 @@ describe('DINOv2 weights', () => {
       ]),
     );
     writeFileSync(path, Buffer.concat(serializeSafetensors(chunked)));
-    const found = findVit(openStateDict(openFile(path)), { name: path, heads: 2 });
+    const found = findNetwork(openStateDict(openFile(path)), { name: path, heads: 2 });
     expect(found).toMatchObject({ missing: [], unexpected: [], misshapen: [], prefix: 'teacher.backbone.' });
     expect(found.config).toMatchObject({ registers: 4, positions: { offset: 0, antialias: true } });
   });

@@ -25,7 +25,7 @@ export function huggingFaceTensors(): Tensors {
   const named = new Map(
     [...officialTensors()].map(([name, tensor]) => [name, { shape: tensor.shape, values: f32(tensor) }]),
   );
-  return toLayout(named, huggingFaceVit, 2);
+  return toLayout(named, huggingFaceVit);
 }
 
 export const vitConfig = {

@@ -112,7 +112,8 @@ describe('a config.json of timm', () => {
   });
 
   it.each([
-    [{ architecture: 'resnet50' }, 'describes resnet50'],
+    [{ architecture: 'resnet50d' }, 'describes resnet50d'],
+    [{ architecture: 'resnet50', global_pool: '' }, 'says patch_size 8 in model_args'],
     [{ global_pool: 'avg' }, 'says global_pool "avg"'],
     [{ model_args: { ...timmConfig.model_args, act_layer: 'quick_gelu' } }, 'says act_layer "quick_gelu"'],
     [{ model_args: { ...timmConfig.model_args, qk_norm: true } }, 'says qk_norm true'],

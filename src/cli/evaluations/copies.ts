@@ -8,6 +8,8 @@ import { copyReport, copySize } from '../../eval/copies/copy-report.ts';
 import { type CopyPictures, copyNames, copyStatement } from '../../eval/copies/section.ts';
 import type { Image } from '../../image/image.ts';
 import { jpegCopy } from '../../image/jpeg-node.ts';
+import { featureTitle } from '../../model/backbone.ts';
+import { wholePatch } from '../../model/places.ts';
 import type { Picture } from '../../report/picture.ts';
 import { thumbnail, withThumbnails } from '../../report/pictures/thumbnails.ts';
 import { openImages } from '../open-images.ts';
@@ -54,7 +56,7 @@ export const copies = defineEvaluation({
     const altered =
       queries === undefined ? { attacks, images: evenly(originals.length, count), seed } : open(queries);
     const { config } = backbone;
-    const patch = config.kind === 'vit' ? config.patchSize : 1;
+    const patch = wholePatch(config);
     const { imsize = copySize(subject.size, patch) } = options;
     const size = Math.max(1, Math.floor(imsize / patch)) * patch;
     if (size !== imsize) warn(`${imsize} pixels are no whole patches of ${patch}: ${size} are taken.`);
@@ -77,7 +79,7 @@ export const copies = defineEvaluation({
       );
     const { blocks, whitening, skipped } = report;
     const descriptor =
-      config.kind === 'vit' ? 'class token and GeM of the patch tokens' : 'the pooled feature';
+      config.kind === 'vit' ? 'class token and GeM of the patch tokens' : `the ${featureTitle(config)}`;
     const made = queries === undefined ? { attacks: attacks.length, seed } : undefined;
     const statement = await withPictures(originals, altered, (pictures) =>
       copyStatement(report, { descriptor, size, made }, pictures),

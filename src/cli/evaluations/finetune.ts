@@ -5,6 +5,7 @@ import { fineTuneDefaults, fineTuneRates, usualWarmup } from '../../eval/finetun
 import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
 import { fineTuneStatement, starts } from '../../eval/finetune/section.ts';
 import { type StoredTensor, serializeSafetensors } from '../../format/safetensors.ts';
+import { dropPathInputs } from '../../model/backbone.ts';
 import { encodeOwnFacts, OWN_FACTS } from '../../weights/own-facts.ts';
 import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.ts';
 import { openSets } from '../open-sets.ts';
@@ -27,7 +28,9 @@ export const finetune = defineEvaluation({
     lr: z
       .number()
       .gt(0)
-      .describe('learning rate of the head, for a batch of 256; 0.004 unless given, 0.03 for a convnet'),
+      .describe(
+        'learning rate of the head, for a batch of 256; 0.004 unless given, 0.03 for a convolutional network',
+      ),
     warmupEpochs: z.number().min(0).describe('epochs of rising learning rate; a tenth of all unless given'),
     layerDecay: z
       .number()
@@ -63,8 +66,8 @@ export const finetune = defineEvaluation({
       weightDecay = fineTuneDefaults.weightDecay,
       cropsScale = fineTuneDefaults.cropsScale,
     } = options;
-    const dropPathRate =
-      subject.backbone.kind === 'vit' ? (options.dropPathRate ?? fineTuneDefaults.dropPathRate) : 0;
+    const { dropPathRate: asked = fineTuneDefaults.dropPathRate } = options;
+    const dropPathRate = dropPathInputs(subject.backbone, asked) > 0 ? asked : 0;
     if (train === undefined)
       throw new UsageError('Fine-tuning needs --train, and --test where there are other images to test on.');
     if (cropsScale[0] > cropsScale[1])

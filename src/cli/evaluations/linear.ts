@@ -174,13 +174,13 @@ export const linear = defineEvaluation({
   },
 });
 
-/** What an exported classifier has to know of the feature; the pooled feature of a convolutional net needs no telling. */
+/** What an exported classifier has to know of the feature; the image feature of other networks than a ViT needs no telling. */
 function probeMetadata(
   backbone: BackboneConfig,
   lastBlocks: number,
   meanPatchToken: boolean,
 ): Record<string, string> {
-  if (backbone.kind === 'convnet') return {};
+  if (backbone.kind !== 'vit') return {};
   const used = { lastBlocks: Math.min(lastBlocks, backbone.depth), meanPatchToken };
   return { probe: JSON.stringify(used) };
 }

@@ -40,7 +40,6 @@ export const video = defineEvaluation({
   },
   async run(options, { subject, backbone, engine, paths, onProgress, warn, write }) {
     const { nLastFrames = 7, sizeMaskNeighborhood = 12, topk = 5, imageSize = 480 } = options;
-    backbone.requireAttention('patch tokens to carry masks with');
     const sequences = chooseSequences(paths, subject.imageOptions, options.frames, options.masks);
     const settings = { lastFrames: nLastFrames, neighborhood: sizeMaskNeighborhood, topk, short: imageSize };
     // Frames of another clip that was asked about before are not to stand among these.

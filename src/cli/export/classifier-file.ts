@@ -91,7 +91,7 @@ export function readClassifier(
     throw new Error(
       `${file} was trained on other weights than these (another --checkpoint, or the run went on since): run dino eval linear again.`,
     );
-  if (backbone.kind === 'convnet') return { head, calibration, images, weights: trained };
+  if (backbone.kind !== 'vit') return { head, calibration, images, weights: trained };
   if (metadata.probe === undefined)
     throw new Error(`${file} does not say what it reads of the network: run dino eval linear again.`);
   const feature = probeSchema.parse(JSON.parse(metadata.probe));

@@ -9,6 +9,7 @@ import { scoreWords } from '../../export/score-words.ts';
 import { counted } from '../../format/counted.ts';
 import type { Preprocessing } from '../../image/preprocessing.ts';
 import { describeNetwork } from '../../model/backbone.ts';
+import { wholePatch } from '../../model/places.ts';
 import { stepsOf } from '../../run/run-record.ts';
 import type { Subject } from '../../run/subject.ts';
 import { shellWords } from '../terminal/shell-words.ts';
@@ -52,8 +53,8 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
       ...trained,
       `npx dino export ${shellWords(args)}`,
     ].map(withoutFolders),
-    isQuantized: backbone.kind === 'vit',
-    multiple: backbone.kind === 'vit' ? backbone.patchSize : 1,
+    isQuantized: backbone.kind === 'vit' || backbone.kind === 'xcit',
+    multiple: wholePatch(backbone),
     isGray: channels === 1,
     scores: evaluations.flatMap(({ name, found }) => scoreWords(name, found) ?? []),
   });

@@ -16,7 +16,7 @@ import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord } from '../../run/run-record.ts';
 import { methodOf } from '../../train/build.ts';
 import { restoreCheckpoint } from '../../train/checkpoint.ts';
-import { isConvolutional } from '../../train/config.ts';
+import { isForeign } from '../../train/contradictions.ts';
 import { Plan } from '../../train/plan.ts';
 import { Trainer } from '../../train/trainer.ts';
 import { examples } from '../examples.ts';
@@ -148,7 +148,7 @@ async function exportTrainStep(run: string, output: string | undefined, engine: 
   const record = readRecord(folder);
   if (!folder.has(LAST)) throw new Error(`${folder.file(LAST)} does not exist: let the run write one first.`);
   const { optimizer, seed, channels, batchSizePerGpu: batchSize } = record.config;
-  if (!isConvolutional(record.config.arch) && record.config.dropPathRate > 0)
+  if (!isForeign('dropPathRate', record.config) && record.config.dropPathRate > 0)
     console.error('Stochastic depth is left out: exported steps have no random numbers besides their crops.');
   const config = { ...record.config, dropPathRate: 0 };
   const trainer = await Trainer.create({

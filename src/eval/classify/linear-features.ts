@@ -54,12 +54,12 @@ export function probeFeature(blocks: readonly Tensor[], options: ProbeFeatureOpt
 
 /**
  * The feature that a linear classifier gets of a network: `probeFeature` of a Vision Transformer (of all its blocks where it
- * has fewer than asked for), the pooled feature of a convolutional one.
+ * has fewer than asked for), the image feature of any other network.
  *
  * @throws GraphError when more than one block is asked for with a mean patch token
  */
 export function linearFeature(config: BackboneConfig, options: ProbeFeatureOptions): NetworkFeature {
-  if (config.kind === 'convnet') {
+  if (config.kind !== 'vit') {
     return {
       title: featureTitle(config),
       dim: featureDim(config),

@@ -68,7 +68,7 @@ export interface SegmentOptions extends VideoOptions {
 
 /**
  * Makes the masks of one video and scores them.
- * @throws Error for a network without attention, a video of one frame, a first frame without mask or object, frames or masks of
+ * @throws Error for a video of one frame, a first frame without mask or object, frames or masks of
  *   several sizes (naming the file)
  */
 export async function segmentVideo(
@@ -76,7 +76,6 @@ export async function segmentVideo(
   { backbone, maker, engine, onFrame = () => {}, ...options }: SegmentOptions,
 ): Promise<SequenceScores> {
   const { lastFrames, neighborhood, topk, short, engineOptions } = options;
-  backbone.requireAttention('patch tokens to carry masks with');
   const { patch: patchSize } = backbone;
   const { channels } = backbone.config;
   if (channels !== 3) {

@@ -5,16 +5,19 @@
  * into its weight and bias.
  */
 import { GraphError } from '../../errors.ts';
+import { gelu, geluOp } from '../../ops/activation.ts';
 import { convolutionOp } from '../../ops/convolution.ts';
+import { depthwiseOp } from '../../ops/depthwise.ts';
 import { add, addOp, mul, mulOp, neg, relu, reluOp, sub, subOp } from '../../ops/elementwise.ts';
 import { reshape, transpose, transposeOp } from '../../ops/layout.ts';
 import { patchProjectionOp } from '../../ops/patches.ts';
+import { maxPoolOp } from '../../ops/pooling.ts';
 import { apply, isOp, madeBy, type Node, type Op, sameShape, type Tensor } from '../../tensor.ts';
 import { countUses, rewrite } from '../../traverse.ts';
 
-type ConvAttributes = { stride: number; padding: number };
+type ConvAttributes = { stride: number; padding: number; groups: number };
 
-/** [B, C, H, W], a weight [out, C, kernel, kernel] and perhaps a bias [out] -> [B, out, H', W'] */
+/** [B, C, H, W], a weight [out, C / groups, kernel, kernel] and perhaps a bias [out] -> [B, out, H', W'] */
 export const convOp: Op<ConvAttributes> = {
   name: 'conv',
   infer: ([x, weight], { stride, padding }) => {
@@ -29,13 +32,32 @@ export const convOp: Op<ConvAttributes> = {
   },
 };
 
-/** Ops that become `convOp`. */
-export const convolutions: ReadonlySet<Op> = new Set<Op>([convolutionOp, patchProjectionOp]);
+type PoolAttributes = { kernel: number; stride: number; padding: number };
+
+/** [B, C, H, W] -> [B, C, H', W'] */
+export const largestOp: Op<PoolAttributes> = {
+  name: 'largest',
+  infer: ([x], { kernel, stride, padding }) => {
+    const along = (pixels = 0): number => Math.floor((pixels + 2 * padding - kernel) / stride) + 1;
+    const [images = 0, channels = 0, height, width] = x?.shape ?? [];
+    return x === undefined
+      ? []
+      : [{ dtype: x.dtype, shape: [images, channels, along(height), along(width)] }];
+  },
+};
+
+/** Ops that are written with their channels first. */
+export const ofWindows: ReadonlySet<Op> = new Set<Op>([
+  convolutionOp,
+  depthwiseOp,
+  maxPoolOp,
+  patchProjectionOp,
+]);
 
 const TO_FIRST = [0, 3, 1, 2];
 const TO_LAST = [0, 2, 3, 1];
 
-/** @returns the same tensors, convolutions as `convOp` */
+/** @returns the same tensors, convolutions as `convOp`, the largest values of windows as `largestOp` */
 export function channelsFirst(roots: readonly Tensor[]): Tensor[] {
   const uses = countUses(roots);
   return rewrite(roots, (node, inputs) => {
@@ -43,14 +65,19 @@ export function channelsFirst(roots: readonly Tensor[]): Tensor[] {
     if (a === undefined) return undefined;
     if (isOp(node, transposeOp)) return [reordered(a, node.attributes.order)];
     if (isOp(node, convolutionOp) && b !== undefined)
-      return [transpose(apply(convOp, [reordered(a, TO_FIRST), b], node.attributes), TO_LAST)];
+      return [convolved(a, b, { ...node.attributes, groups: 1 })];
+    if (isOp(node, depthwiseOp) && b !== undefined)
+      return [convolved(a, b, { ...node.attributes, stride: 1, groups: b.dim(0) })];
+    if (isOp(node, maxPoolOp))
+      return [transpose(apply(largestOp, [reordered(a, TO_FIRST)], node.attributes), TO_LAST)];
     if (isOp(node, patchProjectionOp) && b !== undefined && c !== undefined) {
-      const map = apply(convOp, [a, b, c], { stride: b.dim(2), padding: 0 }); // [B, out, h, w]
+      const map = apply(convOp, [a, b, c], { stride: b.dim(2), padding: 0, groups: 1 }); // [B, out, h, w]
       return [reshape(transpose(map, [2, 3, 0, 1]), node.output().shape)];
     }
     const x = beforeTransposition(a);
     if (x === undefined) return undefined;
     if (isOp(node, reluOp)) return [transpose(relu(x), TO_LAST)];
+    if (isOp(node, geluOp)) return [transpose(gelu(x), TO_LAST)];
     if (b === undefined) return undefined;
     const isAlone = uses.get(node.input(0)) === 1;
     const inConvolution = isAlone ? perChannel(node, x, b) : undefined;
@@ -60,6 +87,11 @@ export function channelsFirst(roots: readonly Tensor[]): Tensor[] {
       ? [transpose(add(x, other), TO_LAST)]
       : undefined;
   });
+}
+
+/** A convolution of a map whose channels are last. */
+function convolved(x: Tensor, weight: Tensor, attributes: ConvAttributes): Tensor {
+  return transpose(apply(convOp, [reordered(x, TO_FIRST), weight], attributes), TO_LAST);
 }
 
 /** Axes in an order, where those of x were put in an order before: one transposition, or none. */

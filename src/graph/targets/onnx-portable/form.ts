@@ -7,11 +7,11 @@ import { decompose } from '../../passes/decompose.ts';
 import { shareSubexpressions } from '../../passes/share.ts';
 import { apply, isOp, madeBy, type Op, sameShape, type Tensor } from '../../tensor.ts';
 import { rewrite } from '../../traverse.ts';
-import { channelsFirst, convolutions } from './channels-first.ts';
+import { channelsFirst, ofWindows } from './channels-first.ts';
 
 /** @param keeps whether there is a rule for an op */
 export function portableForm(roots: readonly Tensor[], keeps: (op: Op) => boolean): Tensor[] {
-  const apart = decompose(roots, (op) => keeps(op) || convolutions.has(op));
+  const apart = decompose(roots, (op) => keeps(op) || ofWindows.has(op));
   return shareSubexpressions(means(linearLayers(channelsFirst(apart))));
 }
 

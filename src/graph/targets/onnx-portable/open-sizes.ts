@@ -67,7 +67,7 @@ class Opening {
     };
   }
 
-  /** The grid of the pixels, and that behind each convolution. */
+  /** The grid of the pixels, and that behind each convolution or pooling. */
   #gridsFrom(images: string): readonly Grid[] {
     const grids = [PIXELS];
     const isOn = (grid: Grid, value: string): boolean =>
@@ -76,10 +76,10 @@ class Opening {
           rows === along(TRACED[i]?.height ?? 0, grid) && columns === along(TRACED[i]?.width ?? 0, grid),
       ) ?? false;
     for (const { opType, inputs, attributes } of this.#programs[0]?.nodes ?? []) {
-      if (opType !== 'Conv') continue;
+      if (opType !== 'Conv' && opType !== 'MaxPool') continue;
       const before = grids.find((grid) => isOn(grid, inputs[0] ?? ''));
       if (before === undefined)
-        throw new GraphError(`a convolution reads a map of another grid than those of "${images}"`);
+        throw new GraphError(`"${opType}" reads a map of another grid than those of "${images}"`);
       const [kernel, stride, padding] = ['kernel_shape', 'strides', 'pads'].map((name) => {
         const value = attributes[name];
         return value !== undefined && 'ints' in value ? (value.ints[0] ?? 0) : 0;

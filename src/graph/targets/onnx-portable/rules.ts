@@ -7,7 +7,7 @@ import type { Tensor } from '../../tensor.ts';
 import { type Lowering, oneNode, type Rule, rule } from '../onnx/lowering.ts';
 import { product as anyProduct, primitives, reduction } from '../onnx/primitives.ts';
 import { standardCompounds } from '../onnx-cpu/compounds.ts';
-import { convOp } from './channels-first.ts';
+import { convOp, largestOp } from './channels-first.ts';
 import { meanOp } from './form.ts';
 
 /** Versions of the operators that models are written in: the usual one, and the first with an antialiased `Resize`. */
@@ -59,13 +59,17 @@ const gelu = rule(geluOp, (node, to) => {
 });
 
 const conv = oneNode(convOp, 'Conv', (node) => {
-  const { stride, padding } = node.attributes;
+  const { groups, ...window } = node.attributes;
   const kernel = node.input(1).dim(2);
-  return {
-    kernel_shape: { ints: [kernel, kernel] },
-    strides: { ints: [stride, stride] },
-    pads: { ints: [padding, padding, padding, padding] },
-  };
+  return { ...windowAttributes({ kernel, ...window }), ...(groups > 1 ? { group: { int: groups } } : {}) };
+});
+
+const largest = oneNode(largestOp, 'MaxPool', ({ attributes }) => windowAttributes(attributes));
+
+const windowAttributes = ({ kernel, stride, padding }: Record<'kernel' | 'stride' | 'padding', number>) => ({
+  kernel_shape: { ints: [kernel, kernel] },
+  strides: { ints: [stride, stride] },
+  pads: { ints: [padding, padding, padding, padding] },
 });
 
 const crop = rule(cropOp, (node, to) => {
@@ -85,6 +89,7 @@ export function portableRules(opset: PortableOpset): readonly Rule[] {
     matmul,
     gelu,
     conv,
+    largest,
     crop,
   ];
 }
