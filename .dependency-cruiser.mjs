@@ -41,7 +41,7 @@ const order = floors.slice(0, -1).map(([name, reason], i) => ({
 const NATIVE =
   '^(sharp|koffi|onnxruntime-node|libheif-js|hyparquet-writer)$|node_modules/(sharp|koffi|onnxruntime-node|libheif-js|hyparquet-writer)/';
 /** Files that may use it: their names say so, or they are the command line. */
-const NODE_FILES = '(-node|/ort-binding|/ort-library|/kernels\\.wasm|\\.d)\\.ts$|^src/cli/';
+const NODE_FILES = '(-node|/kernels\\.wasm|\\.d)\\.ts$|^src/cli/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

@@ -8,7 +8,7 @@ import { type OnnxProgram, onnxCpu, type TensorType, type View } from '../graph/
 import { ELEMENT_TYPE } from '../graph/targets/onnx/onnx-file.ts';
 import { type DeviceBuffer, type Engine, EngineError, type EngineOptions, type Program } from './engine.ts';
 import { boundArrays, type OnnxEngine, onHost } from './onnx-engine.ts';
-import { cStrings, type OrtLibrary, openOrtLibrary, type Pointer } from './ort-library.ts';
+import { cStrings, type OrtLibrary, openOrtLibrary, type Pointer } from './ort-library-node.ts';
 import type { Values } from './values.ts';
 
 export const ortNode: OnnxEngine = {
@@ -18,7 +18,7 @@ export const ortNode: OnnxEngine = {
   async loadOnnx(compiled, options = {}) {
     const library = openOrtLibrary();
     if (library === undefined)
-      return (await import('./ort-binding.ts')).ortBinding.loadOnnx(compiled, options);
+      return (await import('./ort-binding-node.ts')).ortBinding.loadOnnx(compiled, options);
     try {
       return new OrtProgram(library, compiled, createSession(library, compiled.onnx, options));
     } catch (error) {

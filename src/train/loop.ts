@@ -107,14 +107,13 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
       const views = [first, first + (trainer.method.views[group]?.count ?? 0)] as const;
       assembler.write(batch.crops, { views, images: [start, end] }, into);
     };
-    const { loss, measures } = await trainer.accumulate(crops, settings);
-    batch.release();
-    const norms = Number.isFinite(loss) ? await trainer.applyUpdate(settings) : undefined;
-    const gradientNorm = norms === undefined ? Number.NaN : Math.max(...norms.values());
-    if (!Number.isFinite(gradientNorm)) {
-      // Nothing of the step was applied: the state is that after the step before.
+    const { loss, measures, gradientNorms, isApplied } = await trainer.step(crops, settings, () =>
+      batch.release(),
+    );
+    const gradientNorm = Math.max(...gradientNorms.values());
+    if (!isApplied) {
       const broken = await findNotFinite(trainer.state);
-      const what = norms === undefined ? 'The loss' : 'A gradient';
+      const what = Number.isFinite(loss) ? 'A gradient' : 'The loss';
       const diagnosis = explainNotFinite(batch.step + 1, what, trainer.method, broken);
       yield { type: 'failed', step: batch.step, diagnosis, finite: broken === undefined };
       return;

@@ -54,8 +54,10 @@ export interface StepSettings extends MethodNumbers {
 export interface StepResult {
   readonly loss: number;
   readonly measures: Readonly<Record<string, number>>;
-  /** L2 norm of each parameter's gradient before clipping. */
+  /** L2 norm of each parameter's gradient before clipping; empty where the loss is not finite. */
   readonly gradientNorms: ReadonlyMap<string, number>;
+  /** False where the loss or a gradient is not finite: then nothing was applied, and the state is that after the step before. */
+  readonly isApplied: boolean;
 }
 
 export class Trainer {
@@ -163,10 +165,21 @@ export class Trainer {
     return networkValues(this.state, hasTeacher ? 'teacher' : 'student');
   }
 
-  /** Runs one step on the images of a batch. */
-  async step(crops: CropSource, settings: StepSettings): Promise<StepResult> {
+  /**
+   * Runs one step on the images of a batch.
+   *
+   * @param onRead told when the crops are not needed any more
+   */
+  async step(
+    crops: CropSource,
+    settings: StepSettings,
+    onRead: () => void = () => undefined,
+  ): Promise<StepResult> {
     const { loss, measures } = await this.accumulate(crops, settings);
-    return { loss, measures, gradientNorms: await this.applyUpdate(settings) };
+    onRead();
+    if (!Number.isFinite(loss)) return { loss, measures, gradientNorms: new Map(), isApplied: false };
+    const gradientNorms = await this.applyUpdate(settings);
+    return { loss, measures, gradientNorms, isApplied: allFinite(gradientNorms) };
   }
 
   /** The first half of a step: gradients and the method's next state, without the update. */
@@ -257,7 +270,7 @@ export class Trainer {
       momentum: teacherMomentum,
       isFrozen: (name) => (freezeBackbone && name.startsWith('backbone.')) || (!byRate && isHeld(name)),
     });
-    if ([...norms.values()].every(Number.isFinite)) this.#commit();
+    if (allFinite(norms)) this.#commit();
     return norms;
   }
 
@@ -288,6 +301,8 @@ export class Trainer {
     if (!keepUpdater) await this.updater.dispose();
   }
 }
+
+const allFinite = (norms: ReadonlyMap<string, number>): boolean => [...norms.values()].every(Number.isFinite);
 
 /** The updater for an engine's memory. */
 async function makeUpdater(

@@ -84,7 +84,7 @@ describe('dino eval linear', () => {
 
   it('says what is wrong: no labels, one class, an unknown class, blocks that contradict', async () => {
     const images = await photos(['a', 'b'], 6);
-    const run = await trainedOn(images);
+    const run = await trainedOn(images, 'vit');
     const flat = join(temporaryFolder(), 'flat');
     for (let i = 0; i < 4; i++) writeFiles(flat, { [`${i}.png`]: await png(i) });
     const eval_ = (...args: string[]) => dino('eval', 'linear', run, ...args);

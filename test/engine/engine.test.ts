@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate, runOnArrays } from '../../src/engine/arrays.ts';
 import type { OnnxEngine } from '../../src/engine/onnx-engine.ts';
-import { ortBinding } from '../../src/engine/ort-binding.ts';
-import { openOrtLibrary } from '../../src/engine/ort-library.ts';
+import { ortBinding } from '../../src/engine/ort-binding-node.ts';
+import { openOrtLibrary } from '../../src/engine/ort-library-node.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import {
   add,

@@ -66,7 +66,7 @@ export const linear = defineEvaluation({
       .describe('of initial weights, order, crops and held-back images; 0 unless given'),
   },
   async run(options, context) {
-    if (context.subject.backbone.kind === 'convnet')
+    if (context.subject.backbone.kind === 'convnet' || context.subject.backbone.kind === 'resnet')
       for (const [flag, isGiven] of [
         ['--n_last_blocks', options.nLastBlocks !== undefined],
         ['--avgpool_patchtokens', options.avgpoolPatchtokens === true],
