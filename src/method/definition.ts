@@ -83,6 +83,20 @@ export interface Concern extends Verdict {
   readonly topic: string;
 }
 
+/** The method with one component left out or another in its place, to see what the component is for (`dino ablate`). */
+export interface Variant {
+  /** By which it is asked for; also the name of its run folder. */
+  readonly name: string;
+  /** What is different, in a few words: "no momentum". */
+  readonly title: string;
+  /** Where it comes from: "Table 7, row 2". */
+  readonly source: string;
+  /** What is given beside the base's options. */
+  readonly options: OwnOptions;
+  /** Its name in the figure of collapses, where it has a line there. */
+  readonly collapse?: string;
+}
+
 /** The options of a method as they stand in a config among others; each function reads its own. */
 export type OwnOptions = Readonly<Record<string, unknown>>;
 
@@ -119,6 +133,8 @@ export interface MethodDefinition {
   examine(config: OwnOptions, plan: RunPlan): readonly Concern[];
   /** Its networks besides the backbone, in a few words: "head: K 256, hidden 512, bottleneck 128". */
   describe(config: OwnOptions): string;
+  /** What can be taken away or exchanged; none of them where the options already say the same. */
+  readonly variants?: readonly Variant[];
   /** Reads what checkpoints of earlier versions keep of the latest steps as today's do. */
   readOlder?(stored: unknown): unknown;
 }

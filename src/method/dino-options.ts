@@ -12,6 +12,7 @@ import {
 } from './definition.ts';
 import { dino } from './dino.ts';
 import { readOlderVitals } from './dino-older-runs.ts';
+import { dinoVariants } from './dino-variants.ts';
 import { count, countOrZero, positive, share } from './fields.ts';
 
 const head = {
@@ -31,9 +32,9 @@ const teacher = {
   warmupTeacherTempSteps: countOrZero('the same in steps, step by step'),
   studentTemp: positive('temperature of the student'),
   centering: z
-    .enum(['center', 'sinkhorn'])
+    .enum(['center', 'sinkhorn', 'none'])
     .describe(
-      'what keeps one prototype from winning: a moving center (DINO), or targets that use all equally (Sinkhorn-Knopp, as DINOv2)',
+      'what keeps one prototype from winning: a moving center (DINO), or targets that use all equally (Sinkhorn-Knopp, as DINOv2); none, to see the collapse',
     ),
   centerMomentum: share('momentum of the center'),
   freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),
@@ -99,6 +100,7 @@ export const dinoDefinition = defineMethod({
   describe: ({ outDim, headHiddenDim, headBottleneckDim }) =>
     `head: K ${outDim}, hidden ${headHiddenDim}, bottleneck ${headBottleneckDim}`,
   readOlder: readOlderVitals,
+  variants: dinoVariants,
 });
 
 /** The teacher's temperature; it changes epoch by epoch where its warm-up is given in epochs, as in the official code. */
@@ -295,6 +297,16 @@ function settings(options: DinoOptions, { batch, crops }: RunPlan): Concern[] {
         title: 'The center never moves',
         detail: '--center_momentum 1 keeps the center at 0, so that one prototype can win over all others.',
         advice: 'Set --center_momentum 0.9.',
+      },
+    ],
+    [
+      centering === 'none',
+      {
+        topic: 'center',
+        title: 'Nothing keeps one prototype from winning',
+        detail:
+          'With --centering none every image can get the same prototype (Caron et al. 2021, figure 7): the loss is low and nothing is learned.',
+        advice: 'Leave it out, or give --centering center.',
       },
     ],
     [

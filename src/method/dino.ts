@@ -41,8 +41,11 @@ export interface DinoConfig {
   /** Side of each view in pixels; the first two are the global ones, which the teacher sees. */
   readonly viewSizes: readonly number[];
   readonly studentTemp: number;
-  /** How no prototype wins: a moving center is taken off (DINO, the default), or all are used equally (Sinkhorn-Knopp). */
-  readonly centering?: 'center' | 'sinkhorn';
+  /**
+   * How no prototype wins: a moving center is taken off (DINO, the default), or all are used equally (Sinkhorn-Knopp); `none`
+   * leaves it to chance, as the paper does to show the collapse.
+   */
+  readonly centering?: 'center' | 'sinkhorn' | 'none';
   readonly centerMomentum: number;
   readonly dropPathRate: number;
 }
@@ -99,10 +102,8 @@ export function selfDistillation(
 
   // t = softmax((gt - C) / tpt)
   const tpt = inputs.scalar('teacherTemp');
-  const logT =
-    config.centering === 'sinkhorn'
-      ? logSinkhornKnopp(gt, tpt)
-      : logSoftmax(div(sub(gt, inputs.state('center')), tpt));
+  const centered = config.centering === 'none' ? gt : sub(gt, inputs.state('center'));
+  const logT = config.centering === 'sinkhorn' ? logSinkhornKnopp(gt, tpt) : logSoftmax(div(centered, tpt));
   const t = exp(logT);
   const [t1, t2] = [slice(t, 0, 0, images), slice(t, 0, images, 2 * images)];
 
