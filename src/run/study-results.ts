@@ -18,11 +18,11 @@ export interface Score {
 const titles = {
   knn: 'k-NN %',
   linear: 'linear %',
-  nmi: 'clusters, NMI',
-  rank: 'rank of the features',
+  nmi: 'NMI',
+  rank: 'rank',
   imagesPerSecond: 'images/s',
-  images: 'images seen',
-  memory: 'memory, MiB',
+  images: 'images',
+  memory: 'MiB',
 } as const;
 export type ScoreName = keyof typeof titles;
 const scoreNames = Object.keys(titles) as readonly ScoreName[];

@@ -43,17 +43,22 @@ function tableSection(
   const failed = results.filter(({ state }) => state === 'failed');
   return {
     title: 'Beside each other',
-    intro: `${note} ${spread}.`,
+    intro: `${note} ${spread}. NMI: how well groups that k-means finds agree with the classes. Rank: in how many directions features differ. Images: seen in training, with repetitions. MiB: the largest memory of the process that trained.`,
     blocks: [
       { kind: 'table', head, rows },
       ...failed.map(({ name }) => ({
         kind: 'text' as const,
         text: `${name} failed before its end; its own report says why.`,
       })),
-      ...leftOut.map(({ name, reason }) => ({
-        kind: 'text' as const,
-        text: `${name} was not trained. ${reason}`,
-      })),
+      ...(leftOut.length === 0
+        ? []
+        : [
+            {
+              kind: 'table' as const,
+              head: ['Not trained', 'Why'],
+              rows: leftOut.map(({ name, reason }) => [name, reason]),
+            },
+          ]),
     ],
   };
 }

@@ -43,10 +43,13 @@ export async function ablate(args: readonly string[], place: Place): Promise<num
     return 0;
   }
   const { components } = z.object(own).partial().parse(request.own);
-  return runStudy({
-    ...request,
-    command: 'ablate',
-    title: `Components of ${methodNamed(request.options.method ?? DEFAULT_METHOD).title}`,
-    plan: (base) => variantEntries(components, base),
-  });
+  return runStudy(
+    {
+      ...request,
+      command: 'ablate',
+      title: `Components of ${methodNamed(request.options.method ?? DEFAULT_METHOD).title}`,
+      plan: (base) => variantEntries(components, base),
+    },
+    place,
+  );
 }

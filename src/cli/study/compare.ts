@@ -1,6 +1,6 @@
 /** `dino compare <source> --methods dino byol ...`: the same backbone trained by several methods on the same images, side by side. */
 import { z } from 'zod';
-import { definitions, methodNamed } from '../../method/registry.ts';
+import { definitions } from '../../method/registry.ts';
 import { methodEntries } from '../../run/study.ts';
 import { examples } from '../examples.ts';
 import type { Place } from '../place.ts';
@@ -44,11 +44,13 @@ export async function compare(args: readonly string[], place: Place): Promise<nu
     throw new UsageError(`Which methods? Give --methods with some of ${names().join(', ')}.`);
   if (request.options.method !== undefined)
     throw new UsageError('--method trains one: dino compare takes --methods with all of them.');
-  const titles = methods.map((name) => methodNamed(name).title);
-  return runStudy({
-    ...request,
-    command: 'compare',
-    title: `${titles.join(' and ')} compared`,
-    plan: (base) => ({ entries: methodEntries(methods, base) }),
-  });
+  return runStudy(
+    {
+      ...request,
+      command: 'compare',
+      title: `Methods compared: ${methods.join(', ')}`,
+      plan: (base) => ({ entries: methodEntries(methods, base) }),
+    },
+    place,
+  );
 }

@@ -10,6 +10,7 @@ import { renderComparison } from '../../report/page/comparison.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
 import { openFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
+import { peakMemory } from '../../run/peak-memory.ts';
 import { checkedRecipe } from '../../run/prepare.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { checkSameImages, readRecord } from '../../run/run-record.ts';
@@ -24,7 +25,7 @@ import {
 } from '../../run/study.ts';
 import { runResult, studySpread, studyTable } from '../../run/study-results.ts';
 import { type StudiedRun, studySections } from '../../run/study-sections.ts';
-import { keepPeakMemory, peakMemory, stateOf } from '../../run/study-state-node.ts';
+import { stateOf } from '../../run/study-state-node.ts';
 import type { TrainOptions } from '../../train/config.ts';
 import { levelsOf } from '../../train/levels-field.ts';
 import { toFlag } from '../../train/option-names.ts';
@@ -32,10 +33,10 @@ import { optionText } from '../../train/recipe.ts';
 import type { RunFacts } from '../../train/recipe-parts.ts';
 import { localWeights } from '../local-weights.ts';
 import { openImages } from '../open-images.ts';
+import type { Place } from '../place.ts';
 import { reportShown } from '../report-shown.ts';
 import { columns } from '../terminal/columns.ts';
-import { newRun } from '../train/new-run.ts';
-import { resumeRun } from '../train/train-resume.ts';
+import { train } from '../train/train.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import type { StudyRequest } from './study-flags.ts';
 
@@ -55,9 +56,10 @@ export interface Study extends StudyRequest {
 
 const STOPPED = 130;
 const FAILED = 3;
+const MISTAKE = 2;
 
 /** @returns the exit code: 130 if it was stopped, 3 if a run failed */
-export async function runStudy(study: Study): Promise<number> {
+export async function runStudy(study: Study, { apart }: Place): Promise<number> {
   const { path, options, output, json } = study;
   const source = openImages(
     path,
@@ -80,16 +82,17 @@ export async function runStudy(study: Study): Promise<number> {
   const there: StudyRun[] = [];
   for (const [i, run] of runs.entries()) {
     console.error(`${run.name}, run ${i + 1} of ${runs.length}:`);
-    try {
-      if ((await trained(run, study)) === STOPPED) {
-        console.error('The same command goes on from here.');
-        return STOPPED;
-      }
-      there.push(run);
-    } catch (error) {
-      if (!(error instanceof OptionError) || runs.length === 1) throw error;
-      leaveOut({ name: run.name, reason: error.message });
+    const outcome = await trained(run, study, apart);
+    if (outcome === 'stopped') {
+      console.error('The same command goes on from here.');
+      return STOPPED;
     }
+    if (outcome === 'broken')
+      throw new Error(
+        `${run.name} was not trained to its end (${join(output, run.name)}): mend what was said before, or make room if it was ended from outside; the same command goes on from here.`,
+      );
+    if (outcome === 'there') there.push(run);
+    else leaveOut({ name: run.name, reason: 'Its training was refused, as was said when it was to begin.' });
   }
   const studied: StudiedRun[] = [];
   for (const run of there) {
@@ -130,7 +133,7 @@ async function trainable(
   { options, plan, seeds, imagesSeen }: Study,
   facts: RunFacts,
 ): Promise<{ runs: StudyRun[]; leftOut: LeftOut[] }> {
-  const { entries, leftOut: before = [] } = plan({ options, facts });
+  const { entries, leftOut: before = [] } = plan({ options: withEvaluations(options), facts });
   const [fitting, leftOut]: [StudyEntry[], LeftOut[]] = [[], [...before]];
   let first: OptionError | undefined;
   for (const entry of entries) {
@@ -151,6 +154,16 @@ async function trainable(
   return { runs: studyRuns(fitting, seeds), leftOut };
 }
 
+/** A budget in minutes gives a slow method fewer images for its online evaluations; here all are to have the same. */
+const EVALUATION_IMAGES = 2000;
+
+function withEvaluations(options: TrainOptions): TrainOptions {
+  const { steps, epochs } = options;
+  return steps === undefined && epochs === undefined
+    ? { evalImages: EVALUATION_IMAGES, ...options }
+    : options;
+}
+
 function checkKept({ name, options }: StudyRun, source: Source, output: string): void {
   const folder = RunFolder.at(join(output, name));
   if (stateOf(folder) === 'new') return;
@@ -159,48 +172,51 @@ function checkKept({ name, options }: StudyRun, source: Source, output: string):
   checkSameOptions(record, options, folder.path);
 }
 
-/** Trains a run, or what is left of it. @returns the exit code of the training */
-async function trained({ name, options }: StudyRun, { path, output }: Study): Promise<number> {
+/** How the training of a run ended: `refused` where it could not begin, as was said already. */
+type Outcome = 'there' | 'stopped' | 'refused' | 'broken';
+
+/** Trains a run, or what is left of it; in a process of its own where that is possible. */
+async function trained(
+  { name, options }: StudyRun,
+  { path, output }: Study,
+  apart: Place['apart'],
+): Promise<Outcome> {
   const folder = RunFolder.at(join(output, name));
   const state = stateOf(folder);
   if (state === 'done' || state === 'failed') {
     console.error(`${folder.path} ${state === 'done' ? 'is done' : 'failed'} already, and is kept.`);
-    return 0;
+    return 'there';
   }
-  if (state === 'interrupted') {
-    const args = ['--resume', folder.path];
-    return measured(folder, resumeRun({ run: folder.path, dataPath: path, options: {}, json: false, args }));
+  const words =
+    state === 'new'
+      ? [path, ...flagsOf(options), '--output_dir', folder.path]
+      : ['--resume', folder.path, '--data_path', path];
+  if (apart !== undefined) {
+    const { code, asked } = await apart(['train', ...words]);
+    return asked ? 'stopped' : outcomeOf(code);
   }
-  const args = [path, ...flagsOf(options), '--output_dir', folder.path];
-  const request = { path, options, init: undefined, output: folder.path, json: false, args };
-  return measured(folder, newRun(request));
+  try {
+    return outcomeOf(await train(words, { results: output }));
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    console.error(error.message);
+    return 'refused';
+  }
 }
 
-/** The command line that repeats a run by itself. */
+function outcomeOf(code: number | undefined): Outcome {
+  if (code === 0 || code === FAILED) return 'there';
+  if (code === STOPPED) return 'stopped';
+  return code === MISTAKE ? 'refused' : 'broken';
+}
+
+/** The options of a run on a command line. */
 function flagsOf(options: TrainOptions): string[] {
   return Object.entries(options).flatMap(([name, value]) =>
     value === undefined
       ? []
       : [`--${toFlag(name)}`, ...(Array.isArray(value) ? value.map(String) : [optionText(value)])],
   );
-}
-
-const SAMPLED_EVERY = 200;
-
-/** Follows the memory of the process during a training, and keeps the largest. */
-async function measured(folder: RunFolder, training: Promise<number>): Promise<number> {
-  let peak = 0;
-  const look = (): void => {
-    peak = Math.max(peak, process.memoryUsage.rss());
-  };
-  const timer = setInterval(look, SAMPLED_EVERY);
-  try {
-    return await training;
-  } finally {
-    look();
-    clearInterval(timer);
-    if (folder.has('config.json')) keepPeakMemory(folder, peak);
-  }
 }
 
 /** @returns the file */
