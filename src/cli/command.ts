@@ -10,6 +10,8 @@ import { type Command, type Place, workingDirectory } from './place.ts';
 import { quickstart } from './quickstart/quickstart.ts';
 import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
+import { ablate } from './study/ablate.ts';
+import { compare } from './study/compare.ts';
 import { suggestCommand } from './terminal/command-hint.ts';
 import { UsageError } from './terminal/flags.ts';
 import { commandLines } from './terminal/help.ts';
@@ -24,6 +26,8 @@ ${commandLines([
   ['dino train <source> [flags]', 'train on images'],
   ['dino train --resume <run>', 'go on with a run'],
   ['dino train <source> --init <weights>', "begin with weights: of a run, official ones, Hugging Face's"],
+  ['dino compare <source> --methods <names>', 'train one network by several methods, side by side'],
+  ['dino ablate <source>', 'train with one component after the other left out'],
   ['dino eval <name> <run> [flags]', 'measure what it learned; dino eval --help lists the evaluations'],
   ...tools.map(({ name, usage, summary }) => [`dino ${name} ${usage}`, summary] as const),
   ['dino report <run> [<run> ...]', "the run's report.html again; of several runs a comparison too"],
@@ -45,6 +49,8 @@ const paragraph = (text: string): string => wrap(text, textWidth(process.stdout)
 
 const commands: Readonly<Record<string, Command>> = {
   train,
+  compare,
+  ablate,
   eval: evaluateCommand,
   quickstart,
   inspect,

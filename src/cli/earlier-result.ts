@@ -38,7 +38,7 @@ export class EarlierResult {
     if (!this.#folder.has(record)) return undefined;
     const text = this.#folder.readText(record);
     const command = commandIn(text);
-    if (command === asked(this.#command)) return undefined;
+    if (command === askedFor(this.#command)) return undefined;
     this.#kept = `${HISTORY}/${this.#name}-${this.#number(command)}`;
     const files = `eval/${this.#name}`;
     this.#folder.writeTextAtomic(`${this.#kept}.json`, this.#movedIn(text, files, this.#kept));
@@ -78,13 +78,13 @@ export class EarlierResult {
 function commandIn(record: string): string | undefined {
   try {
     const { command, moved = 0 } = recordSchema.parse(JSON.parse(record));
-    return moved > 0 ? undefined : asked(command);
+    return moved > 0 ? undefined : askedFor(command);
   } catch {
     return undefined; // damaged: it is kept as it is
   }
 }
 
 /** A command without what changes no result: how it is printed, the number of threads. */
-function asked(command: string): string {
+export function askedFor(command: string): string {
   return command.replace(/ --(json|no[-_]?report|threads[ =]\d+)(?= |$)/gi, '');
 }

@@ -10,6 +10,28 @@ export const examples = {
     ],
     ['dino train --resume runs/paper --epochs 200', 'go on with a run, with a larger budget'],
   ],
+  compare: [
+    ['dino compare ./photos --methods dino distill --teacher dino_vits16 --minutes 20', 'two methods'],
+    [
+      'dino compare data/train --methods dino --arch vit --images_seen 100000 --test data/test',
+      'a budget in images, measured on other images',
+    ],
+    [
+      'dino compare data/train --methods dino --seeds 0 1 2 --output runs/three',
+      'with deviations over seeds',
+    ],
+  ],
+  ablate: [
+    ['dino ablate data/train --minutes 10', 'every component of the paper, ten minutes each'],
+    [
+      'dino ablate data/train --components no-momentum no-multi-crop --test data/test',
+      'two of them, measured on other images',
+    ],
+    [
+      'dino ablate ./photos --components center no-centering no-sharpening --steps 2000',
+      'the two collapses (no labels needed)',
+    ],
+  ],
   quickstart: [
     ['dino quickstart', 'three minutes on generated scenes'],
     ['dino quickstart ./photos --minutes 5', 'five minutes on your images'],

@@ -1,9 +1,12 @@
-/** Where a command puts what it makes without being told where: the working directory, unless a caller says otherwise. */
+/** Where a command works: where it puts what it makes without being told where, and whether it can start other processes. */
 import { join } from 'node:path';
+import type { Ended } from './apart.ts';
 
 export interface Place {
   /** Folder of new runs and of results of weights that are in no run. */
   readonly results: string;
+  /** Runs a command in a process of its own, where that is possible. */
+  readonly apart?: (args: readonly string[]) => Promise<Ended>;
 }
 
 export const workingDirectory: Place = { results: '.' };

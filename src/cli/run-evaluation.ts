@@ -52,6 +52,7 @@ const common = {
 /**
  * @param words how the command is called: `dino eval knn`
  * @param args what follows
+ * @param show whether the result is printed, besides being kept
  * @returns the exit code
  */
 export async function runEvaluation(
@@ -59,6 +60,7 @@ export async function runEvaluation(
   words: string,
   args: readonly string[],
   { results }: Place,
+  show = true,
 ): Promise<number> {
   const fields: Readonly<Record<string, z.ZodType>> = { ...common, ...evaluation.fields };
   const { positionals, values, switches } = parseFlags(args, {
@@ -145,7 +147,7 @@ export async function runEvaluation(
   const leftOut = explainSkipped(skipped, folder.file(recordFile));
   if (leftOut !== undefined) console.error(leftOut);
   if (switches.has('json')) console.log(JSON.stringify(result.scores));
-  else {
+  else if (show) {
     console.log(result.protocol);
     for (const row of columns(result.table)) console.log(row);
   }

@@ -64,6 +64,8 @@ export interface Span {
 export interface MethodNumbers {
   /** Momentum of the moving average; 0 where there is none. */
   readonly teacherMomentum: number;
+  /** Whether the teacher becomes what the student was before this update, in place of an average after it. */
+  readonly teacherLags?: boolean;
   /** Whether what the method calls its last layer stays as it is. */
   readonly freezeLastLayer: boolean;
   /** What the objective asks for by name. */
@@ -80,6 +82,20 @@ export interface RunPlan extends Span {
 /** Something to say of settings. */
 export interface Concern extends Verdict {
   readonly topic: string;
+}
+
+/** The method with one component left out or another in its place, to see what the component is for (`dino ablate`). */
+export interface Variant {
+  /** By which it is asked for; also the name of its run folder. */
+  readonly name: string;
+  /** What is different, in a few words: "no momentum". */
+  readonly title: string;
+  /** Where it comes from: "Table 7, row 2". */
+  readonly source: string;
+  /** What is given beside the base's options. */
+  readonly options: OwnOptions;
+  /** Its name in the figure of collapses, where it has a line there. */
+  readonly collapse?: string;
 }
 
 /** The options of a method as they stand in a config among others; each function reads its own. */
@@ -128,6 +144,8 @@ export interface MethodDefinition {
   examine(config: OwnOptions, plan: RunPlan): readonly Concern[];
   /** Its networks besides the backbone, in a few words: "head: K 256, hidden 512, bottleneck 128". */
   describe(config: OwnOptions): string;
+  /** What can be taken away or exchanged; none of them where the options already say the same. */
+  readonly variants?: readonly Variant[];
   /** Reads what checkpoints of earlier versions keep of the latest steps as today's do. */
   readOlder?(stored: unknown): unknown;
 }

@@ -8,13 +8,22 @@ export const TEACHER_ENTROPY = 'teacher_entropy';
 export const DIVERGENCE = 'kl';
 
 /** @param outDim K, prototypes of the head: ln K is the entropy of a uniform output and the loss of guessing */
-export function dinoHealth(outDim: number): Pick<Method, 'loss' | 'measures' | 'hints' | 'examine'> {
+export function dinoHealth(
+  outDim: number,
+  loss: 'cross_entropy' | 'mse' = 'cross_entropy',
+): Pick<Method, 'loss' | 'measures' | 'hints' | 'examine'> {
   return {
-    loss: {
-      caption:
-        'It begins near ln K, which guessing gives, and should leave it. To stay there is uniform collapse.',
-      references: [uniformEntropy(outDim)],
-    },
+    loss:
+      loss === 'mse'
+        ? {
+            caption:
+              'Squared differences of probabilities, summed: 0 is agreement, 2 is two certain and different answers.',
+          }
+        : {
+            caption:
+              'It begins near ln K, which guessing gives, and should leave it. To stay there is uniform collapse.',
+            references: [uniformEntropy(outDim)],
+          },
     measures: entropyMeasures(outDim),
     hints: entropyHints,
     examine: ({ measures }) => examineEntropy(measures[TEACHER_ENTROPY], measures[DIVERGENCE], outDim),

@@ -3,13 +3,16 @@ import { z } from 'zod';
 import {
   type Concern,
   defineMethod,
+  type MethodNumbers,
   official,
   type RecipeFacts,
   type RunPlan,
+  type Span,
   type Suggestions,
 } from './definition.ts';
 import { dino } from './dino.ts';
 import { readOlderVitals } from './dino-older-runs.ts';
+import { dinoVariants } from './dino-variants.ts';
 import {
   frozenFor,
   headFields,
@@ -20,7 +23,27 @@ import {
   teacherFields,
 } from './prototype-options.ts';
 
-const stored = z.object(storedPrototypes);
+const exchanged = {
+  loss: z
+    .enum(['cross_entropy', 'mse'])
+    .describe(
+      'how distributions are matched: by cross-entropy (DINO), or by the squares of their differences',
+    ),
+  predictor: z.boolean().describe("an MLP behind the student's head alone, as BYOL has one"),
+  teacherRule: z
+    .enum(['average', 'student', 'previous_step', 'previous_epoch'])
+    .describe(
+      'what the teacher is: a moving average of the student (DINO), the student itself, or the student of the step or epoch before',
+    ),
+};
+
+const stored = z.object({
+  ...storedPrototypes,
+  // Runs of earlier versions have none.
+  loss: exchanged.loss.default('cross_entropy'),
+  predictor: exchanged.predictor.default(false),
+  teacherRule: exchanged.teacherRule.default('average'),
+});
 type DinoOptions = z.infer<typeof stored>;
 
 export const dinoDefinition = defineMethod({
@@ -31,10 +54,11 @@ export const dinoDefinition = defineMethod({
   groups: [
     { title: 'Projection head', fields: headFields },
     { title: 'Teacher and loss', fields: teacherFields },
+    { title: 'Parts to exchange, as the ablations of the paper do', fields: exchanged },
   ],
   spans: prototypeSpans,
   meaningless: [],
-  shaping: Object.keys(headFields),
+  shaping: [...Object.keys(headFields), 'predictor'],
   hasTeacher: true,
   stored,
   suggest: (facts) => (facts.recipe === 'paper' ? paper : auto(facts)),
@@ -42,16 +66,48 @@ export const dinoDefinition = defineMethod({
     dino({
       ...setup,
       head: headOf(options),
+      loss: options.loss,
+      predictor: options.predictor,
       studentTemp: options.studentTemp,
       centering: options.centering,
       centerMomentum: options.centerMomentum,
     }),
-  schedule: prototypeSchedule,
+  schedule: (options, span) => {
+    const usual = prototypeSchedule(options, span);
+    return (position) => ({ ...usual(position), ...teacherBy(options.teacherRule, position, span) });
+  },
   examine: (options, plan) => [...frozenHead(options, plan), ...settings(options, plan)],
   describe: ({ outDim, headHiddenDim, headBottleneckDim }) =>
     `head: K ${outDim}, hidden ${headHiddenDim}, bottleneck ${headBottleneckDim}`,
   readOlder: readOlderVitals,
+  variants: dinoVariants,
 });
+
+/** How the teacher follows, where it is no average (paper, section 5.2). */
+function teacherBy(
+  rule: DinoOptions['teacherRule'],
+  position: number,
+  { stepsPerEpoch }: Span,
+): Partial<MethodNumbers> {
+  switch (rule) {
+    case 'average':
+      return {};
+    case 'student':
+      return { teacherMomentum: 0 };
+    case 'previous_step':
+      return { teacherMomentum: 0, teacherLags: true };
+    case 'previous_epoch': {
+      const isLast = Math.floor((position + 1) / stepsPerEpoch) > Math.floor(position / stepsPerEpoch);
+      return { teacherMomentum: isLast ? 0 : 1 };
+    }
+  }
+}
+
+const asInPaper: Suggestions = {
+  loss: ['cross_entropy', official],
+  predictor: [false, official],
+  teacherRule: ['average', official],
+};
 
 /** The defaults of main_dino.py. */
 const paper: Suggestions = {
@@ -69,6 +125,7 @@ const paper: Suggestions = {
   centering: ['center', official],
   centerMomentum: [0.9, official],
   freezeLastLayer: [1, official],
+  ...asInPaper,
 };
 
 function auto(facts: RecipeFacts): Suggestions {
@@ -88,6 +145,7 @@ function auto(facts: RecipeFacts): Suggestions {
     centering: ['center', official],
     centerMomentum: [0.9, official],
     freezeLastLayerSteps: [Math.min(warmup, 100), 'one official epoch would be too long for a short run'],
+    ...asInPaper,
     ...byNetwork[facts.network](facts),
     ...(begins === 'backbone' ? gentle(steps) : {}),
   };
@@ -168,12 +226,20 @@ function frozenHead(options: DinoOptions, { steps, stepsPerEpoch }: RunPlan): Co
 
 /** Settings that no step can learn with, or that lead to a collapse. */
 function settings(options: DinoOptions, { batch, crops }: RunPlan): Concern[] {
-  const { momentumTeacher, outDim, teacherTemp, studentTemp, centerMomentum, centering, warmupTeacherTemp } =
-    options;
+  const {
+    momentumTeacher,
+    outDim,
+    teacherTemp,
+    studentTemp,
+    centerMomentum,
+    centering,
+    warmupTeacherTemp,
+    teacherRule,
+  } = options;
   const { localCrops, globalScale } = crops;
   const cases: readonly (readonly [wrong: boolean, concern: Omit<Concern, 'severity'>])[] = [
     [
-      momentumTeacher === 1,
+      momentumTeacher === 1 && teacherRule === 'average',
       {
         topic: 'momentum',
         title: 'The teacher never moves',
@@ -183,7 +249,7 @@ function settings(options: DinoOptions, { batch, crops }: RunPlan): Concern[] {
       },
     ],
     [
-      momentumTeacher === 0,
+      momentumTeacher === 0 && teacherRule === 'average',
       {
         topic: 'momentum',
         title: 'The teacher is the student',
@@ -227,6 +293,16 @@ function settings(options: DinoOptions, { batch, crops }: RunPlan): Concern[] {
         title: 'The center never moves',
         detail: '--center_momentum 1 keeps the center at 0, so that one prototype can win over all others.',
         advice: 'Set --center_momentum 0.9.',
+      },
+    ],
+    [
+      centering === 'none',
+      {
+        topic: 'center',
+        title: 'Nothing keeps one prototype from winning',
+        detail:
+          'With --centering none every image can get the same prototype (Caron et al. 2021, figure 7): the loss is low and nothing is learned.',
+        advice: 'Leave it out, or give --centering center.',
       },
     ],
     [

@@ -9,6 +9,7 @@ import {
   crossEntropy,
   div,
   exp,
+  gelu,
   logSoftmax,
   mul,
   neg,
@@ -16,6 +17,8 @@ import {
   type Scope,
   scale,
   slice,
+  softmax,
+  square,
   stopGradient,
   sub,
   sum,
@@ -29,6 +32,7 @@ import {
   usesBatchNorm,
 } from '../model/backbone.ts';
 import { type HeadConfig, projectionHead } from '../model/head.ts';
+import { dense } from '../model/layers.ts';
 import { DIVERGENCE, dinoHealth, TEACHER_ENTROPY } from './dino-health.ts';
 import { dropPathInput } from './drop-path-input.ts';
 import {
@@ -47,9 +51,16 @@ export interface DinoConfig {
   /** Side of each view in pixels; the first two are the global ones, which the teacher sees. */
   readonly viewSizes: readonly number[];
   readonly studentTemp: number;
-  /** How no prototype wins: a moving center is taken off (DINO, the default), or all are used equally (Sinkhorn-Knopp). */
-  readonly centering?: 'center' | 'sinkhorn';
+  /**
+   * How no prototype wins: a moving center is taken off (DINO, the default), or all are used equally (Sinkhorn-Knopp); `none`
+   * leaves it to chance, as the paper does to show the collapse.
+   */
+  readonly centering?: 'center' | 'sinkhorn' | 'none';
   readonly centerMomentum: number;
+  /** How distributions are matched: by their cross-entropy (DINO, the default) or by the squares of their differences (Table 7). */
+  readonly loss?: 'cross_entropy' | 'mse';
+  /** An MLP behind the student's head alone, as BYOL has one (Table 7); it maps logits to logits. */
+  readonly predictor?: boolean;
   readonly dropPathRate: number;
 }
 
@@ -65,7 +76,7 @@ export function dino(config: DinoConfig): Method {
       views.map((group) => group.count),
     ),
     scalars: ['teacherTemp'],
-    ...dinoHealth(config.head.outDim),
+    ...dinoHealth(config.head.outDim, config.loss),
     isLastLayer: (name) => name.startsWith('head.last_layer.'),
     objective: (inputs) => objective(inputs, config),
   };
@@ -98,17 +109,15 @@ export function selfDistillation(
   gt: Tensor,
   gs: Tensor,
   inputs: Pick<ObjectiveInputs, 'images' | 'batch' | 'scalar' | 'state'>,
-  config: Pick<DinoConfig, 'viewSizes' | 'studentTemp' | 'centering' | 'centerMomentum'>,
+  config: Pick<DinoConfig, 'viewSizes' | 'studentTemp' | 'centering' | 'centerMomentum' | 'loss'>,
 ): Objective {
   const { images, batch } = inputs;
   const views = config.viewSizes.length;
 
   // t = softmax((gt - C) / tpt)
   const tpt = inputs.scalar('teacherTemp');
-  const logT =
-    config.centering === 'sinkhorn'
-      ? logSinkhornKnopp(gt, tpt)
-      : logSoftmax(div(sub(gt, inputs.state('center')), tpt));
+  const centered = config.centering === 'none' ? gt : sub(gt, inputs.state('center'));
+  const logT = config.centering === 'sinkhorn' ? logSinkhornKnopp(gt, tpt) : logSoftmax(div(centered, tpt));
   const t = exp(logT);
   const [t1, t2] = [slice(t, 0, 0, images), slice(t, 0, images, 2 * images)];
 
@@ -121,7 +130,9 @@ export function selfDistillation(
     const local = reshape(slice(s, 0, 2 * images, views * images), [views - 2, images, -1]);
     entropy = add(entropy, crossEntropy(local, add(t1, t2), 2));
   }
-  const loss = scale(entropy, 1 / (pairs * batch));
+  const matched = scale(entropy, 1 / (pairs * batch));
+  const loss =
+    config.loss === 'mse' ? scale(squaredDistances(softmax(s), t1, t2), 1 / (pairs * batch)) : matched;
   const teacherEntropy = scale(neg(sum(mul(t, logT))), 1 / (2 * batch));
   return {
     loss,
@@ -133,8 +144,23 @@ export function selfDistillation(
         scale(total('teacherLogits'), (1 - config.centerMomentum) / (2 * batch)),
       ),
     }),
-    measures: { [TEACHER_ENTROPY]: teacherEntropy, [DIVERGENCE]: sub(loss, teacherEntropy) },
+    measures: { [TEACHER_ENTROPY]: teacherEntropy, [DIVERGENCE]: sub(matched, teacherEntropy) },
   };
+}
+
+/**
+ * The same pairs, by the squares of the differences of their probabilities.
+ *
+ * @param p the student's, of all views: [V B, K]
+ * @param t1 the teacher's, of the first view, as `t2` of the second: [B, K]
+ */
+function squaredDistances(p: Tensor, t1: Tensor, t2: Tensor): Tensor {
+  const images = t1.dim(0);
+  const distance = (q: Tensor, t: Tensor): Tensor => sum(square(sub(q, t)));
+  const global = distance(slice(p, 0, 0, 2 * images), concat([t2, t1], 0));
+  if (p.dim(0) === 2 * images) return global;
+  const local = reshape(slice(p, 0, 2 * images, p.dim(0)), [-1, images, p.dim(1)]);
+  return add(global, add(distance(local, t1), distance(local, t2)));
 }
 
 /** Logits of the global views, view after view: [2B, K] */
@@ -153,7 +179,7 @@ export function teacherLogits(
 /** Logits of all views, view after view: [V B, K] */
 export function studentLogits(
   inputs: Pick<ObjectiveInputs, 'student' | 'crops' | 'sample'>,
-  { backbone, head, viewSizes, dropPathRate }: DinoConfig,
+  { backbone, head, viewSizes, dropPathRate, predictor = false }: DinoConfig,
 ): Tensor {
   const groups = groupViews(viewSizes);
   const drops = dropPathInputs(backbone, dropPathRate) > 0;
@@ -167,7 +193,13 @@ export function studentLogits(
       drops ? inputs.sample(`dropPath${g}`) : undefined,
     ),
   );
-  return projectionHead(scope.at('head'), concat(features, 0), head, 'train');
+  const logits = projectionHead(scope.at('head'), concat(features, 0), head, 'train');
+  return predictor ? predicted(scope.at('predictor'), logits, head.hiddenDim) : logits;
+}
+
+/** A linear layer, a GELU and another one: [rows, K] -> [rows, K] */
+function predicted(scope: Scope, logits: Tensor, hidden: number): Tensor {
+  return dense(scope.at('1'), gelu(dense(scope.at('0'), logits, hidden)), logits.dim(1));
 }
 
 /** One tensor of drop-path factors for each forward pass of the student. */

@@ -60,6 +60,11 @@ export const dinov2Definition = defineMethod({
       throw new OptionError(
         `DINOv2 hides patches from a transformer${backbone.kind === 'vit' ? ', and the convolutions of --stem conv would show their borders: give --stem patch' : ', and this network has none: give --arch vit, vit_tiny, vit_small or vit_base'}.`,
       );
+    const { centering } = options;
+    if (centering === 'none')
+      throw new OptionError(
+        '--centering none is for --method dino, to see its collapse: give center or sinkhorn.',
+      );
     const head = headOf(options);
     return dinov2({
       backbone,
@@ -75,7 +80,7 @@ export const dinov2Definition = defineMethod({
               ...(options.ibotSeparateHead ? { head: { ...head, outDim: options.ibotOutDim } } : {}),
             },
       koleoLossWeight: options.koleoLossWeight,
-      centering: options.centering,
+      centering,
       studentTemp: options.studentTemp,
       centerMomentum: options.centerMomentum,
       dropPathRate,

@@ -22,9 +22,9 @@ export const teacherFields = {
   warmupTeacherTempSteps: countOrZero('the same in steps, step by step'),
   studentTemp: positive('temperature of the student'),
   centering: z
-    .enum(['center', 'sinkhorn'])
+    .enum(['center', 'sinkhorn', 'none'])
     .describe(
-      'what keeps one prototype from winning: a moving center (DINO), or targets that use all equally (Sinkhorn-Knopp, as DINOv2)',
+      'what keeps one prototype from winning: a moving center (DINO), or targets that use all equally (Sinkhorn-Knopp, as DINOv2); none, to see the collapse',
     ),
   centerMomentum: share('momentum of the center'),
   freezeLastLayer: countOrZero('epochs during which the last layer stays as it is'),

@@ -94,6 +94,27 @@ function checkCrops(config: TrainConfig, { views }: Method, images: number): voi
 }
 
 /**
+ * What a recipe takes before the length of the run is known, and the method that this makes.
+ *
+ * @param given what the user gave
+ * @param options the same, with what the run begins with and learns from
+ * @throws OptionError if options contradict each other, the network, the method or the data
+ */
+export function checkedRecipe(
+  given: TrainOptions,
+  options: TrainOptions,
+  facts: RunFacts,
+): { readonly config: TrainConfig; readonly method: Method } {
+  checkOptions(options);
+  const { config } = chooseRecipe(options, facts);
+  checkArchitecture(given, config);
+  checkMethod(given, config);
+  const method = methodOf(config);
+  checkBatch(config, facts.images, method.coupling);
+  return { config, method };
+}
+
+/**
  * Chooses, compiles, measures.
  *
  * @throws OptionError if options contradict each other or the data; Error if the images cannot be read
@@ -117,12 +138,8 @@ export async function prepare({
   };
   const found = await sourceFacts(source, cores);
   const facts: RunFacts = { ...found.facts, begins: beginningOf(initial) };
-  checkOptions(options);
-  const first = chooseRecipe(options, facts);
-  checkArchitecture(given, first.config);
-  checkMethod(given, first.config);
-  const method = methodOf(first.config);
-  checkBatch(first.config, source.length, method.coupling);
+  const first = checkedRecipe(given, options, facts);
+  const { method } = first;
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
   const { microBatch, minutes } = first.config;
   let steps = knownSteps(first.config, perEpoch);

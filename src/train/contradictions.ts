@@ -64,7 +64,7 @@ function isForeignToNetwork(name: string, arch: Architecture): boolean {
 }
 
 /** True for the own options of other methods, and for those of every training that say nothing to this one. */
-function isForeignToMethod(name: string, method: string): boolean {
+export function isForeignToMethod(name: string, method: string): boolean {
   const { meaningless } = methodNamed(method);
   const owners = ownersOf(name);
   return meaningless.includes(name) || (owners.length > 0 && !owners.includes(method));

@@ -13,7 +13,7 @@ import { type OptimizerName, rules, type UpdateRule } from '../optim/rules.ts';
 import type { Updater, UpdaterOptions } from '../optim/updater.ts';
 import { WasmUpdater } from '../optim/wasm-updater.ts';
 import { Random } from '../random/random.ts';
-import { networkValues, resetBuffers, resetNetworks, type TrainState } from './state.ts';
+import { networkValues, readFloats, resetBuffers, resetNetworks, type TrainState } from './state.ts';
 import { type StepGraph, traceStep } from './step-graph.ts';
 
 /** Where a step gets its pixels: writes view group `group` of images `start` to `end` as [count * images, C, S, S], view after view. */
@@ -257,21 +257,33 @@ export class Trainer {
     teacherMomentum,
     freezeLastLayer,
     freezeBackbone = false,
+    teacherLags = false,
   }: StepSettings): Promise<ReadonlyMap<string, number>> {
     const { method } = this;
     const isHeld = (name: string): boolean => freezeLastLayer && method.isLastLayer(name);
     const byRate = method.heldBy === 'rate';
+    const before = teacherLags ? await this.#averagedNow() : new Map<string, Float32Array>();
     const norms = await this.updater.apply({
       lr,
       lrFactor: (name) =>
         byRate && isHeld(name) ? 0 : (lrFactor?.(name) ?? 1) * (method.lrFactor?.(name) ?? 1),
       weightDecay,
       clip,
-      momentum: teacherMomentum,
+      momentum: teacherLags ? 1 : teacherMomentum,
       isFrozen: (name) => (freezeBackbone && name.startsWith('backbone.')) || (!byRate && isHeld(name)),
     });
-    if (allFinite(norms)) this.#commit();
+    if (allFinite(norms)) {
+      for (const [name, values] of before) this.state.update.average.get(name)?.write(values);
+      this.#commit();
+    }
     return norms;
+  }
+
+  /** Copies of the student's weights that the teacher has too. */
+  async #averagedNow(): Promise<Map<string, Float32Array>> {
+    const { student, average } = this.state.update;
+    const values = await readFloats(new Map([...student].filter(([name]) => average.has(name))));
+    return new Map([...values].map(([name, each]) => [name, each.slice()]));
   }
 
   /** The method's next state and the next running statistics become the present ones; the buffers change places. */

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openFile } from '../../src/files/file-source-node.ts';
+import { peakMemory } from '../../src/run/peak-memory.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
+import { stateOf } from '../../src/run/study-state-node.ts';
 import { checkpointRun } from '../../src/train/checkpoint.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 
@@ -55,6 +57,34 @@ const signaled = (step: number, signal: NodeJS.Signals, ...args: readonly string
 function savedStep(run: string): number {
   return checkpointRun(openFile(join(run, 'checkpoint.safetensors')))?.step ?? Number.NaN;
 }
+
+/** Waits for something to be there. */
+async function until(isThere: () => boolean): Promise<void> {
+  while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('a study', () => {
+  it('trains in processes of their own, stops with them, and goes on', async () => {
+    const images = await photos();
+    const output = join(temporaryFolder(), 'study');
+    const asked = ['compare', images, '--methods', 'dino', ...flags, '--steps', '400', '--output', output];
+    const run = RunFolder.at(join(output, 'dino'));
+    const child = start(asked);
+    const end = ended(child);
+    await until(() => run.has('checkpoint.safetensors'));
+    child.kill('SIGTERM');
+    const stopped = await end;
+    expect(stopped.code).toBe(130);
+    expect(stopped.said).toContain('The same command goes on from here.');
+    expect(stateOf(run)).toBe('interrupted');
+    const whole = await dino(...asked);
+    expect(whole.code).toBe(0);
+    expect(whole.said).toMatch(/Resuming .* of 400\./);
+    expect(savedStep(run.path)).toBe(400);
+    // Of a process that did nothing else.
+    expect(peakMemory(run)).toBeGreaterThan(50 * 2 ** 20);
+  }, 120_000);
+});
 
 describe('a run in a process of its own', () => {
   it('that is killed in the middle of an epoch and resumed ends with the bytes of one that was not', async () => {

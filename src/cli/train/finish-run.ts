@@ -2,6 +2,7 @@
 import type { Source } from '../../data/source.ts';
 import { counted } from '../../format/counted.ts';
 import { BEST, LAST } from '../../run/checkpoint-files.ts';
+import { keepPeakMemory } from '../../run/peak-memory.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';
 import { reportShown } from '../report-shown.ts';
 import type { Outcome } from './show-session.ts';
@@ -10,6 +11,7 @@ const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, s
 
 /** @returns the exit code */
 export async function finishRun(folder: RunFolder, outcome: Outcome, source: Source): Promise<number> {
+  keepPeakMemory(folder, process.resourceUsage().maxRSS * 1024);
   if (outcome !== 'stopped' && folder.has(LAST)) {
     await reportShown(folder, { source });
     const best = folder.has(BEST) ? `, ${BEST}` : '';

@@ -2,10 +2,12 @@
  * Several runs beside each other on one page: their scores in a table, their curves laid over each other, and the choices in
  * which they differ. A pure function of the runs' reports; it needs no other file and has no script.
  */
+import type { EvaluationSection } from '../blocks.ts';
 import { type LineChart, lineChart } from '../charts/chart.ts';
 import { html, type Markup, unbroken } from '../markup.ts';
 import type { Curves, Report, ReportFinding } from '../model.ts';
 import { otherCharts, runCharts } from './curves.ts';
+import { evaluationSection } from './draw-blocks.ts';
 import { severityWords } from './findings.ts';
 import { stillPage } from './page-frame.ts';
 import { scoreGroups, scoreTable } from './score-table.ts';
@@ -18,6 +20,15 @@ export interface ComparedRun {
   /** Address of its own report, relative to the page. */
   readonly address: string;
   readonly report: Report;
+  /** What it is, in a sentence; the title of its report unless given. */
+  readonly about?: string;
+}
+
+/** What a page says of runs that were made to be compared. */
+export interface StudyPage {
+  readonly title: string;
+  /** Before all else. */
+  readonly sections: readonly EvaluationSection[];
 }
 
 const pageStyle = `
@@ -37,10 +48,10 @@ const pageStyle = `
 `;
 
 /** The whole document, to be written as UTF-8. */
-export function renderComparison(runs: readonly ComparedRun[]): string {
+export function renderComparison(runs: readonly ComparedRun[], study?: StudyPage): string {
   const names = runs.map(({ name }) => name);
   const reports = runs.map(({ report }) => report);
-  const title = `Runs compared: ${names.join(', ')}`;
+  const title = study?.title ?? `Runs compared: ${names.join(', ')}`;
   const scores = scoreGroups(reports);
   const shared = sharedReading(reports);
   const charts = overlaid(runs, ({ curves }) =>
@@ -50,12 +61,12 @@ export function renderComparison(runs: readonly ComparedRun[]): string {
   return stillPage({
     title,
     style: pageStyle,
-    body: html`<header><p class="eyebrow">dino-ts comparison</p><h1>Runs compared</h1><ul class="legend runs">${runs.map(
-      ({ name, address, report }, i) =>
-        html`<li class="s${i % 5}"><a href="${address}">${breakable(name)}</a> ${report.title}</li>`,
+    body: html`<header><p class="eyebrow">dino-ts comparison</p><h1>${study?.title ?? 'Runs compared'}</h1><ul class="legend runs">${runs.map(
+      ({ name, address, report, about }, i) =>
+        html`<li class="s${i % 5}"><a href="${address}">${breakable(name)}</a> ${about ?? report.title}</li>`,
     )}</ul></header>
 <main>
-${
+${study?.sections.map(evaluationSection)}${
   scores.length > 0 &&
   section(
     'Scores',
