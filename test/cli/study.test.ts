@@ -109,7 +109,7 @@ describe('dino compare', () => {
       expect(said.out).toMatch(row(summary.runs[i]!.entry, cell));
       expect(textOf(page)).toContain(cell);
     }
-    expect(said.out).toMatch(/^ +k-NN % +linear % +NMI +rank +images\/s +images +MiB$/m);
+    expect(said.out).toMatch(/^ +k-NN % +linear % +NMI +images\/s +images +MiB$/m);
     expect(said.out).toMatch(/^untrained .*\nraw pixels /m);
     for (const text of [
       'k-NN accuracy over time, %',
