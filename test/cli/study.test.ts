@@ -179,8 +179,7 @@ describe('dino compare', () => {
       'compare',
       images,
       '--methods',
-      'dino',
-      'distill',
+      'dino,distill',
       '--steps',
       '2',
       '--output',
@@ -197,6 +196,8 @@ describe('dino compare', () => {
     expect(leftOut).toMatchObject([{ name: 'distill', reason: expect.stringContaining('--teacher') }]);
     expect(read(output, 'comparison.html')).toContain('Not trained');
     expect(existsSync(join(output, 'distill'))).toBe(false);
+    const taken = await dino('report', output);
+    expect(taken.err).toContain('holds several runs that are compared: give one of them');
     const none = await dino('compare', images, '--methods', 'distill', '--steps', '2', ...tiny.slice(0, 5));
     expect(none.code).toBe(2);
     expect(none.err).toContain('error: --method distill needs a trained network');
@@ -257,7 +258,7 @@ describe('dino ablate', () => {
     const { type, runs, leftOut } = summaryOf(said);
     expect(type).toBe('ablate');
     expect(runs.map(({ name }) => name)).toEqual(['base', 'no-centering', 'no-sharpening']);
-    expect(leftOut).toEqual([{ name: 'center', reason: 'The base has it already: a moving center.' }]);
+    expect(leftOut).toEqual([{ name: 'center', reason: 'The base has this already (a moving center).' }]);
     const configs = runs.map(({ folder }) => readRecord(RunFolder.open(folder)).config);
     expect(configs).toMatchObject([
       { centering: 'center', teacherTemp: 0.02 },
