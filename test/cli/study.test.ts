@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { definitions } from '../../src/method/registry.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { overallRate } from '../../src/run/run-log.ts';
 import { readRecord } from '../../src/run/run-record.ts';
@@ -205,6 +206,7 @@ describe('dino compare', () => {
 
   it('says what it does not understand', async () => {
     const images = await photos(['a', 'b'], 4);
+    const all = definitions().map(({ name }) => name);
     const ask = async (...args: string[]): Promise<string> => {
       const said = await dino('compare', ...args);
       return `${said.code} ${said.err.trim().split('\n').at(-1)}`;
@@ -212,12 +214,12 @@ describe('dino compare', () => {
     expect(await ask('--methods', 'dino')).toBe(
       '2 error: Which images? Give a folder or a tar: dino compare <source>.',
     );
-    expect(await ask(images)).toBe('2 error: Which methods? Give --methods with some of dino, distill.');
+    expect(await ask(images)).toBe(`2 error: Which methods? Give --methods with some of ${all.join(', ')}.`);
     expect(await ask(images, '--methods', 'nosuch')).toBe(
-      '2 error: --methods nosuch: must be dino or distill.',
+      `2 error: --methods nosuch: must be ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`,
     );
     expect(await ask(images, '--methods', 'dino', 'nosuch')).toBe(
-      '2 error: "nosuch" is no method, and the images are one word: choose --methods from dino, distill.',
+      `2 error: "nosuch" is no method, and the images are one word: choose --methods from ${all.join(', ')}.`,
     );
     expect(await ask(images, '--methods', 'dino', 'dino')).toBe(
       '2 error: --methods dino dino: must be different methods.',
