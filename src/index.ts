@@ -218,7 +218,7 @@ export { chartSvg, scatterSvg } from './report/charts/standalone-svg.ts';
 export type { Finding } from './report/finding.ts';
 export { type MapColoring, type MapPage, renderMapPage } from './report/map/map-page.ts';
 export type * from './report/model.ts';
-export { type ComparedRun, renderComparison } from './report/page/comparison.ts';
+export { type ComparedRun, renderComparison, type StudyPage } from './report/page/comparison.ts';
 export { renderReport } from './report/page/html.ts';
 export type { Picture, PicturedImages } from './report/picture.ts';
 export { labelOverlay, labelPalette } from './report/pictures/label-colors.ts';

@@ -94,6 +94,10 @@ export class RunFolder {
         throw new Error(
           `${path} holds the runs of several seeds: give one of them, such as the folder seed-0 in it.`,
         );
+      if (['compare.json', 'ablate.json'].some((file) => existsSync(join(path, file))))
+        throw new Error(
+          `${path} holds several runs that are compared: give one of them, a folder in it with a config.json.`,
+        );
       const why = existsSync(join(path, CONFIG))
         ? `its ${CONFIG} is of another program`
         : `it has no ${CONFIG}`;

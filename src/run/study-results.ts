@@ -28,7 +28,7 @@ export type ScoreName = keyof typeof titles;
 const scoreNames = Object.keys(titles) as readonly ScoreName[];
 
 const digits: Readonly<Record<ScoreName, number>> = {
-  ...{ knn: 1, linear: 1, nmi: 3, rank: 1, imagesPerSecond: 0, images: 0, memory: 0 },
+  ...{ knn: 1, linear: 1, nmi: 2, rank: 1, imagesPerSecond: 0, images: 0, memory: 0 },
 };
 
 export type Scores = Readonly<Partial<Record<ScoreName, Score>>>;
@@ -170,7 +170,9 @@ export function studyTable(results: readonly RunResult[]): string[][] {
     { name: 'untrained', runs: first.map(({ untrained }) => untrained) },
     { name: 'raw pixels', runs: first.slice(0, 1).map(({ pixels }) => pixels) },
   ].filter(({ runs }) => runs.some((scores) => Object.keys(scores).length > 0));
-  const shown = scoreNames.filter((name) => rows.some(({ runs }) => runs.some((run) => run[name])));
+  const has = (name: ScoreName): boolean => rows.some(({ runs }) => runs.some((run) => run[name]));
+  // The rank says what there is to say without labels.
+  const shown = scoreNames.filter((name) => has(name) && !(name === 'rank' && has('knn')));
   return [
     ['', ...shown.map((name) => titles[name])],
     ...rows.map(({ name, runs }) => [name, ...shown.map((score) => cell(score, runs))]),

@@ -1,4 +1,5 @@
 /** The sections of a study's page: the table, k-NN over time and over images, the collapses, and attention to the same images. */
+import { capitalized } from '../eval/statement.ts';
 import { counted } from '../format/counted.ts';
 import type { EvaluationSection, Tile } from '../report/blocks.ts';
 import type { LineChart, Series } from '../report/charts/chart.ts';
@@ -28,6 +29,19 @@ export function studySections(
   return found.filter((section) => section !== undefined);
 }
 
+/** What the names of columns mean. */
+const meanings: readonly (readonly [column: string, meaning: string])[] = [
+  ['NMI', 'how well groups that k-means finds agree with the classes, 0 to 1'],
+  ['rank', 'in how many directions features differ'],
+  ['images', 'seen in training, with repetitions'],
+  ['MiB', 'the largest memory of the process that trained'],
+];
+
+function explained(columns: readonly string[]): string {
+  const shown = meanings.filter(([column]) => columns.includes(column));
+  return shown.map(([column, meaning]) => `${capitalized(column)}: ${meaning}.`).join(' ');
+}
+
 function tableSection(
   studied: readonly StudiedRun[],
   leftOut: readonly LeftOut[],
@@ -43,7 +57,7 @@ function tableSection(
   const failed = results.filter(({ state }) => state === 'failed');
   return {
     title: 'Beside each other',
-    intro: `${note} ${spread}. NMI: how well groups that k-means finds agree with the classes. Rank: in how many directions features differ. Images: seen in training, with repetitions. MiB: the largest memory of the process that trained.`,
+    intro: `${note} ${spread}. ${explained(head)}`,
     blocks: [
       { kind: 'table', head, rows },
       ...failed.map(({ name }) => ({

@@ -145,7 +145,7 @@ export function variantEntries(
     ],
     leftOut: same.map(({ name, title: what }) => ({
       name,
-      reason: `The base has it already: ${what}.`,
+      reason: `The base has this already (${what}).`,
     })),
   };
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { definitions } from '../../src/method/registry.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { overallRate } from '../../src/run/run-log.ts';
 import { readRecord } from '../../src/run/run-record.ts';
@@ -109,7 +110,7 @@ describe('dino compare', () => {
       expect(said.out).toMatch(row(summary.runs[i]!.entry, cell));
       expect(textOf(page)).toContain(cell);
     }
-    expect(said.out).toMatch(/^ +k-NN % +linear % +NMI +rank +images\/s +images +MiB$/m);
+    expect(said.out).toMatch(/^ +k-NN % +linear % +NMI +images\/s +images +MiB$/m);
     expect(said.out).toMatch(/^untrained .*\nraw pixels /m);
     for (const text of [
       'k-NN accuracy over time, %',
@@ -179,8 +180,7 @@ describe('dino compare', () => {
       'compare',
       images,
       '--methods',
-      'dino',
-      'distill',
+      'dino,distill',
       '--steps',
       '2',
       '--output',
@@ -197,6 +197,8 @@ describe('dino compare', () => {
     expect(leftOut).toMatchObject([{ name: 'distill', reason: expect.stringContaining('--teacher') }]);
     expect(read(output, 'comparison.html')).toContain('Not trained');
     expect(existsSync(join(output, 'distill'))).toBe(false);
+    const taken = await dino('report', output);
+    expect(taken.err).toContain('holds several runs that are compared: give one of them');
     const none = await dino('compare', images, '--methods', 'distill', '--steps', '2', ...tiny.slice(0, 5));
     expect(none.code).toBe(2);
     expect(none.err).toContain('error: --method distill needs a trained network');
@@ -204,6 +206,7 @@ describe('dino compare', () => {
 
   it('says what it does not understand', async () => {
     const images = await photos(['a', 'b'], 4);
+    const all = definitions().map(({ name }) => name);
     const ask = async (...args: string[]): Promise<string> => {
       const said = await dino('compare', ...args);
       return `${said.code} ${said.err.trim().split('\n').at(-1)}`;
@@ -211,12 +214,12 @@ describe('dino compare', () => {
     expect(await ask('--methods', 'dino')).toBe(
       '2 error: Which images? Give a folder or a tar: dino compare <source>.',
     );
-    expect(await ask(images)).toBe('2 error: Which methods? Give --methods with some of dino, distill.');
+    expect(await ask(images)).toBe(`2 error: Which methods? Give --methods with some of ${all.join(', ')}.`);
     expect(await ask(images, '--methods', 'nosuch')).toBe(
-      '2 error: --methods nosuch: must be dino or distill.',
+      `2 error: --methods nosuch: must be ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`,
     );
     expect(await ask(images, '--methods', 'dino', 'nosuch')).toBe(
-      '2 error: "nosuch" is no method, and the images are one word: choose --methods from dino, distill.',
+      `2 error: "nosuch" is no method, and the images are one word: choose --methods from ${all.join(', ')}.`,
     );
     expect(await ask(images, '--methods', 'dino', 'dino')).toBe(
       '2 error: --methods dino dino: must be different methods.',
@@ -257,7 +260,7 @@ describe('dino ablate', () => {
     const { type, runs, leftOut } = summaryOf(said);
     expect(type).toBe('ablate');
     expect(runs.map(({ name }) => name)).toEqual(['base', 'no-centering', 'no-sharpening']);
-    expect(leftOut).toEqual([{ name: 'center', reason: 'The base has it already: a moving center.' }]);
+    expect(leftOut).toEqual([{ name: 'center', reason: 'The base has this already (a moving center).' }]);
     const configs = runs.map(({ folder }) => readRecord(RunFolder.open(folder)).config);
     expect(configs).toMatchObject([
       { centering: 'center', teacherTemp: 0.02 },

@@ -17,7 +17,21 @@ import { breakable, scrolling } from './scrolling.ts';
 import { image, section } from './section.ts';
 
 export function evaluationSection({ title, intro, blocks }: EvaluationSection): Markup {
-  return section(title, intro, html`<div class="blocks">${blocks.map(drawBlock)}</div>`);
+  return section(title, intro, html`<div class="blocks">${drawBlocks(blocks)}</div>`);
+}
+
+/** Charts that follow each other stand beside each other where there is room. */
+function drawBlocks(blocks: readonly Block[]): Markup[] {
+  const drawn: Markup[] = [];
+  for (let at = 0; at < blocks.length; ) {
+    const rest = blocks.slice(at);
+    const other = rest.findIndex(({ kind }) => kind !== 'chart');
+    const charts = other < 0 ? rest : rest.slice(0, other);
+    if (charts.length > 0) drawn.push(html`<div class="charts">${charts.map(drawBlock)}</div>`);
+    else drawn.push(...rest.slice(0, 1).map(drawBlock));
+    at += Math.max(1, charts.length);
+  }
+  return drawn;
 }
 
 /** One block as it stands in the page. */
@@ -30,7 +44,7 @@ function drawBlock(block: Block): Markup {
     case 'table':
       return table(block);
     case 'chart':
-      return html`<div class="charts">${lineChart(block)}</div>`;
+      return lineChart(block);
     case 'tiles':
       return tiles(block);
     case 'matrix':
