@@ -52,7 +52,12 @@ export type OnlineEval = (typeof onlineEvals)[number];
 const onlineEval = z.enum(onlineEvals);
 
 const run = {
-  method: z.string().describe('what is trained by which objective'),
+  method: z
+    .string()
+    .describe(
+      'by which objective: dino, byol, simclr, mae, dinov2, distill, or one of your own; dino unless given',
+    )
+    .meta({ value: 'name' }),
   recipe: z
     .enum(['auto', 'paper'])
     .describe(
@@ -167,8 +172,13 @@ const groups = {
 /** The options of a method's trainings by what they are about, for the help. */
 export function trainGroups(method: string): readonly OptionGroup[] {
   const { run, network, crops, budget, optimization, machine, evaluations } = groups;
-  const own = methodNamed(method).groups;
-  return [run, network, ...own, crops, budget, optimization, machine, evaluations];
+  const { groups: own, meaningless } = methodNamed(method);
+  return [run, network, ...own, crops, budget, optimization, machine, evaluations].map(
+    ({ title, fields }) => ({
+      title,
+      fields: Object.fromEntries(Object.entries(fields).filter(([name]) => !meaningless.includes(name))),
+    }),
+  );
 }
 
 const commonFields = {
