@@ -32,7 +32,7 @@ describe('the runs of a comparison', () => {
       { method: 'dino', minutes: 5, outDim: 64, heads: expect.any(Number), ...network },
       { method: 'distill', minutes: 5, teacher: 'x', heads: entries[0]?.options.heads, ...network },
     ]);
-    expect(entries[1]?.about).toMatch(/^distillation of a frozen network: the student .*\.$/);
+    expect(entries[1]?.about).toMatch(/^Distillation \(after Romero et al. 2015\): the student .*\.$/);
   });
 
   it('have the shape that was asked for, and no part of another network', () => {
