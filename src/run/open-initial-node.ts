@@ -240,7 +240,10 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
     const { widths, blocks, stemStride, heads, stem = 'conv' } = backbone;
     if (stemStride !== 2 && stemStride !== 4 && stemStride !== 8)
       throw new Error(`${name} has a stem of stride ${stemStride}: only 2, 4 and 8 can be trained.`);
-    const shape: TrainOptions = { widths: [...widths], blocks: [...blocks], stemStride };
+    const shape: TrainOptions = {
+      ...{ widths: [...widths], blocks: [...blocks], stemStride },
+      channels: channelsOf(name, backbone),
+    };
     return heads === undefined ? { ...shape, arch: 'convnet' } : { ...shape, arch: 'hybrid', heads, stem };
   }
   if (backbone.kind !== 'vit')

@@ -107,7 +107,7 @@ export const finetune = defineEvaluation({
       backbone: JSON.stringify(subject.backbone),
       size: String(subject.size),
       ...(subject.backbone.kind === 'vit' ? { heads: String(subject.backbone.heads) } : {}),
-      [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
+      [OWN_FACTS]: encodeOwnFacts({ ...subject, levels: subject.imageOptions.levels }),
       ...trainedOn(train),
       ...calibratedBy(calibration),
     };

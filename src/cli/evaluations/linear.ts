@@ -127,7 +127,7 @@ export const linear = defineEvaluation({
         network: networkFingerprint(subject.trained),
         feature: feature.title,
         ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens),
-        [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
+        [OWN_FACTS]: encodeOwnFacts({ ...subject, levels: subject.imageOptions.levels }),
         ...trainedOn(train),
         ...calibratedBy(results.trained.calibration),
       },

@@ -113,6 +113,8 @@ export async function exportCommand(args: readonly string[], { results }: Place)
       backbone: subject.backbone,
       preprocessing,
       enlarges,
+      levels: subject.imageOptions.levels,
+      seed: subject.seed,
       weights: classifier?.weights ?? subject.trained,
       ...(classifier === undefined ? {} : { classifier: classifier.head }),
       card: (library, isHalved) =>
