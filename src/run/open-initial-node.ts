@@ -207,7 +207,7 @@ function officialOptions(args: TrainingCheckpoint['args']): TrainOptions {
 }
 
 function fromBackbone(path: string, given: TrainOptions): InitialState {
-  const { backbone, trained, channels, preprocessing } = openSubject(
+  const { backbone, trained, channels, preprocessing, choice } = openSubject(
     path,
     given.heads === undefined ? {} : { heads: given.heads },
   );
@@ -226,6 +226,7 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
     method: new Map(),
     epoch: undefined,
     ...(isSame ? {} : { note: WORKED_IN }),
+    ...(choice === undefined ? {} : { choice }),
   };
 }
 

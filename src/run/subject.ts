@@ -22,6 +22,8 @@ export interface Subject {
   readonly preprocessing: Preprocessing;
   /** Where that stands: the file that says it, or "the run"; undefined where nothing says it. */
   readonly preprocessingOrigin: string | undefined;
+  /** Where several configs beside weights say what network it is: which of them is taken, and why. */
+  readonly choice?: string;
   readonly channels: 1 | 3;
   /** How images are decoded for it. */
   readonly imageOptions: SourceOptions;

@@ -69,6 +69,7 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
       trained,
       allowed: found.missing,
       seed,
+      ...(opened.choice === undefined ? {} : { choice: opened.choice }),
       untrained,
     };
   } finally {

@@ -9,6 +9,7 @@ import { untrainedWeights, type Weights } from '../../src/features/network-weigh
 import { serializeSafetensors } from '../../src/format/safetensors.ts';
 import { usualPreprocessing } from '../../src/image/preprocessing.ts';
 import type { BackboneConfig } from '../../src/model/backbone.ts';
+import { openFrozen } from '../../src/run/frozen-network-node.ts';
 import { openInitial } from '../../src/run/open-initial-node.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';
 import { OWN_FACTS } from '../../src/weights/own-facts.ts';
@@ -105,6 +106,9 @@ it('a run and its export have the same features, and a run begins with either', 
   expect(rows(ofExport!.output)).toEqual(rows(ofRun!.output));
   expect(openSubject(file).untrained).toEqual(openSubject(run).untrained);
   await trainedOn(images, 'hybrid', ['--init', file]);
+  const locate = (given: string): Promise<string> => Promise.resolve(given);
+  const teacher = (network: string) => openFrozen({ method: 'distill', teacher: network }, locate);
+  expect(await teacher(file)).toEqual({ ...(await teacher(run)), name: file });
 });
 
 describe('a file', () => {

@@ -1,4 +1,5 @@
 /** `dino train`: parses, prepares, runs. */
+
 import { z } from 'zod';
 import { DEFAULT_METHOD } from '../../method/registry.ts';
 import { openFrozen } from '../../run/frozen-network-node.ts';
@@ -13,6 +14,7 @@ import { warnOfLevels } from '../levels-shown.ts';
 import { localWeights } from '../local-weights.ts';
 import { openImages } from '../open-images.ts';
 import { newRunFolder, type Place } from '../place.ts';
+import { tellChoice } from '../tell-choice.ts';
 import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { helpSwitch } from '../terminal/help.ts';
 import { shellWords } from '../terminal/shell-words.ts';
@@ -86,6 +88,7 @@ export async function train(args: readonly string[], { results }: Place): Promis
 async function newRun({ path, options, init, output, json, args }: RunRequest): Promise<number> {
   const initial = init === undefined ? undefined : openInitial(await localWeights(init), options);
   const frozen = await openFrozen(options, localWeights);
+  for (const { choice } of [initial ?? {}, frozen ?? {}]) tellChoice(choice);
   const source = openImages(
     path,
     {
