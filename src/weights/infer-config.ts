@@ -74,7 +74,19 @@ const countOf = (tensors: Tensors, pattern: RegExp): number =>
   [...tensors.keys()].filter((name) => pattern.test(name)).length;
 
 /** Of DINO's and DINOv2's networks, which all have a head for every 64 of the width. */
-export const PUBLISHED_WIDTHS = [192, 384, 768, 1024, 1536];
+const PUBLISHED_WIDTHS = [192, 384, 768, 1024, 1536];
+
+/** Attention heads of a published network of this width; undefined if none has it. */
+export function publishedHeads(dim: number): number | undefined {
+  return PUBLISHED_WIDTHS.includes(dim) ? dim / 64 : undefined;
+}
+
+/** @param name of the file */
+export function untoldHeads(name: string, dim: number): Error {
+  return new Error(
+    `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
+  );
+}
 
 function inferVit(tensors: Tensors, shape: ShapeOf, { name, heads }: Known): OpenVitConfig {
   const [dim = 0, channels = 3, patchSize = 1] = shape('patch_embed.proj.weight', 4);
@@ -101,7 +113,7 @@ function inferVit(tensors: Tensors, shape: ShapeOf, { name, heads }: Known): Ope
     channels,
     dim,
     depth,
-    heads: heads ?? (PUBLISHED_WIDTHS.includes(dim) ? dim / 64 : undefined),
+    heads: heads ?? publishedHeads(dim),
     mlpRatio: hidden / dim,
     stem: 'patch',
     ...(layerScale ? { layerScale } : {}),
@@ -173,9 +185,7 @@ export function closedConfig(config: OpenConfig): BackboneConfig {
 /** @param name of the file, for errors @throws Error if it is open how many attention heads there are */
 export function requireHeads(config: OpenConfig, name: string): BackboneConfig {
   if (config.kind !== 'vit' || config.heads !== undefined) return closedConfig(config);
-  throw new Error(
-    `${name}: a width of ${config.dim} does not tell how many attention heads there are: give --heads.`,
-  );
+  throw untoldHeads(name, config.dim);
 }
 
 /** Side of the images that a network is usually given, pixels. */
