@@ -89,16 +89,17 @@ async function newRun({ path, options, init, output, json, args }: RunRequest): 
   const initial = init === undefined ? undefined : openInitial(await localWeights(init), options);
   const frozen = await openFrozen(options, localWeights);
   for (const { choice } of [initial ?? {}, frozen ?? {}]) tellChoice(choice);
+  const levels = levelsOf(options.levels);
   const source = openImages(
     path,
     {
       ...(options.channels === undefined ? {} : { channels: options.channels }),
-      levels: levelsOf(options.levels),
+      levels,
       labels: options.labels,
     },
     console.error,
   );
-  await warnOfLevels(path, { channels: source.channels, levels: levelsOf(options.levels) }, console.error);
+  await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(
     {
