@@ -10,11 +10,13 @@ import type { BackboneConfig } from '../model/backbone.ts';
 /** Name of the metadata entry, and of the attribute. */
 export const OWN_FACTS = 'dino_ts';
 
-/** What no network has more of, so that a hostile file cannot ask for one without end. */
-const MOST = 100_000;
+/** What no network has more of, so that a hostile file cannot ask for one without end: of anything, and of layers. */
+const [MOST, MOST_LAYERS] = [100_000, 1000];
 const count = z.number().int().min(1).max(MOST);
 const countOrNone = z.number().int().min(0).max(MOST);
-const counts = z.array(countOrNone).min(1).max(100).readonly();
+const layers = count.max(MOST_LAYERS);
+const widths = z.array(count).min(1).max(20).readonly();
+const blocks = z.array(countOrNone.max(MOST_LAYERS)).min(1).max(20).readonly();
 const positive = z.number().positive();
 
 const backboneSchema = z.discriminatedUnion('kind', [
@@ -24,7 +26,7 @@ const backboneSchema = z.discriminatedUnion('kind', [
     patchSize: count,
     channels: count,
     dim: count,
-    depth: count,
+    depth: layers,
     heads: count,
     mlpRatio: positive,
     stem: z.enum(['patch', 'conv']).exactOptional(),
@@ -41,8 +43,8 @@ const backboneSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('convnet'),
     channels: count,
-    widths: counts,
-    blocks: counts,
+    widths,
+    blocks,
     stemStride: count,
     stem: z.enum(['patch', 'conv']).exactOptional(),
     heads: count.exactOptional(),
@@ -51,7 +53,7 @@ const backboneSchema = z.discriminatedUnion('kind', [
     kind: z.literal('resnet'),
     channels: count,
     block: z.enum(['basic', 'bottleneck']),
-    blocks: counts,
+    blocks,
     width: count,
   }),
   z.object({
@@ -59,10 +61,10 @@ const backboneSchema = z.discriminatedUnion('kind', [
     channels: count,
     patchSize: count,
     dim: count,
-    depth: count,
+    depth: layers,
     heads: count,
     mlpRatio: positive,
-    classBlocks: count,
+    classBlocks: layers,
     tokensNorm: z.boolean(),
     eta: z.number(),
   }),
