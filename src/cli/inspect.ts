@@ -279,10 +279,12 @@ function inspectWeights(path: string, local: string, keys: Keys): Inspected {
   }
 }
 
-/** Convolutional nets are read from checkpoints of runs alone. */
+/** A convolutional net that an older version wrote, which did not say of what shape it is. */
 function isOwnConvnet({ facts, tensors }: StateDict): boolean {
   return (
-    facts.preprocessing !== undefined && (tensors.has('bn1.weight') || tensors.has('backbone.bn1.weight'))
+    facts.preprocessing !== undefined &&
+    facts.backbone === undefined &&
+    (tensors.has('bn1.weight') || tensors.has('backbone.bn1.weight'))
   );
 }
 

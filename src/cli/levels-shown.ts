@@ -12,11 +12,15 @@ import { distinctLevels } from '../train/examine-plan.ts';
 /** Images that are looked at. */
 const SAMPLE = 8;
 
-/** @param path of images; nothing is said of what cannot be opened, which whoever opens it says */
+/**
+ * @param path of images; nothing is said of what cannot be opened, which whoever opens it says
+ * @param isExamined whether images of one color are told by others
+ */
 export async function warnOfLevels(
   path: string,
   options: SourceOptions,
   warn: (text: string) => void,
+  isExamined = false,
 ): Promise<void> {
   if (options.levels === undefined) return;
   const scaled = openSome(path, options);
@@ -39,7 +43,7 @@ export async function warnOfLevels(
     warn(
       `${given} changes nothing in ${looked}: it is for images of more than 8 bits a sample, signed or floating-point ones.`,
     );
-  else if (2 * plain > seen)
+  else if (!isExamined && 2 * plain > seen)
     warn(
       `${given} makes ${seen === 1 ? looked : `${plain} of ${looked}`} black or white all over: give the samples that are to be black and white in them, or --levels image for the extremes of each.`,
     );

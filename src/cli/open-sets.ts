@@ -19,18 +19,18 @@ export interface OpenedSets {
 const banks = { '--train': 'the training images', '--images': 'the images that are searched' } as const;
 
 /** @param alone what the evaluation does without --test */
-export function openSets(
+export async function openSets(
   train: string,
   test: string | undefined,
-  { subject, warn }: Pick<EvaluationContext, 'subject' | 'warn'>,
+  { subject, warn, onProgress }: Pick<EvaluationContext, 'subject' | 'warn' | 'onProgress'>,
   { alone, bank = '--train' }: { readonly alone: string; readonly bank?: keyof typeof banks },
-): OpenedSets {
+): Promise<OpenedSets> {
   const known = openImages(train, subject.imageOptions, warn);
   if (test === undefined) return { train: known, facts: {}, notes: [] };
   const areSame = existsSync(test) && realpathSync(train) === realpathSync(test);
   const asked = areSame ? known : openImages(test, subject.imageOptions, warn);
   const labeled = countedPart(asked);
-  const shared = areSame ? labeled.length : countShared(labeled, countedPart(known));
+  const shared = areSame ? labeled.length : await countShared(labeled, countedPart(known), onProgress);
   if (shared === 0) return { train: known, test: asked, facts: {}, notes: [] };
   const note = `${shared} of ${labeled.length} test images are also in ${banks[bank]}`;
   warn(

@@ -30,6 +30,7 @@ import type { Place } from './place.ts';
 import { askedPreprocessing, preprocessingSentence } from './preprocessing-flags.ts';
 import { reportShown } from './report-shown.ts';
 import { explainSkipped } from './skipped-images.ts';
+import { tellChoice } from './tell-choice.ts';
 import { columns } from './terminal/columns.ts';
 import { parseFlags, UsageError } from './terminal/flags.ts';
 import { helpSwitch, renderHelp } from './terminal/help.ts';
@@ -90,6 +91,7 @@ export async function runEvaluation(
     ...(levels === undefined ? {} : { levels }),
     labels: given.labels,
   });
+  tellChoice(subject.choice);
   const { output } = given;
   const folder = output === undefined ? subject.folder : resultFolder(output);
   const files = output !== undefined && evaluation.isFlat === true ? '.' : `eval/${evaluation.name}`;

@@ -5,7 +5,6 @@ import { type StoredTensor, serializeSafetensors } from '../format/safetensors.t
 import { serializeTorch } from '../format/torch-save.ts';
 import { input, ParameterSet } from '../graph/index.ts';
 import { encodeOnnx } from '../graph/targets/onnx/onnx-file.ts';
-import type { Preprocessing } from '../image/preprocessing.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { resnetWidth } from '../model/resnet.ts';
 import {
@@ -15,7 +14,7 @@ import {
   resNetConfig,
 } from '../weights/hugging-face.ts';
 import { huggingFaceDinov2, huggingFaceVit, timmXcit } from '../weights/layouts.ts';
-import { encodeOwnFacts, OWN_FACTS } from '../weights/own-facts.ts';
+import { encodeOwnFacts, OWN_FACTS, type WrittenNetwork } from '../weights/own-facts.ts';
 import { type NamedTensor, toLayout } from '../weights/to-layout.ts';
 import { largestValue, type ProbeImages } from './half-range.ts';
 import { type ClassifierHead, type OnnxModel, onnxModel } from './onnx-model.ts';
@@ -31,10 +30,7 @@ export const exportTargets = [
 ] as const;
 export type ExportTarget = (typeof exportTargets)[number];
 
-export interface NetworkToExport {
-  readonly backbone: BackboneConfig;
-  /** How images become the input. */
-  readonly preprocessing: Preprocessing;
+export interface NetworkToExport extends WrittenNetwork {
   /** Whether most images are enlarged on the way, by a small factor. */
   readonly enlarges: boolean;
   readonly weights: Weights;
@@ -82,7 +78,7 @@ function plainFiles(
   to: Exclude<ExportTarget, 'transformers.js'>,
   attentions: boolean,
 ): ExportedFiles {
-  const { backbone, weights, classifier, preprocessing } = network;
+  const { backbone, weights, classifier } = network;
   if (classifier !== undefined && (to === 'torch' || to === 'timm' || to === 'safetensors'))
     throw new Error(
       `--to ${to} is a backbone alone: export a classifier with --to huggingface, onnx or transformers.js.`,
@@ -95,7 +91,7 @@ function plainFiles(
       return new Map([['model.onnx', [encodeOnnx(onnxModel(backbone, weights, options).graph)]]]);
     }
     case 'torch': {
-      const facts = { [OWN_FACTS]: encodeOwnFacts(backbone, preprocessing) };
+      const facts = { [OWN_FACTS]: encodeOwnFacts(network) };
       return new Map([['backbone.pth', serializeTorch(stored(backboneTensors(network)), facts)]]);
     }
     case 'timm':
@@ -157,18 +153,15 @@ async function halved(
   }
 }
 
-/** One file; it says how many attention heads there are, which tensors do not, and how images become the input. */
+/** One file; it says what network it is, which tensors do not tell in full, and how images become the input. */
 function safetensorsFile(
-  { backbone, preprocessing }: NetworkToExport,
+  network: NetworkToExport,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): ExportedFiles {
+  const { backbone } = network;
   const heads = backbone.kind === 'vit' ? { heads: String(backbone.heads) } : {};
-  const parts = serializeSafetensors(tensors, {
-    format: 'pt',
-    ...heads,
-    [OWN_FACTS]: encodeOwnFacts(backbone, preprocessing),
-  });
-  return new Map([['model.safetensors', parts]]);
+  const facts = { format: 'pt', ...heads, [OWN_FACTS]: encodeOwnFacts(network) };
+  return new Map([['model.safetensors', serializeSafetensors(tensors, facts)]]);
 }
 
 function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
@@ -181,10 +174,7 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
   const layout = backbone.layerScale === true ? huggingFaceDinov2 : huggingFaceVit;
   const tensors = toLayout(backboneTensors(network), layout);
   if (classifier === undefined) {
-    return new Map([
-      ['model.safetensors', serializeSafetensors(tensors, { format: 'pt', heads: String(backbone.heads) })],
-      ...descriptions(network, 'huggingface'),
-    ]);
+    return new Map([...safetensorsFile(network, tensors), ...descriptions(network, 'huggingface')]);
   }
   const { classes, weight, bias } = classifier;
   if (backbone.layerScale === true)
@@ -198,10 +188,7 @@ function huggingFaceFiles(network: NetworkToExport): ExportedFiles {
   const all = new Map<string, StoredTensor>([...tensors].map(([name, tensor]) => [`vit.${name}`, tensor]));
   all.set('classifier.weight', { dtype: 'F32', shape: [classes.length, backbone.dim], data: weight });
   all.set('classifier.bias', { dtype: 'F32', shape: [classes.length], data: bias });
-  return new Map([
-    ['model.safetensors', serializeSafetensors(all, { format: 'pt', heads: String(backbone.heads) })],
-    ...descriptions(network, 'huggingface'),
-  ]);
+  return new Map([...safetensorsFile(network, all), ...descriptions(network, 'huggingface')]);
 }
 
 /** config.json, preprocessor_config.json and the model card. */

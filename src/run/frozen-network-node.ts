@@ -55,11 +55,12 @@ export async function openRecordedFrozen(
 }
 
 function read(option: string, name: string, path: string): FrozenNetwork {
-  const { backbone, trained, channels, preprocessing } = openSubject(path);
+  const { backbone, trained, channels, preprocessing, choice } = openSubject(path);
   // The crops that both networks see are normalized in one way.
   const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(channels));
   return {
     name,
+    ...(choice === undefined ? {} : { choice }),
     weights: new Map([...folded].map(([key, values]) => [`backbone.${key}`, values])),
     options: {
       [`${option}Network`]: backbone,

@@ -8,4 +8,6 @@ export interface FrozenNetwork {
   readonly weights: ReadonlyMap<string, Float32Array>;
   /** What the config of a run holds of it. */
   readonly options: OwnOptions;
+  /** Which of several configs beside it is taken, and why. */
+  readonly choice?: string;
 }

@@ -26,8 +26,8 @@ import { isForeign } from '../train/contradictions.ts';
 import type { InitialState } from '../train/initial-state.ts';
 import { fromFlag } from '../train/option-names.ts';
 import { foldStatistics } from '../weights/fold-statistics.ts';
-import { PUBLISHED_WIDTHS } from '../weights/infer-config.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
+import { officialTraining } from '../weights/official-training.ts';
 import { LAST } from './checkpoint-files.ts';
 import { openSubject } from './open-subject-node.ts';
 import { RunFolder } from './run-folder-node.ts';
@@ -138,76 +138,32 @@ function fromCheckpoint(
 }
 
 function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOptions): InitialState {
-  const shape = (key: string): readonly number[] => full.shapes.get(key) ?? [];
-  if (!full.shapes.has('backbone.pos_embed'))
-    throw new Error(
-      `${name} is a full checkpoint of another network than a ViT: give that of a ViT, or a run.`,
-    );
-  const layers = [...full.shapes].filter(
-    ([key, { length }]) => key.startsWith('head.mlp') && key.endsWith('weight') && length === 2,
-  ).length;
-  const [dim = 0, channels = 3, patchSize = 1] = shape('backbone.patch_embed.proj.weight');
-  const [outDim = 1, headBottleneckDim = 1] = shape('head.last_layer.weight_v');
-  const [headHiddenDim = 1] = layers > 1 ? shape('head.mlp.0.weight') : [1];
-  const side = Math.round(Math.sqrt((shape('backbone.pos_embed')[1] ?? 1) - 1)) * patchSize;
+  const { vit, imageSize, head, settings, state } = officialTraining(full, name, given.heads);
   const anew = given.steps !== undefined || given.minutes !== undefined;
   return {
     name,
-    architecture: {
-      ...vitOptions(name, {
-        dim,
-        patchSize,
-        channels,
-        depth: [...full.shapes.keys()].filter((key) => /^backbone\.blocks\.\d+\.norm1\.weight$/.test(key))
-          .length,
-        heads: given.heads ?? headsOf(name, dim),
-        hidden: shape('backbone.blocks.0.mlp.fc1.weight')[0] ?? 4 * dim,
-      }),
-      outDim,
-      headHiddenDim,
-      headBottleneckDim,
-      headLayers: layers,
-      normLastLayer: full.normLastLayer,
-      useBnInHead: [...full.shapes.keys()].some((key) => /^head\.mlp\.\d+\.running_mean$/.test(key)),
-    },
-    defaults: { globalCropsSize: side, ...(anew ? {} : officialOptions(full.args)) },
+    architecture: { ...vitOptions(name, vit), ...head },
+    defaults: { globalCropsSize: imageSize, ...(anew ? {} : fittingOptions(settings)) },
     student: full.student,
     teacher: full.teacher,
     moments: full.moments,
-    method: new Map(full.center === undefined ? [] : [['center', full.center]]),
+    method: state,
     epoch: anew ? undefined : full.epoch,
   };
 }
 
-/** Settings that a run is gone on with, by the names they have in `args`. */
-const CONTINUED = [
-  ...[
-    'epochs',
-    'batchSizePerGpu',
-    'optimizer',
-    'lr',
-    'minLr',
-    'warmupEpochs',
-    'weightDecay',
-    'weightDecayEnd',
-  ],
-  ...['clipGrad', 'momentumTeacher', 'teacherTemp', 'warmupTeacherTemp', 'warmupTeacherTempEpochs'],
-  ...['freezeLastLayer', 'dropPathRate', 'globalCropsScale', 'localCropsScale', 'localCropsNumber'],
-];
-
-/** Those of the settings that make sense here. */
-function officialOptions(args: TrainingCheckpoint['args']): TrainOptions {
-  const entries = [...args].flatMap(([name, value]) => {
+/** Settings by the names of their flags as options, but for those whose values make no sense here. */
+function fittingOptions(settings: ReadonlyMap<string, unknown>): TrainOptions {
+  const entries = [...settings].flatMap(([name, value]) => {
     const key = fromFlag(name);
-    const type = CONTINUED.includes(key) ? optionFields()[key] : undefined;
-    const parsed = type?.safeParse(value);
+    const parsed = optionFields()[key]?.safeParse(value);
     return parsed?.success === true ? [[key, parsed.data] as const] : [];
   });
   return Object.fromEntries(entries);
 }
 
 function fromBackbone(path: string, given: TrainOptions): InitialState {
-  const { backbone, trained, channels, preprocessing } = openSubject(
+  const { backbone, trained, channels, preprocessing, choice } = openSubject(
     path,
     given.heads === undefined ? {} : { heads: given.heads },
   );
@@ -226,6 +182,7 @@ function fromBackbone(path: string, given: TrainOptions): InitialState {
     method: new Map(),
     epoch: undefined,
     ...(isSame ? {} : { note: WORKED_IN }),
+    ...(choice === undefined ? {} : { choice }),
   };
 }
 
@@ -240,7 +197,10 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
     const { widths, blocks, stemStride, heads, stem = 'conv' } = backbone;
     if (stemStride !== 2 && stemStride !== 4 && stemStride !== 8)
       throw new Error(`${name} has a stem of stride ${stemStride}: only 2, 4 and 8 can be trained.`);
-    const shape: TrainOptions = { widths: [...widths], blocks: [...blocks], stemStride };
+    const shape: TrainOptions = {
+      ...{ widths: [...widths], blocks: [...blocks], stemStride },
+      channels: channelsOf(name, backbone),
+    };
     return heads === undefined ? { ...shape, arch: 'convnet' } : { ...shape, arch: 'hybrid', heads, stem };
   }
   if (backbone.kind !== 'vit')
@@ -292,11 +252,4 @@ function vitOptions(
       `${name} has MLPs of ${hidden} for a width of ${dim}: only four times the width can be trained.`,
     );
   return { arch: 'vit', stem: 'patch', dim, depth, heads, patchSize, channels: channelsOf(name, vit) };
-}
-
-function headsOf(name: string, dim: number): number {
-  if (PUBLISHED_WIDTHS.includes(dim)) return dim / 64;
-  throw new Error(
-    `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
-  );
 }

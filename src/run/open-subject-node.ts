@@ -140,6 +140,7 @@ function trainedHere(
     },
     trained,
     allowed: [],
+    seed,
     untrained: untrainedWeights(backbone, size, seed),
   };
 }

@@ -192,7 +192,10 @@ export async function prepare({
     stepMilliseconds,
     elapsed: performance.now() - started,
     ...(begun === undefined ? {} : { begun }),
-    findings: [...examinePlan({ config, steps, stepsPerEpoch: perEpoch }), ...examineImages(found.seen)],
+    findings: [
+      ...examinePlan({ config, steps, stepsPerEpoch: perEpoch }),
+      ...examineImages(found.seen, config.levels),
+    ],
   };
 }
 

@@ -22,6 +22,8 @@ export interface Subject {
   readonly preprocessing: Preprocessing;
   /** Where that stands: the file that says it, or "the run"; undefined where nothing says it. */
   readonly preprocessingOrigin: string | undefined;
+  /** Where several configs beside weights say what network it is: which of them is taken, and why. */
+  readonly choice?: string;
   readonly channels: 1 | 3;
   /** How images are decoded for it. */
   readonly imageOptions: SourceOptions;
@@ -29,7 +31,9 @@ export interface Subject {
   readonly trained: Weights;
   /** Tensors that the file lacks and that were allowed to be missing: they keep the values of a fresh network. */
   readonly allowed: readonly string[];
-  /** What the run's seed started from; for weights of other origin a network of the same shape and seed 0. */
+  /** Of the run, where the weights tell it; else 0. */
+  readonly seed: number;
+  /** What that seed started from: for weights of other origin another network of the same shape. */
   readonly untrained: Weights;
 }
 

@@ -53,7 +53,8 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
       size,
       options.preprocessing?.evalSize === undefined ? (stated?.origin ?? file) : '--eval_size',
     );
-    const untrained = untrainedWeights(backbone, imageSize, 0);
+    const { levels, seed = 0 } = dict.facts;
+    const untrained = untrainedWeights(backbone, imageSize, seed);
     const trained = new Map([...untrained, ...found.weights()]);
     return {
       name: path,
@@ -64,9 +65,11 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
       preprocessing,
       preprocessingOrigin: stated?.origin,
       channels,
-      imageOptions: { channels, levels: options.levels, labels: options.labels },
+      imageOptions: { channels, levels: options.levels ?? levels, labels: options.labels },
       trained,
       allowed: found.missing,
+      seed,
+      ...(opened.choice === undefined ? {} : { choice: opened.choice }),
       untrained,
     };
   } finally {

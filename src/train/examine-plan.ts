@@ -40,8 +40,15 @@ export function distinctLevels(data: Uint8Array, channels: number): number {
   return most;
 }
 
-/** What is said of images that hardly differ from a plain square. */
-export function examineImages({ seen, plain, coarse, example }: ImageFacts): Finding[] {
+/**
+ * What is said of images that hardly differ from a plain square.
+ *
+ * @param levels what samples were read with, where it was given
+ */
+export function examineImages(
+  { seen, plain, coarse, example }: ImageFacts,
+  levels?: TrainConfig['levels'],
+): Finding[] {
   const odd = plain > seen / 2 ? plain : plain + coarse > seen / 2 ? plain + coarse : 0;
   if (odd === 0) return [];
   const kind = odd === plain ? 'of one color' : `of at most ${FEW_LEVELS} levels of brightness`;
@@ -51,7 +58,10 @@ export function examineImages({ seen, plain, coarse, example }: ImageFacts): Fin
       topic: 'images',
       title: odd === plain ? 'Images of one color' : 'Images of a few levels',
       detail: `${odd} of the ${counted(seen, 'image')} looked at ${odd === 1 ? 'is' : 'are'} ${kind} once ${odd === 1 ? 'it is' : 'they are'} read (${example}): there is little or nothing to learn from them.`,
-      advice: 'If another program shows more in them, convert them there to 8-bit PNG.',
+      advice:
+        levels === undefined
+          ? 'If another program shows more in them, convert them there to 8-bit PNG.'
+          : `They were read with --levels ${levels.join(' ')}: give the samples that are to be black and white in them, or --levels image for the extremes of each.`,
     },
   ];
 }

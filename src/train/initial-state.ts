@@ -30,6 +30,8 @@ export interface InitialState {
   readonly epoch: number | undefined;
   /** A sentence on what was changed in the weights. */
   readonly note?: string;
+  /** Which of several configs beside the weights is taken, and why. */
+  readonly choice?: string;
 }
 
 /** True for a file that is a backbone alone, so that a head has to be learned for it. */

@@ -4,9 +4,10 @@
  */
 import { f32, type StoredTensor } from '../format/safetensors.ts';
 import { input, ParameterSet } from '../graph/index.ts';
-import { imageFeature } from '../model/backbone.ts';
+import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { closedConfig, inferConfig, type OpenConfig } from './infer-config.ts';
-import { forBlock, type Layout, layouts, timesFor } from './layouts.ts';
+import { forBlock, type Layout, layouts, ownLayout, timesFor } from './layouts.ts';
+import { damagedFacts } from './own-facts.ts';
 import type { LazyTensor, StateDict } from './state-dict.ts';
 
 export interface FoundNetwork {
@@ -44,7 +45,9 @@ export interface FindOptions {
 /** @throws Error if the file holds no network of a known layout */
 export function findNetwork(file: StateDict, options: FindOptions): FoundNetwork {
   const dict = withoutChunks(file);
-  const { layout, prefix, others } = locate(dict, options);
+  const { heads, tokensNorm, backbone } = file.facts;
+  const own = backbone === undefined ? undefined : ownLayout(backbone.kind, namesOf(backbone, options.name));
+  const { layout, prefix, others } = locate(dict, own === undefined ? layouts : [own], options);
   const nested = others.filter((other) => other.length > prefix.length && other.startsWith(prefix));
   const under = new Map(
     [...dict.tensors].flatMap(([name, tensor]) =>
@@ -54,10 +57,10 @@ export function findNetwork(file: StateDict, options: FindOptions): FoundNetwork
     ),
   );
   const named = toOfficial(under, layout);
-  const { heads, tokensNorm } = file.facts;
   const { config, assumed } = inferConfig(named.tensors, layout.kind, {
     ...(heads === undefined ? {} : { heads }),
     ...(tokensNorm === undefined ? {} : { tokensNorm }),
+    ...(backbone === undefined ? {} : { backbone }),
     ...options,
   });
   if (options.qkvBias === false && config.kind === 'vit')
@@ -115,9 +118,10 @@ function placeName(prefix: string): string {
 
 function locate(
   dict: StateDict,
+  known: readonly Layout[],
   { name, checkpointKey }: FindOptions,
 ): { layout: Layout; prefix: string; others: string[] } {
-  const places = layouts.flatMap((layout) =>
+  const places = known.flatMap((layout) =>
     [...dict.tensors.keys()].flatMap((key) => {
       const before = key.slice(0, key.length - layout.anchor.length);
       const isAnchor =
@@ -210,6 +214,15 @@ function rowsTogether(parts: readonly LazyTensor[]): LazyTensor {
 function zeroTensor(length: number): LazyTensor {
   const shape = [length];
   return { dtype: 'F32', shape, read: () => ({ dtype: 'F32', shape, data: new Float32Array(length) }) };
+}
+
+/** What a network that a file says it holds has. @throws Error if there is no such network */
+function namesOf(backbone: BackboneConfig, file: string): string[] {
+  try {
+    return [...expectedShapes(backbone).keys()];
+  } catch (error) {
+    throw damagedFacts(file, error);
+  }
 }
 
 /** What the network of a config has: shapes by name. */

@@ -1,5 +1,6 @@
 /** The network that the shapes of its weights describe, under our names. */
 import type { BackboneConfig } from '../model/backbone.ts';
+import { attentionHeads } from '../model/places.ts';
 import { resnetWidth } from '../model/resnet.ts';
 import type { VitConfig } from '../model/vit.ts';
 import { xcitUsual } from '../model/xcit-sizes.ts';
@@ -14,7 +15,7 @@ export type OpenVitConfig = { readonly kind: 'vit' } & Omit<VitConfig, 'heads'> 
     readonly heads: number | undefined;
   };
 
-export type OpenConfig = OpenVitConfig | Of<'xcit'> | Of<'resnet'>;
+export type OpenConfig = OpenVitConfig | Of<'xcit'> | Of<'resnet'> | Of<'convnet'>;
 
 /** What is known besides shapes. */
 interface Known {
@@ -22,6 +23,8 @@ interface Known {
   readonly name: string;
   readonly heads?: number;
   readonly tokensNorm?: boolean;
+  /** What the file says itself. */
+  readonly backbone?: BackboneConfig;
 }
 
 interface Inferred {
@@ -32,8 +35,9 @@ interface Inferred {
 
 type Tensors = ReadonlyMap<string, LazyTensor>;
 
-/** @throws Error naming a tensor that the network cannot be told without */
+/** @throws Error naming a tensor that the network cannot be told without, or heads that contradict the file */
 export function inferConfig(tensors: Tensors, kind: Layout['kind'], known: Known): Inferred {
+  if (known.backbone !== undefined) return { config: withHeads(known.backbone, known) };
   const shape = (of: string, axes: number): readonly number[] => {
     const found = tensors.get(of)?.shape;
     if (found === undefined || found.length !== axes) {
@@ -50,7 +54,18 @@ export function inferConfig(tensors: Tensors, kind: Layout['kind'], known: Known
       return inferXcit(tensors, shape, known);
     case 'resnet':
       return { config: inferResnet(tensors, shape) };
+    case 'convnet':
+      throw new Error(`${known.name} does not say what convolutional network it is: export it again.`);
   }
+}
+
+/** @throws Error if it has another number of heads */
+function withHeads(backbone: BackboneConfig, { name, heads }: Known): BackboneConfig {
+  const own = attentionHeads(backbone);
+  if (heads === undefined || heads === own) return backbone;
+  throw new Error(
+    `${name}: the network has ${own || 'no'} attention heads, not ${heads}: leave --heads out, or take the config away that says so.`,
+  );
 }
 
 type ShapeOf = (name: string, axes: number) => readonly number[];
@@ -59,7 +74,19 @@ const countOf = (tensors: Tensors, pattern: RegExp): number =>
   [...tensors.keys()].filter((name) => pattern.test(name)).length;
 
 /** Of DINO's and DINOv2's networks, which all have a head for every 64 of the width. */
-export const PUBLISHED_WIDTHS = [192, 384, 768, 1024, 1536];
+const PUBLISHED_WIDTHS = [192, 384, 768, 1024, 1536];
+
+/** Attention heads of a published network of this width; undefined if none has it. */
+export function publishedHeads(dim: number): number | undefined {
+  return PUBLISHED_WIDTHS.includes(dim) ? dim / 64 : undefined;
+}
+
+/** @param name of the file */
+export function untoldHeads(name: string, dim: number): Error {
+  return new Error(
+    `${name}: a width of ${dim} does not tell how many attention heads there are: give --heads.`,
+  );
+}
 
 function inferVit(tensors: Tensors, shape: ShapeOf, { name, heads }: Known): OpenVitConfig {
   const [dim = 0, channels = 3, patchSize = 1] = shape('patch_embed.proj.weight', 4);
@@ -86,7 +113,7 @@ function inferVit(tensors: Tensors, shape: ShapeOf, { name, heads }: Known): Ope
     channels,
     dim,
     depth,
-    heads: heads ?? (PUBLISHED_WIDTHS.includes(dim) ? dim / 64 : undefined),
+    heads: heads ?? publishedHeads(dim),
     mlpRatio: hidden / dim,
     stem: 'patch',
     ...(layerScale ? { layerScale } : {}),
@@ -158,9 +185,7 @@ export function closedConfig(config: OpenConfig): BackboneConfig {
 /** @param name of the file, for errors @throws Error if it is open how many attention heads there are */
 export function requireHeads(config: OpenConfig, name: string): BackboneConfig {
   if (config.kind !== 'vit' || config.heads !== undefined) return closedConfig(config);
-  throw new Error(
-    `${name}: a width of ${config.dim} does not tell how many attention heads there are: give --heads.`,
-  );
+  throw untoldHeads(name, config.dim);
 }
 
 /** Side of the images that a network is usually given, pixels. */
@@ -172,6 +197,7 @@ export function imageSizeOf(config: OpenConfig): number {
 export function shapeOf(config: OpenConfig): Partial<NetworkShape> {
   const { kind, channels } = config;
   if (config.kind === 'resnet') return { kind, channels, dim: resnetWidth(config) };
+  if (config.kind === 'convnet') return { kind, channels };
   const { dim, depth, mlpRatio, patchSize } = config;
   const common = { kind, dim, depth, hidden: Math.round(dim * mlpRatio), patchSize, channels };
   if (config.kind === 'xcit') return common;

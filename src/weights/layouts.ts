@@ -2,6 +2,7 @@
  * The names that weights have elsewhere, one table for each layout, against the official names, which are ours: those of
  * facebookresearch/dino (`vision_transformer.py`), facebookresearch/xcit and torchvision. timm has most of them too.
  */
+import type { BackboneConfig } from '../model/backbone.ts';
 
 /** One tensor of a layout; `{i}` is the number of a block. */
 export interface NameRule {
@@ -14,7 +15,7 @@ export interface NameRule {
 
 export interface Layout {
   readonly name: string;
-  readonly kind: 'vit' | 'xcit' | 'resnet';
+  readonly kind: BackboneConfig['kind'];
   /** Tensor that every file of the layout has, by which it is found. */
   readonly anchor: string;
   readonly rules: readonly NameRule[];
@@ -215,6 +216,34 @@ export const layouts: readonly Layout[] = [
   ...[officialXcit, timmXcit, torchvisionResnet],
   ...[huggingFaceDinov2, officialDinov2, huggingFaceVit, officialLayout],
 ];
+
+/**
+ * The layout of a network that is in no other library: its names are ours.
+ *
+ * @param names of all its tensors
+ * @returns undefined where another layout has a place for all of them: the file may have the names of that one
+ */
+export function ownLayout(kind: Layout['kind'], names: readonly string[]): Layout | undefined {
+  const isElsewhere = layouts.some((layout) => {
+    const places = new Set(layout.rules.map(({ official }) => official));
+    return (
+      names.includes(layout.anchor) &&
+      names.every((name) => places.has(name) || places.has(name.replace(NUMBERED, '$1{i}')))
+    );
+  });
+  if (isElsewhere) return undefined;
+  return {
+    name: 'dino-ts',
+    kind,
+    // Which no other name ends with.
+    anchor: names.find((name) => !names.some((other) => other.endsWith(`.${name}`))) ?? '',
+    rules: names.map((name) => ({ official: name, foreign: name })),
+    extras: [/^head\./],
+  };
+}
+
+/** What stands before the number of a block. */
+const NUMBERED = /^(layer\d+\.|(?:cls_attn_)?blocks\.)\d+/;
 
 /** A rule for one block. */
 export function forBlock(name: string, block: number): string {

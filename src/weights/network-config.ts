@@ -3,13 +3,14 @@
  * to agree with them. Fields that would change what is computed are honored, or refused by name.
  */
 import { z } from 'zod';
+import type { BackboneConfig } from '../model/backbone.ts';
 import { configIssue } from './config-issue.ts';
 import type { StatedPreprocessing } from './stated-preprocessing.ts';
 import { statedByTimm } from './timm-preprocessing.ts';
 
 /** Facts that a file of weights shows as well; they must be the same. */
 export interface NetworkShape {
-  readonly kind: 'vit' | 'xcit' | 'resnet';
+  readonly kind: BackboneConfig['kind'];
   readonly dim: number;
   readonly depth: number;
   /** Width inside the MLPs. */

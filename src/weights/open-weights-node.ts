@@ -17,7 +17,7 @@ export interface OpenedWeights {
   /** What errors call the weights: the file, or the index of its shards. */
   readonly file: string;
   readonly dict: StateDict;
-  /** One sentence where several files beside the weights say what network it is: which of them is taken. */
+  /** Where several configs beside the weights say what network it is: which of them is taken, and why. */
   readonly choice: string | undefined;
   /**
    * What `config.json` says of the network; undefined without one.
@@ -137,7 +137,9 @@ function ownOf(file: string, { facts }: StateDict): StatedPreprocessing | undefi
 /** Where a folder has the configs of both libraries. */
 function choiceIn(folder: string): string | undefined {
   const [taken, ...others] = configsIn(folder);
-  return others.length === 0 ? undefined : `${taken} is taken, and not ${others.join(' or ')} beside it`;
+  return others.length === 0
+    ? undefined
+    : `${taken} is taken, and not ${others.map((path) => basename(path)).join(' or ')} beside it, which counts only where there is no ${basename(taken ?? '')}`;
 }
 
 function configsIn(folder: string): string[] {

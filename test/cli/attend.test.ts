@@ -102,6 +102,28 @@ describe('dino attend', () => {
     expect(mixed.err).toContain('The frame f3 has 21 x 24 pixels and the first 20 x 24');
   });
 
+  it('leaves no frames of an earlier, longer video behind the last, and names those of others', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 4), 'vit');
+    vi.stubEnv('PATH', temporaryFolder());
+    const [longer, shorter, output] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+    for (const i of [0, 1, 2, 3]) writeFiles(longer, { [`${i}.png`]: await png(i, 24, 20) });
+    for (const i of [0, 1]) writeFiles(shorter, { [`${i}.png`]: await png(i, 24, 20) });
+    const attended = (frames: string) =>
+      dino('attend', run, frames, '--video', 'true', '--output', output, '--no-report');
+    expect(await attended(longer)).toMatchObject({ code: 0 });
+    expect(readdirSync(join(output, 'maps'))).toHaveLength(4);
+    writeFiles(output, { 'overlays/00007.png': 'mine', 'overlays/7.png': 'mine', 'maps/note.txt': 'mine' });
+    const said = await attended(shorter);
+    expect(said).toMatchObject({ code: 0 });
+    expect(readdirSync(join(output, 'maps')).sort()).toEqual(['00000.png', '00001.png', 'note.txt']);
+    expect(readdirSync(join(output, 'overlays')).sort()).toEqual([
+      ...['00000.png', '00001.png', '00007.png', '7.png'],
+    ]);
+    expect(said.err).toContain(
+      `${output} also holds numbered pictures behind the last frame (overlays/00007.png), and nothing tells whose they are`,
+    );
+  });
+
   it('reads a video file where there is ffmpeg, and says what always works where there is none', async () => {
     const run = await trainedOn(await photos(['a', 'b'], 4), 'vit');
     const folder = temporaryFolder();

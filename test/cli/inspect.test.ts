@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { parseSafetensors, type StoredTensor, serializeSafetensors } from '../../src/format/safetensors.ts';
+import { openSubject } from '../../src/run/open-subject-node.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
@@ -139,9 +140,12 @@ describe('dino inspect', () => {
     expect((await dino('embed', onnx, images)).err).toContain(wanted);
     for (const run of [vit, await trainedOn(images)]) {
       await dino('eval', 'finetune', run, '--train', images, '--epochs', '1', '--no-report');
-      expect(await of(join(run, 'eval/finetune/model.safetensors'))).toContain(
-        'fine-tuned on 2 classes by dino eval finetune',
-      );
+      const tuned = join(run, 'eval/finetune/model.safetensors');
+      expect(await of(tuned)).toContain('fine-tuned on 2 classes by dino eval finetune');
+      expect(await of(tuned)).toContain('whole: every tensor of the network is there');
+      const [own, its] = [openSubject(run), openSubject(tuned)];
+      expect(its.backbone).toEqual(own.backbone);
+      expect([...its.trained.keys()].sort()).toEqual([...own.trained.keys()].sort());
     }
   });
 });

@@ -103,5 +103,11 @@ describe('--levels', () => {
       '1',
     );
     expect(dry.err).toContain(changesNothing);
+    const clipped = await dino(
+      ...['train', twelve, '--levels', '60000', '65535', '--steps', '2', '--dry_run', '--threads', '1'],
+    );
+    const all = clipped.err + clipped.out;
+    expect(all.match(/Images of one color|all over/g), all).toHaveLength(1);
+    expect(all).toContain('They were read with --levels 60000 65535: give the samples that are to be black');
   });
 });

@@ -231,3 +231,33 @@ describe('attention', () => {
     expect(other).not.toEqual(usual);
   });
 });
+
+describe('a folder with the configs of both libraries', () => {
+  const both = (): string => folderWith({ ...configs, 'model.safetensors': officialTensors() });
+  const configs = { 'config.json': vitConfig, 'timm_config.json': timmConfig };
+  const wanted = (folder: string): string =>
+    `${join(folder, 'config.json')} is taken, and not timm_config.json beside it, which counts only where there is no config.json`;
+
+  it('is opened by one of them, and every command says by which', async () => {
+    const [folder, images] = [both(), await photos(['a', 'b'], 4)];
+    expect((await dino('inspect', folder)).out).toContain(`config: ${wanted(folder)}`);
+    const tiny = ['--global_crops_size', '16', '--steps', '1', '--dry_run'];
+    for (const args of [
+      ['embed', folder, images, '--output', temporaryFolder()],
+      ['export', folder, '--to', 'torch', '--output', temporaryFolder()],
+      ['train', images, '--init', folder, '--local_crops_size', '8', ...tiny],
+      ['train', images, '--method', 'distill', '--teacher', folder, '--arch', 'convnet', ...tiny],
+    ]) {
+      const said = await dino(...args);
+      expect(said, said.err).toMatchObject({ code: 0 });
+      expect(said.err.split(wanted(folder)), said.err).toHaveLength(2); // once
+    }
+  });
+
+  it('says nothing where there is one config', async () => {
+    const folder = folderWith({ 'config.json': vitConfig, 'model.safetensors': officialTensors() });
+    const said = await dino('export', folder, '--to', 'torch', '--output', temporaryFolder());
+    expect(said, said.err).toMatchObject({ code: 0 });
+    expect(said.err).not.toContain('is taken');
+  });
+});

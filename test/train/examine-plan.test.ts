@@ -71,5 +71,8 @@ describe('images that show nothing', () => {
     const [finding] = examineImages({ seen: 24, plain: 24, coarse: 0, example: 'a.tif' });
     expect(finding?.detail).toContain('24 of the 24 images looked at are of one color');
     expect(finding?.detail).toContain('a.tif');
+    expect(finding?.advice).toContain('convert them there to 8-bit PNG');
+    const [read] = examineImages({ seen: 2, plain: 2, coarse: 0 }, [0, 9]);
+    expect(read?.advice).toContain('They were read with --levels 0 9: give the samples that are to be black');
   });
 });

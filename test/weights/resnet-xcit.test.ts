@@ -48,6 +48,9 @@ const fileOf = (tensors: Tensors, metadata: Record<string, string> = {}): string
   return file;
 };
 
+const factsOf = (backbone: BackboneConfig): string =>
+  encodeOwnFacts({ backbone, preprocessing: usualPreprocessing(32, 3), levels: undefined, seed: 0 });
+
 const find = (file: string, options = {}) =>
   findNetwork(openStateDict(openFile(file)), { name: file, ...options });
 
@@ -152,7 +155,7 @@ describe('an XCiT', () => {
 
   it('says itself what its weights do not tell, when it was written here', () => {
     const own = { ...tinyXcit, tokensNorm: false } as const;
-    const facts = encodeOwnFacts(own, usualPreprocessing(32, 3));
+    const facts = factsOf(own);
     const found = find(fileOf(state, { [OWN_FACTS]: facts }));
     expect(found.config).toEqual(own);
     expect(found.assumed).toBeUndefined();
@@ -167,9 +170,9 @@ describe('an XCiT', () => {
     expect(() => find(fileOf(damaged))).toThrow('a width of 16 does not fit 3 attention heads');
   });
 
-  it('cannot be gone on with in training yet', () => {
+  it('of another shape than the published ones cannot be gone on with in training', () => {
     expect(() => openInitial(fileOf(state), {})).toThrow(
-      'holds another network than can be trained yet (XCiT, width 16',
+      'holds a network of another shape than can be trained (XCiT, width 16',
     );
   });
 
@@ -188,8 +191,7 @@ describe.each([
   ['an XCiT', { ...tinyXcit, tokensNorm: false }],
 ] as const)('the export of %s', (_, config) => {
   const state = stateOf(config);
-  const origin = (): string =>
-    fileOf(state, { [OWN_FACTS]: encodeOwnFacts(config, usualPreprocessing(32, 3)) });
+  const origin = (): string => fileOf(state, { [OWN_FACTS]: factsOf(config) });
 
   it.each([
     ['torch', 'backbone.pth'],

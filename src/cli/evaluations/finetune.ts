@@ -74,7 +74,7 @@ export const finetune = defineEvaluation({
       throw new UsageError(
         `--crops_scale ${cropsScale.join(' ')} is upside down: give the smaller share first.`,
       );
-    const { notes, facts, ...sets } = openSets(train, test, context, {
+    const { notes, facts, ...sets } = await openSets(train, test, context, {
       alone: 'a part of the images is held back',
     });
     const settings = {
@@ -107,7 +107,7 @@ export const finetune = defineEvaluation({
       backbone: JSON.stringify(subject.backbone),
       size: String(subject.size),
       ...(subject.backbone.kind === 'vit' ? { heads: String(subject.backbone.heads) } : {}),
-      [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
+      [OWN_FACTS]: encodeOwnFacts({ ...subject, levels: subject.imageOptions.levels }),
       ...trainedOn(train),
       ...calibratedBy(calibration),
     };

@@ -31,7 +31,7 @@ export const knn = defineEvaluation({
       throw new UsageError(
         'The k-NN evaluation needs --train (the bank), and --test where there are other images to ask.',
       );
-    const { notes, facts, ...sets } = openSets(train, test, context, {
+    const { notes, facts, ...sets } = await openSets(train, test, context, {
       alone: 'each image is asked among all others',
     });
     const report = await knnReport({

@@ -95,7 +95,7 @@ export const linear = defineEvaluation({
       throw new UsageError(
         '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
       );
-    const { notes, facts, ...sets } = openSets(train, test, context, {
+    const { notes, facts, ...sets } = await openSets(train, test, context, {
       alone: 'a part of the images is held back',
     });
     const feature = linearFeature(subject.backbone, {
@@ -127,7 +127,7 @@ export const linear = defineEvaluation({
         network: networkFingerprint(subject.trained),
         feature: feature.title,
         ...probeMetadata(subject.backbone, nLastBlocks, avgpoolPatchtokens),
-        [OWN_FACTS]: encodeOwnFacts(subject.backbone, subject.preprocessing),
+        [OWN_FACTS]: encodeOwnFacts({ ...subject, levels: subject.imageOptions.levels }),
         ...trainedOn(train),
         ...calibratedBy(results.trained.calibration),
       },

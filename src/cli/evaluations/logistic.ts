@@ -44,7 +44,7 @@ export const logistic = defineEvaluation({
       throw new UsageError(
         'Logistic regression needs --train (images to label), and --test where there are other images to test on.',
       );
-    const { notes, facts, ...sets } = openSets(train, test, context, {
+    const { notes, facts, ...sets } = await openSets(train, test, context, {
       alone: 'a part of the images is held back',
     });
     const budgets: Budget[] = [

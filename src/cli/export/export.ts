@@ -1,4 +1,5 @@
 /** `dino export <run> --to <target>`: the teacher's network for use elsewhere. */
+
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -24,6 +25,7 @@ import { localWeights } from '../local-weights.ts';
 import { networkFields } from '../network-fields.ts';
 import type { Place } from '../place.ts';
 import { askedPreprocessing } from '../preprocessing-flags.ts';
+import { tellChoice } from '../tell-choice.ts';
 import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { helpSwitch, renderHelp } from '../terminal/help.ts';
 import { classifierKinds, readClassifier } from './classifier-file.ts';
@@ -102,6 +104,7 @@ export async function exportCommand(args: readonly string[], { results }: Place)
     ...(checkpointKey === undefined ? {} : { checkpointKey }),
     ...(heads === undefined ? {} : { heads }),
   });
+  tellChoice(subject.choice);
   const classifier = kind === undefined ? undefined : readClassifier(subject, kind);
   const isFolder = to === 'huggingface' || to === 'transformers.js';
   const { preprocessing, enlarges, note } = isFolder
@@ -113,6 +116,8 @@ export async function exportCommand(args: readonly string[], { results }: Place)
       backbone: subject.backbone,
       preprocessing,
       enlarges,
+      levels: subject.imageOptions.levels,
+      seed: subject.seed,
       weights: classifier?.weights ?? subject.trained,
       ...(classifier === undefined ? {} : { classifier: classifier.head }),
       card: (library, isHalved) =>

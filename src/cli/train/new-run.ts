@@ -9,6 +9,7 @@ import { levelsOf } from '../../train/levels-field.ts';
 import { warnOfLevels } from '../levels-shown.ts';
 import { localWeights } from '../local-weights.ts';
 import { openImages } from '../open-images.ts';
+import { tellChoice } from '../tell-choice.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
 import { planFacts, prepareShown } from './prepare-shown.ts';
@@ -30,16 +31,18 @@ export interface RunRequest {
 export async function newRun({ path, options, init, output, json, args }: RunRequest): Promise<number> {
   const initial = init === undefined ? undefined : openInitial(await localWeights(init), options);
   const frozen = await openFrozen(options, localWeights);
+  for (const { choice } of [initial ?? {}, frozen ?? {}]) tellChoice(choice);
+  const levels = levelsOf(options.levels);
   const source = openImages(
     path,
     {
       ...(options.channels === undefined ? {} : { channels: options.channels }),
-      levels: levelsOf(options.levels),
+      levels,
       labels: options.labels,
     },
     console.error,
   );
-  await warnOfLevels(path, { channels: source.channels, levels: levelsOf(options.levels) }, console.error);
+  await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(
     {

@@ -1,4 +1,5 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
+
 import { counted } from '../../format/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
@@ -11,6 +12,7 @@ import { checkOptions } from '../../train/contradictions.ts';
 import { toFlag } from '../../train/option-names.ts';
 import { givenSpans } from '../../train/option-spans.ts';
 import { localWeights } from '../local-weights.ts';
+import { tellChoice } from '../tell-choice.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
@@ -39,6 +41,7 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
       `The images of ${run} are no longer at ${path}: say where they are now, by dino train --resume ${run} --data_path <source>.`,
     );
   const frozen = await openRecordedFrozen(record, localWeights);
+  tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
   const session = await resumeSession(folder, source, nodeMachine, { ...changes, frozen });
   const { fromStep, plan, trainer } = session;

@@ -30,6 +30,7 @@ import { attentionFields } from '../attention-fields.ts';
 import { defineEvaluation } from '../evaluation.ts';
 import { attendedFiles, attendedPictures } from './attend-files.ts';
 import { openAttendInput } from './attend-input.ts';
+import { frameName, removeEarlierFrames } from './earlier-frames.ts';
 
 const SHOWN = 12;
 
@@ -103,11 +104,11 @@ export const attend = defineEvaluation({
         const pictures = isShown || !asVideo ? await attendedPictures(engine, attended, query) : undefined;
         if (asVideo) {
           if (written === 0) top = brightestValue([attended.mean]); // one scale, so that nothing flickers
-          const number = String(written).padStart(5, '0');
+          const frame = frameName(written);
           const { rows, columns, patch } = grid;
           const overlay = maskOverlay(attended.view.image, attended.meanMask, rows, columns);
-          lastFile = write(`overlays/${number}.png`, await encodePng(overlay));
-          write(`maps/${number}.png`, await encodePng(heatTile(attended.mean, rows, columns, top, patch)));
+          lastFile = write(`overlays/${frame}`, await encodePng(overlay));
+          write(`maps/${frame}`, await encodePng(heatTile(attended.mean, rows, columns, top, patch)));
         } else if (pictures !== undefined) {
           for (const [file, bytes] of await attendedFiles(attended, pictures))
             lastFile = write(`${name}/${file}`, bytes);
@@ -146,10 +147,17 @@ export const attend = defineEvaluation({
         `None of the ${counted(input.length, 'image')} of ${paths.join(', ')} can be shown; the first: ${skipped[0]?.key} ${skipped[0]?.reason}`,
       );
     const folder = openFiles();
+    const some = (files: readonly string[]): string =>
+      `${files.slice(0, 3).join(', ')}${files.length > 3 ? ', …' : ''}`;
     const earlier = attendedBefore(folder).filter((name) => !names.has(name));
     if (earlier.length > 0)
       warn(
-        `${folder} also holds pictures of images of an earlier call (${earlier.slice(0, 3).join(', ')}${earlier.length > 3 ? ', …' : ''}): they stay as they are.`,
+        `${folder} also holds pictures of images of an earlier call (${some(earlier)}): they stay as they are.`,
+      );
+    const later = asVideo ? removeEarlierFrames(subject.folder, folder, written) : [];
+    if (later.length > 0)
+      warn(
+        `${folder} also holds numbered pictures behind the last frame (${some(later)}), and nothing tells whose they are: they stay as they are.`,
       );
     if (asVideo && hasFfmpeg()) {
       try {
@@ -171,7 +179,7 @@ export const attend = defineEvaluation({
         maskArea: { trained: meanAreas(areas, 'trained'), untrained: meanAreas(areas, 'untrained') },
       },
       skipped,
-      details: { protocol: { size, threshold, patchQuery } },
+      details: { protocol: { size, threshold, patchQuery, video: asVideo } },
     };
   },
 });

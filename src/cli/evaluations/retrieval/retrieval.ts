@@ -73,7 +73,7 @@ export const retrieval = defineEvaluation({
       facts,
       train: source,
       test,
-    } = openSets(images ?? '', options.test, context, {
+    } = await openSets(images ?? '', options.test, context, {
       alone: 'each image is asked among all others',
       bank: '--images',
     });
