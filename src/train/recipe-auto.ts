@@ -123,13 +123,14 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
   const kind = kindOf(arch);
   const convolutional = kind !== 'vit' && kind !== 'xcit';
   const network = networks[kind](options);
+  const known = kind === 'xcit' ? patchOf(arch) : kind === 'vit' ? options.patchSize : undefined;
+  const filled = (size: number): number =>
+    known === undefined ? size : Math.max(known, multipleOf(known, size));
   const whole =
-    (network.cropShare < 1 ? options.evalSize : undefined) ?? wholeSize(options, facts.imageSide, network);
-  const global = options.globalCropsSize ?? cropSize(whole, network);
-  const patch =
-    kind === 'xcit'
-      ? patchOf(arch)
-      : (options.patchSize ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8))));
+    (network.cropShare < 1 ? options.evalSize : undefined) ??
+    filled(wholeSize(options, facts.imageSide, network));
+  const global = options.globalCropsSize ?? filled(cropSize(whole, network));
+  const patch = known ?? Math.max(4, 2 ** Math.round(Math.log2(global / 8)));
   const stemStride = options.stemStride ?? (whole >= 160 ? 8 : whole >= 64 ? 4 : 2);
   const unit = convolutional ? 8 : patch;
   const local = options.localCropsSize ?? Math.max(unit, Math.round(global / 2 / unit) * unit);
