@@ -164,11 +164,16 @@ const groups = {
   evaluations: { title: 'Online evaluations, and checkpoints', fields: onlineEvaluations },
 } as const;
 
-/** The options of a method's trainings by what they are about, for the help. */
+/** The options that say something to a method by what they are about, for the help. */
 export function trainGroups(method: string): readonly OptionGroup[] {
   const { run, network, crops, budget, optimization, machine, evaluations } = groups;
-  const own = methodNamed(method).groups;
-  return [run, network, ...own, crops, budget, optimization, machine, evaluations];
+  const { groups: own, meaningless } = methodNamed(method);
+  return [run, network, ...own, crops, budget, optimization, machine, evaluations].map(
+    ({ title, fields }) => ({
+      title,
+      fields: Object.fromEntries(Object.entries(fields).filter(([name]) => !meaningless.includes(name))),
+    }),
+  );
 }
 
 const commonFields = {

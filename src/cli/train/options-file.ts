@@ -6,7 +6,6 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-import { DEFAULT_METHOD } from '../../method/registry.ts';
 import { parseRecord } from '../../run/run-record.ts';
 import { architectures } from '../../train/config.ts';
 import { withoutForeign } from '../../train/contradictions.ts';
@@ -17,6 +16,7 @@ import { isList, unwrap } from '../terminal/flag-types.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { nearestName } from '../terminal/nearest-name.ts';
 import { settled } from '../terminal/settled.ts';
+import { knownMethod } from './known-method.ts';
 import { ignoredTrainFlags } from './train-flags.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -40,7 +40,7 @@ export function withOptionsFile(file: string, given: Values, fields: Fields): Re
   if (given.seeds !== undefined) delete kept.seed;
   if (given.seed !== undefined) delete kept.seeds;
   const arch = architectures.find((each) => each === (given.arch ?? kept.arch));
-  const method = String(given.method ?? kept.method ?? DEFAULT_METHOD);
+  const method = knownMethod(given.method ?? kept.method, path);
   // A whole config also holds what its network has no use for, and another network or method makes more of it useless.
   const changes = given.arch !== undefined || given.method !== undefined;
   const fitting = arch !== undefined && (isWhole || changes) ? withoutForeign(kept, { arch, method }) : kept;

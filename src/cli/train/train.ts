@@ -1,6 +1,5 @@
 /** `dino train`: parses, prepares, runs. */
 import { z } from 'zod';
-import { DEFAULT_METHOD } from '../../method/registry.ts';
 import { openFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openInitial } from '../../run/open-initial-node.ts';
@@ -17,6 +16,7 @@ import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { helpSwitch } from '../terminal/help.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
+import { knownMethod } from './known-method.ts';
 import { withOptionsFile } from './options-file.ts';
 import { planFacts, prepareShown } from './prepare-shown.ts';
 import { showSession } from './show-session.ts';
@@ -45,8 +45,9 @@ export async function train(args: readonly string[], { results }: Place): Promis
     switches: Object.keys({ ...trainSwitches, ...helpSwitch }),
     ignored: ignoredTrainFlags,
   });
+  const method = knownMethod(values.method);
   if (switches.has('help')) {
-    console.log(trainHelp(String(values.method ?? DEFAULT_METHOD)));
+    console.log(trainHelp(method));
     return 0;
   }
   for (const note of notes) console.error(note);
