@@ -117,10 +117,10 @@ export async function prepare({
   };
   const found = await sourceFacts(source, cores);
   const facts: RunFacts = { ...found.facts, begins: beginningOf(initial) };
+  checkMethod(given);
   checkOptions(options);
   const first = chooseRecipe(options, facts);
   checkArchitecture(given, first.config);
-  checkMethod(given, first.config);
   const method = methodOf(first.config);
   checkBatch(first.config, source.length, method.coupling);
   const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
