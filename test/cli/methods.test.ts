@@ -136,6 +136,25 @@ describe('what a method cannot do is said in a sentence', () => {
     );
   });
 
+  it('DINOv2 where no patch of a step is hidden, which has nothing to learn from', async () => {
+    for (const [probability, ratio] of [
+      ['0', '0.1 0.5'],
+      ['0.1', '0.1 0.5'],
+      ['0.5', '0 0'],
+    ] as const)
+      expect(
+        await ofMethod(
+          'dinov2',
+          '--mask_sample_probability',
+          probability,
+          '--mask_ratio_min_max',
+          ...ratio.split(' '),
+        ),
+      ).toBe(
+        `--mask_sample_probability ${probability} and --mask_ratio_min_max ${ratio} hide 0 of the 128 patches of a step: give larger ones, a larger --batch_size_per_gpu, or --ibot_loss_weight 0.`,
+      );
+  });
+
   it('multi-crop where there are two views of one kind', async () => {
     for (const method of ['simclr', 'mae'])
       expect(await ofMethod(method, '--local_crops_number', '4')).toBe(

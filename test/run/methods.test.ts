@@ -147,6 +147,46 @@ describe.each(names)('micro-batches of %s', (method) => {
   });
 });
 
+describe('DINOv2 on a batch with one image twice', () => {
+  it('stays finite, and the doctor names it', async () => {
+    const { options } = await tinyMethod('dinov2');
+    const { record } = await startRun({
+      ...options,
+      ibotLossWeight: 0,
+      batchSizePerGpu: 8,
+      layerScale: 1,
+      lr: 0.001,
+    });
+    const trainer = await Trainer.create({ ...trainerOptionsOf(record.config), engine: ortNode });
+    const plan = new Plan(record.config, 6, 5);
+    for (let step = 0; step < 6; step++) {
+      const all = noise(trainer, step);
+      const result = await trainer.step((group, start, end, into) => {
+        all(group, start, end, into);
+        const { size, count } = trainer.method.views[group]!;
+        const image = 3 * size * size;
+        for (let view = 0; view < count; view++) {
+          const first = view * (end - start) * image;
+          into.copyWithin(first + image, first, first + image);
+        }
+      }, plan.at(step));
+      expect(Number.isFinite(result.loss)).toBe(true);
+      expect([...result.gradientNorms.values()].every(Number.isFinite)).toBe(true);
+      expect(result.measures.koleo_closest).toBeLessThan(1e-3);
+      const { measures } = result;
+      expect(trainer.method.examine({ loss: result.loss, measures: { ...measures, ...healthy } }).title).toBe(
+        'Two images of a batch have the same feature',
+      );
+    }
+    for (const [name, values] of stateOf(trainer))
+      if (typeof values !== 'number') expect(values.every(Number.isFinite), name).toBe(true);
+    await trainer.dispose();
+  });
+});
+
+/** What else the doctor looks at first. */
+const healthy = { teacher_entropy: 2, kl: 1, ibot_entropy: 2, ibot_kl: 1 };
+
 /** The same views of an image however the batch is parted. */
 function noise({ method, batchSize }: Trainer, step: number): CropSource {
   return (group, start, end, into) => {
