@@ -2,12 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { recipeDefault } from '../../src/cli/train/recipe-defaults.ts';
 import { definitions, methodNamed } from '../../src/method/registry.ts';
 import { cropRecipeOf, methodOf } from '../../src/train/build.ts';
 import { architectures, optionFields, parseConfig, type TrainOptions } from '../../src/train/config.ts';
 import { isForeign } from '../../src/train/contradictions.ts';
 import { examinePlan } from '../../src/train/examine-plan.ts';
-import { fromFlag } from '../../src/train/option-names.ts';
+import { fromFlag, toFlag } from '../../src/train/option-names.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 import type { RunFacts } from '../../src/train/recipe-parts.ts';
@@ -159,3 +160,30 @@ describe('the registry', () => {
     },
   );
 });
+
+describe.each(names)('docs/methods.md on %s', (method) => {
+  it('has every option with what the recipes take, and what the help says of it', () => {
+    const text = readFileSync(new URL('../../docs/methods.md', import.meta.url), 'utf8');
+    const rows = new Map(
+      text.split('\n## ').flatMap((section) => {
+        const [title = ''] = section.split('\n');
+        return title === methodNamed(method).label ? tableOf(section) : [];
+      }),
+    );
+    const fields = Object.assign({}, ...methodNamed(method).groups.map((group) => group.fields));
+    expect([...rows.keys()]).toEqual(Object.keys(fields).map((name) => `--${toFlag(name)}`));
+    for (const [name, type] of Object.entries<z.ZodType>(fields))
+      expect(rows.get(`--${toFlag(name)}`)).toEqual([
+        type.description,
+        (recipeDefault(name, method) ?? 'has to be given').replace('default: ', ''),
+      ]);
+  });
+});
+
+/** Flags in the first column of a table, with its other columns. */
+function tableOf(section: string): [flag: string, columns: string[]][] {
+  return section.split('\n').flatMap((line) => {
+    const [, flag, ...columns] = /^\| `(--[a-z_]+)` *\| (.*?) *\| (.*?) *\|$/.exec(line) ?? [];
+    return flag === undefined ? [] : [[flag, columns]];
+  });
+}
