@@ -44,12 +44,16 @@ describe.each(names)('dino train --method %s', (method) => {
       expect(page).toContain(escaped(title));
       expect(page).toContain(escaped(caption));
     }
+    expect(page.includes('teacher momentum')).toBe(methodNamed(method).hasTeacher);
     const log = readFileSync(join(run, 'log.txt'), 'utf8');
     for (const { key } of measures) expect(log).toContain(`"${key}":`);
     const knn = await dino('eval', 'knn', run, '--train', folder, '--test', folder, '--threads', '1');
     expect(knn, knn.err).toMatchObject({ code: 0 });
     const exported = await dino('export', run, '--to', 'onnx');
     expect(exported, exported.err).toMatchObject({ code: 0 });
+    expect(await dino('export', run, '--to', 'transformers.js')).toMatchObject({ code: 0 });
+    const card = readFileSync(join(run, 'export/transformers.js/README.md'), 'utf8');
+    expect(card).toContain(`trained with ${methodNamed(method).label}`);
     // It has done all of its steps, and can be given more.
     const more = await dino('train', '--resume', run, '--steps', '6');
     expect(more, more.err).toMatchObject({ code: 0 });

@@ -8,6 +8,7 @@ import { modelCard } from '../../export/model-card.ts';
 import { scoreWords } from '../../export/score-words.ts';
 import { counted } from '../../format/counted.ts';
 import type { Preprocessing } from '../../image/preprocessing.ts';
+import { methodNamed } from '../../method/registry.ts';
 import { describeNetwork } from '../../model/backbone.ts';
 import { wholePatch } from '../../model/places.ts';
 import { stepsOf } from '../../run/run-record.ts';
@@ -43,7 +44,7 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
   const trained = evaluations.flatMap(({ found }) => (kind === undefined ? [] : (found.command ?? [])));
   return modelCard({
     ...rest,
-    network: `${describeNetwork(backbone)}${record === undefined ? '' : ', trained with DINO'}`,
+    network: `${describeNetwork(backbone)}${record === undefined ? '' : `, trained with ${methodNamed(record.config.method).label}`}`,
     origin:
       record === undefined
         ? `Weights of ${basename(subject.name)}, converted by dino-ts.`

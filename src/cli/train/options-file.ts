@@ -51,8 +51,12 @@ export function withOptionsFile(file: string, given: Values, fields: Fields): Re
 
 function readOptions(path: string, fields: Fields): { options: Record<string, unknown>; isWhole: boolean } {
   const value = parseFile(path);
-  if (isMapping(value) && 'format' in value)
-    return { options: { ...parseRecord(JSON.stringify(value), path).config }, isWhole: true };
+  if (isMapping(value) && 'format' in value) {
+    // A run also knows what its teacher turned out to be, which is found again.
+    const { config } = parseRecord(JSON.stringify(value), path);
+    const options = Object.entries(config).filter(([name]) => Object.hasOwn(fields, name));
+    return { options: Object.fromEntries(options), isWhole: true };
+  }
   const inner = isMapping(value) && isMapping(value.config) ? value.config : value;
   if (!isMapping(inner))
     throw new UsageError(`${path} holds no options: write a line for each, such as "minutes: 30".`);
