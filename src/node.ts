@@ -40,6 +40,8 @@ export { type OpenedWeights, openWeights } from './weights/open-weights-node.ts'
 
 // Run folders
 
+export type { FrozenNetwork } from './run/frozen-network.ts';
+export { openFrozen } from './run/frozen-network-node.ts';
 export type { Observation } from './run/monitor.ts';
 export { openInitial } from './run/open-initial-node.ts';
 export { openRecorded } from './run/open-recorded-node.ts';

@@ -2,13 +2,14 @@
  * A training step for any language that has ONNX Runtime: two programs (gradients, update), the state they work on, and a
  * manifest that says which value goes where. `examples/train-step/train.py` drives them.
  *
- *     arrays["student/..."], ["teacher/..."], ["state/..."], crops, scalars  -> gradients.onnx -> loss, gradients, next state
+ *     arrays["student/..."], ["teacher/..."], ["frozen/..."], ["state/..."], crops, scalars -> gradients.onnx -> loss, gradients, next state
  *     arrays, gradients, scalars                                             -> update.onnx    -> student, teacher, moments
  */
 import type { DeviceBuffer } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
 import { type StoredTensor, serializeSafetensors } from '../format/safetensors.ts';
 import { type OnnxProgram, onnxCpu } from '../graph/index.ts';
+import { OptionError } from '../method/option-error.ts';
 import { ADAM } from '../optim/rules.ts';
 import type { Plan } from '../train/plan.ts';
 import type { TrainState } from '../train/state.ts';
@@ -22,17 +23,33 @@ export interface TrainStepFacts {
   /** Steps done. */
   readonly fromStep: number;
   /** Per-channel mean and standard deviation that crops are normalized by, of values 0 to 1. */
+  /** Weights of a network that stays as it is, where the method has one. */
+  readonly frozen?: ReadonlyMap<string, Float32Array> | undefined;
   readonly statistics: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
-/** @param trainer whose whole batch is one run of its program, with the state to begin with */
+/**
+ * @param trainer whose whole batch is one run of its program, with the state to begin with
+ * @throws OptionError where a step needs more than its crops, or holds its backbone still
+ */
 export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): Promise<ExportedFiles> {
   if (trainer.microBatch !== trainer.batchSize)
     throw new RangeError('A step is exported in one piece: make the trainer without micro-batches.');
-  const { plan, fromStep, statistics } = facts;
+  const { plan, fromStep, frozen, statistics } = facts;
   const { method, state, results } = trainer;
+  const drawn = Object.keys(method.sampleInputs);
+  if (drawn.length > 0)
+    throw new OptionError(
+      `A step of ${method.name} draws random numbers besides its crops (${drawn.join(', ')}), which exported steps do not have: train it here, and export the network by --to onnx.`,
+    );
   const { rule } = trainer.updater;
   const compiled = onnxCpu.compile(results);
+  const read = new Set(compiled.inputViews.map(({ name }) => name));
+  const frozenInputs = new Map(
+    [...(frozen ?? [])].flatMap(([name, data]) =>
+      read.has(`frozen/${name}`) ? [[`frozen/${name}`, data] as const] : [],
+    ),
+  );
   const isLast = (name: string): boolean => method.isLastLayer(name);
   const update = updateProgram({
     parameters: state.parameters,
@@ -43,6 +60,11 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
   });
   const { beta1, beta2 } = rule.name === 'adamw' ? rule : ADAM;
   const steps = Array.from({ length: plan.steps - fromStep }, (_, i) => plan.at(fromStep + i));
+  const held = steps.findLastIndex(({ freezeBackbone }) => freezeBackbone) + 1;
+  if (held > 0)
+    throw new OptionError(
+      `The backbone stays as it is until step ${fromStep + held}, and exported steps move all parameters: let the run get there first.`,
+    );
   const counts = [...state.update.counts];
   const updatesOf = (last: boolean): number => counts.find(([name]) => isLast(name) === last)?.[1] ?? 0;
   const manifest = {
@@ -62,7 +84,7 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
     state: {
       file: 'state.safetensors',
       about:
-        'arrays by name; a result next/<name> of gradients.onnx takes the place of <name> or state/<name>',
+        'arrays by name; a result next/<name> of gradients.onnx takes the place of <name> or state/<name>; frozen/<name> stay as they are',
     },
     corrections: {
       about:
@@ -85,7 +107,7 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
     ['schedule.json', text(`[\n${schedule.map((line) => JSON.stringify(line)).join(',\n')}\n]`)],
     ['gradients.onnx', [compiled.onnx]],
     ['update.onnx', [update.onnx]],
-    ['state.safetensors', serializeSafetensors(await stored(state))],
+    ['state.safetensors', serializeSafetensors(await stored(state, frozenInputs))],
   ]);
 }
 
@@ -97,12 +119,10 @@ function borderOf({ inputViews, outputViews }: OnnxProgram): Record<'inputs' | '
 }
 
 /** The state by the names of the programs' values. */
-async function stored({
-  parameters,
-  update,
-  buffers,
-  method,
-}: TrainState): Promise<Map<string, StoredTensor>> {
+async function stored(
+  { parameters, update, buffers, method }: TrainState,
+  frozen: ReadonlyMap<string, Float32Array>,
+): Promise<Map<string, StoredTensor>> {
   const tensors = new Map<string, StoredTensor>();
   const add = async (name: string, buffer: DeviceBuffer | undefined): Promise<void> => {
     if (buffer !== undefined)
@@ -115,6 +135,7 @@ async function stored({
   }
   for (const [name, buffer] of buffers) await add(name, buffer);
   for (const [name, buffer] of method) await add(`state/${name}`, buffer);
+  for (const [name, data] of frozen) tensors.set(name, { dtype: 'F32', shape: [data.length], data });
   return tensors;
 }
 

@@ -145,7 +145,7 @@ function examineDistances(mean: Readonly<Record<string, number>>, weight: number
       title: 'Two images of a batch have the same feature',
       detail: `The closest two of a batch are ${closest.toExponential(1)} apart: the gradient of KoLeo grows as 1 / distance and drowns the others.`,
       advice:
-        'Take copies and near copies out of the images (dino dedupe), or images of one color; if there are none, leave KoLeo out.',
+        'Take copies and near copies out of the images (dino dedupe), or images of one color; if there are none, give --koleo_loss_weight 0.',
     };
   return undefined;
 }

@@ -1,5 +1,7 @@
 /** What DINOv2 can be told, what the recipes take for it, and what the doctor says of its settings. */
 import { z } from 'zod';
+import { placesAlong } from '../model/places.ts';
+import { mostHidden } from './block-masks.ts';
 import { type Concern, defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
 import { dinov2 } from './dinov2.ts';
 import { count, notNegative, positive, share } from './fields.ts';
@@ -55,7 +57,7 @@ export const dinov2Definition = defineMethod({
   suggest: (facts) => (facts.recipe === 'paper' ? paper(facts) : auto(facts)),
   network: ({ ibotLossWeight }, backbone) =>
     backbone.kind === 'vit' && ibotLossWeight > 0 ? { ...backbone, maskToken: true } : backbone,
-  make: (options, { backbone, viewSizes, dropPathRate }) => {
+  make: (options, { backbone, viewSizes, dropPathRate, batch }) => {
     if (backbone.kind !== 'vit' || backbone.stem === 'conv')
       throw new OptionError(
         `DINOv2 hides patches from a transformer${backbone.kind === 'vit' ? ', and the convolutions of --stem conv would show their borders: give --stem patch' : ', and this network has none: give --arch vit, vit_tiny, vit_small or vit_base'}.`,
@@ -65,6 +67,8 @@ export const dinov2Definition = defineMethod({
       throw new OptionError(
         '--centering none is for --method dino, to see its collapse: give center or sinkhorn.',
       );
+    if (options.ibotLossWeight > 0)
+      requireHidden(options, placesAlong(backbone, viewSizes[0] ?? 0) ** 2, batch);
     const head = headOf(options);
     return dinov2({
       backbone,
@@ -93,6 +97,22 @@ export const dinov2Definition = defineMethod({
   describe: ({ outDim, headHiddenDim, headBottleneckDim, ibotLossWeight, koleoLossWeight }) =>
     `head: K ${outDim}, hidden ${headHiddenDim}, bottleneck ${headBottleneckDim}; iBOT ${ibotLossWeight}, KoLeo ${koleoLossWeight}`,
 });
+
+/**
+ * @param patches of a global view
+ * @throws OptionError where nothing is hidden in a step, so that there is nothing to tell
+ */
+function requireHidden(
+  { maskSampleProbability: probability, maskRatioMinMax: ratio }: Dinov2Options,
+  patches: number,
+  batch: number,
+): void {
+  const most = mostHidden(2 * batch, patches, { probability, ratio });
+  if (most < 2)
+    throw new OptionError(
+      `--mask_sample_probability ${probability} and --mask_ratio_min_max ${ratio.join(' ')} hide ${most} of the ${2 * batch * patches} patches of a step: give larger ones, a larger --batch_size_per_gpu, or --ibot_loss_weight 0.`,
+    );
+}
 
 /** The official defaults (ssl_default_config.yaml). */
 function paper({ batch }: RecipeFacts): Suggestions {

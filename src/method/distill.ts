@@ -3,6 +3,7 @@
  * features): a projection of the student's feature of a view is turned toward the teacher's feature of the same view. The
  * teacher does not move, so nothing can collapse.
  */
+import { counted } from '../format/counted.ts';
 import {
   add,
   div,
@@ -219,10 +220,10 @@ function features(
 function checkNetworks({ backbone, teacher, viewSizes, patchWeight }: DistillConfig): void {
   if (teacher.channels !== backbone.channels)
     throw new OptionError(
-      `The teacher takes images of ${teacher.channels} channels and the student of ${backbone.channels}: give --channels ${teacher.channels}, or another --teacher.`,
+      `The teacher takes images of ${counted(teacher.channels, 'channel')} and the student of ${backbone.channels}: give --channels ${teacher.channels}, or another --teacher.`,
     );
   const [size = 0] = viewSizes;
-  if (teacher.kind === 'vit' && size % teacher.patchSize !== 0)
+  if ((teacher.kind === 'vit' || teacher.kind === 'xcit') && size % teacher.patchSize !== 0)
     throw new OptionError(
       `--global_crops_size ${size} is not a multiple of the teacher's patches of ${teacher.patchSize}: give ${Math.max(1, Math.round(size / teacher.patchSize)) * teacher.patchSize}.`,
     );

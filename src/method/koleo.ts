@@ -44,7 +44,7 @@ export function koleo(x: Tensor): Koleo {
   const rows = x.dim(0);
   if (rows < 2)
     throw new OptionError(
-      'KoLeo compares the images of a batch, and there is one: take more, or leave KoLeo out.',
+      'KoLeo compares the images of a batch, and there is one: give --batch_size_per_gpu 2 or more, or --koleo_loss_weight 0.',
     );
   const u = l2Normalize(x, EPS);
   const diagonal = constant(

@@ -22,7 +22,7 @@ export function maeHealth(normalized: boolean): Pick<Method, 'loss' | 'measures'
         name: 'unexplained',
         title: 'Unexplained variance of hidden patches',
         caption:
-          'The loss over the variance of what is to be told. At 1 every patch gets the mean one; 0 is perfect.',
+          'The loss over the variance of what is to be told in one run of the program. At 1 every patch gets the mean one; 0 is perfect.',
         references: [{ name: 'mean patch:', value: 1 }],
       },
     ],

@@ -131,7 +131,11 @@ function transformerOf(backbone: BackboneConfig): VitConfig {
     );
   if (backbone.stem === 'conv')
     throw new OptionError(
-      'MAE hides patches, and the convolutions of --stem conv would show their borders: choose --stem patch.',
+      'MAE hides patches, and the convolutions in front of this network would show their borders: begin with a network of linear patches, or with none.',
+    );
+  if ((backbone.registers ?? 0) > 0)
+    throw new OptionError(
+      `MAE has no register tokens, and this network has ${backbone.registers}: begin with one that has none, or give another --method.`,
     );
   return backbone;
 }

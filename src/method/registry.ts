@@ -6,6 +6,7 @@ import { dinoDefinition } from './dino-options.ts';
 import { dinov2Definition } from './dinov2-options.ts';
 import { distillDefinition } from './distill-options.ts';
 import { maeDefinition } from './mae-options.ts';
+import { OptionError } from './option-error.ts';
 import { simclrDefinition } from './simclr-options.ts';
 
 /** What a run trains unless told otherwise, and what runs of versions without a choice trained. */
@@ -18,7 +19,7 @@ const known = new Map(
 );
 
 /** A name that is of no method. */
-export class UnknownMethodError extends RangeError {
+export class UnknownMethodError extends OptionError {
   override name = 'UnknownMethodError';
 }
 

@@ -94,7 +94,7 @@ function fromCheckpoint(
 ): InitialState {
   const checkpoint = readCheckpoint(bytes, file);
   const isSame = config.method === wanted;
-  const { shaping, hasTeacher } = methodNamed(config.method);
+  const { shaping, hasTeacher, label } = methodNamed(config.method);
   const { tensors, metadata } = checkpoint;
   const steps: unknown = JSON.parse(metadata.optimizer_steps ?? '{}');
   const moments = new Map(
@@ -109,7 +109,7 @@ function fromCheckpoint(
   }
   const method = new Map(
     [...tensors].flatMap(([key, tensor]) =>
-      key.startsWith('method.') ? [[key.slice('method.'.length), f32(tensor)] as const] : [],
+      isSame && key.startsWith('method.') ? [[key.slice('method.'.length), f32(tensor)] as const] : [],
     ),
   );
   const known: Record<string, unknown> = config;
@@ -134,15 +134,31 @@ function fromCheckpoint(
     moments: isSame ? moments : new Map(),
     method,
     epoch: undefined,
+    ...(isSame ? {} : { note: trainedBy(label, wanted) }),
   };
+}
+
+/** What is told where a run begins with what another method has trained. */
+function trainedBy(label: string, wanted: string): string {
+  return `It was trained by ${label}: ${methodNamed(wanted).label} begins with its backbone alone.`;
 }
 
 function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOptions): InitialState {
   const { vit, imageSize, head, settings, state } = officialTraining(full, name, given.heads);
   const anew = given.steps !== undefined || given.minutes !== undefined;
+  const network = vitOptions(name, vit);
+  const { method = DEFAULT_METHOD } = given;
+  if (method !== DEFAULT_METHOD) {
+    const backbone = new Map([...full.teacher].filter(([key]) => key.startsWith('backbone.')));
+    return {
+      ...{ name, architecture: network, defaults: { globalCropsSize: imageSize } },
+      ...{ student: backbone, teacher: backbone, moments: new Map(), method: new Map(), epoch: undefined },
+      note: trainedBy(methodNamed(DEFAULT_METHOD).label, method),
+    };
+  }
   return {
     name,
-    architecture: { ...vitOptions(name, vit), ...head },
+    architecture: { ...network, ...head },
     defaults: { globalCropsSize: imageSize, ...(anew ? {} : fittingOptions(settings)) },
     student: full.student,
     teacher: full.teacher,

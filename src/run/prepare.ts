@@ -105,10 +105,10 @@ export function checkedRecipe(
   options: TrainOptions,
   facts: RunFacts,
 ): { readonly config: TrainConfig; readonly method: Method } {
+  checkMethod(given);
   checkOptions(options);
   const { config } = chooseRecipe(options, facts);
   checkArchitecture(given, config);
-  checkMethod(given, config);
   const method = methodOf(config);
   checkBatch(config, facts.images, method.coupling);
   return { config, method };

@@ -103,17 +103,15 @@ function curve(log: readonly LogLine[], key: string, factor = 1): Curve | undefi
 
 function curves(log: readonly LogLine[], record: RunRecord): Curves {
   const { config } = record;
-  const named = (
-    [
-      'train_lr',
-      'train_wd',
-      'teacher_momentum',
-      'gradient_norm',
-      'feature_cosine',
-      'feature_rank',
-      'images_per_second',
-    ] as const
-  ).flatMap((key) => {
+  const named = [
+    'train_lr',
+    'train_wd',
+    ...(methodNamed(config.method).hasTeacher ? ['teacher_momentum'] : []),
+    'gradient_norm',
+    'feature_cosine',
+    'feature_rank',
+    'images_per_second',
+  ].flatMap((key) => {
     const found = curve(log, key);
     return found === undefined ? [] : [{ name: key.replaceAll('_', ' '), ...found }];
   });

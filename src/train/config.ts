@@ -169,7 +169,7 @@ const groups = {
   evaluations: { title: 'Online evaluations, and checkpoints', fields: onlineEvaluations },
 } as const;
 
-/** The options of a method's trainings by what they are about, for the help. */
+/** The options that say something to a method by what they are about, for the help. */
 export function trainGroups(method: string): readonly OptionGroup[] {
   const { run, network, crops, budget, optimization, machine, evaluations } = groups;
   const { groups: own, meaningless } = methodNamed(method);

@@ -2,7 +2,7 @@
 import { counted } from '../format/counted.ts';
 import type { Coupling } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
-import { definitions, methodNamed } from '../method/registry.ts';
+import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
 import {
   type Architecture,
   evalsOf,
@@ -109,7 +109,8 @@ export function checkArchitecture(options: TrainOptions, { arch }: TrainConfig):
 }
 
 /** @throws OptionError if an option says nothing to the method */
-export function checkMethod(options: TrainOptions, { method }: TrainConfig): void {
+export function checkMethod(options: TrainOptions): void {
+  const { method = DEFAULT_METHOD } = options;
   const foreign = Object.keys(options).find(
     (name) => options[name] !== undefined && isForeignToMethod(name, method),
   );

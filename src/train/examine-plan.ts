@@ -84,6 +84,7 @@ export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Findin
   return [
     ...lengthOf(config, steps, stepsPerEpoch),
     ...learningRate(config),
+    ...frozenBackbone(config, steps),
     ...methodNamed(config.method).examine(config, {
       ...{ steps, stepsPerEpoch, batch: config.batchSizePerGpu },
       crops: cropRecipeOf(config),
@@ -116,6 +117,19 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Fi
 }
 
 const FEW_STEPS = 300;
+
+function frozenBackbone({ freezeBackboneSteps }: TrainConfig, steps: number): Finding[] {
+  if (freezeBackboneSteps < steps) return [];
+  return [
+    {
+      severity: 'warning',
+      topic: 'backbone',
+      title: 'The backbone never learns',
+      detail: `It stays as it is for ${counted(freezeBackboneSteps, 'step')}, and the run has ${steps}.`,
+      advice: `Train longer, or set --freeze_backbone_steps ${Math.round(steps / 10)}.`,
+    },
+  ];
+}
 
 function learningRate({ lr, minLr, batchSizePerGpu }: TrainConfig): Finding[] {
   if (minLr <= (lr * batchSizePerGpu) / 256) return [];

@@ -63,6 +63,8 @@ export function withInitialState(
 /** How far the file went: counts for a sentence. */
 export interface Taken {
   readonly parameters: number;
+  /** Whether they are those of a teacher too. */
+  readonly hasTeacher: boolean;
   readonly fresh: readonly string[];
   readonly moments: number;
   /** Names of what was taken of the method's own state, and of what was not. */
@@ -98,7 +100,9 @@ export function applyInitialState(state: TrainState, initial: InitialState): Tak
       initial.teacher.get(name) ?? initial.student.get(name),
     ];
     if (student === undefined || teacher === undefined) {
-      if (!backboneAlone || name.startsWith('backbone.'))
+      // What stands for hidden patches is learned with them.
+      const isOfBackbone = name.startsWith('backbone.') && name !== 'backbone.mask_token';
+      if (!backboneAlone || isOfBackbone)
         throw new Error(
           `${initial.name} lacks ${name}: give the checkpoint of a whole training, or a whole backbone.`,
         );
@@ -136,6 +140,7 @@ export function applyInitialState(state: TrainState, initial: InitialState): Tak
   }
   return {
     parameters: state.parameters.length - fresh.length,
+    hasTeacher: state.update.average.size > 0,
     fresh,
     moments,
     method,
@@ -164,13 +169,16 @@ function interpolatedPositions(values: Float32Array, shape: readonly number[]): 
 /** One sentence on what was taken and what begins fresh. */
 export function explainTaken({ name, epoch, note }: InitialState, taken: Taken): string {
   const parts = [
-    `${taken.parameters} parameters of student and teacher`,
+    `${taken.parameters} parameters${taken.hasTeacher ? ' of student and teacher' : ''}`,
     taken.moments > 0 ? `the optimizer's moments of ${taken.moments}` : undefined,
     ...taken.method.map((name) => `the ${name}`),
     epoch === undefined ? undefined : `the schedule after ${epoch} epochs`,
   ].filter((part) => part !== undefined);
+  const networks = new Set(taken.fresh.map((parameter) => parameter.slice(0, parameter.indexOf('.'))));
+  const heads = [...networks].filter((network) => network !== 'backbone').length;
   const fresh = [
-    taken.fresh.length > 0 ? 'the head' : undefined,
+    heads === 0 ? undefined : heads === 1 ? 'the head' : 'the heads',
+    networks.has('backbone') ? 'the mask token' : undefined,
     taken.moments > 0 ? undefined : 'the optimizer',
     ...taken.freshMethod.map((name) => `the ${name}`),
     epoch === undefined ? 'the schedule' : undefined,

@@ -6,6 +6,8 @@ import { toFlag } from './option-names.ts';
 export function explainIssue(error: z.ZodError, value: (path: string) => unknown): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'the options do not fit';
+  if (issue.code === 'unrecognized_keys')
+    return `--${toFlag(issue.keys[0] ?? '')}: there is no such option here`;
   const name = issue.path.filter((part) => typeof part !== 'number').join('.');
   const given = value(name);
   return `--${toFlag(name)}${given === undefined ? '' : ` ${String(given)}`}: ${problemOf(issue)}`;

@@ -1,13 +1,18 @@
 /** The examples run as a reader would run them, and their numbers are what they claim. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
+import { dino } from '../cli/command.ts';
+import { temporaryFolder } from '../data/fixtures.ts';
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-async function outputOf(example: string): Promise<string[]> {
-  const args = ['--import', 'tsx', `examples/${example}.ts`];
+async function outputOf(example: string, ...words: readonly string[]): Promise<string[]> {
+  const args = ['--import', 'tsx', `examples/${example}.ts`, ...words];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
   return stdout.trimEnd().split('\n');
 }
@@ -49,5 +54,30 @@ describe('examples/train-step-by-step.ts', () => {
     expect(cosines).toEqual([...cosines].sort((a, b) => b - a));
     expect(cosines[0]).toBeLessThanOrEqual(1);
     expect(await outputOf('train-step-by-step')).toEqual(lines);
+  });
+});
+
+describe('examples/own-method.ts', () => {
+  it('trains a method that the library does not have, with its measures in the log and on the page', async () => {
+    const run = join(temporaryFolder(), 'vicreg');
+    const lines = await outputOf('own-method', run);
+    const [loss, variance, knn] = ['loss', 'variance', '20-NN'].map((word) => numbersAfter(lines, word));
+    expect(numbersAfter(lines, 'step').slice(0, -1)).toEqual([0, 20, 40, 50, 60, 80, 100]);
+    expect(loss).toHaveLength(5);
+    expect(loss!.at(-1)).toBeLessThan(loss![0]!);
+    expect(variance!.at(-1)).toBeLessThan(variance![0]!);
+    expect(knn).toHaveLength(3);
+    expect(lines.at(-1)).toBe(`Its curves: ${join(run, 'report.html')}`);
+    const page = readFileSync(join(run, 'report.html'), 'utf8');
+    for (const title of ['Invariance', 'Variance', 'Covariance', 'No collapse'])
+      expect(page).toContain(title);
+    expect(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')).config).toMatchObject({
+      ...{ method: 'vicreg', expanderDim: 256, covarianceWeight: 1 },
+    });
+    // Where the method is not known its folder says so.
+    expect(await dino('report', run)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('is of a run of --method vicreg, which this version does not know'),
+    });
   });
 });

@@ -1,6 +1,6 @@
 /** An exported training step gives the losses and weights of our own training, in any host of ONNX Runtime. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -11,10 +11,12 @@ import { f32, parseSafetensors } from '../../src/format/safetensors.ts';
 import { Random } from '../../src/random/random.ts';
 import { methodOf } from '../../src/train/build.ts';
 import { restoreCheckpoint } from '../../src/train/checkpoint.ts';
+import type { TrainOptions } from '../../src/train/config.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { Trainer } from '../../src/train/trainer.ts';
 import { dino } from '../cli/command.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
+import { type TinyMethod, tinyMethod } from '../method/tiny-methods.ts';
 import { follow, startRun, tinyConvnet, tinyVit } from '../run/tiny-run.ts';
 
 const view = z.object({
@@ -39,6 +41,8 @@ const manifestSchema = z.object({
 const scheduleSchema = z.array(z.record(z.string(), z.number()));
 const STEPS = 5;
 
+const alone = async (options: TrainOptions): Promise<TinyMethod> => ({ options, frozen: undefined });
+
 /** Crops of a few steps, by group. */
 function cropsOf(groups: readonly { views: number; size: number }[], batch: number): Float32Array[][] {
   return Array.from({ length: STEPS }, (_, step) =>
@@ -50,11 +54,15 @@ function cropsOf(groups: readonly { views: number; size: number }[], batch: numb
 }
 
 describe.each([
-  ['a ViT with a frozen last layer', tinyVit],
-  ['a convnet with batch norm', { ...tinyConvnet, useBnInHead: true }],
-] as const)('the exported step of %s', (_, options) => {
+  ['a ViT with a frozen last layer', () => alone(tinyVit)],
+  ['a convnet with batch norm', () => alone({ ...tinyConvnet, useBnInHead: true })],
+  ['SimCLR, which has no teacher', () => tinyMethod('simclr')],
+  ['BYOL, whose student has a head of its own', () => tinyMethod('byol')],
+  ['distillation, whose teacher stays as it is', () => tinyMethod('distill')],
+] as const)('the exported step of %s', (_, make) => {
   it('gives the losses and weights of our own steps', async () => {
-    const session = await startRun({ ...options, steps: 12, saveEvery: 1 });
+    const { options, frozen } = await make();
+    const session = await startRun({ ...options, steps: 12, saveEvery: 1 }, { frozen });
     await follow(session, 1);
     const folder = join(temporaryFolder(), 'step');
     const said = await dino('export', session.folder.path, '--train_step', '--output', folder);
@@ -73,6 +81,7 @@ describe.each([
       batchSize: config.batchSizePerGpu,
       optimizer: config.optimizer,
       seed: config.seed,
+      frozen: frozen?.weights,
     });
     onTestFinished(() => trainer.dispose());
     const checkpoint = session.folder.read('checkpoint.safetensors');
@@ -149,15 +158,55 @@ describe.each([
     }
     for (const [i, loss] of given.entries())
       expect(Math.abs(loss / losses[i]! - 1), `step ${i}`).toBeLessThan(1e-5);
+    const evaluated = trainer.state.update.average.size > 0 ? 'teacher' : 'student';
     for (const [name, values] of await trainer.teacherWeights()) {
       // In front of a batch norm its gradient is rounding noise, and AdamW makes steps of full size of it.
       if (options.useBnInHead === true && /^head\.mlp\.\d\.bias$/.test(name)) continue;
-      const theirs = arrays.get(`teacher/${name}`)!;
+      const theirs = arrays.get(`${evaluated}/${name}`)!;
       const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
       for (let i = 0; i < values.length; i++)
         expect(Math.abs(values[i]! - theirs[i]!) / largest, `${name} ${i}`).toBeLessThan(0.02);
     }
     driveFromPython(folder, crops, losses);
+  });
+});
+
+describe('a step that cannot be exported', () => {
+  it.each([
+    [
+      'mae',
+      {},
+      'A step of mae draws random numbers besides its crops (shuffle), which exported steps do not have: train it here, and export the network by --to onnx.',
+    ],
+    [
+      'dinov2',
+      {},
+      'A step of dinov2 draws random numbers besides its crops (hidden), which exported steps do not have: train it here, and export the network by --to onnx.',
+    ],
+    [
+      'simclr',
+      { freezeBackboneSteps: 4 },
+      'The backbone stays as it is until step 4, and exported steps move all parameters: let the run get there first.',
+    ],
+  ])('says why: %s', async (method, more, sentence) => {
+    const { options } = await tinyMethod(method);
+    const session = await startRun({ ...options, ...more, saveEvery: 1 });
+    await follow(session, 1);
+    const folder = join(temporaryFolder(), 'step');
+    const { code, err } = await dino('export', session.folder.path, '--train_step', '--output', folder);
+    expect(code).toBe(2);
+    expect(err).toBe(`error: ${sentence}\n`);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('is exported once the backbone moves', async () => {
+    const { options } = await tinyMethod('simclr');
+    const session = await startRun({ ...options, freezeBackboneSteps: 4, saveEvery: 1 });
+    await follow(session, 4);
+    const folder = join(temporaryFolder(), 'step');
+    expect(await dino('export', session.folder.path, '--train_step', '--output', folder)).toMatchObject({
+      code: 0,
+    });
   });
 });
 

@@ -43,6 +43,6 @@ it('stays finite for equal features, and tells how close they are', async () => 
 
 it('refuses a batch of one image', () => {
   expect(() => koleo(input('x', [1, 4]))).toThrow(
-    'KoLeo compares the images of a batch, and there is one: take more, or leave KoLeo out.',
+    'KoLeo compares the images of a batch, and there is one: give --batch_size_per_gpu 2 or more, or --koleo_loss_weight 0.',
   );
 });

@@ -120,7 +120,12 @@ describe('the networks of MAE', () => {
     expect(() => mae({ ...config, backbone: tinyHybrid })).toThrow(
       'MAE hides patches from a transformer, and a convolutional net has none: choose --arch vit, vit_tiny, vit_small or vit_base.',
     );
-    expect(() => mae({ ...config, backbone: { ...gridVit, stem: 'conv' } })).toThrow('choose --stem patch.');
+    expect(() => mae({ ...config, backbone: { ...gridVit, stem: 'conv' } })).toThrow(
+      'MAE hides patches, and the convolutions in front of this network would show their borders: begin with a network of linear patches, or with none.',
+    );
+    expect(() => mae({ ...config, backbone: { ...gridVit, registers: 4 } })).toThrow(
+      'MAE has no register tokens, and this network has 4: begin with one that has none, or give another --method.',
+    );
   });
 
   it('are refused with widths that have no quarters, or that heads do not share out', () => {

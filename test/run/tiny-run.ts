@@ -9,6 +9,7 @@ import type { Source } from '../../src/data/source.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
+import type { FrozenNetwork } from '../../src/run/frozen-network.ts';
 import { prepare } from '../../src/run/prepare.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { runSession } from '../../src/run/run-session.ts';
@@ -76,13 +77,16 @@ export interface RunOptions {
   readonly engine?: Engine;
   readonly folder?: RunFolder;
   readonly initial?: InitialState;
+  readonly frozen?: FrozenNetwork | undefined;
 }
 
 /** A new run, ready for its first step. */
 export async function startRun(options: TrainOptions, parts: RunOptions = {}): Promise<Session> {
   const { source = tinyScenes(), engine = ortNode } = parts;
   const folder = parts.folder ?? RunFolder.create(join(temporaryFolder(), 'run'));
-  const prepared = await prepare({ source, options, engine, loadBatches, cores: 1, initial: parts.initial });
+  const prepared = await prepare({
+    ...{ source, options, engine, loadBatches, cores: 1, initial: parts.initial, frozen: parts.frozen },
+  });
   onTestFinished(() => prepared.trainer.dispose());
   return newSession(prepared, { source, folder, engine, loadBatches, command: 'a test' });
 }
@@ -90,7 +94,12 @@ export async function startRun(options: TrainOptions, parts: RunOptions = {}): P
 /** The same run as another process would go on with it. */
 export async function resumeRun(session: Session, parts: RunOptions = {}): Promise<Session> {
   const { source = session.source, engine = session.engine } = parts;
-  const resumed = await resumeSession(RunFolder.open(session.folder.path), source, { engine, loadBatches });
+  const resumed = await resumeSession(
+    RunFolder.open(session.folder.path),
+    source,
+    { engine, loadBatches },
+    { frozen: parts.frozen },
+  );
   onTestFinished(() => resumed.trainer.dispose());
   return resumed;
 }

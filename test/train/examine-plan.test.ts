@@ -35,6 +35,8 @@ describe('the doctor before the first step', () => {
     expect(titles({ freezeLastLayerSteps: undefined, freezeLastLayer: 30 })).toEqual([
       'The last layer never learns',
     ]);
+    expect(titles({ freezeBackboneSteps: 1000 })).toEqual(['The backbone never learns']);
+    expect(titles({ freezeBackboneSteps: 999 })).toEqual([]);
     expect(titles({ teacherTemp: 0.1 })).toEqual(['The teacher is not sharper than the student']);
     expect(titles({ centering: 'center', centerMomentum: 1 })).toEqual(['The center never moves']);
     expect(titles({ minLr: 1 })).toEqual(['The learning rate rises to its end']);

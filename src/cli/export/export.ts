@@ -12,10 +12,11 @@ import { trainStepFiles } from '../../export/train-step.ts';
 import { counted } from '../../format/counted.ts';
 import { statisticsFor } from '../../image/normalize.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
+import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { openSubject } from '../../run/open-subject-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord } from '../../run/run-record.ts';
-import { methodOf } from '../../train/build.ts';
+import { trainerOptionsOf } from '../../train/build.ts';
 import { restoreCheckpoint } from '../../train/checkpoint.ts';
 import { isForeign } from '../../train/contradictions.ts';
 import { Plan } from '../../train/plan.ts';
@@ -152,18 +153,15 @@ async function exportTrainStep(run: string, output: string | undefined, engine: 
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
   if (!folder.has(LAST)) throw new Error(`${folder.file(LAST)} does not exist: let the run write one first.`);
-  const { optimizer, seed, channels, batchSizePerGpu: batchSize } = record.config;
   if (!isForeign('dropPathRate', record.config) && record.config.dropPathRate > 0)
     console.error('Stochastic depth is left out: exported steps have no random numbers besides their crops.');
-  const config = { ...record.config, dropPathRate: 0 };
-  const trainer = await Trainer.create({
-    method: methodOf(config),
-    engine,
-    channels,
-    batchSize,
-    optimizer,
-    seed,
+  const { engineOptions: _, ...options } = trainerOptionsOf({
+    ...record.config,
+    dropPathRate: 0,
+    microBatch: undefined,
   });
+  const frozen = (await openRecordedFrozen(record, localWeights))?.weights;
+  const trainer = await Trainer.create({ ...options, engine, frozen });
   try {
     const { step } = restoreCheckpoint(trainer.state, folder.read(LAST), folder.file(LAST));
     const plan = new Plan(record.config, record.steps, record.stepsPerEpoch, record.paces);
@@ -173,8 +171,8 @@ async function exportTrainStep(run: string, output: string | undefined, engine: 
       );
     const target = output ?? folder.file('export/train-step');
     const files = await trainStepFiles(trainer, {
-      ...{ plan, fromStep: step },
-      statistics: statisticsFor(channels),
+      ...{ plan, fromStep: step, frozen },
+      statistics: statisticsFor(record.config.channels),
     });
     tellWritten(target, files, writeExport(target, files));
     return 0;

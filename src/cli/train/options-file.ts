@@ -6,7 +6,6 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-import { DEFAULT_METHOD } from '../../method/registry.ts';
 import { parseRecord } from '../../run/run-record.ts';
 import { architectures } from '../../train/config.ts';
 import { withoutForeign } from '../../train/contradictions.ts';
@@ -17,6 +16,7 @@ import { isList, unwrap } from '../terminal/flag-types.ts';
 import { UsageError } from '../terminal/flags.ts';
 import { nearestName } from '../terminal/nearest-name.ts';
 import { settled } from '../terminal/settled.ts';
+import { knownMethod } from './known-method.ts';
 import { ignoredTrainFlags } from './train-flags.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -40,7 +40,7 @@ export function withOptionsFile(file: string, given: Values, fields: Fields): Re
   if (given.seeds !== undefined) delete kept.seed;
   if (given.seed !== undefined) delete kept.seeds;
   const arch = architectures.find((each) => each === (given.arch ?? kept.arch));
-  const method = String(given.method ?? kept.method ?? DEFAULT_METHOD);
+  const method = knownMethod(given.method ?? kept.method, path);
   // A whole config also holds what its network has no use for, and another network or method makes more of it useless.
   const changes = given.arch !== undefined || given.method !== undefined;
   const fitting = arch !== undefined && (isWhole || changes) ? withoutForeign(kept, { arch, method }) : kept;
@@ -51,8 +51,12 @@ export function withOptionsFile(file: string, given: Values, fields: Fields): Re
 
 function readOptions(path: string, fields: Fields): { options: Record<string, unknown>; isWhole: boolean } {
   const value = parseFile(path);
-  if (isMapping(value) && 'format' in value)
-    return { options: { ...parseRecord(JSON.stringify(value), path).config }, isWhole: true };
+  if (isMapping(value) && 'format' in value) {
+    // A run also knows what its teacher turned out to be, which is found again.
+    const { config } = parseRecord(JSON.stringify(value), path);
+    const options = Object.entries(config).filter(([name]) => Object.hasOwn(fields, name));
+    return { options: Object.fromEntries(options), isWhole: true };
+  }
   const inner = isMapping(value) && isMapping(value.config) ? value.config : value;
   if (!isMapping(inner))
     throw new UsageError(`${path} holds no options: write a line for each, such as "minutes: 30".`);

@@ -1,11 +1,11 @@
 /** `dino train`: parses, prepares, runs. */
 import { z } from 'zod';
-import { DEFAULT_METHOD } from '../../method/registry.ts';
 import { parseOptions } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
 import { newRunFolder, type Place } from '../place.ts';
 import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { helpSwitch } from '../terminal/help.ts';
+import { knownMethod } from './known-method.ts';
 import { newRun } from './new-run.ts';
 import { withOptionsFile } from './options-file.ts';
 import { allTrainFields, fileFields, ignoredTrainFlags, trainFields, trainSwitches } from './train-flags.ts';
@@ -21,8 +21,9 @@ export async function train(args: readonly string[], { results }: Place): Promis
     switches: Object.keys({ ...trainSwitches, ...helpSwitch }),
     ignored: ignoredTrainFlags,
   });
+  const method = knownMethod(values.method);
   if (switches.has('help')) {
-    console.log(trainHelp(String(values.method ?? DEFAULT_METHOD)));
+    console.log(trainHelp(method));
     return 0;
   }
   for (const note of notes) console.error(note);
