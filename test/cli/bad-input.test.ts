@@ -237,7 +237,11 @@ describe('a mistake in a flag', () => {
     ['--batch', '4', 'Did you mean --batch_size_per_gpu?'],
     ['--epochs', '0', '--epochs 0: must be more than 0.'],
     ['--momentum_teacher', '2', '--momentum_teacher 2: must be 1 or less.'],
-    ['--arch', 'vt', '--arch vt: must be hybrid, convnet, vit, vit_tiny, vit_small or vit_base.'],
+    [
+      '--arch',
+      'vt',
+      '--arch vt: must be hybrid, convnet, vit, vit_tiny, vit_small, vit_base, resnet18, resnet50, xcit_small_12_p16, xcit_small_12_p8, xcit_medium_24_p16 or xcit_medium_24_p8.',
+    ],
     ['--seed', '99999999999', '--seed 99999999999: must be 4294967295 or less.'],
     ['--global_crops_scale', '0.3', '--global_crops_scale 0.3: must be 2 values, with a space between.'],
   ])('%s %s', async (flag, value, message) => {
