@@ -118,7 +118,7 @@ describe('micro-batches', () => {
 
   it('are refused where batch norm couples the images, and where they do not divide the batch', async () => {
     await expect(prepared({ ...tinyConvnet, microBatch: 2 })).rejects.toThrow(
-      '--micro_batch 2 cannot be used where images of a batch depend on each other (batch norm by --arch hybrid or convnet or --use_bn_in_head true, or --centering sinkhorn), which needs the whole batch of 4 at once: leave it out, or give --arch vit --use_bn_in_head false --centering center.',
+      '--micro_batch 2 cannot be used where images of a batch depend on each other (batch norm by any --arch but a ViT or by --use_bn_in_head true, or --centering sinkhorn), which needs the whole batch of 4 at once: leave it out, or give --arch vit --use_bn_in_head false --centering center.',
     );
     await expect(prepared({ ...tinyVit, microBatch: 3 })).rejects.toThrow(
       '--micro_batch 3 does not divide --batch_size_per_gpu 4; 2 does.',

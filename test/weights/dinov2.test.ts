@@ -13,6 +13,7 @@ import {
   type StoredTensor,
   serializeSafetensors,
 } from '../../src/format/safetensors.ts';
+import type { BackboneConfig } from '../../src/model/backbone.ts';
 import { openSubject } from '../../src/run/open-subject-node.ts';
 import { findNetwork } from '../../src/weights/find-network.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
@@ -149,9 +150,47 @@ describe('DINOv2 weights', () => {
     expect(said).toMatchObject({ code: 0 });
   });
 
-  it('say where they cannot go', async () => {
-    const folder = folderOf('mlp');
-    const trained = await dino('train', await photos(['a'], 6), '--init', folder, '--dry_run');
-    expect(trained.err).toContain('cannot be trained here yet');
-  });
+  it.each(['mlp', 'swiglu', 'registers'] as const)(
+    'are trained on, in their own shape: %s',
+    async (variant) => {
+      const folder = folderOf(variant);
+      const { backbone, trained } = openSubject(folder);
+      const run = join(temporaryFolder(), 'run');
+      const flags = ['--global_crops_size', '24', '--local_crops_size', '8', '--batch_size_per_gpu', '4'];
+      const short = ['--steps', '1', '--threads', '1', '--num_workers', '1', '--eval_every', '0'];
+      const still = ['--freeze_backbone_steps', '1', '--output_dir', run];
+      const images = await photos(['a', 'b'], 6);
+      const said = await dino(
+        'train',
+        images,
+        '--method',
+        'dinov2',
+        '--init',
+        folder,
+        ...flags,
+        ...short,
+        ...still,
+      );
+      expect(said, said.err).toMatchObject({ code: 0 });
+      expect(said.err).toMatch(
+        /From .+: \d+ parameters of student and teacher\. Fresh: the head, the optimizer/,
+      );
+      const after = openSubject(run);
+      const { dim, depth, registers = 0, swiglu = false } = vitOf(backbone);
+      expect(vitOf(after.backbone)).toMatchObject({ dim, depth, layerScale: true });
+      expect([vitOf(after.backbone).registers ?? 0, vitOf(after.backbone).swiglu ?? false]).toEqual([
+        registers,
+        swiglu,
+      ]);
+      // The backbone did not move yet, and the teacher is the mean of equal weights.
+      for (const name of ['blocks.0.ls1.gamma', 'blocks.1.attn.qkv.weight', 'norm.weight'])
+        for (const [at, value] of after.trained.get(name)!.entries())
+          expect(value, `${name} ${at}`).toBeCloseTo(trained.get(name)![at]!, 5);
+    },
+  );
 });
+
+function vitOf(backbone: BackboneConfig): Extract<BackboneConfig, { kind: 'vit' }> {
+  if (backbone.kind !== 'vit') throw new Error('A ViT was expected.');
+  return backbone;
+}
