@@ -240,7 +240,7 @@ describe('a mistake in a flag', () => {
     [
       '--arch',
       'vt',
-      '--arch vt: must be hybrid, convnet, vit, vit_tiny, vit_small, vit_base, resnet18, resnet50, xcit_',
+      '--arch vt: must be hybrid, convnet, vit, vit_tiny, vit_small, vit_base, resnet18, resnet50, xcit_small_12_p16, xcit_small_12_p8, xcit_medium_24_p16 or xcit_medium_24_p8.',
     ],
     ['--seed', '99999999999', '--seed 99999999999: must be 4294967295 or less.'],
     ['--global_crops_scale', '0.3', '--global_crops_scale 0.3: must be 2 values, with a space between.'],
