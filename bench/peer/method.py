@@ -51,15 +51,12 @@ class NormedHead(nn.Module):
         return self.layers(x)
 
 
+@torch.no_grad()
 def load(module, tensors, network):
     """Parameters by name from a file of ours; running statistics stay as they are at the start."""
     given = {k[len(network) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{network}/")}
-    if module is None:
-        names = set()
-    else:
-        names = {name for name, _ in module.named_parameters()}
-    if names != given.keys():
-        raise ValueError(f"the parameters of the {network} differ: {sorted(names ^ given.keys())}")
-    with torch.no_grad():
-        for name, parameter in module.named_parameters() if module is not None else ():
-            parameter.copy_(given[name].view_as(parameter))
+    parameters = dict(module.named_parameters()) if module is not None else {}
+    if parameters.keys() != given.keys():
+        raise ValueError(f"the parameters of the {network} differ: {sorted(parameters.keys() ^ given.keys())}")
+    for name, parameter in parameters.items():
+        parameter.copy_(given[name].view_as(parameter))
