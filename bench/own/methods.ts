@@ -11,7 +11,7 @@ import type { Method } from '../../src/method/method.ts';
 import { adamw } from '../../src/optim/rules.ts';
 import { Random } from '../../src/random/random.ts';
 import { fastestTrainer, microBatchSizes } from '../../src/train/micro-batch.ts';
-import { namedValues } from '../../src/train/state.ts';
+import { namedValues, readFloats } from '../../src/train/state.ts';
 import type { CropSource, Trainer, TrainerOptions } from '../../src/train/trainer.ts';
 import { type MethodWork, methodWorkNamed } from '../methods.ts';
 import { methodOf, SEED, vitOf } from './method-networks.ts';
@@ -27,7 +27,14 @@ await serve(async ({ work: name, threads, exchange, lr, momentum }) => {
   const trainer = await fastestTrainer(options, candidates(work, method));
   if (exchange !== undefined) await handOver(String(exchange), trainer, crops, frozen);
   const values = { ...settings, lr: Number(lr), teacherMomentum: Number(momentum) };
-  return async () => ({ loss: (await trainer.step(crops, values)).loss });
+  return async () => {
+    const { loss, gradientNorms } = await trainer.step(crops, values);
+    const gradient = Math.hypot(...gradientNorms.values());
+    const { average } = trainer.state.update;
+    if (exchange === undefined || average.size === 0) return { loss, gradient };
+    const weights = await readFloats(average);
+    return { loss, gradient, teacher: Math.hypot(...[...weights.values()].map(lengthOf)) };
+  };
 });
 
 function trainerOptions(work: MethodWork, method: Method, threads: number): TrainerOptions {
@@ -49,6 +56,10 @@ function candidates({ network, batch }: MethodWork, method: Method): number[] {
     0,
   );
   return microBatchSizes(batch, tokens, network.dim);
+}
+
+function lengthOf(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 }
 
 type Weights = Map<string, Float32Array>;

@@ -112,5 +112,4 @@ class Dinov2(Method):
         return dino + ibot + KOLEO_WEIGHT * sum(koleo(part) for part in cls.float().chunk(2))
 
     def clip(self, limit):
-        for module in self.student.values():
-            nn.utils.clip_grad_norm_(module.parameters(), limit)
+        return torch.stack([nn.utils.clip_grad_norm_(m.parameters(), limit) for m in self.student.values()])

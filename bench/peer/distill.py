@@ -14,14 +14,15 @@ class Distill(Method):
         projection = nn.Linear(backbone.dim, teacher.dim)
         student = nn.ModuleDict({"backbone": backbone, "projection": projection})
         super().__init__(student, frozen=nn.ModuleDict({"backbone": teacher.eval()}))
-        self.mean, self.square, self.weight = torch.zeros(1, teacher.dim), torch.zeros(1, teacher.dim), 0.0
+        self.mean, self.square, self.weight = (torch.zeros(1, n) for n in (teacher.dim, teacher.dim, 1))
 
     def standardized(self, features):
         """By the moments of the steps before; the first step has none."""
-        if self.weight == 0:
-            return features
-        mean = self.mean / self.weight
-        return (features - mean) / (self.square / self.weight - mean**2).clamp(min=1e-8).sqrt()
+        known = self.weight > 0
+        weight = torch.where(known, self.weight, 1)
+        mean = self.mean / weight
+        deviation = (self.square / weight - mean**2).clamp(min=1e-8).sqrt()
+        return torch.where(known, (features - mean) / deviation, features)
 
     @torch.no_grad()
     def targets(self, images):

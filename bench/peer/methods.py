@@ -64,10 +64,13 @@ def setup(command):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mode.endswith("bf16")):
             loss = objective(views)
         loss.backward()
-        method.clip(CLIP)
+        norms = method.clip(CLIP)
         optimizer.step()
         method.follow(command["momentum"])
-        return {"loss": loss.item()}
+        result = {"loss": loss.item(), "gradient": norms.norm().item()}
+        if "exchange" in command and method.teacher is not None:
+            result["teacher"] = torch.stack([p.double().norm() for p in method.teacher.parameters()]).norm().item()
+        return result
 
     parameters = sum(p.numel() for p in method.student.parameters())
     return step, {"parameters": parameters, "threads": torch.get_num_threads()}
