@@ -37,7 +37,7 @@ const HELP = `npm run bench -- [table ...] [--python PATH] [--images PATH] [--ro
   --images   folder or tar file of images for the tables that read some
   --rounds   interleaved rounds that count (5)
   --peer     only this kind of peer, where a table has several (eager, fused, bf16, compile); may be repeated
-  --work     only this work, where a table has several (s, ti, micro); may be repeated
+  --work     only this work, where a table has several (s, ti, micro; byol, mae-s); may be repeated
   --threads  threads of each side (2)
   --json     one JSON object a row`;
 

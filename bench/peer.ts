@@ -16,6 +16,7 @@ const errorAnswer = z.object({ error: z.string() });
 /** The scripts under bench/peer that speak the protocol. */
 export type PeerScript =
   | 'step'
+  | 'methods'
   | 'update'
   | 'loader'
   | 'knn'

@@ -16,7 +16,7 @@ export interface Size {
   readonly batch: number;
 }
 
-interface VitSize {
+export interface VitSize {
   readonly kind: 'vit';
   /** Embedding size, blocks, attention heads, side of a patch in pixels. */
   readonly dim: number;

@@ -1,6 +1,7 @@
 /** A trainer of one of the sizes the tables measure, with fixed random crops. */
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dino } from '../../src/method/dino.ts';
+import type { ViewGroup } from '../../src/method/method.ts';
 import type { BackboneConfig } from '../../src/model/backbone.ts';
 import { Random } from '../../src/random/random.ts';
 import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
@@ -69,15 +70,26 @@ export async function makeTrainer(
   });
 }
 
+/** The crops of a size: two large ones, and small ones. */
+export function randomCrops({ image, local, locals, batch }: Size): CropSource {
+  return noiseCrops(
+    [
+      { size: image, count: 2 },
+      { size: local, count: locals },
+    ],
+    batch,
+  );
+}
+
 /** Normal noise for every view of every image, made once and copied for each run. */
-export function randomCrops(size: Size): CropSource {
-  const groups = [2 * size.image ** 2, size.locals * size.local ** 2].map((pixels, group) => {
+export function noiseCrops(views: readonly ViewGroup[], batch: number): CropSource {
+  const groups = views.map(({ size, count }, group) => {
     const random = new Random(1, 'bench crops', group);
-    return Float32Array.from({ length: pixels * 3 * size.batch }, () => random.normal());
+    return Float32Array.from({ length: count * size ** 2 * 3 * batch }, () => random.normal());
   });
   return (group, start, _, into) => {
     const all = groups[group] ?? new Float32Array();
-    const from = (start / size.batch) * all.length;
+    const from = (start / batch) * all.length;
     into.set(all.subarray(from, from + into.length));
   };
 }
