@@ -79,7 +79,7 @@ for await (const batch of loadBatches(source, {
 }
 
 const backbone = new FrozenBackbone(vit, size, ortNode);
-const weights = new Map([['teacher', weightsUnder(await trainer.teacherWeights(), 'backbone.')]]);
+const weights = new Map([['teacher', weightsUnder(await trainer.evaluatedWeights(), 'backbone.')]]);
 const { features, indices } = await extractFeatures(source, { backbone, weights });
 const rows = l2NormalizedRows(features.get('teacher')!);
 const found = await nearestNeighbors(ortNode, rows, rows, { k: 3, leaveOneOut: true });

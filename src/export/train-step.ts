@@ -22,9 +22,9 @@ export interface TrainStepFacts {
   readonly plan: Plan;
   /** Steps done. */
   readonly fromStep: number;
-  /** Per-channel mean and standard deviation that crops are normalized by, of values 0 to 1. */
   /** Weights of a network that stays as it is, where the method has one. */
   readonly frozen?: ReadonlyMap<string, Float32Array> | undefined;
+  /** Per-channel mean and standard deviation that crops are normalized by, of values 0 to 1. */
   readonly statistics: { readonly mean: readonly number[]; readonly std: readonly number[] };
 }
 
@@ -64,6 +64,10 @@ export async function trainStepFiles(trainer: Trainer, facts: TrainStepFacts): P
   if (held > 0)
     throw new OptionError(
       `The backbone stays as it is until step ${fromStep + held}, and exported steps move all parameters: let the run get there first.`,
+    );
+  if (steps.some(({ teacherLags }) => teacherLags))
+    throw new OptionError(
+      'The teacher of this run is the student before each update, and exported steps average after it: only runs whose teacher is an average or the student can be exported so.',
     );
   const counts = [...state.update.counts];
   const updatesOf = (last: boolean): number => counts.find(([name]) => isLast(name) === last)?.[1] ?? 0;

@@ -4,6 +4,7 @@ import { cosineSchedule, valueAt } from '../optim/schedules.ts';
 import { byol } from './byol.ts';
 import { type Concern, defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
 import { count, momentumTeacher } from './fields.ts';
+import { momentumConcerns, teacherMomentum } from './teacher-options.ts';
 
 const head = {
   projectionHiddenDim: count('hidden width of projector and predictor'),
@@ -66,43 +67,27 @@ const paper: Suggestions = {
   dropPathRate: [0, official],
 };
 
-function auto({ steps, begins }: RecipeFacts): Suggestions {
+function auto(facts: RecipeFacts): Suggestions {
   return {
     projectionHiddenDim: [512, 'the heads should not cost more than the network'],
     projectionDim: [128, 'the same'],
-    momentumTeacher: [
-      begins === 'backbone' ? Math.max(0.998, momentum(steps)) : momentum(steps),
-      'the teacher averages over about a twentieth of the run',
-    ],
+    ...teacherMomentum(facts),
     ...twoViews,
     weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'],
   };
 }
 
-/** A window of a twentieth of the run, at least 50 steps and at most the official 250. */
-function momentum(steps: number): number {
-  const window = Math.min(Math.max(steps / 20, 50), 250);
-  return Math.round((1 - 1 / window) * 1000) / 1000;
-}
-
-function settings(momentum: number, localCrops: number): Concern[] {
-  const concerns: Concern[] = [];
-  if (momentum === 1)
-    concerns.push({
-      severity: 'warning',
-      topic: 'momentum',
-      title: 'The teacher never moves',
-      detail:
-        '--momentum_teacher 1 keeps the teacher at its random start, and the teacher is what is evaluated and exported.',
-      advice: 'Give a value below 1: 0.99 for short runs, 0.996 for long ones.',
-    });
-  if (localCrops > 0)
-    concerns.push({
+function settings(momentum: number, localCrops: number): readonly Concern[] {
+  const concerns = momentumConcerns(momentum);
+  if (localCrops === 0) return concerns;
+  return [
+    ...concerns,
+    {
       severity: 'warning',
       topic: 'views',
       title: 'Small crops harm BYOL',
       detail: `--local_crops_number ${localCrops}: with them it falls from 71.4 to 64.8 % (Caron et al. 2021, table 15).`,
       advice: 'Leave --local_crops_number at 0.',
-    });
-  return concerns;
+    },
+  ];
 }

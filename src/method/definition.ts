@@ -138,8 +138,8 @@ export interface MethodDefinition {
   /** The network that it trains, where that is not quite the one that the options of all trainings describe. */
   network(config: OwnOptions, usual: BackboneConfig): BackboneConfig;
   make(config: OwnOptions, setup: Setup): Method;
-  /** The numbers at a place of the schedule, in steps; it may lie between two steps. */
-  schedule(config: OwnOptions, span: Span): (position: number) => MethodNumbers;
+  /** The numbers of a step, counted from 0, at a place of the schedule, which may lie between two steps of it. */
+  schedule(config: OwnOptions, span: Span): (position: number, step: number) => MethodNumbers;
   /** What the doctor says of its settings before the first step. */
   examine(config: OwnOptions, plan: RunPlan): readonly Concern[];
   /** Its networks besides the backbone, in a few words: "head: K 256, hidden 512, bottleneck 128". */
@@ -164,7 +164,7 @@ export interface MethodSpec<Stored extends z.ZodObject>
   crops?(options: OptionsOf<Stored>, usual: CropRecipe): Partial<CropRecipe>;
   network?(options: OptionsOf<Stored>, usual: BackboneConfig): BackboneConfig;
   make(options: OptionsOf<Stored>, setup: Setup): Method;
-  schedule?(options: OptionsOf<Stored>, span: Span): (position: number) => MethodNumbers;
+  schedule?(options: OptionsOf<Stored>, span: Span): (position: number, step: number) => MethodNumbers;
   examine?(options: OptionsOf<Stored>, plan: RunPlan): readonly Concern[];
   describe(options: OptionsOf<Stored>): string;
 }

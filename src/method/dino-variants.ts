@@ -9,7 +9,7 @@ export const dinoVariants: readonly Variant[] = [
     name: 'no-momentum',
     title: 'no momentum: the teacher is the student itself',
     source: 'Table 7, row 2',
-    options: { momentumTeacher: 0 },
+    options: { teacherRule: 'student' },
   },
   {
     name: 'sinkhorn',

@@ -2,18 +2,22 @@
 import { z } from 'zod';
 import { placesAlong } from '../model/places.ts';
 import { mostHidden } from './block-masks.ts';
-import { type Concern, defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
+import { defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
 import { dinov2 } from './dinov2.ts';
 import { count, notNegative, positive, share } from './fields.ts';
 import { OptionError } from './option-error.ts';
 import {
+  describeHead,
   headFields,
   headOf,
+  prototypeConcerns,
   prototypeSchedule,
   prototypeSpans,
+  prototypesFor,
   storedPrototypes,
   teacherFields,
 } from './prototype-options.ts';
+import { momentumConcerns, teacherMomentum } from './teacher-options.ts';
 
 const parts = {
   dinoLossWeight: notNegative('weight of the loss of class tokens'),
@@ -93,9 +97,12 @@ export const dinov2Definition = defineMethod({
     });
   },
   schedule: prototypeSchedule,
-  examine: settings,
-  describe: ({ outDim, headHiddenDim, headBottleneckDim, ibotLossWeight, koleoLossWeight }) =>
-    `head: K ${outDim}, hidden ${headHiddenDim}, bottleneck ${headBottleneckDim}; iBOT ${ibotLossWeight}, KoLeo ${koleoLossWeight}`,
+  examine: (options, plan) => [
+    ...momentumConcerns(options.momentumTeacher),
+    ...prototypeConcerns(options, plan),
+  ],
+  describe: (options) =>
+    `${describeHead(options)}; iBOT ${options.ibotLossWeight}, KoLeo ${options.koleoLossWeight}`,
 });
 
 /**
@@ -150,20 +157,17 @@ function paper({ batch }: RecipeFacts): Suggestions {
   };
 }
 
-function auto({ images, local, steps, warmup }: RecipeFacts): Suggestions {
-  const prototypes = images < 2000 ? 512 : images < 200_000 ? 1024 : 4096;
-  const window = Math.min(Math.max(steps / 20, 50), 250);
+function auto(facts: RecipeFacts): Suggestions {
+  const { images, local, warmup } = facts;
+  const prototypes = prototypesFor(images);
   return {
-    outDim: [prototypes, `${images} images do not fill the official 65536 prototypes`],
+    outDim: prototypes,
     headHiddenDim: [512, 'the head should not cost more than the network'],
     headBottleneckDim: [128, 'the same'],
     headLayers: [3, official],
     normLastLayer: [true, 'more stable for small models'],
     useBnInHead: [true, 'without it the features of a small network stay alike for too long'],
-    momentumTeacher: [
-      Math.round((1 - 1 / window) * 1000) / 1000,
-      'the teacher averages over about a twentieth of the run',
-    ],
+    ...teacherMomentum(facts),
     teacherTemp: [0.04, 'sharp from the start'],
     warmupTeacherTemp: [0.04, 'the same from the start'],
     warmupTeacherTempSteps: [0, 'the same'],
@@ -175,7 +179,7 @@ function auto({ images, local, steps, warmup }: RecipeFacts): Suggestions {
     dinoLossWeight: [1, official],
     ibotLossWeight: [1, official],
     ibotSeparateHead: [false, official],
-    ibotOutDim: [prototypes, 'as the head of class tokens'],
+    ibotOutDim: [prototypes?.[0] ?? 512, 'as the head of class tokens'],
     koleoLossWeight: [0.1, official],
     maskSampleProbability: [0.5, official],
     maskRatioMinMax: [[0.1, 0.5], official],
@@ -183,17 +187,4 @@ function auto({ images, local, steps, warmup }: RecipeFacts): Suggestions {
     patchEmbedLrMult: [1, 'the same'],
     layerScale: [0.1, 'the official 0.00001 opens the blocks too late for a short run'],
   };
-}
-
-function settings(options: Dinov2Options): Concern[] {
-  if (Math.max(options.teacherTemp, options.warmupTeacherTemp) < options.studentTemp) return [];
-  return [
-    {
-      severity: 'warning',
-      topic: 'temperature',
-      title: 'The teacher is not sharper than the student',
-      detail: `The temperature of the teacher is not below that of the student (${options.studentTemp}): the outputs become uniform.`,
-      advice: 'Set --teacher_temp and --warmup_teacher_temp to 0.02 to 0.07.',
-    },
-  ];
 }

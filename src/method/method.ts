@@ -1,10 +1,6 @@
 /**
  * What a self-supervised method is, to the rest of the library: the views it wants of an image, the networks it trains,
  * and an objective written in symbolic tensors. `train/` compiles it into programs, feeds and updates it.
- *
- * The shape of this interface was tried on paper against the methods to come: BYOL (a predictor in the student's
- * parameters only, so the teacher averages the names both have), SimCLR (no teacher; `couplesBatch`), MAE (no teacher;
- * the shuffle is a sample input).
  */
 import type { Values } from '../engine/values.ts';
 import type { DType, Scope, Shape, Tensor } from '../graph/index.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { HeadConfig } from '../model/head.ts';
 import { cosineSchedule, valueAt, warmupSchedule } from '../optim/schedules.ts';
-import type { MethodNumbers, Span } from './definition.ts';
+import type { Concern, MethodNumbers, RunPlan, Span, Suggestions } from './definition.ts';
 import { count, countOrZero, momentumTeacher, positive, share } from './fields.ts';
 
 export const headFields = {
@@ -97,4 +97,113 @@ export function frozenFor(
   stepsPerEpoch: number,
 ): number {
   return freezeLastLayerSteps ?? freezeLastLayer * stepsPerEpoch;
+}
+
+/** What is said of settings before the first step: of the head, the targets, the batch and the views. */
+export function prototypeConcerns(options: PrototypeOptions, plan: RunPlan): readonly Concern[] {
+  return [...frozenHead(options, plan), ...settings(options, plan)];
+}
+
+function frozenHead(options: PrototypeOptions, { steps, stepsPerEpoch }: RunPlan): Concern[] {
+  const frozen = frozenFor(options, stepsPerEpoch);
+  if (frozen < steps) return [];
+  return [
+    {
+      severity: 'warning',
+      topic: 'frozen',
+      title: 'The last layer never learns',
+      detail: `It stays frozen for ${frozen} steps, and the run has ${steps}.`,
+      advice: `Train longer, or set --freeze_last_layer_steps ${Math.round(steps / 50)}.`,
+    },
+  ];
+}
+
+/** Settings that no step can learn with, or that lead to a collapse. */
+function settings(options: PrototypeOptions, { batch, crops }: RunPlan): Concern[] {
+  const { outDim, teacherTemp, studentTemp, centerMomentum, centering, warmupTeacherTemp } = options;
+  const { localCrops, globalScale } = crops;
+  const cases: readonly (readonly [wrong: boolean, concern: Omit<Concern, 'severity'>])[] = [
+    [
+      outDim === 1,
+      {
+        topic: 'prototypes',
+        title: 'One prototype',
+        detail:
+          'With --out_dim 1 every image gets the same distribution: the loss is 0 and nothing is learned.',
+        advice: 'Give 256 or more.',
+      },
+    ],
+    [
+      outDim > 1 && outDim < 16,
+      {
+        topic: 'prototypes',
+        title: 'Very few prototypes',
+        detail: `--out_dim ${outDim} can tell ${outDim} kinds of images apart, less than features need.`,
+        advice: 'Give 256 or more.',
+      },
+    ],
+    [
+      Math.max(teacherTemp, warmupTeacherTemp) >= studentTemp,
+      {
+        topic: 'temperature',
+        title: 'The teacher is not sharper than the student',
+        detail: `The temperature of the teacher (${Math.max(teacherTemp, warmupTeacherTemp)}) is not below that of the student (${studentTemp}): the outputs become uniform.`,
+        advice: 'Set --teacher_temp and --warmup_teacher_temp to 0.02 to 0.07.',
+      },
+    ],
+    [
+      centering === 'center' && centerMomentum === 1,
+      {
+        topic: 'center',
+        title: 'The center never moves',
+        detail: '--center_momentum 1 keeps the center at 0, so that one prototype can win over all others.',
+        advice: 'Set --center_momentum 0.9.',
+      },
+    ],
+    [
+      centering === 'none',
+      {
+        topic: 'center',
+        title: 'Nothing keeps one prototype from winning',
+        detail:
+          'With --centering none every image can get the same prototype (Caron et al. 2021, figure 7): the loss is low and nothing is learned.',
+        advice: 'Leave it out, or give --centering center.',
+      },
+    ],
+    [
+      batch < 8,
+      {
+        topic: 'batch',
+        title: 'A very small batch',
+        detail: `With ${batch} ${batch === 1 ? 'image' : 'images'} in a step the center, or the share of each prototype, is hardly known.`,
+        advice: 'Give --batch_size_per_gpu 32 or more, with --micro_batch where memory is short.',
+      },
+    ],
+    [
+      localCrops === 0 && globalScale[0] === 1 && globalScale[1] === 1,
+      {
+        topic: 'views',
+        title: 'The views hardly differ',
+        detail:
+          'Both global crops show the whole image and there are no local ones: the views differ in color, mirroring and blur alone.',
+        advice: 'Set --global_crops_scale 0.3 1, or --local_crops_number 4.',
+      },
+    ],
+  ];
+  return cases.filter(([wrong]) => wrong).map(([, concern]) => ({ severity: 'warning', ...concern }));
+}
+
+/** K for so many images, where each prototype is to stand for some of them. */
+export const prototypesFor = (images: number): Suggestions[string] => [
+  images < 2000 ? 512 : images < 200_000 ? 1024 : 4096,
+  `${images} images do not fill the official 65536 prototypes`,
+];
+
+/** "head: K 256, hidden 512, bottleneck 128" */
+export function describeHead({
+  outDim,
+  headHiddenDim,
+  headBottleneckDim,
+}: Pick<PrototypeOptions, 'outDim' | 'headHiddenDim' | 'headBottleneckDim'>): string {
+  return `head: K ${outDim}, hidden ${headHiddenDim}, bottleneck ${headBottleneckDim}`;
 }

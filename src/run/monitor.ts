@@ -1,5 +1,5 @@
 /**
- * Evaluates the teacher while it trains: the scores that were asked for where there are labels (small versions of the
+ * Evaluates a network while it trains: the scores that were asked for where there are labels (small versions of the
  * evaluations), how alike the features are, and attention maps of a few images.
  */
 import type { Source } from '../data/source.ts';
@@ -84,7 +84,7 @@ export class Monitor {
   }
 
   /**
-   * @param teacher weights of the teacher by their names in the network
+   * @param teacher weights of the evaluated network by their names in it
    * @param withPixels also what raw pixels score, which training does not change
    * @throws Interrupted if the signal ends it
    */

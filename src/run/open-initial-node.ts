@@ -16,6 +16,7 @@ import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkp
 import {
   type Architecture,
   architectures,
+  backboneOptions,
   isResnet,
   isXcit,
   optionFields,
@@ -74,12 +75,6 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
   return fromBackbone(path, options);
 }
 
-/** Settings that belong to the network of a checkpoint, so that a run which begins with it has the same. */
-const NETWORK_OPTIONS = [
-  ...['arch', 'patchSize', 'dim', 'depth', 'stem', 'heads', 'widths', 'blocks', 'stemStride', 'channels'],
-  ...['registers', 'layerScale', 'ffn'],
-] as const;
-
 /**
  * @param name as it was given
  * @param file where the checkpoint is, for errors
@@ -121,7 +116,7 @@ function fromCheckpoint(
   return {
     name,
     architecture: Object.fromEntries(
-      [...NETWORK_OPTIONS, ...(isSame ? shaping : [])]
+      [...backboneOptions, ...(isSame ? shaping : [])]
         .filter((key) => !isForeign(key, config))
         .map((key) => [key, known[key]]),
     ),

@@ -175,7 +175,7 @@ class Course {
     if (config.evalEvery === 0) return;
     this.#monitor ??= await Monitor.create(source, config, engine, this.#watch);
     const asked = performance.now();
-    const teacher = await trainer.teacherWeights();
+    const teacher = await trainer.evaluatedWeights();
     const observation = await this.#monitor.observe(step, teacher, step === this.#firstStep);
     this.#budget?.evaluated(performance.now() - asked);
     log.observation(observation, this.#monitor);

@@ -75,7 +75,7 @@ export interface ResumeChanges {
 /**
  * Opens a run to go on with it; the step after the checkpoint's is done next, exactly as if the run had not been stopped.
  *
- * @param budget how long the run is to be in all, if that is to change (`extend.ts`)
+ * @param changes of its length (`extend.ts`), of the machine, and what the method learns from
  * @throws Error if the images have changed, or the checkpoint is damaged or of another model; OptionError if the budget is
  *   used up already
  */

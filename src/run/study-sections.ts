@@ -128,8 +128,8 @@ function collapseSection(studied: readonly StudiedRun[]): EvaluationSection | un
     };
   });
   return {
-    title: 'Two collapses',
-    intro: `What keeps features from becoming all alike, taken away one at a time (Caron et al. 2021, figure 7), in ${counted(lines.length, 'run')} of this study.`,
+    title: 'Collapses',
+    intro: `What keeps features from becoming all alike, taken away one at a time, in ${counted(lines.length, 'run')} of this study.`,
     blocks: charts.map((chart) => ({ kind: 'chart' as const, ...chart })),
   };
 }

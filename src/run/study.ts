@@ -5,7 +5,7 @@
 import type { Variant } from '../method/definition.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
-import { evalSizeOf, optionFields, type TrainOptions } from '../train/config.ts';
+import { backboneOptions, evalSizeOf, optionFields, type TrainOptions } from '../train/config.ts';
 import { checkArchitecture, isForeignToMethod, withoutForeign } from '../train/contradictions.ts';
 import { toFlag } from '../train/option-names.ts';
 import { withoutGiven } from '../train/option-spans.ts';
@@ -54,9 +54,6 @@ export function studyRuns(entries: readonly StudyEntry[], seeds: readonly number
   });
 }
 
-/** What shapes a backbone. */
-const NETWORK = ['arch', 'patchSize', 'dim', 'depth', 'stem', 'heads', 'widths', 'blocks', 'stemStride'];
-
 /**
  * Each method with the same backbone: the one that the recipe takes for the first of them. An option that says nothing to a method
  * is not given to it.
@@ -78,7 +75,7 @@ export function methodEntries(methods: readonly string[], { options, facts }: St
   const asked = of(first, options);
   const { config } = chooseRecipe(withFrozen(asked), facts);
   checkArchitecture(options, config);
-  const shape = Object.fromEntries(Object.entries(config).filter(([name]) => NETWORK.includes(name)));
+  const shape = Object.fromEntries(Object.entries(config).filter(([name]) => backboneOptions.includes(name)));
   const network = {
     ...withoutForeign(shape, config),
     channels: config.channels,

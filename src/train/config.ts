@@ -55,7 +55,9 @@ const run = {
   method: z
     .string()
     .describe(
-      'by which objective: dino, byol, simclr, mae, dinov2, distill, or one of your own; dino unless given',
+      `by which objective: ${definitions()
+        .map(({ name }) => name)
+        .join(', ')}; ${DEFAULT_METHOD} unless given`,
     )
     .meta({ value: 'name' }),
   recipe: z
@@ -148,7 +150,7 @@ const machine = {
 
 const onlineEvaluations = {
   evalSize: count('side of images as evaluations show them to the network, pixels'),
-  evalEvery: countOrZero('steps between online evaluations of the teacher; 0 = never'),
+  evalEvery: countOrZero('steps between online evaluations; 0 = never'),
   evalImages: count('images that these see, at most'),
   evals: z
     .array(onlineEval)
@@ -157,6 +159,12 @@ const onlineEvaluations = {
   bestBy: onlineEval.describe('which of them decides the best checkpoint; the first unless given'),
   saveEvery: count('steps between checkpoints'),
 };
+
+/** Options that shape a backbone: networks that have the same ones have the same parameters. */
+export const backboneOptions: readonly string[] = [
+  ...Object.keys(network).filter((name) => name !== 'dropPathRate'),
+  'channels',
+];
 
 /** Options that every training has, by what they are about. */
 const groups = {

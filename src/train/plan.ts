@@ -102,6 +102,6 @@ function schedules(
     weightDecay: valueAt(weightDecay, position),
     clip: config.clipGrad,
     freezeBackbone: position < config.freezeBackboneSteps,
-    ...own(position),
+    ...own(position, step),
   });
 }

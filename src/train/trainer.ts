@@ -157,10 +157,10 @@ export class Trainer {
   }
 
   /**
-   * The weights and running statistics of the teacher, by their names in the network (`backbone.norm.weight`); of the student where a
-   * method has no teacher.
+   * The weights and running statistics of the network that is evaluated, by their names in it (`backbone.norm.weight`): the teacher
+   * that averages the student, or the student where a method has none.
    */
-  teacherWeights(): Promise<Map<string, Float32Array>> {
+  evaluatedWeights(): Promise<Map<string, Float32Array>> {
     const hasTeacher = this.state.update.average.size > 0;
     return networkValues(this.state, hasTeacher ? 'teacher' : 'student');
   }

@@ -20,7 +20,7 @@ it('200 steps tell the scenes apart better than pixels and their components, and
   const { config } = session.record;
   const [network, size] = [backboneOf(config), evalSizeOf(config)];
   const backbone = new FrozenBackbone(network, size, ortNode, { threads: 1 });
-  const trained = weightsUnder(await session.trainer.teacherWeights(), 'backbone.');
+  const trained = weightsUnder(await session.trainer.evaluatedWeights(), 'backbone.');
   const untrained = untrainedWeights(network, size, config.seed);
   const { top1 } = await accuracies();
   expect(top1.trained).toBeGreaterThan(top1.untrained + 10);

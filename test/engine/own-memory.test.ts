@@ -87,7 +87,7 @@ describe('an engine with a memory of its own', () => {
       expect(got.measures.teacher_entropy).toBeCloseTo(wanted.measures.teacher_entropy!, 4);
     }
     await expectSameState(device, host);
-    const weights = await device.teacherWeights();
+    const weights = await device.evaluatedWeights();
     expect(weights.get('backbone.norm.weight')).toHaveLength(12);
     await device.dispose();
     expect(alive.size).toBe(before);

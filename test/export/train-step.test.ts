@@ -159,7 +159,7 @@ describe.each([
     for (const [i, loss] of given.entries())
       expect(Math.abs(loss / losses[i]! - 1), `step ${i}`).toBeLessThan(1e-5);
     const evaluated = trainer.state.update.average.size > 0 ? 'teacher' : 'student';
-    for (const [name, values] of await trainer.teacherWeights()) {
+    for (const [name, values] of await trainer.evaluatedWeights()) {
       // In front of a batch norm its gradient is rounding noise, and AdamW makes steps of full size of it.
       if (options.useBnInHead === true && /^head\.mlp\.\d\.bias$/.test(name)) continue;
       const theirs = arrays.get(`${evaluated}/${name}`)!;

@@ -107,7 +107,7 @@ describe('the teacher', () => {
     const numbers = (teacherRule: string) => {
       const { config: all } = chooseRecipe({ steps: 8, teacherRule }, facts);
       const at = dinoDefinition.schedule(all, { steps: 8, stepsPerEpoch: 3 });
-      return Array.from({ length: 8 }, (_, step) => at(step));
+      return Array.from({ length: 8 }, (_, step) => at(step, step));
     };
     expect(numbers('student').map(({ teacherMomentum }) => teacherMomentum)).toEqual(new Array(8).fill(0));
     expect(numbers('previous_step').every(({ teacherLags }) => teacherLags === true)).toBe(true);

@@ -223,7 +223,7 @@ describe('MAE', () => {
     expect(health.examine(results[0]!)).toMatchObject({ title: 'Nothing but the mean patch is told' });
     expect(health.examine(results.at(-1)!)).toMatchObject({ title: 'Hidden patches are told apart' });
     // No teacher: the positions stay as they were, and evaluations read the student.
-    const weights = await trainer.teacherWeights();
+    const weights = await trainer.evaluatedWeights();
     expect([...weights.get('backbone.pos_embed')!]).toEqual([...sinCosPositions(12, 4)]);
   });
 });

@@ -228,7 +228,7 @@ describe('a backbone alone', () => {
       /Fresh: the head, the optimizer, the center, the schedule. Position/,
     );
     expect(session.record.config).toMatchObject({ dim: 64, depth: 2, heads: 1, globalCropsSize: 16 });
-    const teacher = weightsUnder(await session.trainer.teacherWeights(), 'backbone.');
+    const teacher = weightsUnder(await session.trainer.evaluatedWeights(), 'backbone.');
     const pixels = Float32Array.from({ length: 2 * 3 * 16 * 16 }, (_, i) => Math.sin(i));
     const view = { pixels, height: 16, width: 16 };
     const feature = async (kind: typeof backbone | ReturnType<typeof backboneOf>, from: typeof weights) => {
@@ -272,7 +272,7 @@ describe('the guard of a run that began with weights', () => {
     const { threads, numWorkers, batchSizePerGpu, localCropsSize } = tinyConvnet;
     const options = { threads, numWorkers, batchSizePerGpu, localCropsSize, steps: 4, evalEvery: 2 };
     const session = await startRun({ ...options, ...ruinous, momentumTeacher: 0 }, { initial });
-    const before = (await session.trainer.teacherWeights()).get('backbone.conv1.weight')!.slice();
+    const before = (await session.trainer.evaluatedWeights()).get('backbone.conv1.weight')!.slice();
     const events = await follow(session);
     const compared = events.find((event) => event.type === 'compared')!;
     expect(compared).toMatchObject({ type: 'compared', measure: 'knn' });

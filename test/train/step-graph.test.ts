@@ -65,7 +65,7 @@ describe('a step', () => {
     const gradient = hostFloats(trainer.updater.gradients.get('weights')!);
     expect([...gradient]).toEqual([2.5, 0, 250, 0, 25.25]);
     // No teacher: what is shown is the student.
-    expect([...(await trainer.teacherWeights()).get('weights')!]).toEqual([1, 2, 3, 4, 5]);
+    expect([...(await trainer.evaluatedWeights()).get('weights')!]).toEqual([1, 2, 3, 4, 5]);
   });
 
   it.each([

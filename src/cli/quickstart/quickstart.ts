@@ -10,6 +10,7 @@ import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
 import { examineKnn } from '../../eval/classify/knn-section.ts';
 import { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import { counted } from '../../format/counted.ts';
+import { DEFAULT_METHOD, methodNamed } from '../../method/registry.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openSubject } from '../../run/open-subject-node.ts';
@@ -94,7 +95,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
   }
   await reportShown(folder, {
     source,
-    title: path === undefined ? 'DINO on generated scenes' : `DINO on ${path}`,
+    title: `${methodNamed(DEFAULT_METHOD).label} on ${path ?? 'generated scenes'}`,
     ...(knn === undefined ? {} : { knn, scenesSeed: SCENES.test.seed }),
   });
   console.log(`Open ${folder.file('report.html')} to see what it learned.`);

@@ -27,7 +27,7 @@ const help = (): string =>
   renderHelp({
     usage: ['dino ablate <source> [flags]'],
     about:
-      'Trains a method as its recipe does, and again with one component after the other left out or exchanged: the ablations of the paper (tables 7 to 9, figure 7) on your images. They stand beside each other in a table and in comparison.html, with the entropy and KL of the runs that collapse. Every run is an ordinary run folder. The same command goes on where it was stopped. All other options of dino train do as well, and are given to all runs.',
+      'Trains a method as its recipe does, and again with one component after the other left out or exchanged: the ablations of its paper on your images. They stand beside each other in a table and in comparison.html, with the entropy and KL of the runs that collapse. Every run is an ordinary run folder. The same command goes on where it was stopped. All other options of dino train do as well, and are given to all runs.',
     examples: examples.ablate,
     groups: studyHelpGroups('Components', ownFields()),
   });

@@ -1,4 +1,4 @@
-/** The flags of `dino train` besides the options of the training itself (`trainSchema`). */
+/** The flags of `dino train` besides the options of the training itself (`optionFields`). */
 import { z } from 'zod';
 import type { Fields } from '../../method/definition.ts';
 import { optionFields } from '../../train/config.ts';
