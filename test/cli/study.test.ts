@@ -270,7 +270,7 @@ describe('dino ablate', () => {
     for (const { scores } of runs)
       expect(Object.keys(scores)).toEqual(['rank', 'imagesPerSecond', 'images', 'memory']);
     const page = read(output, 'comparison.html');
-    const collapses = page.slice(page.indexOf('Two collapses'), page.indexOf('The runs'));
+    const collapses = page.slice(page.indexOf('Collapses'), page.indexOf('The runs'));
     for (const text of [
       'Entropy of the teacher',
       'KL (teacher ‖ student)',
