@@ -146,6 +146,8 @@ export interface MethodDefinition {
   describe(config: OwnOptions): string;
   /** What can be taken away or exchanged; none of them where the options already say the same. */
   readonly variants?: readonly Variant[];
+  /** Whether full training checkpoints of the official code of DINO are its own, and go on as runs of it. */
+  readonly readsOfficial?: boolean;
   /** Reads what checkpoints of earlier versions keep of the latest steps as today's do. */
   readOlder?(stored: unknown): unknown;
 }

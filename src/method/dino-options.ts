@@ -83,6 +83,7 @@ export const dinoDefinition = defineMethod({
     ...prototypeConcerns(options, plan),
   ],
   describe: describeHead,
+  readsOfficial: true,
   readOlder: readOlderVitals,
   variants: dinoVariants,
 });

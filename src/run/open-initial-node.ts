@@ -12,17 +12,9 @@ import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
 import { gatedWidth } from '../model/dinov2.ts';
 import { resnetConfig } from '../model/resnet.ts';
 import { xcitConfig } from '../model/xcit-sizes.ts';
+import { type Architecture, architectures, isResnet, isXcit } from '../train/architectures.ts';
 import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
-import {
-  type Architecture,
-  architectures,
-  backboneOptions,
-  isResnet,
-  isXcit,
-  optionFields,
-  type TrainConfig,
-  type TrainOptions,
-} from '../train/config.ts';
+import { backboneOptions, optionFields, type TrainConfig, type TrainOptions } from '../train/config.ts';
 import { isForeign } from '../train/contradictions.ts';
 import type { InitialState } from '../train/initial-state.ts';
 import { fromFlag } from '../train/option-names.ts';
@@ -143,12 +135,12 @@ function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOption
   const anew = given.steps !== undefined || given.minutes !== undefined;
   const network = vitOptions(name, vit);
   const { method = DEFAULT_METHOD } = given;
-  if (method !== DEFAULT_METHOD) {
+  if (methodNamed(method).readsOfficial !== true) {
     const backbone = new Map([...full.teacher].filter(([key]) => key.startsWith('backbone.')));
     return {
       ...{ name, architecture: network, defaults: { globalCropsSize: imageSize } },
       ...{ student: backbone, teacher: backbone, moments: new Map(), method: new Map(), epoch: undefined },
-      note: trainedBy(methodNamed(DEFAULT_METHOD).label, method),
+      note: trainedBy('the official code of DINO', method),
     };
   }
   return {

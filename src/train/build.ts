@@ -8,7 +8,8 @@ import { fittingHeads } from '../model/convnet.ts';
 import { gatedWidth } from '../model/dinov2.ts';
 import { resnetConfig } from '../model/resnet.ts';
 import { xcitConfig } from '../model/xcit-sizes.ts';
-import { evalSizeOf, isConvolutional, isResnet, isXcit, type TrainConfig } from './config.ts';
+import { isConvolutional, isResnet, isXcit } from './architectures.ts';
+import { evalSizeOf, type TrainConfig } from './config.ts';
 import { isForeign } from './contradictions.ts';
 import type { TrainerOptions } from './trainer.ts';
 

@@ -3,14 +3,8 @@ import { counted } from '../format/counted.ts';
 import type { Coupling } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
-import {
-  type Architecture,
-  evalsOf,
-  kindOf,
-  type NetworkKind,
-  type TrainConfig,
-  type TrainOptions,
-} from './config.ts';
+import { type Architecture, kindOf, type NetworkKind } from './architectures.ts';
+import { evalsOf, type TrainConfig, type TrainOptions } from './config.ts';
 import { toFlag } from './option-names.ts';
 import { givenSpans } from './option-spans.ts';
 

@@ -5,7 +5,8 @@
 import { official, type RecipeFacts, type Suggestions } from '../method/definition.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { fittingHeads } from '../model/convnet.ts';
-import { type Architecture, kindOf, type NetworkKind, type TrainOptions } from './config.ts';
+import { type Architecture, kindOf, type NetworkKind } from './architectures.ts';
+import type { TrainOptions } from './config.ts';
 import { machine, type RunFacts, vitShape } from './recipe-parts.ts';
 
 /** Half an hour is what the results in docs/results.md are for. */

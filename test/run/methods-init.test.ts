@@ -117,7 +117,7 @@ describe('a run that begins with that of another method', () => {
     expect(session.record.config).not.toHaveProperty('outDim');
     expect(session.fromStep).toBe(0);
     expect(session.record.init?.taken).toContain(
-      'It was trained by DINO: BYOL begins with its backbone alone.',
+      'It was trained by the official code of DINO: BYOL begins with its backbone alone.',
     );
   });
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { parseRecord } from '../../run/run-record.ts';
-import { architectures } from '../../train/config.ts';
+import { architectures } from '../../train/architectures.ts';
 import { withoutForeign } from '../../train/contradictions.ts';
 import { fromFlag, toFlag } from '../../train/option-names.ts';
 import { explainIssue } from '../../train/option-problems.ts';
