@@ -1,7 +1,7 @@
 /** MAE: what is seen and what is told, what it refuses, that a step can be parted, and that it learns. */
 import { describe, expect, it } from 'vitest';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { evaluate } from '../../src/engine/arrays.ts';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import {
