@@ -5,6 +5,7 @@
 
 /** From the ground up: the folder, and what keeps it where it is. */
 const floors = [
+  ['numbers', 'how numbers are rounded and said, whatever they count'],
   ['random', 'numbers are named by a seed and a purpose, whatever they are for'],
   ['graph', 'a compiler for any model: it knows no network, no engine and no image'],
   ['engine', 'runs what was compiled, and knows nothing of what it computes'],

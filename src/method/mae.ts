@@ -11,13 +11,12 @@ import type { BackboneConfig } from '../model/backbone.ts';
 import {
   decodedPatches,
   type MaeDecoderConfig,
-  patchesAlong,
   patchPixels,
   shuffled,
   shuffledRows,
   visibleTokens,
 } from '../model/masked-autoencoder.ts';
-import type { VitConfig } from '../model/vit.ts';
+import { patchesAlong, type VitConfig } from '../model/vit.ts';
 import { maeHealth, UNEXPLAINED } from './mae-health.ts';
 import type { Method, Objective, ObjectiveInputs, SampleInput } from './method.ts';
 import { OptionError } from './option-error.ts';
@@ -36,7 +35,7 @@ export interface MaeConfig {
 export function mae(config: MaeConfig): Method {
   const vit = transformerOf(config.backbone);
   requireWidths(vit, config.decoder);
-  const patches = patchesAlong(vit) ** 2;
+  const patches = patchesAlong(vit, vit.imageSize) ** 2;
   const visible = visiblePatches(patches, config.maskRatio);
   return {
     name: 'mae',

@@ -4,8 +4,9 @@
  * step, as with facebookresearch/dino when it is resumed with other `--epochs`. A finished run thus leaves the end of its
  * schedule. Nothing else changes: images and their order, crops, network, moments, and warm-ups in steps.
  */
-import { counted } from '../format/counted.ts';
+
 import { OptionError } from '../method/option-error.ts';
+import { counted } from '../numbers/counted.ts';
 import type { TrainConfig } from '../train/config.ts';
 import { type RunRecord, stepsOf } from './run-record.ts';
 

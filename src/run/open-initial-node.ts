@@ -3,7 +3,6 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { openFile } from '../files/file-source-node.ts';
-import { counted } from '../format/counted.ts';
 import { f32 } from '../format/safetensors.ts';
 import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
@@ -12,6 +11,7 @@ import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
 import { gatedWidth } from '../model/dinov2.ts';
 import { resnetConfig } from '../model/resnet.ts';
 import { xcitConfig } from '../model/xcit-sizes.ts';
+import { counted } from '../numbers/counted.ts';
 import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
 import {
   type Architecture,
