@@ -127,12 +127,12 @@ export async function maeModel(fixture: Fixture, comparison: Comparison): Promis
       const images = input('in', [batch, vit.channels, vit.imageSize, vit.imageSize]);
       const [shuffle, restore] = [input('shuffle', rows, 'i64'), input('restore', rows, 'i64')];
       const latent = visibleTokens(set.scope.at('backbone'), images, vit, shuffle, visible);
-      const told = decodedPatches(set.scope.at('decoder'), latent, shuffle, vit, decoder);
+      const predicted = decodedPatches(set.scope.at('decoder'), latent, shuffle, vit, decoder);
       const target = patchTargets(images, vit.patchSize, kind === 'norm_pix');
       const hidden = slice(shuffle, 0, visible, side * side);
-      const loss = maeLoss(slice(told, 0, visible, side * side), shuffled(target, hidden));
+      const loss = maeLoss(slice(predicted, 0, visible, side * side), shuffled(target, hidden));
       const imageFirst = (x: Tensor): Tensor => transpose(x, [1, 0, 2]);
-      const pred = imageFirst(shuffled(told, restore));
+      const pred = imageFirst(shuffled(predicted, restore));
       const results = {
         ...{ loss, pred, latent: imageFirst(latent), target: imageFirst(target) },
         unpatchify: unpatchify(pred, vit),
