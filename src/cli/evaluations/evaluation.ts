@@ -81,5 +81,6 @@ export function defineEvaluation<Fields extends Readonly<Record<string, z.ZodTyp
     ): Promise<EvaluationResult>;
   },
 ): Evaluation {
+  // The runner hands `run` what these fields have parsed, which the type of a list of evaluations cannot say.
   return evaluation as Evaluation;
 }
