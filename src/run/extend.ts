@@ -7,7 +7,7 @@
 
 import { OptionError } from '../method/option-error.ts';
 import { counted } from '../numbers/counted.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { lengths } from '../train/option-spans.ts';
 import { type RunRecord, stepsOf } from './run-record.ts';
 
 /** How long a run is to be in all; one of them. */
@@ -37,13 +37,11 @@ export function extendRecord(record: RunRecord, budget: RunLength, done: Done): 
       // Looks were spread over a schedule that may have been gone through at another pace.
       evalEvery: config.evalEvery === 0 ? 0 : Math.max(1, evalEvery),
     },
-    choices: record.choices.filter(({ name }) => !budgets.some((each) => each === name)),
+    choices: record.choices.filter(({ name }) => !lengths.some((each) => each === name)),
     steps,
     paces: [],
   };
 }
-
-const budgets = ['minutes', 'steps', 'epochs'] as const satisfies readonly (keyof TrainConfig)[];
 
 function totalSteps(
   record: RunRecord,
