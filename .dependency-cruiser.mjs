@@ -5,6 +5,7 @@
 
 /** From the ground up: the folder, and what keeps it where it is. */
 const floors = [
+  ['numbers', 'how numbers are rounded and said, whatever they count'],
   ['random', 'numbers are named by a seed and a purpose, whatever they are for'],
   ['graph', 'a compiler for any model: it knows no network, no engine and no image'],
   ['engine', 'runs what was compiled, and knows nothing of what it computes'],
@@ -73,7 +74,7 @@ export default {
       name: 'portable stays portable',
       comment: 'a file without -node imports no value from one with it: it is handed what it needs',
       severity: 'error',
-      from: { path: '^src/', pathNot: `${NODE_FILES}|^src/(node|index|eval)\\.ts$` },
+      from: { path: '^src/', pathNot: `${NODE_FILES}|^src/node\\.ts$` },
       to: { path: '-node\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
@@ -85,10 +86,11 @@ export default {
     },
     {
       name: 'indexes are for others',
+      // Not so graph/index.ts: it is the door of the compiler, whose parts nobody else needs to know one by one.
       comment: 'inside the library files import each other directly; an index would pull everything in',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/[^/]+\\.ts$' },
-      to: { path: '^src/[^/]+\\.ts$' },
+      to: { path: '^src/([^/]+|eval/index)\\.ts$' },
     },
     {
       name: 'every file is used',

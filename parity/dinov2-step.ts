@@ -1,6 +1,5 @@
 /** dinov2_step and dinov2_optim: a whole step of the method in the trainer, and how its parameters are updated. */
 import { z } from 'zod';
-import { hostFloats } from '../src/engine/host-buffer.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
 import { hiddenList } from '../src/method/block-masks.ts';
 import { type Dinov2Config, dinov2 } from '../src/method/dinov2.ts';
@@ -14,6 +13,7 @@ import { Trainer } from '../src/train/trainer.ts';
 import { ALLOWANCE, type Comparison } from './comparison.ts';
 import { dinov2Config, dinov2VariantSchema } from './dinov2-network.ts';
 import type { Fixture } from './fixture.ts';
+import { hostFloats } from './host-floats.ts';
 import {
   flatDistancesSchema,
   nullRanges,

@@ -1,7 +1,6 @@
 /** What the trainer's program does not give out, such as logits: the same functions in a program of their own. */
 import { evaluate } from '../src/engine/arrays.ts';
 import type { Buffers } from '../src/engine/engine.ts';
-import { hostFloats } from '../src/engine/host-buffer.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
 import type { Values } from '../src/engine/values.ts';
 import { hoistSlices, input, ParameterSet, sizeOf, type Tensor } from '../src/graph/index.ts';
@@ -9,6 +8,7 @@ import type { ObjectiveInputs } from '../src/method/method.ts';
 import { parametersOf } from '../src/train/state.ts';
 import type { CropSource, Trainer } from '../src/train/trainer.ts';
 import { FixtureError } from './fixture.ts';
+import { hostFloats } from './host-floats.ts';
 import type { Results } from './network.ts';
 
 export interface ForwardProgram {

@@ -15,11 +15,12 @@ import { gaussianBlur } from '../src/image/gaussian-blur.ts';
 import { adjustHue } from '../src/image/hue.ts';
 import type { Box, Image } from '../src/image/image.ts';
 import { normalizationTable, normalize } from '../src/image/normalize.ts';
-import { axisWeights, resamplePlain } from '../src/image/resample.ts';
+import { axisWeights } from '../src/image/resample.ts';
 import { centerCrop, resize, resizedCrop, resizeShortSide, thumbnail } from '../src/image/resize.ts';
 import { Workbench } from '../src/image/workbench.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fixture } from './fixture.ts';
+import { resamplePlain } from './resample-plain.ts';
 
 /** `[top, left, height, width]` as stored. */
 export const boxSchema = z

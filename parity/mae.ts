@@ -12,15 +12,9 @@ import {
   visiblePatches,
 } from '../src/method/mae.ts';
 import type { Method } from '../src/method/method.ts';
-import {
-  decodedPatches,
-  patchesAlong,
-  shuffled,
-  shuffledRows,
-  visibleTokens,
-} from '../src/model/masked-autoencoder.ts';
+import { decodedPatches, shuffled, shuffledRows, visibleTokens } from '../src/model/masked-autoencoder.ts';
 import { sinCosPositions } from '../src/model/sin-cos-positions.ts';
-import type { VitConfig } from '../src/model/vit.ts';
+import { patchesAlong, type VitConfig } from '../src/model/vit.ts';
 import { adamw, isDecayed } from '../src/optim/rules.ts';
 import { cosineSchedule } from '../src/optim/schedules.ts';
 import { networkValues } from '../src/train/state.ts';
@@ -112,7 +106,7 @@ export async function maeModel(fixture: Fixture, comparison: Comparison): Promis
   const twins = new Twins(fixture, comparison, config);
   const { batch } = config;
   const { vit, decoder } = networkOf(config);
-  const side = patchesAlong(vit);
+  const side = patchesAlong(vit, vit.imageSize);
   const noise = fixture.floats('noise');
   const order = orders(noise, batch);
   const rows = [side * side, batch];
@@ -133,12 +127,12 @@ export async function maeModel(fixture: Fixture, comparison: Comparison): Promis
       const images = input('in', [batch, vit.channels, vit.imageSize, vit.imageSize]);
       const [shuffle, restore] = [input('shuffle', rows, 'i64'), input('restore', rows, 'i64')];
       const latent = visibleTokens(set.scope.at('backbone'), images, vit, shuffle, visible);
-      const told = decodedPatches(set.scope.at('decoder'), latent, shuffle, vit, decoder);
+      const predicted = decodedPatches(set.scope.at('decoder'), latent, shuffle, vit, decoder);
       const target = patchTargets(images, vit.patchSize, kind === 'norm_pix');
       const hidden = slice(shuffle, 0, visible, side * side);
-      const loss = maeLoss(slice(told, 0, visible, side * side), shuffled(target, hidden));
+      const loss = maeLoss(slice(predicted, 0, visible, side * side), shuffled(target, hidden));
       const imageFirst = (x: Tensor): Tensor => transpose(x, [1, 0, 2]);
-      const pred = imageFirst(shuffled(told, restore));
+      const pred = imageFirst(shuffled(predicted, restore));
       const results = {
         ...{ loss, pred, latent: imageFirst(latent), target: imageFirst(target) },
         unpatchify: unpatchify(pred, vit),
@@ -165,7 +159,7 @@ export async function maeModel(fixture: Fixture, comparison: Comparison): Promis
 
 /** Patches as images again: [B, L, P * P * C] -> [B, C, H, W] */
 function unpatchify(patches: Tensor, vit: VitConfig): Tensor {
-  const [batch, side, p] = [patches.dim(0), patchesAlong(vit), vit.patchSize];
+  const [batch, side, p] = [patches.dim(0), patchesAlong(vit, vit.imageSize), vit.patchSize];
   const apart = transpose(reshape(patches, [batch, side, side, p, p, vit.channels]), [0, 5, 1, 3, 2, 4]);
   return reshape(apart, [batch, vit.channels, side * p, side * p]);
 }

@@ -1,7 +1,6 @@
 /** Fixtures train_*: whole runs of the trainer over given crops, compared after every step. */
 import { z } from 'zod';
 import type { DeviceBuffer } from '../src/engine/engine.ts';
-import { hostFloats } from '../src/engine/host-buffer.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
 import { type DinoConfig, dino, studentLogits, teacherLogits } from '../src/method/dino.ts';
 import { isDecayed } from '../src/optim/rules.ts';
@@ -11,6 +10,7 @@ import { type CropSource, type StepSettings, Trainer } from '../src/train/traine
 import { ALLOWANCE, type Comparison, type Range, UNMEASURED } from './comparison.ts';
 import { type Fixture, FixtureError } from './fixture.ts';
 import { forward } from './forward.ts';
+import { hostFloats } from './host-floats.ts';
 import type { Results } from './network.ts';
 import {
   headConfig,

@@ -6,13 +6,7 @@ import { rankDatabase } from '../src/eval/retrieval/retrieval.ts';
 import { clsGemDescriptors } from '../src/features/cls-gem.ts';
 import { type FeatureRows, l2NormalizedRows } from '../src/rows/feature-rows.ts';
 import { secondMoment } from '../src/rows/second-moment.ts';
-import {
-  applyWhitening,
-  learnWhitening,
-  type Whitening,
-  whiten,
-  whiteningOf,
-} from '../src/rows/whitening.ts';
+import { learnWhitening, type Whitening, whiten, whiteningOf } from '../src/rows/whitening.ts';
 import { ALLOWANCE, type Comparison, UNMEASURED } from './comparison.ts';
 import type { Fixture, Numbers } from './fixture.ts';
 
@@ -41,7 +35,7 @@ export async function pca(fixture: Fixture, comparison: Comparison): Promise<voi
     const metric = metricOf(fixture.numbers(`case/${i}/dvt`), features.dim);
     const own = metricOf(whitening.projection, features.dim);
     comparison.tensor('dvt, as a metric', at, own, metric, metricTolerance(whitening));
-    const applied = await applyWhitening(ortNode, whitening, queries);
+    const applied = await whiten(ortNode, { ...whitening, mean: new Float32Array(features.dim) }, queries);
     const tolerance = ALLOWANCE * (results.gram_float32_error[i] ?? 0);
     const gram = gramOf(applied.values, applied.dim);
     for (const name of ['gram', 'gram64'])

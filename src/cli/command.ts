@@ -4,6 +4,7 @@ import { OptionError } from '../method/option-error.ts';
 import { explainIssue } from '../train/option-problems.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';
+import { exitCodes } from './exit-codes.ts';
 import { exportCommand } from './export/export.ts';
 import { inspect } from './inspect.ts';
 import { type Command, type Place, workingDirectory } from './place.ts';
@@ -43,7 +44,7 @@ ${commandLines([
 
 ${paragraph('Where a run is asked for, a file of weights, a Hugging Face folder or a known name (dino_vits16, facebook/dino-vits16) does as well.')}
 
-${paragraph('Exit codes: 0 done, 1 an error, 2 a mistake on the command line, 3 the training failed (NaN), 130 stopped and saved.')}`;
+${paragraph(`Exit codes: ${exitCodes.done} done, ${exitCodes.error} an error, ${exitCodes.mistake} a mistake on the command line, ${exitCodes.failed} the training failed (NaN), ${exitCodes.stopped} stopped and saved.`)}`;
 
 const paragraph = (text: string): string => wrap(text, textWidth(process.stdout)).join('\n');
 
@@ -77,7 +78,7 @@ export async function runCommand(args: readonly string[], place: Place = working
     if (error instanceof ZodError) console.error(`error: ${explainIssue(error, () => undefined)}.`);
     else console.error(`error: ${asSentence(error instanceof Error ? error.message : String(error))}`);
     const mistake = error instanceof UsageError || error instanceof OptionError || error instanceof ZodError;
-    return mistake ? 2 : 1;
+    return mistake ? exitCodes.mistake : exitCodes.error;
   }
 }
 

@@ -1,6 +1,7 @@
 /** `dino eval <name> <run>`: evaluations of a run's teacher. */
 import { evaluations, tools } from './evaluations/index.ts';
 import { examples } from './examples.ts';
+import { exitCodes } from './exit-codes.ts';
 import type { Place } from './place.ts';
 import { runEvaluation } from './run-evaluation.ts';
 import { suggestCommand } from './terminal/command-hint.ts';
@@ -21,7 +22,7 @@ export async function evaluateCommand(args: readonly string[], place: Place): Pr
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h') {
     console.log(help());
-    return name === undefined ? 2 : 0;
+    return name === undefined ? exitCodes.mistake : exitCodes.done;
   }
   const evaluation = evaluations.find((known) => known.name === name);
   if (evaluation !== undefined) return runEvaluation(evaluation, `dino eval ${name}`, rest, place);

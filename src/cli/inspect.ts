@@ -6,10 +6,10 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openFile } from '../files/file-source-node.ts';
-import { counted } from '../format/counted.ts';
 import { describeStatistics, describeView } from '../image/preprocessing.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
+import { counted } from '../numbers/counted.ts';
 import { BEST, LAST } from '../run/checkpoint-files.ts';
 import { checkSize, usualSize } from '../run/input-size.ts';
 import { isRunFolder, openSubject } from '../run/open-subject-node.ts';
@@ -31,6 +31,7 @@ import { openWeights } from '../weights/open-weights-node.ts';
 import type { StateDict } from '../weights/state-dict.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
 import { examples } from './examples.ts';
+import { exitCodes } from './exit-codes.ts';
 import { localWeights } from './local-weights.ts';
 import { parseFlags, UsageError } from './terminal/flags.ts';
 import { helpSwitch, renderHelp } from './terminal/help.ts';
@@ -88,7 +89,7 @@ export async function inspect(args: readonly string[]): Promise<number> {
   const { lines, facts, whole } = inspectCheckpoint(path, local, keys) ?? inspectWeights(path, local, keys);
   if (switches.has('json')) console.log(JSON.stringify({ ...facts, whole }));
   else for (const line of lines) console.log(line);
-  return whole ? 0 : 1;
+  return whole ? exitCodes.done : exitCodes.error;
 }
 
 /** A run folder, or a checkpoint of `dino train`, which says itself what it is; undefined for anything else. */

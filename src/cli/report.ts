@@ -3,7 +3,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { makeFolder } from '../files/make-folder-node.ts';
-import { counted } from '../format/counted.ts';
+import { counted } from '../numbers/counted.ts';
 import { type ComparedRun, renderComparison } from '../report/page/comparison.ts';
 import { writeFigures } from '../run/figures-node.ts';
 import { RunFolder } from '../run/run-folder-node.ts';

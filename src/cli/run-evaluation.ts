@@ -8,6 +8,7 @@ import { withThreads } from '../engine/with-threads.ts';
 import { capitalized } from '../eval/statement.ts';
 import { FrozenBackbone } from '../features/frozen-backbone.ts';
 import { makeFolder } from '../files/make-folder-node.ts';
+import type { Fields } from '../method/definition.ts';
 import type { Finding } from '../report/finding.ts';
 import { encodeSection } from '../report/page/stored-section.ts';
 import { openSubject } from '../run/open-subject-node.ts';
@@ -63,7 +64,7 @@ export async function runEvaluation(
   { results }: Place,
   show = true,
 ): Promise<number> {
-  const fields: Readonly<Record<string, z.ZodType>> = { ...common, ...evaluation.fields };
+  const fields: Fields = { ...common, ...evaluation.fields };
   const { positionals, values, switches } = parseFlags(args, {
     fields,
     words: 1 + (evaluation.words ?? 0),

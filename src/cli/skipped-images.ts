@@ -1,6 +1,6 @@
 /** What every evaluation says of images that it had to leave out. */
 import type { SkippedImage } from '../data/skipped-images.ts';
-import { counted } from '../format/counted.ts';
+import { counted } from '../numbers/counted.ts';
 
 /**
  * One sentence that names the first image and its fault; undefined where none was left out.

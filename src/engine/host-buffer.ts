@@ -1,7 +1,7 @@
 /** Buffers of engines that compute in the host's memory: arrays. */
 import type { DType, Shape, TensorType } from '../graph/index.ts';
 import { type DeviceBuffer, EngineError } from './engine.ts';
-import { arrayText, asFloats, copyValues, fits, typeText, type Values, zeroValues } from './values.ts';
+import { arrayText, copyValues, fits, typeText, type Values, zeroValues } from './values.ts';
 
 export class HostBuffer implements DeviceBuffer {
   readonly dtype: DType;
@@ -29,10 +29,4 @@ export class HostBuffer implements DeviceBuffer {
 
   /** Nothing: the array goes with its last reader. */
   dispose(): void {}
-}
-
-/** The memory of a float32 buffer of an engine that shares the host's. @throws EngineError for another one */
-export function hostFloats(buffer: DeviceBuffer): Float32Array {
-  if (buffer instanceof HostBuffer) return asFloats(buffer.values);
-  throw new EngineError('The buffer is not in the memory of the host.');
 }

@@ -1,7 +1,8 @@
 /** The README of an exported network: what it is, how it was made, what was measured, how to use it. */
 import type { Calibration } from '../eval/classify/calibration.ts';
-import { counted } from '../format/counted.ts';
+import { capitalized } from '../eval/statement.ts';
 import { describeView, type Preprocessing } from '../image/preprocessing.ts';
+import { counted } from '../numbers/counted.ts';
 
 export interface CardFacts {
   /** Which library the folder is for. */
@@ -141,9 +142,4 @@ const name = '${folder}';
 const [model, processor] = [await AutoModel.from_pretrained(name, { dtype: 'fp32' }), await AutoProcessor.from_pretrained(name)];
 const { pooler_output } = await model(await processor(await RawImage.read('photo.jpg')));
 \`\`\``;
-}
-
-/** A text as a beginning; "`dtype" and names stay as they are. */
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

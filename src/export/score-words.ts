@@ -1,6 +1,6 @@
 /** Scores of evaluations (`eval/<name>.json` of a run) as a line of text each, for people who don't know the files. */
 import { z } from 'zod';
-import { counted, fixed } from '../format/counted.ts';
+import { counted, fixed } from '../numbers/counted.ts';
 
 /** A score in one number, of one network. */
 interface MainScore {

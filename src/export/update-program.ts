@@ -19,7 +19,7 @@ import { updateGraph } from '../optim/update-graph.ts';
 import { recordOf } from '../rows/record-of.ts';
 
 /** Scalars of the program, in the order of its documentation. */
-export const UPDATE_SCALARS = [
+const UPDATE_SCALARS = [
   'lr',
   'weightDecay',
   'teacherMomentum',

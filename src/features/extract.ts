@@ -1,7 +1,7 @@
 /** Features of the images of a source with their classes, as evaluations see them. */
 import type { SkippedImage } from '../data/skipped-images.ts';
 import type { Source } from '../data/source.ts';
-import { counted } from '../format/counted.ts';
+import { counted } from '../numbers/counted.ts';
 import { type DescribedImages, describeImages } from './describe-images.ts';
 import { featureDescriptor, type NetworkFeature } from './descriptors.ts';
 import type { FrozenBackbone } from './frozen-backbone.ts';

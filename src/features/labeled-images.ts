@@ -4,7 +4,9 @@
  */
 import { labeledSets } from '../data/labels.ts';
 import type { Source } from '../data/source.ts';
+import type { FeatureRows } from '../rows/feature-rows.ts';
 import { chosenRows, type LabeledFeatures, splitByClass } from '../rows/labeled-features.ts';
+import { recordOf } from '../rows/record-of.ts';
 import { type ComparedName, type CompareOptions, type Comparison, compareFeatures } from './baselines.ts';
 
 export interface LabeledImagesOptions extends CompareOptions {
@@ -46,22 +48,30 @@ export async function labeledImages(
   const { train, test, toTrain } = labeledSets(options.train, options.test, evaluation);
   const sources = test === undefined ? [train] : [train, test];
   const { sets, compared, pca } = await compareFeatures(sources, options);
-  const [{ labels, indices }, tested] = [sets[0]!, sets[1]];
-  const split = tested === undefined ? splitByClass(labels, HELD_BACK, seed) : undefined;
-  const kinds = compared.map(({ name, sets: [features, testFeatures] }) => {
-    const all: LabeledFeatures = { features: features!, labels };
-    if (split !== undefined)
-      return [name, { train: chosenRows(all, split.fit), test: chosenRows(all, split.held) }] as const;
-    const asked: LabeledFeatures = { features: testFeatures!, labels: tested!.labels.map(toTrain) };
-    return [name, { train: all, test: asked }] as const;
+  const indices = sets[0]?.indices ?? new Int32Array();
+  const labels = sets.map((set, i) => (i === 0 ? set.labels : set.labels.map(toTrain)));
+  const split = test === undefined ? splitByClass(labels[0] ?? [], HELD_BACK, seed) : undefined;
+  const kinds = compared.map(({ name, sets: rows }) => {
+    const all = labeled(rows[0], labels[0]);
+    const parts =
+      split === undefined
+        ? { train: all, test: labeled(rows[1], labels[1]) }
+        : { train: chosenRows(all, split.fit), test: chosenRows(all, split.held) };
+    return [name, parts] as const;
   });
   return {
     classes: train.classes,
     train,
-    kinds: Object.fromEntries(kinds) as LabeledImages['kinds'],
+    kinds: recordOf(kinds),
     trainIndices: split === undefined ? indices : Int32Array.from(split.fit, (row) => indices[row]!),
     heldBack: split !== undefined,
     skipped: sets.flatMap(({ skipped }) => skipped),
     pca,
   };
+}
+
+function labeled(features: FeatureRows | undefined, labels: Int32Array | undefined): LabeledFeatures {
+  if (features === undefined || labels === undefined)
+    throw new RangeError('A set of images has no features or no labels: give as many sets as sources.');
+  return { features, labels };
 }

@@ -1,4 +1,5 @@
 /** float32 numbers as IEEE half precision. */
+import { roundHalfEven } from '../numbers/round-half-even.ts';
 
 const LARGEST = 65504;
 
@@ -21,7 +22,7 @@ export function halfBits(values: Float32Array, name: string): Uint16Array {
     const exponent = ((word >>> 23) & 255) - 127;
     if (exponent < -14) {
       // Below the normal numbers: multiples of 2^-24.
-      bits[i] = sign | roundToEven(Math.abs(value) * 2 ** 24);
+      bits[i] = sign | roundHalfEven(Math.abs(value) * 2 ** 24);
       continue;
     }
     const fraction = word & 0x7fffff;
@@ -31,11 +32,4 @@ export function halfBits(values: Float32Array, name: string): Uint16Array {
     bits[i] = sign | half;
   }
   return bits;
-}
-
-function roundToEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  if (rest !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
 }

@@ -2,6 +2,7 @@
  * NumPy's .npy format, version 1.0 (numpy.lib.format), for float32 and uint8 arrays in C order: how features and masks
  * leave for other tools. Big-endian, Fortran-ordered and other element types are refused by name.
  */
+import { elementCount } from './element-count.ts';
 import { latin1Text } from './latin1.ts';
 
 export type NpyArray =
@@ -94,10 +95,4 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
     throw new Error(`${name}: the elements are ${JSON.stringify(descr)}, save them as float32 or uint8.`);
   }
   return { dtype: descr === '<f4' ? 'float32' : 'uint8', shape, dataStart };
-}
-
-function elementCount(shape: readonly number[]): number {
-  let count = 1;
-  for (const extent of shape) count *= extent;
-  return count;
 }

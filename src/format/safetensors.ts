@@ -9,6 +9,7 @@
  * which is little-endian on every platform that JavaScript runs on today.
  */
 import type { ByteSource } from './byte-source.ts';
+import { elementCount } from './element-count.ts';
 
 /** The array that holds a tensor of each dtype. */
 interface Storage {
@@ -324,12 +325,6 @@ function widenHalf(bits: Uint16Array): Float32Array {
     values[i] = word & 0x8000 ? -magnitude : magnitude;
   }
   return values;
-}
-
-function elementCount(shape: readonly number[]): number {
-  let count = 1;
-  for (const extent of shape) count *= extent;
-  return count;
 }
 
 function isDtype(text: string): text is Dtype {

@@ -5,6 +5,7 @@
  * every storage to have the size that the pickle promises.
  */
 import { type ByteSource, checkRange } from './byte-source.ts';
+import { elementCount } from './element-count.ts';
 import { unpickle } from './pickle.ts';
 import type { PickleReader } from './pickle-input.ts';
 import { type PickleGlobal, PickleOther, type PickleValue } from './pickle-values.ts';
@@ -87,7 +88,7 @@ export class TorchTensor extends PickleOther {
 
   /** Elements. */
   get length(): number {
-    return this.shape.reduce((a, b) => a * b, 1);
+    return elementCount(this.shape);
   }
 
   /** Reads the tensor, row-major whatever its strides are in the file. */
@@ -309,7 +310,7 @@ function tensor(source: ByteSource, [ref, offset, shape, strides]: readonly Pick
   if (typeof offset !== 'number' || offset < 0) throw damaged(name, 'a tensor begins before its storage');
   if (sizes.length !== steps.length) throw damaged(name, 'a tensor has more axes than strides');
   const first = ref.first + offset;
-  const count = sizes.reduce((a, b) => a * b, 1);
+  const count = elementCount(sizes);
   const last = first + sizes.reduce((sum, n, axis) => sum + (n - 1) * steps[axis]!, 0);
   if (count > 0 && last >= ref.storage.length) {
     throw damaged(

@@ -3,6 +3,7 @@
  * box fits into the image, then its position; a central crop with a clamped aspect ratio is what remains. On narrow
  * images and large areas that last case is common, so it is part of the distribution.
  */
+import { roundHalfEven } from '../numbers/round-half-even.ts';
 import type { Box } from './image.ts';
 
 /** Where the draws come from; `Random` is one. */
@@ -17,14 +18,6 @@ const MIN_RATIO = 3 / 4;
 const MAX_RATIO = 4 / 3;
 const LOG_MIN_RATIO = Math.fround(Math.log(MIN_RATIO));
 const LOG_MAX_RATIO = Math.fround(Math.log(MAX_RATIO));
-
-/** Rounds halves to even, as Python's round does. */
-export function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  if (rest !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
 
 /**
  * A random box of aspect ratio 3/4..4/3 (log-uniform) in an image of `height` times `width` pixels.

@@ -3,12 +3,11 @@
  * normalized in double, rounded to 22-bit fixed point; first along the rows, rounded to 8 bits, then along the columns.
  * The vectorised passes in `assembly/image.ts` use the same weights and give the same bytes.
  */
-import type { Image } from './image.ts';
 
 export type Interpolation = 'bilinear' | 'bicubic' | 'lanczos';
 
 /** Fractional bits of a weight. */
-const PRECISION = 22;
+export const WEIGHT_BITS = 22;
 
 /** Some of an axis's output samples, from one on. */
 export interface AxisPart {
@@ -102,47 +101,9 @@ export function axisWeights(
       sum += weight;
     }
     for (let k = 0; k < count; k++) {
-      const weight = (raw[k]! / sum) * 2 ** PRECISION;
+      const weight = (raw[k]! / sum) * 2 ** WEIGHT_BITS;
       weights[i * taps + k] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
   return { inSize, outSize: part.count, taps, first, weights };
-}
-
-function clip8(value: number): number {
-  return Math.max(0, Math.min(255, value));
-}
-
-/** Resamples the rows and then the columns of `image`, in plain TypeScript: readable, and the oracle of the fast one. */
-export function resamplePlain(image: Image, across: AxisWeights, down: AxisWeights): Image {
-  const { channels, height, data } = image;
-  const width = across.outSize;
-  const half = 1 << (PRECISION - 1);
-  const rows = new Uint8Array(height * width * channels);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const from = y * image.width + across.first[x]!;
-      const count = Math.min(across.taps, image.width - across.first[x]!);
-      for (let c = 0; c < channels; c++) {
-        let sum = half;
-        for (let k = 0; k < count; k++) {
-          sum += data[(from + k) * channels + c]! * across.weights[x * across.taps + k]!;
-        }
-        rows[(y * width + x) * channels + c] = clip8(sum >> PRECISION);
-      }
-    }
-  }
-  const stride = width * channels;
-  const out = new Uint8Array(down.outSize * stride);
-  for (let y = 0; y < down.outSize; y++) {
-    const count = Math.min(down.taps, height - down.first[y]!);
-    for (let x = 0; x < stride; x++) {
-      let sum = half;
-      for (let k = 0; k < count; k++) {
-        sum += rows[(down.first[y]! + k) * stride + x]! * down.weights[y * down.taps + k]!;
-      }
-      out[y * stride + x] = clip8(sum >> PRECISION);
-    }
-  }
-  return { width, height: down.outSize, channels, data: out };
 }

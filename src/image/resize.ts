@@ -2,7 +2,7 @@
  * Cutting and resizing as torchvision does it on PIL images: exact sizes, the short side, resized crops, center crops and
  * PIL's thumbnail. Sizes are `height, width` in this order. Images have 1 or 3 channels.
  */
-import { roundHalfEven } from './crop-box.ts';
+import { roundHalfEven } from '../numbers/round-half-even.ts';
 import type { Box, Image } from './image.ts';
 import { type AxisWeights, axisWeights, type Interpolation } from './resample.ts';
 import { workbench } from './workbench.ts';

@@ -4,6 +4,7 @@
  * the shares are spread evenly from the smallest to the largest, so that their sum has a fixed bound.
  */
 import { linspaceFloat32 } from '../model/linspace.ts';
+import { roundHalfEven } from '../numbers/round-half-even.ts';
 import type { Random } from '../random/random.ts';
 
 export interface Grid {
@@ -43,7 +44,10 @@ function addBlock(draws: Draws, mask: Uint8Array, { rows, columns }: Grid, most:
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const area = between(draws, SMALLEST, most);
     const aspect = Math.exp(between(draws, ASPECT, -ASPECT));
-    const [height, width] = [roundToEven(Math.sqrt(area * aspect)), roundToEven(Math.sqrt(area / aspect))];
+    const [height, width] = [
+      roundHalfEven(Math.sqrt(area * aspect)),
+      roundHalfEven(Math.sqrt(area / aspect)),
+    ];
     if (width >= columns || height >= rows) continue;
     const top = draws.integer(rows - height + 1);
     const left = draws.integer(columns - width + 1);
@@ -59,13 +63,6 @@ function addBlock(draws: Draws, mask: Uint8Array, { rows, columns }: Grid, most:
 
 function between(draws: Draws, low: number, high: number): number {
   return low + (high - low) * draws.uniform();
-}
-
-/** Python's `round`: halves go to the even number. */
-function roundToEven(x: number): number {
-  const below = Math.floor(x);
-  const rest = x - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
 }
 
 export interface MaskShares {

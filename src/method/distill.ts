@@ -3,7 +3,7 @@
  * features): a projection of the student's feature of a view is turned toward the teacher's feature of the same view. The
  * teacher does not move, so nothing can collapse.
  */
-import { counted } from '../format/counted.ts';
+
 import {
   add,
   div,
@@ -35,6 +35,7 @@ import type { Mode } from '../model/batch-norm.ts';
 import { dense } from '../model/layers.ts';
 import { placesAlong } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
+import { counted } from '../numbers/counted.ts';
 import { COSINE, distillHealth, PATCH_COSINE } from './distill-health.ts';
 import { dropPathInput } from './drop-path-input.ts';
 import { groupViews, type Method, type Objective, type ObjectiveInputs } from './method.ts';

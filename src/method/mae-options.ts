@@ -1,4 +1,4 @@
-/** What MAE can be told, what the recipes take for it, and what the doctor says of its settings. */
+/** What MAE can be asked for, what the recipes take for it, and what the doctor says of its settings. */
 import { z } from 'zod';
 import { adamw, rules } from '../optim/rules.ts';
 import { defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
@@ -7,7 +7,7 @@ import { mae } from './mae.ts';
 
 const fields = {
   maskRatio: z.number().gt(0).lt(1).describe('share of the patches that is hidden'),
-  normPixLoss: z.boolean().describe('normalize the pixels of each patch before they are told'),
+  normPixLoss: z.boolean().describe('normalize the pixels of each patch before they are predicted'),
   decoderDim: count('width of the decoder'),
   decoderDepth: count('blocks of the decoder'),
   decoderHeads: count('attention heads of the decoder'),
@@ -18,7 +18,7 @@ export const maeDefinition = defineMethod({
   name: 'mae',
   label: 'MAE',
   paper: 'He et al. 2022',
-  about: 'most patches are hidden, and a small decoder tells their pixels from what is seen of the others',
+  about: 'most patches are hidden, and a small decoder predicts their pixels from what is seen of the others',
   groups: [{ title: 'Masking and decoder', fields }],
   meaningless: [
     ...['localCropsNumber', 'localCropsSize', 'localCropsScale', 'colorJitter', 'grayscale', 'blurRadius'],

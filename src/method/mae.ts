@@ -1,6 +1,6 @@
 /**
  * MAE, the masked autoencoder (He et al. 2022): most patches of an image are hidden, the encoder sees the others, and a small decoder
- * tells the pixels of those that are hidden. One view, no teacher. The encoder's cost falls with the share that is hidden, as hidden
+ * predicts the pixels of those that are hidden. One view, no teacher. The encoder's cost falls with the share that is hidden, as hidden
  * patches never enter it.
  *
  * Afterwards the encoder is an ordinary transformer that sees all patches; its class token is the feature of the image. It has no loss of
@@ -11,13 +11,12 @@ import type { BackboneConfig } from '../model/backbone.ts';
 import {
   decodedPatches,
   type MaeDecoderConfig,
-  patchesAlong,
   patchPixels,
   shuffled,
   shuffledRows,
   visibleTokens,
 } from '../model/masked-autoencoder.ts';
-import type { VitConfig } from '../model/vit.ts';
+import { patchesAlong, type VitConfig } from '../model/vit.ts';
 import { maeHealth, UNEXPLAINED } from './mae-health.ts';
 import type { Method, Objective, ObjectiveInputs, SampleInput } from './method.ts';
 import { OptionError } from './option-error.ts';
@@ -27,7 +26,7 @@ export interface MaeConfig {
   readonly backbone: BackboneConfig;
   /** Share of the patches that is hidden, 0.75 in the paper. */
   readonly maskRatio: number;
-  /** Pixels of a patch are normalized by their own mean and deviation before they are told. */
+  /** Pixels of a patch are normalized by their own mean and deviation before they are predicted. */
   readonly normPixLoss: boolean;
   readonly decoder: MaeDecoderConfig;
 }
@@ -36,7 +35,7 @@ export interface MaeConfig {
 export function mae(config: MaeConfig): Method {
   const vit = transformerOf(config.backbone);
   requireWidths(vit, config.decoder);
-  const patches = patchesAlong(vit) ** 2;
+  const patches = patchesAlong(vit, vit.imageSize) ** 2;
   const visible = visiblePatches(patches, config.maskRatio);
   return {
     name: 'mae',
@@ -59,10 +58,10 @@ function objective(
   const shuffle = sample('shuffle'); // [L, B]
   const patches = shuffle.dim(0);
   const latent = visibleTokens(student.at('backbone'), crops(0), vit, shuffle, visible);
-  const told = decodedPatches(student.at('decoder'), latent, shuffle, vit, decoder); // [L, B, pixels]
+  const predicted = decodedPatches(student.at('decoder'), latent, shuffle, vit, decoder); // [L, B, pixels]
   const hidden = slice(shuffle, 0, visible, patches);
   const target = shuffled(patchTargets(crops(0), vit.patchSize, normPixLoss), hidden);
-  const loss = maeLoss(slice(told, 0, visible, patches), target);
+  const loss = maeLoss(slice(predicted, 0, visible, patches), target);
   const variance = mean(square(sub(target, mean(target, { axes: [0, 1], keep: true }))));
   return {
     loss: scale(loss, images / batch),
@@ -73,12 +72,12 @@ function objective(
 }
 
 /** The mean squared error over hidden patches. [hidden, B, pixels] each -> [] */
-export function maeLoss(told: Tensor, target: Tensor): Tensor {
-  return scale(sum(square(sub(told, target))), 1 / target.size);
+export function maeLoss(predicted: Tensor, target: Tensor): Tensor {
+  return scale(sum(square(sub(predicted, target))), 1 / target.size);
 }
 
 /**
- * What is to be told of every patch: its pixels, or these less their mean and over their (unbiased) deviation.
+ * What is to be predicted of every patch: its pixels, or these less their mean and over their (unbiased) deviation.
  *
  * @returns [L, B, P * P * C]
  */
@@ -105,7 +104,7 @@ export function visiblePatches(patches: number, maskRatio: number): number {
   const visible = Math.floor(patches * (1 - maskRatio));
   if (visible < 1 || visible >= patches)
     throw new OptionError(
-      `--mask_ratio ${maskRatio} leaves ${visible < 1 ? 'none' : 'all'} of ${patches} patches to be seen: ${visible < 1 ? 'choose a smaller one, or smaller patches' : 'nothing is left to tell, choose 0.75'}.`,
+      `--mask_ratio ${maskRatio} leaves ${visible < 1 ? 'none' : 'all'} of ${patches} patches to be seen: ${visible < 1 ? 'choose a smaller one, or smaller patches' : 'nothing is left to predict, choose 0.75'}.`,
     );
   return visible;
 }

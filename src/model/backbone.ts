@@ -1,6 +1,7 @@
 /** The networks a method can train: one interface over their configurations. */
-import { counted } from '../format/counted.ts';
+
 import type { Scope, Tensor } from '../graph/index.ts';
+import { counted } from '../numbers/counted.ts';
 import type { Mode } from './batch-norm.ts';
 import { type ConvNetConfig, convNet, pooledMaps, stemLayers } from './convnet.ts';
 import { blockRates } from './drop-path.ts';

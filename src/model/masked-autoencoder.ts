@@ -22,17 +22,12 @@ import {
 import { branchAdder } from './drop-path.ts';
 import { dense, norm, weightInit } from './layers.ts';
 import { sinCosPositions } from './sin-cos-positions.ts';
-import { block, EPS, patchTokens, type VitConfig } from './vit.ts';
+import { block, EPS, patchesAlong, patchTokens, type VitConfig } from './vit.ts';
 
 export interface MaeDecoderConfig {
   readonly dim: number;
   readonly depth: number;
   readonly heads: number;
-}
-
-/** Patches in a row of an image. */
-export function patchesAlong({ imageSize, patchSize }: Pick<VitConfig, 'imageSize' | 'patchSize'>): number {
-  return Math.floor(imageSize / patchSize);
 }
 
 /**
@@ -51,7 +46,7 @@ export function visibleTokens(
   visible: number,
 ): Tensor {
   const { dim } = config;
-  const position = positions(scope, patchesAlong(config), dim);
+  const position = positions(scope, patchesAlong(config, config.imageSize), dim);
   const patches = add(patchTokens(scope.at('patch_embed'), images, config, xavierUniform), position.patches); // [L, B, D]
   const cls = add(scope.param('cls_token', [1, 1, dim], weightInit), position.cls);
   const seen = shuffled(patches, slice(shuffle, 0, 0, visible));
@@ -78,7 +73,7 @@ export function decodedPatches(
   const tokens = dense(linearly(scope.at('embed')), latent, dim); // [1 + visible, B, D']
   const hidden = count + 1 - tokens.dim(0);
   const masks = expand(scope.param('mask_token', [1, 1, dim], weightInit), [hidden, images, dim]);
-  const position = positions(scope, patchesAlong(config), dim);
+  const position = positions(scope, patchesAlong(config, config.imageSize), dim);
   const places = shuffled(expand(position.patches, [count, images, dim]), shuffle);
   const cls = expand(position.cls, [1, images, dim]);
   const placed = add(concat([tokens, masks], 0), concat([cls, places], 0));

@@ -17,7 +17,7 @@ import {
 import type { BackboneConfig } from './backbone.ts';
 import { type ConvNetOutput, convNet, pooledMaps, stemLayers } from './convnet.ts';
 import { resnet, resnetStride } from './resnet.ts';
-import { vit } from './vit.ts';
+import { patchesAlong, vit } from './vit.ts';
 import { xcit } from './xcit.ts';
 
 export interface PlaceOutputs {
@@ -112,7 +112,7 @@ export function wholePatch(config: BackboneConfig): number {
 export function placesAlong(config: BackboneConfig, pixels: number): number {
   switch (config.kind) {
     case 'vit':
-      return (config.stem === 'conv' ? Math.ceil : Math.floor)(pixels / config.patchSize);
+      return config.stem === 'conv' ? Math.ceil(pixels / config.patchSize) : patchesAlong(config, pixels);
     case 'convnet': {
       let side = pixels;
       for (const { kernel, stride } of stemLayers(config))

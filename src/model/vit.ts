@@ -157,12 +157,17 @@ function imageFirst(tokens: Tensor): Tensor {
   return transpose(tokens, [1, 0, 2]);
 }
 
+/** Whole patches along a side of so many pixels. */
+export function patchesAlong({ patchSize }: Pick<VitConfig, 'patchSize'>, pixels: number): number {
+  return Math.floor(pixels / patchSize);
+}
+
 /** Patches as tokens behind the class token, plus positions: [B, C, H, W] -> [N, B, D] */
 function embed(scope: Scope, images: Tensor, config: VitConfig, masks?: Tensor): Tensor {
   const { patchSize, dim, imageSize, stem, registers = 0 } = config;
   const patchEmbed = scope.at('patch_embed');
   const [batch, height, width] = [images.dim(0), images.dim(2), images.dim(3)];
-  let [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
+  let [rows, columns] = [patchesAlong(config, height), patchesAlong(config, width)];
   let patches: Tensor; // [rows * columns, B, D]
   if (stem === 'conv') {
     const map = convStem(patchEmbed, images, patchSize, dim);
@@ -171,7 +176,7 @@ function embed(scope: Scope, images: Tensor, config: VitConfig, masks?: Tensor):
   } else patches = patchTokens(patchEmbed, images, config);
   if (config.maskToken === true || masks !== undefined) patches = maskToken(scope, patches, masks);
   const cls = expand(scope.param('cls_token', [1, 1, dim], clsInit(config)), [1, batch, dim]);
-  const position = scope.param('pos_embed', [1, Math.floor(imageSize / patchSize) ** 2 + 1, dim], weightInit);
+  const position = scope.param('pos_embed', [1, patchesAlong(config, imageSize) ** 2 + 1, dim], weightInit);
   const placed = positions(position, { height, width }, { rows, columns }, config.positions); // [1, N, D]
   return withRegisters(scope, add(concat([cls, patches], 0), transpose(placed, [1, 0, 2])), registers);
 }

@@ -2,7 +2,7 @@
  * Scores of what is compared, by measure: the one table from which a terminal prints its rows and a page draws its bars, so that
  * both say the same.
  */
-import { fixed } from '../format/counted.ts';
+import { fixed } from '../numbers/counted.ts';
 import { isKnown, type ScoreBlock } from './blocks.ts';
 
 /** A score with the ends of its 95 % interval, where there is one. */

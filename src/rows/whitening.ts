@@ -70,23 +70,6 @@ export function whiteningOf(
   };
 }
 
-/**
- * `PCA.apply`: x projection', with nothing subtracted.
- *
- * @returns [rows, dim]
- * @throws RangeError when rows have another width, or a value is not finite
- */
-export async function applyWhitening(
-  engine: Engine,
-  whitening: Whitening,
-  rows: FeatureRows,
-  engineOptions: EngineOptions = {},
-): Promise<FeatureRows> {
-  requireWidth(whitening, rows);
-  const zero = new Float32Array(rows.dim);
-  return projectRows(engine, rows, zero, whitening.projection, engineOptions);
-}
-
 /** Whitening learned from other images, with their mean. */
 export interface CenteredWhitening extends Whitening {
   /** [inputDim] */
@@ -113,14 +96,14 @@ export async function learnWhitening(
 }
 
 /**
- * Subtracts the mean of the whitening images, then whitens.
+ * Subtracts the mean of the whitening images, then whitens; with a mean of zeros it is `PCA.apply`.
  *
  * @returns [rows, dim]
  * @throws RangeError when rows have another width, or a value is not finite
  */
 export async function whiten(
   engine: Engine,
-  whitening: CenteredWhitening,
+  whitening: Omit<CenteredWhitening, 'covariance'>,
   rows: FeatureRows,
   engineOptions: EngineOptions = {},
 ): Promise<FeatureRows> {

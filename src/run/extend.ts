@@ -4,9 +4,10 @@
  * step, as with facebookresearch/dino when it is resumed with other `--epochs`. A finished run thus leaves the end of its
  * schedule. Nothing else changes: images and their order, crops, network, moments, and warm-ups in steps.
  */
-import { counted } from '../format/counted.ts';
+
 import { OptionError } from '../method/option-error.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { counted } from '../numbers/counted.ts';
+import { lengths } from '../train/option-spans.ts';
 import { type RunRecord, stepsOf } from './run-record.ts';
 
 /** How long a run is to be in all; one of them. */
@@ -36,13 +37,11 @@ export function extendRecord(record: RunRecord, budget: RunLength, done: Done): 
       // Looks were spread over a schedule that may have been gone through at another pace.
       evalEvery: config.evalEvery === 0 ? 0 : Math.max(1, evalEvery),
     },
-    choices: record.choices.filter(({ name }) => !budgets.some((each) => each === name)),
+    choices: record.choices.filter(({ name }) => !lengths.some((each) => each === name)),
     steps,
     paces: [],
   };
 }
-
-const budgets = ['minutes', 'steps', 'epochs'] as const satisfies readonly (keyof TrainConfig)[];
 
 function totalSteps(
   record: RunRecord,

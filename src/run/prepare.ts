@@ -5,9 +5,9 @@
 import { stepsPerEpoch } from '../data/order.ts';
 import type { Source } from '../data/source.ts';
 import { availableMemory } from '../features/memory-limit.ts';
-import { counted } from '../format/counted.ts';
 import type { Method } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
+import { counted } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { methodOf, trainerOptionsOf } from '../train/build.ts';
 import type { TrainConfig, TrainOptions } from '../train/config.ts';

@@ -225,6 +225,7 @@ function parseLine(text: string): LogLine[] {
   if (text.trim() === '') return [];
   try {
     const value: unknown = JSON.parse(text);
+    // As `appendLog` wrote it; NaN became null, and readers ask of each value what it is.
     return typeof value === 'object' && value !== null ? [value as LogLine] : [];
   } catch {
     return [];

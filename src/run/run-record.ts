@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import type { Source } from '../data/source.ts';
-import { counted } from '../format/counted.ts';
 import { UnknownMethodError } from '../method/registry.ts';
+import { counted } from '../numbers/counted.ts';
 import { parseConfig, type TrainConfig } from '../train/config.ts';
 import { explainIssue } from '../train/option-problems.ts';
 import type { Choice } from '../train/recipe.ts';

@@ -1,7 +1,8 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
-import { counted } from '../format/counted.ts';
+
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
+import { counted } from '../numbers/counted.ts';
 import type { Measured } from '../report/blocks.ts';
 import type { Finding } from '../report/finding.ts';
 import type { Curve, Curves, Report } from '../report/model.ts';

@@ -1,7 +1,7 @@
 /** What a recipe has to know of the images: their size, how long they take to read, and whether they show anything. */
 import { evenly } from '../data/evenly.ts';
 import type { Source } from '../data/source.ts';
-import { counted } from '../format/counted.ts';
+import { counted } from '../numbers/counted.ts';
 import { distinctLevels, FEW_LEVELS, type ImageFacts } from '../train/examine-plan.ts';
 import type { RunFacts } from '../train/recipe-parts.ts';
 

@@ -1,18 +1,12 @@
 /** What the runs of a study came to, read from their folders, and the table and charts that set them beside each other. */
 import { z } from 'zod';
-import { fixed } from '../format/counted.ts';
+import { fixed } from '../numbers/counted.ts';
+import type { Score } from '../report/score-grid.ts';
 import { spreadOf } from './final-scores.ts';
 import type { LogLine, RunFolder } from './run-folder-node.ts';
 import { overallRate } from './run-log.ts';
 import { readRecord, stepsOf } from './run-record.ts';
 import type { StudyRun } from './study.ts';
-
-/** A score with the ends of its 95 % interval, where there is one. */
-export interface Score {
-  readonly value: number;
-  readonly low?: number;
-  readonly high?: number;
-}
 
 /** What is measured of a run, in the order of the table. */
 const titles = {

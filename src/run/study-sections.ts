@@ -1,6 +1,6 @@
 /** The sections of a study's page: the table, k-NN over time and over images, the collapses, and attention to the same images. */
 import { capitalized } from '../eval/statement.ts';
-import { counted } from '../format/counted.ts';
+import { counted } from '../numbers/counted.ts';
 import type { EvaluationSection, Tile } from '../report/blocks.ts';
 import type { LineChart, Series } from '../report/charts/chart.ts';
 import type { AttentionExample, Report } from '../report/model.ts';

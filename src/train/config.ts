@@ -40,12 +40,12 @@ const network = {
       'the network: hybrid, a small residual convolutional net pooled by attention; convnet, the same pooled by its mean; vit, a ViT of --dim, --depth and --heads; vit_tiny, vit_small or vit_base, a ViT of that official size',
     ),
   patchSize: count('side of a ViT patch, pixels'),
-  dim: count('width of a free ViT'),
-  depth: count('blocks of a free ViT'),
+  dim: count('width of a ViT whose size you choose (--arch vit)'),
+  depth: count('blocks of a ViT whose size you choose (--arch vit)'),
   stem: z
     .enum(['patch', 'conv'])
     .describe('how a ViT or hybrid begins: one linear map of patches (official) or a few small convolutions'),
-  heads: count('attention heads of a free ViT or of the hybrid'),
+  heads: count('attention heads of a ViT whose size you choose (--arch vit), or of the hybrid'),
   widths: z.array(z.number().int().min(1)).min(1).describe('channels of the stages of a hybrid or convnet'),
   blocks: z
     .array(z.number().int().min(0))

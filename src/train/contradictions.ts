@@ -1,8 +1,9 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
-import { counted } from '../format/counted.ts';
+
 import type { Coupling } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
+import { counted } from '../numbers/counted.ts';
 import { type Architecture, kindOf, type NetworkKind } from './architectures.ts';
 import { evalsOf, type TrainConfig, type TrainOptions } from './config.ts';
 import { toFlag } from './option-names.ts';

@@ -3,8 +3,9 @@
  * (`method/dino-health.ts`); rates, gradients and features that are all alike are the same for all. What it says of scores is in
  * `examine-scores.ts`.
  */
-import { fixed } from '../format/counted.ts';
+
 import type { Method, Vitals } from '../method/method.ts';
+import { fixed } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import type { FeatureSpread } from '../rows/feature-spread.ts';
 

@@ -1,6 +1,7 @@
 /** The doctor before the first step: settings that cannot train, runs too short to, and images that show nothing. */
-import { counted } from '../format/counted.ts';
+
 import { methodNamed } from '../method/registry.ts';
+import { counted } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';

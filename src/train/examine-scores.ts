@@ -1,5 +1,5 @@
 /** What the doctor says of scores: whether training was worth something, beyond chance. */
-import { fixed } from '../format/counted.ts';
+import { fixed } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { type Interval, UNKNOWN } from '../rows/bootstrap.ts';
 

@@ -1,10 +1,13 @@
 /** Options that say one thing in several ways: a span counted in steps, in epochs or in minutes. */
 import { definitions } from '../method/registry.ts';
 
+/** Ways to say how long a run is. */
+export const lengths = ['epochs', 'steps', 'minutes'] as const;
+
 /** Ways to say one thing, of which one is enough. */
 function spans(): readonly (readonly string[])[] {
   return [
-    ['epochs', 'steps', 'minutes'],
+    lengths,
     ['warmupEpochs', 'warmupSteps'],
     ...definitions().flatMap((definition) => definition.spans),
   ];

@@ -169,7 +169,7 @@ const xcitRules = (positions: string, asked: (kind: string) => NameRule['foreign
 ];
 
 /** facebookresearch/xcit, and the DINO weights of such networks. */
-export const officialXcit: Layout = {
+const officialXcit: Layout = {
   name: 'official XCiT (facebookresearch/xcit)',
   kind: 'xcit',
   anchor: 'cls_attn_blocks.0.attn.qkv.weight',
@@ -190,7 +190,7 @@ export const timmXcit: Layout = {
 };
 
 /** torchvision's ResNet, of 18 layers or more; timm and facebookresearch/dino have the same names. */
-export const torchvisionResnet: Layout = {
+const torchvisionResnet: Layout = {
   name: 'torchvision ResNet (timm, facebookresearch/dino)',
   kind: 'resnet',
   anchor: 'layer1.0.conv1.weight',

@@ -21,7 +21,7 @@ const read = (path: string, given = {}) => withOptionsFile(path, given, fileFiel
 describe('a file of options', () => {
   it('is YAML or JSON, with names as in config.json or as on the command line', () => {
     const yaml = [
-      'arch: vit  # a free ViT',
+      'arch: vit  # its size follows',
       'local_crops_number: 4',
       'global-crops-scale: [0.3, 1]',
       'normLastLayer: false',

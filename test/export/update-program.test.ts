@@ -1,7 +1,7 @@
 /** The update of an exported step is that of our own, however a method has its parameters updated. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { updateProgram } from '../../src/export/update-program.ts';
 import { type ParameterInfo, sizeOf, zero } from '../../src/graph/index.ts';
 import type { Method } from '../../src/method/method.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type CropDraws, cropBox, roundHalfEven } from '../../src/image/crop-box.ts';
+import { type CropDraws, cropBox } from '../../src/image/crop-box.ts';
 import { Random } from '../../src/random/random.ts';
 import { numbersOf, readFixture } from './fixtures.ts';
 
@@ -111,9 +111,5 @@ describe('crop boxes', () => {
         expect(box.left + box.width).toBeLessThanOrEqual(width);
       }),
     );
-  });
-
-  it('round halves to even', () => {
-    expect([0.5, 1.5, 2.5, 2.4999, 2.5001, 7].map(roundHalfEven)).toEqual([0, 2, 2, 2, 3, 7]);
   });
 });

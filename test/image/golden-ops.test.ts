@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { resamplePlain } from '../../parity/resample-plain.ts';
 import {
   adjustBrightness,
   adjustContrast,
@@ -14,7 +15,7 @@ import { gaussianBlur } from '../../src/image/gaussian-blur.ts';
 import { adjustHue } from '../../src/image/hue.ts';
 import type { Image } from '../../src/image/image.ts';
 import { imagenetStatistics, normalizationTable, normalize } from '../../src/image/normalize.ts';
-import { axisWeights, resamplePlain } from '../../src/image/resample.ts';
+import { axisWeights } from '../../src/image/resample.ts';
 import {
   centerCrop,
   resize,

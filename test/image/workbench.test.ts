@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { resamplePlain } from '../../parity/resample-plain.ts';
 import {
   adjustBrightness,
   adjustContrast,
@@ -11,7 +12,7 @@ import { flip } from '../../src/image/flip.ts';
 import { gaussianBlur } from '../../src/image/gaussian-blur.ts';
 import { adjustHue } from '../../src/image/hue.ts';
 import type { Image } from '../../src/image/image.ts';
-import { axisWeights, type Interpolation, resamplePlain } from '../../src/image/resample.ts';
+import { axisWeights, type Interpolation } from '../../src/image/resample.ts';
 import { centerCrop, resizedCenter, resizeShortSide } from '../../src/image/resize.ts';
 import { Workbench, workbench } from '../../src/image/workbench.ts';
 import { Random } from '../../src/random/random.ts';

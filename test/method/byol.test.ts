@@ -1,7 +1,7 @@
 /** BYOL: its loss by hand, what the two networks share, whose statistics are whose, and that it learns. */
 import { describe, expect, it } from 'vitest';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { evaluate } from '../../src/engine/arrays.ts';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { input } from '../../src/graph/index.ts';
 import { byol, byolLoss, negativeCosine } from '../../src/method/byol.ts';

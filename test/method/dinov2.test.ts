@@ -1,6 +1,6 @@
 /** DINOv2 in the trainer; that a step has the official numbers is tested against reference values elsewhere. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dino } from '../../src/method/dino.ts';
 import { type Dinov2Config, dinov2 } from '../../src/method/dinov2.ts';

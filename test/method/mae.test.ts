@@ -1,7 +1,7 @@
-/** MAE: what is seen and what is told, what it refuses, that a step can be parted, and that it learns. */
+/** MAE: what is seen and what is predicted, what it refuses, that a step can be parted, and that it learns. */
 import { describe, expect, it } from 'vitest';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { evaluate } from '../../src/engine/arrays.ts';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import {
@@ -43,7 +43,7 @@ describe('the mask of MAE', () => {
       '--mask_ratio 0.95 leaves none of 16 patches to be seen: choose a smaller one, or smaller patches.',
     );
     expect(() => mae({ ...config, maskRatio: 0 })).toThrow(
-      '--mask_ratio 0 leaves all of 16 patches to be seen: nothing is left to tell, choose 0.75.',
+      '--mask_ratio 0 leaves all of 16 patches to be seen: nothing is left to predict, choose 0.75.',
     );
   });
 
@@ -163,7 +163,7 @@ describe('the weights of MAE', () => {
   });
 });
 
-describe('what MAE tells', () => {
+describe('what MAE predicts', () => {
   it('is the pixels of each patch by row, column and channel', async () => {
     const program = await ortNode.load(
       { rows: patchPixels(input('images', [1, 2, 4, 4]), 2) },
@@ -212,7 +212,7 @@ describe('MAE', () => {
     }
   });
 
-  it.each([true, false])('learns to tell hidden patches (normalized: %s)', async (normPixLoss) => {
+  it.each([true, false])('learns to predict hidden patches (normalized: %s)', async (normPixLoss) => {
     const trainer = await tinyTrainer({ method: mae({ ...config, normPixLoss }), batchSize: 8 });
     const results = await train(trainer, 80, 0);
     const mean = (from: number, to: number): number =>
@@ -220,8 +220,10 @@ describe('MAE', () => {
     expect(mean(0, 3)).toBeGreaterThan(0.9);
     expect(mean(70, 80)).toBeLessThan(0.8 * mean(0, 3));
     const health = maeHealth(normPixLoss);
-    expect(health.examine(results[0]!)).toMatchObject({ title: 'Nothing but the mean patch is told' });
-    expect(health.examine(results.at(-1)!)).toMatchObject({ title: 'Hidden patches are told apart' });
+    expect(health.examine(results[0]!)).toMatchObject({ title: 'Nothing but the mean patch is predicted' });
+    expect(health.examine(results.at(-1)!)).toMatchObject({
+      title: 'Hidden patches are predicted better than by their mean',
+    });
     // No teacher: the positions stay as they were, and evaluations read the student.
     const weights = await trainer.evaluatedWeights();
     expect([...weights.get('backbone.pos_embed')!]).toEqual([...sinCosPositions(12, 4)]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import { classLogits } from '../../src/method/classifier.ts';
 import type { BackboneConfig } from '../../src/model/backbone.ts';

@@ -1,6 +1,6 @@
 /** The update in the host's memory and the one as a program are the same, and what they leave alone stays. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { type ParameterInfo, sizeOf, zero } from '../../src/graph/index.ts';
 import { GraphUpdater } from '../../src/optim/graph-updater.ts';

@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { secondMoment } from '../../src/rows/second-moment.ts';
-import { applyWhitening, learnWhitening, whiten, whiteningOf } from '../../src/rows/whitening.ts';
+import { learnWhitening, type Whitening, whiten, whiteningOf } from '../../src/rows/whitening.ts';
 import { blobs } from '../eval/blobs.ts';
 
 const identity = (dim: number): number[] =>
   Array.from({ length: dim * dim }, (_, i) => (Math.floor(i / dim) === i % dim ? 1 : 0));
 
+/** What subtracts nothing. */
+const uncentered = (whitening: Whitening) => ({ ...whitening, mean: new Float32Array(whitening.inputDim) });
+
 describe('whitening', () => {
   it('makes the second moment of its own rows the identity, over several blocks', async () => {
     const { rows } = blobs(20_000, 6, 3, 1);
     const whitening = await learnWhitening(ortNode, rows);
-    const whitened = await applyWhitening(ortNode, whitening, rows);
+    const whitened = await whiten(ortNode, uncentered(whitening), rows);
     const moment = await secondMoment(ortNode, whitened, new Float32Array(6));
     for (const [i, value] of identity(6).entries()) expect(moment[i]).toBeCloseTo(value, 3);
     expect([whitening.dim, whitening.raised, whitening.energy]).toEqual([6, 0, 1]);
@@ -37,7 +40,7 @@ describe('whitening', () => {
     const whitening = await learnWhitening(ortNode, rows);
     const center = await whiten(ortNode, whitening, { values: whitening.mean, dim: 3 });
     expect(Math.hypot(...center.values)).toBeLessThan(1e-5);
-    const plain = await applyWhitening(ortNode, whitening, { values: whitening.mean, dim: 3 });
+    const plain = await whiten(ortNode, uncentered(whitening), { values: whitening.mean, dim: 3 });
     expect(Math.hypot(...plain.values)).toBeGreaterThan(0.5);
   });
 
@@ -50,9 +53,9 @@ describe('whitening', () => {
     );
     const broken = { values: Float32Array.of(1, Number.NaN), dim: 2 };
     await expect(learnWhitening(ortNode, broken)).rejects.toThrow('hold NaN in row 0');
-    const whitening = whiteningOf(identity(2), 2);
-    await expect(applyWhitening(ortNode, whitening, broken)).rejects.toThrow('hold NaN in row 0');
-    await expect(applyWhitening(ortNode, whitening, { values: new Float32Array(3), dim: 3 })).rejects.toThrow(
+    const whitening = uncentered(whiteningOf(identity(2), 2));
+    await expect(whiten(ortNode, whitening, broken)).rejects.toThrow('hold NaN in row 0');
+    await expect(whiten(ortNode, whitening, { values: new Float32Array(3), dim: 3 })).rejects.toThrow(
       'learned from rows of 2 numbers and is given rows of 3',
     );
   });

@@ -2,8 +2,8 @@
 import type * as Fs from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { hostFloats } from '../../parity/host-floats.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import type { SessionEvent } from '../../src/run/session-events.ts';
 import { follow, resumeRun, startRun, stateOf, tinyConvnet, tinyVit } from './tiny-run.ts';

@@ -1,7 +1,7 @@
 /** Runs that begin with what another method has trained, or with weights of every network that can be trained. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { openInitial } from '../../src/run/open-initial-node.ts';
 import type { Session } from '../../src/run/session.ts';
 import type { TrainOptions } from '../../src/train/config.ts';

@@ -1,6 +1,6 @@
 /** What holds for the runs of every registered method: logged measures, exact resume, micro-batches, frozen backbones. */
 import { describe, expect, it } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { UNEXPLAINED } from '../../src/method/mae-health.ts';
 import { definitions, methodNamed } from '../../src/method/registry.ts';

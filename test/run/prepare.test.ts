@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { Random } from '../../src/random/random.ts';
 import { nodeMachine } from '../../src/run/machine-node.ts';

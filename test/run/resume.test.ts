@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { hostFloats } from '../../parity/host-floats.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { runSession } from '../../src/run/run-session.ts';
 import type { Session } from '../../src/run/session.ts';

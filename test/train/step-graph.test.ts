@@ -1,6 +1,6 @@
 /** What a step takes of a method, and what of a method it refuses. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { hostFloats } from '../../src/engine/host-buffer.ts';
+import { hostFloats } from '../../parity/host-floats.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { gather, mul, reshape, scale, sum } from '../../src/graph/index.ts';
 import { dropPathInput } from '../../src/method/drop-path-input.ts';

@@ -10,6 +10,7 @@ import type { Statement } from '../../eval/statement.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { OnProgress } from '../../features/on-progress.ts';
 import { viewCounts } from '../../features/views.ts';
+import type { Fields } from '../../method/definition.ts';
 import type { Subject } from '../../run/subject.ts';
 
 export interface EvaluationContext {
@@ -56,7 +57,7 @@ export interface Evaluation {
   readonly usage: string;
   /** Words it takes after the run, at most. Default 0. */
   readonly words?: number;
-  readonly fields: Readonly<Record<string, z.ZodType>>;
+  readonly fields: Fields;
   /** Official names of fields that have another one here. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** Its files go into --output itself and not into `eval/<name>` there, as those of the official script do. */
@@ -72,14 +73,15 @@ export const viewsField = z
   );
 
 /** Gives the options of an evaluation the types of its fields; each is undefined where its flag is not given. */
-export function defineEvaluation<Fields extends Readonly<Record<string, z.ZodType>>>(
+export function defineEvaluation<Own extends Fields>(
   evaluation: Omit<Evaluation, 'fields' | 'run'> & {
-    readonly fields: Fields;
+    readonly fields: Own;
     run(
-      options: { readonly [Name in keyof Fields]?: z.infer<Fields[Name]> | undefined },
+      options: { readonly [Name in keyof Own]?: z.infer<Own[Name]> | undefined },
       context: EvaluationContext,
     ): Promise<EvaluationResult>;
   },
 ): Evaluation {
+  // The runner hands `run` what these fields have parsed, which the type of a list of evaluations cannot say.
   return evaluation as Evaluation;
 }

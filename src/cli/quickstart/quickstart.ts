@@ -9,8 +9,8 @@ import { withThreads } from '../../engine/with-threads.ts';
 import { type KnnReport, knnReport } from '../../eval/classify/knn-report.ts';
 import { examineKnn } from '../../eval/classify/knn-section.ts';
 import { FrozenBackbone } from '../../features/frozen-backbone.ts';
-import { counted } from '../../format/counted.ts';
 import { DEFAULT_METHOD, methodNamed } from '../../method/registry.ts';
+import { counted } from '../../numbers/counted.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openSubject } from '../../run/open-subject-node.ts';
@@ -19,6 +19,7 @@ import { newSession } from '../../run/session.ts';
 import { findingLine } from '../../train/finding.ts';
 import { labelsField } from '../../train/labels-field.ts';
 import { examples } from '../examples.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { openImages } from '../open-images.ts';
 import { newRunFolder, type Place } from '../place.ts';
 import { reportShown } from '../report-shown.ts';
@@ -80,7 +81,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
     command: `npx dino quickstart${args.length > 0 ? ` ${shellWords(args)}` : ''}`,
   });
   const outcome = await showSession(session, { json: false });
-  if (outcome === 'stopped') return 130;
+  if (outcome === 'stopped') return exitCodes.stopped;
   const isThere = folder.has(LAST); // a run may fail before its first one
   const knn =
     path === undefined && isThere ? await measureScenes(folder, session.record.config.threads) : undefined;
@@ -99,7 +100,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
     ...(knn === undefined ? {} : { knn, scenesSeed: SCENES.test.seed }),
   });
   console.log(`Open ${folder.file('report.html')} to see what it learned.`);
-  return outcome === 'failed' ? 3 : 0;
+  return outcome === 'failed' ? exitCodes.failed : exitCodes.done;
 }
 
 async function measureScenes(folder: RunFolder, threads: number): Promise<KnnReport> {

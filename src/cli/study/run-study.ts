@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import type { Source } from '../../data/source.ts';
-import { counted } from '../../format/counted.ts';
 import { OptionError } from '../../method/option-error.ts';
+import { counted } from '../../numbers/counted.ts';
 import { renderComparison } from '../../report/page/comparison.ts';
 import { LAST } from '../../run/checkpoint-files.ts';
 import { openFrozen } from '../../run/frozen-network-node.ts';
@@ -31,6 +31,7 @@ import { levelsOf } from '../../train/levels-field.ts';
 import { toFlag } from '../../train/option-names.ts';
 import { optionText } from '../../train/recipe.ts';
 import type { RunFacts } from '../../train/recipe-parts.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { localWeights } from '../local-weights.ts';
 import { openImages } from '../open-images.ts';
 import type { Place } from '../place.ts';
@@ -53,10 +54,6 @@ export interface Study extends StudyRequest {
   readonly title: string;
   plan(base: StudyBase): StudyPlan;
 }
-
-const STOPPED = 130;
-const FAILED = 3;
-const MISTAKE = 2;
 
 /** @returns the exit code: 130 if it was stopped, 3 if a run failed */
 export async function runStudy(study: Study, { apart }: Place): Promise<number> {
@@ -85,7 +82,7 @@ export async function runStudy(study: Study, { apart }: Place): Promise<number> 
     const outcome = await trained(run, study, apart);
     if (outcome === 'stopped') {
       console.error('The same command goes on from here.');
-      return STOPPED;
+      return exitCodes.stopped;
     }
     if (outcome === 'broken')
       throw new Error(
@@ -121,7 +118,7 @@ export async function runStudy(study: Study, { apart }: Place): Promise<number> 
   if (json) console.log(JSON.stringify({ type: study.command, ...summary, page }));
   else for (const row of columns(studyTable(results))) console.log(row);
   console.error(`${counted(studied.length, 'run')} beside each other: ${page}`);
-  return results.some(({ state }) => state === 'failed') ? FAILED : 0;
+  return results.some(({ state }) => state === 'failed') ? exitCodes.failed : exitCodes.done;
 }
 
 /**
@@ -205,9 +202,9 @@ async function trained(
 }
 
 function outcomeOf(code: number | undefined): Outcome {
-  if (code === 0 || code === FAILED) return 'there';
-  if (code === STOPPED) return 'stopped';
-  return code === MISTAKE ? 'refused' : 'broken';
+  if (code === 0 || code === exitCodes.failed) return 'there';
+  if (code === exitCodes.stopped) return 'stopped';
+  return code === exitCodes.mistake ? 'refused' : 'broken';
 }
 
 /** The options of a run on a command line. */

@@ -1,15 +1,15 @@
 /** What `dino compare` and `dino ablate` have in common on the command line: the images, a budget, seeds, and options of `dino train`. */
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { Fields } from '../../method/definition.ts';
 import { count } from '../../method/fields.ts';
 import { optionFields, parseOptions, type TrainOptions } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
+import { lengths } from '../../train/option-spans.ts';
 import type { Place } from '../place.ts';
 import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { type FlagGroup, helpSwitch } from '../terminal/help.ts';
 import { trainFields } from '../train/train-flags.ts';
-
-type Fields = Readonly<Record<string, z.ZodType>>;
 
 /** What both take besides the options of a training. */
 const studyFields = {
@@ -28,7 +28,7 @@ const studyFields = {
 };
 
 const budget = Object.fromEntries(
-  Object.entries(optionFields()).filter(([name]) => ['minutes', 'steps', 'epochs'].includes(name)),
+  Object.entries(optionFields()).filter(([name]) => lengths.some((length) => length === name)),
 );
 
 const switches = { json: 'one JSON object on standard output' } as const;
@@ -98,7 +98,7 @@ export function parseStudy<Own extends Fields>(
   const { seeds, imagesSeen, test, outputDir } = z.object(studyFields).partial().parse(values);
   const options = parseOptions(Object.fromEntries(Object.entries(values).filter(([name]) => !isOwn(name))));
   checkOptions(options);
-  const other = ['minutes', 'steps', 'epochs'].find((name) => options[name] !== undefined);
+  const other = lengths.find((name) => options[name] !== undefined);
   if (imagesSeen !== undefined && other !== undefined)
     throw new UsageError(`--images_seen and --${other} contradict each other: give one of them.`);
   if (seeds !== undefined && options.seed !== undefined)

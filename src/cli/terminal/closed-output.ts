@@ -2,8 +2,9 @@
  * What to do when nobody reads the output any more (`dino … | head`, a terminal that was closed): the command ends without
  * a word, unless it has something to save first.
  */
+import { exitCodes } from '../exit-codes.ts';
 
-let action = (): void => process.exit(1);
+let action = (): void => process.exit(exitCodes.error);
 
 /** @param stop is called instead of ending the process @returns takes it back */
 export function whenOutputCloses(stop: () => void): () => void {

@@ -3,6 +3,7 @@
  * (as facebookresearch/dino's do, `--norm_last_layer true`), lists take several; switches are named by the command.
  */
 import { z } from 'zod';
+import type { Fields } from '../../method/definition.ts';
 import { fromFlag, toFlag } from '../../train/option-names.ts';
 import { explainIssue } from '../../train/option-problems.ts';
 import { brokenPath } from './broken-path.ts';
@@ -16,7 +17,7 @@ export class UsageError extends Error {
 
 export interface FlagSpec {
   /** Fields with values, in camel case. */
-  readonly fields: Readonly<Record<string, z.ZodType>>;
+  readonly fields: Fields;
   /** Words that are no flags, at most; any number unless given. */
   readonly words?: number;
   /** Flags without a value. */

@@ -1,5 +1,6 @@
 /** The text of `--help`: how a command is called, three examples, and its flags by groups with what they take. */
 import type { z } from 'zod';
+import type { Fields } from '../../method/definition.ts';
 import { toFlag } from '../../train/option-names.ts';
 import { longChoice, placeholder, sentenceOf } from './flag-types.ts';
 import { textWidth, wrap, wrapBehind } from './wrap.ts';
@@ -9,7 +10,7 @@ export type Example = readonly [command: string, what: string];
 
 export interface FlagGroup {
   readonly title: string;
-  readonly fields?: Readonly<Record<string, z.ZodType>>;
+  readonly fields?: Fields;
   /** Flags without a value, each with its sentence. */
   readonly switches?: Readonly<Record<string, string>>;
 }

@@ -1,13 +1,12 @@
 /** What follows a training session: the report, a line that says what there is, and the exit code. */
 import type { Source } from '../../data/source.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { BEST, LAST } from '../../run/checkpoint-files.ts';
 import { keepPeakMemory } from '../../run/peak-memory.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { reportShown } from '../report-shown.ts';
 import type { Outcome } from './show-session.ts';
-
-const exitCodes: Readonly<Record<Outcome, number>> = { finished: 0, failed: 3, stopped: 130 };
 
 /** @returns the exit code */
 export async function finishRun(folder: RunFolder, outcome: Outcome, source: Source): Promise<number> {
@@ -23,5 +22,5 @@ export async function finishRun(folder: RunFolder, outcome: Outcome, source: Sou
     }
     console.error(`${folder.path}: report.html, ${LAST}${best}, log.txt`);
   }
-  return exitCodes[outcome];
+  return outcome === 'finished' ? exitCodes.done : exitCodes[outcome];
 }

@@ -6,6 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import type { Fields } from '../../method/definition.ts';
 import { parseRecord } from '../../run/run-record.ts';
 import { architectures } from '../../train/architectures.ts';
 import { withoutForeign } from '../../train/contradictions.ts';
@@ -20,7 +21,6 @@ import { knownMethod } from './known-method.ts';
 import { ignoredTrainFlags } from './train-flags.ts';
 
 type Values = Readonly<Record<string, unknown>>;
-type Fields = Readonly<Record<string, z.ZodType>>;
 
 /**
  * The options of a file, overridden by those of the command line: an option that is given in both, or that says the same

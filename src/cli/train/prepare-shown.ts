@@ -1,5 +1,5 @@
 /** Prepares a run before the eyes of its user: what is being done, the recipe with its reasons, and what the run will take. */
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { roughly, stepTime } from '../../run/duration.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../../run/prepare.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';

@@ -1,6 +1,7 @@
 /** Shows a running session on a terminal, or as JSON lines. */
-import { counted, fixed } from '../../format/counted.ts';
+
 import type { Measure } from '../../method/method.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import { BEST } from '../../run/checkpoint-files.ts';
 import { duration, timeLeft } from '../../run/duration.ts';
 import { overallRate } from '../../run/run-log.ts';
@@ -8,6 +9,7 @@ import { runSession } from '../../run/run-session.ts';
 import type { Session } from '../../run/session.ts';
 import type { SessionEvent } from '../../run/session-events.ts';
 import { findingLine } from '../../train/finding.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { whenOutputCloses } from '../terminal/closed-output.ts';
 import { phasesOn, progressLine } from '../terminal/progress.ts';
 
@@ -25,7 +27,7 @@ export async function showSession(session: Session, { json }: { readonly json: b
   const interrupt = (): void => {
     if (abort.signal.aborted) {
       line.end();
-      process.exit(130);
+      process.exit(exitCodes.stopped);
     }
     line.print('Stopping after this step; the state will be saved (Ctrl-C again to quit at once).');
     abort.abort();

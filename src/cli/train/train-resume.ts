@@ -1,6 +1,6 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
 
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openRecorded, recordedPath } from '../../run/open-recorded-node.ts';

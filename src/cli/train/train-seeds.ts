@@ -1,11 +1,12 @@
 /** `dino train --seeds 0 1 2`: the same run with several seeds, and how far their final scores lie apart. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import { finalScores, isPercent, scoreNames, spreadOf } from '../../run/final-scores.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord } from '../../run/run-record.ts';
 import { methodOf } from '../../train/build.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { columns } from '../terminal/columns.ts';
 
 /** Runs one seed into a folder, or dry where there is none. @returns its exit code */
@@ -30,12 +31,12 @@ export async function trainSeeds(
     throw new Error(
       `${taken} exists already: choose another --output_dir, or leave its seed out of --seeds.`,
     );
-  let worst = 0;
+  let worst: number = exitCodes.done;
   for (const [i, seed] of seeds.entries()) {
     console.error(`Seed ${seed}, run ${i + 1} of ${seeds.length}:`);
     const code = await run(seed, folders[i]);
-    if (code !== 0) worst = code;
-    if (code === STOPPED) {
+    if (code !== exitCodes.done) worst = code;
+    if (code === exitCodes.stopped) {
       const rest = seeds.slice(i + 1);
       if (rest.length > 0)
         console.error(
@@ -55,7 +56,6 @@ export async function dryRunOfSeeds(seeds: readonly number[], run: RunSeed): Pro
   return code;
 }
 
-const STOPPED = 130;
 const folderName = (seed: number): string => `seed-${seed}`;
 
 /** Shows and keeps the scores of all finished runs in the folder: those of an earlier call count too. */

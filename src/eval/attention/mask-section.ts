@@ -1,5 +1,5 @@
 /** What the evaluation of attention masks says of its report. */
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import { capitalized, type Statement } from '../statement.ts';

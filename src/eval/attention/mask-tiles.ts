@@ -1,6 +1,7 @@
 /** The images of a mask report that were covered best and worst: what the network sees, the objects, and the masks of the best heads. */
-import { fixed } from '../../format/counted.ts';
+
 import { maskUnion } from '../../image/mask.ts';
+import { fixed } from '../../numbers/counted.ts';
 import type { Tile, TileBlock } from '../../report/blocks.ts';
 import { headLabel } from '../../report/pictures/head-label.ts';
 import { smallPicture } from '../../report/pictures/thumbnails.ts';

@@ -9,7 +9,7 @@ import {
   forBaselines,
 } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';

@@ -1,7 +1,7 @@
 /** What the k-NN evaluation says of its report. */
 import { type BaselineName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { type ViewCount, viewTitles } from '../../features/views.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import { type Interval, UNKNOWN } from '../../rows/bootstrap.ts';

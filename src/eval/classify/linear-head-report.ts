@@ -7,7 +7,7 @@ import { extractFeatures } from '../../features/extract.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import type { OnProgress } from '../../features/on-progress.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { LinearHead } from '../../weights/linear-head.ts';
 import { type ClassificationScores, confusionMatrix, ScoreSheet } from './classification-scores.ts';
 import { type Accuracies, accuracies } from './linear-report.ts';

@@ -1,6 +1,6 @@
 /** What the linear evaluation says of its report, and of a classifier that was trained elsewhere. */
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';

@@ -1,6 +1,6 @@
 /** What the evaluation with few labels says of its report. */
 import { type ComparedName, comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import { gridBars, gridTable } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';

@@ -15,7 +15,7 @@ import {
   type LabeledImagesOptions,
   labeledImages,
 } from '../../features/labeled-images.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { Random } from '../../random/random.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { chosenRows, type LabeledFeatures } from '../../rows/labeled-features.ts';

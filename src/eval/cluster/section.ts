@@ -1,6 +1,6 @@
 /** What clustering says of its report. */
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';

@@ -7,7 +7,6 @@
  */
 import { evaluate } from '../../engine/arrays.ts';
 import type { Engine, EngineOptions } from '../../engine/engine.ts';
-import { counted } from '../../format/counted.ts';
 import {
   add,
   gemm,
@@ -21,6 +20,7 @@ import {
   transpose,
   where,
 } from '../../graph/index.ts';
+import { counted } from '../../numbers/counted.ts';
 import { countFiniteRows, type FeatureRows, pickRows } from '../../rows/feature-rows.ts';
 import { mean } from '../../rows/mean.ts';
 import { rowBlocks } from '../../rows/row-blocks.ts';

@@ -16,8 +16,8 @@ import {
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { copyDescriptor } from '../../features/descriptors.ts';
 import { type NumberedImage, readImages, shown } from '../../features/shown-images.ts';
-import { counted } from '../../format/counted.ts';
 import { resize } from '../../image/resize.ts';
+import { counted } from '../../numbers/counted.ts';
 import { bootstrap, type Interval, UNKNOWN } from '../../rows/bootstrap.ts';
 import { stackRows } from '../../rows/feature-rows.ts';
 import type { Neighbors } from '../../rows/nearest-neighbors.ts';

@@ -1,5 +1,5 @@
 /** What the search for copies in a folder says of its report. */
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import type { Block, Tile } from '../../report/blocks.ts';
 import type { Picture, PicturedImages } from '../../report/picture.ts';
 import { capitalized, type Statement } from '../statement.ts';

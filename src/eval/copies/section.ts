@@ -1,6 +1,6 @@
 /** What copy detection says of its report. */
 import { comparedTitles } from '../../features/baselines.ts';
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import type { Tile, TileBlock } from '../../report/blocks.ts';
 import type { Picture, PicturedImages } from '../../report/picture.ts';
 import { gridBars, type ScoreGrid, transposedTable } from '../../report/score-grid.ts';

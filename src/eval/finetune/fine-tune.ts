@@ -137,23 +137,24 @@ export class FineTuner {
         }
       }
       const last = epoch === epochs - 1;
-      const measured = last || (epoch + 1) % Math.ceil(epochs / MEASURED) === 0;
-      if (measured) tested = await this.#test(skipped);
+      const isMeasured = last || (epoch + 1) % Math.ceil(epochs / MEASURED) === 0;
+      const measured = isMeasured ? await this.#test(skipped) : undefined;
+      tested = measured ?? tested;
       history.push({
         epoch: epoch + 1,
         trainLoss: mean(losses),
-        ...(measured ? { top1: tested!.test.top1 } : {}),
+        ...(measured === undefined ? {} : { top1: measured.test.top1 }),
       });
     }
     onProgress?.(steps, steps); // fewer were done where images could not be read
-    if (step === 0) {
+    if (tested === undefined || step === 0) {
       const [[key, reason] = []] = skipped;
       throw new Error(
         `${train.source.name}: too few of its images can be read to train on; the first: ${key} ${reason}`,
       );
     }
     const list = [...skipped].map(([key, reason]) => ({ key, reason }));
-    return { epochs: history, ...tested!, weights: await this.#weights(), skipped: list };
+    return { epochs: history, ...tested, weights: await this.#weights(), skipped: list };
   }
 
   #restart(weights: Weights): void {

@@ -1,6 +1,6 @@
 /** What fine-tuning says of its report. */
 import { comparedTitles } from '../../features/baselines.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';
 import { accuracyBlocks, accuracyGrid, confusionBlocks } from '../classify/classification-blocks.ts';
 import { againstLargest, withLargest } from '../classify/largest-class.ts';

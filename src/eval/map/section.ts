@@ -1,7 +1,7 @@
 /** What a map of features says of itself, and what images can be colored by. */
 import { folderGroups } from '../../data/image-groups.ts';
 import { comparedTitles } from '../../features/baselines.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { ScatterBlock } from '../../report/blocks.ts';
 import type { MapColoring, MapPage } from '../../report/map/map-page.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid, scoreText } from '../../report/score-grid.ts';

@@ -1,5 +1,5 @@
 /** What both kinds of retrieval say and show: how features were taken, and queries with their nearest images. */
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import type { FeatureFacts } from '../statement.ts';

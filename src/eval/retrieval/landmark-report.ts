@@ -19,10 +19,10 @@ import {
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
 import { shownImages } from '../../features/shown-images.ts';
-import { counted } from '../../format/counted.ts';
-import { roundHalfEven } from '../../image/crop-box.ts';
 import type { Box, Image } from '../../image/image.ts';
 import { resizedCrop, resizeShortSide, thumbnail } from '../../image/resize.ts';
+import { counted } from '../../numbers/counted.ts';
+import { roundHalfEven } from '../../numbers/round-half-even.ts';
 import { bootstrapMeans, type Interval } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
 import { recordOf } from '../../rows/record-of.ts';

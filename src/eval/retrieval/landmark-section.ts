@@ -1,6 +1,6 @@
 /** What retrieval on revisited Oxford and Paris says of its report. */
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import { capitalized, type Statement } from '../statement.ts';

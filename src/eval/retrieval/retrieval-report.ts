@@ -16,9 +16,9 @@ import {
 import { type DescribedImages, describeImages } from '../../features/describe-images.ts';
 import { featureDescriptor, multiScaleDescriptor } from '../../features/descriptors.ts';
 import { shownImages } from '../../features/shown-images.ts';
-import { counted } from '../../format/counted.ts';
 import type { Image } from '../../image/image.ts';
 import { inputView } from '../../image/preprocessing.ts';
+import { counted } from '../../numbers/counted.ts';
 import { bootstrapMeans, type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { countEach } from '../../rows/count-each.ts';
 import { type FeatureRows, l2NormalizedRows, pickRows } from '../../rows/feature-rows.ts';

@@ -1,5 +1,5 @@
 /** What a search says of what it found. */
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import type { TileBlock } from '../../report/blocks.ts';
 import { capitalized, type FeatureFacts, type Statement } from '../statement.ts';
 

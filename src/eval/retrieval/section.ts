@@ -1,7 +1,7 @@
 /** What retrieval in anyone's folders says of its report. */
 import type { Grouping } from '../../data/image-groups.ts';
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { Block } from '../../report/blocks.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';

@@ -1,5 +1,5 @@
 /** What video segmentation says of its report. */
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid } from '../../report/score-grid.ts';

@@ -95,7 +95,7 @@ export function logSoftmax(x: Tensor): Tensor {
 
 type CrossEntropyAttributes = { mass: number };
 
-export const crossEntropyOp: Op<CrossEntropyAttributes> = {
+const crossEntropyOp: Op<CrossEntropyAttributes> = {
   name: 'crossEntropy',
   infer: ([logits, target]) => {
     if (logits === undefined || target === undefined || target.shape.at(-1) !== logits.shape.at(-1)) {

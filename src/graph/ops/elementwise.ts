@@ -239,7 +239,7 @@ export const whereOp: Op<None> = {
 export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor =>
   apply(whereOp, [condition, a, b], {});
 
-export const stopGradientOp: Op<None> = {
+const stopGradientOp: Op<None> = {
   name: 'stopGradient',
   infer: ([x]) => {
     if (x === undefined) throw new GraphError('wants a tensor');

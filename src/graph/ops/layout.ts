@@ -139,7 +139,7 @@ export function rangeOf(x: Tensor): SliceRange | undefined {
 }
 
 /** step - 1 zeros after each element of an axis: what undoes a strided slice. */
-export function dilate(x: Tensor, axis: number, step: number): Tensor {
+function dilate(x: Tensor, axis: number, step: number): Tensor {
   if (step === 1) return x;
   const { shape } = x;
   const apart = reshape(x, [...shape.slice(0, axis + 1), 1, ...shape.slice(axis + 1)]);

@@ -92,7 +92,7 @@ function channelsOf(x: Tensor, channels: number) {
   };
 }
 
-export const batchNormOp: Op<BatchNormAttributes> = {
+const batchNormOp: Op<BatchNormAttributes> = {
   name: 'batchNorm',
   infer: ([x, weight, bias]) => {
     const channels = weight?.shape[0] ?? 0;

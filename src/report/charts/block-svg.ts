@@ -1,5 +1,5 @@
 /** Bars of scores and matrices of counts as SVG files; the page draws both in HTML, which a file cannot hold. */
-import { fixed } from '../../format/counted.ts';
+import { fixed } from '../../numbers/counted.ts';
 import { isKnown, type MatrixBlock, type ScoreBlock } from '../blocks.ts';
 import { html, type Insert } from '../markup.ts';
 import { standaloneSvg } from './standalone-svg.ts';

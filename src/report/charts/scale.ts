@@ -1,5 +1,5 @@
 /** Axes of charts: round tick values (1, 2 or 5 times a power of ten) and how numbers are written beside them. */
-import { fixed } from '../../format/counted.ts';
+import { fixed } from '../../numbers/counted.ts';
 
 export interface Scale {
   readonly min: number;

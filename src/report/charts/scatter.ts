@@ -1,5 +1,5 @@
 /** Points in the plane, colored by group, as inline SVG. */
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import type { ScatterBlock } from '../blocks.ts';
 import { heading, html, type Markup } from '../markup.ts';
 

@@ -3,7 +3,7 @@
  * folder or cluster whose groups can be switched on and off, and several maps of the same images to switch between. A pure
  * function of its data; the script of the page is in `map-script.ts`, and may load nothing either.
  */
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { html } from '../markup.ts';
 import { interactivePage } from '../page/page-frame.ts';
 import type { Picture } from '../picture.ts';

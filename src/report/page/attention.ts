@@ -1,5 +1,5 @@
 /** Where the network looks: a table for each image, heads down and moments of the run across (paper, figures 1 and 3). */
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { countLabel, percentLabel } from '../charts/scale.ts';
 import { html, type Markup } from '../markup.ts';
 import type { AttentionExample, AttentionHead, AttentionSection } from '../model.ts';

@@ -1,5 +1,5 @@
 /** The run over time: loss, accuracy, what the method watches, schedules. */
-import { counted } from '../../format/counted.ts';
+import { counted } from '../../numbers/counted.ts';
 import { type LineChart, lineChart } from '../charts/chart.ts';
 import { html, type Markup } from '../markup.ts';
 import type { Curve, Curves, Reading } from '../model.ts';

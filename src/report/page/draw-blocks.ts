@@ -1,5 +1,5 @@
 /** The blocks of an evaluation's section as they stand in the page. */
-import { fixed } from '../../format/counted.ts';
+import { fixed } from '../../numbers/counted.ts';
 import {
   type Block,
   type EvaluationSection,

@@ -1,5 +1,5 @@
 /** Nearest neighbors by cosine of features: what the network takes to be alike, trained beside untrained. */
-import { fixed } from '../../format/counted.ts';
+import { fixed } from '../../numbers/counted.ts';
 import { html, type Markup } from '../markup.ts';
 import type { NeighborImage, NeighborQuery, NeighborSection } from '../model.ts';
 import { breakable } from './scrolling.ts';

@@ -1,5 +1,5 @@
 /** How well thresholded attention covers true object masks (paper, section 4.2.2 and figure 4): Jaccard index for each class. */
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import { html, type Markup } from '../markup.ts';
 import type { ObjectMasks } from '../model.ts';
 import { section } from './section.ts';

@@ -1,5 +1,5 @@
 /** The scores of several runs beside each other: what the reports found, without a word on who is better. A loss is no score. */
-import { counted, fixed } from '../../format/counted.ts';
+import { counted, fixed } from '../../numbers/counted.ts';
 import { shareInterval } from '../../rows/share-interval.ts';
 import { isKnown, type Measured, type ScoreBlock } from '../blocks.ts';
 import { percentLabel, valueLabel } from '../charts/scale.ts';

@@ -17,6 +17,7 @@ const sectionSchema = z.object({
 export function encodeSection(section: EvaluationSection): string {
   return JSON.stringify(section, (_, value: unknown) => {
     if (value instanceof Uint8Array) return BYTES + base64(value);
+    // Of whichever type: no block holds a DataView, which alone is no array.
     if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array);
     return typeof value === 'number' && !Number.isFinite(value) ? null : value;
   });
@@ -29,6 +30,7 @@ export function decodeSection(text: string, file: string): EvaluationSection {
       if (part === null) return Number.NaN;
       return typeof part === 'string' && part.startsWith(BYTES) ? fromBase64(part.slice(BYTES.length)) : part;
     });
+    // The parts of a block are taken as `encodeSection` wrote them: a schema would repeat every kind of block and chart.
     return sectionSchema.parse(value) as unknown as EvaluationSection;
   } catch {
     throw new Error(`${file} is damaged: run the evaluation again.`);

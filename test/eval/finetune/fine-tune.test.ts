@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { hostFloats } from '../../../parity/host-floats.ts';
 import { scenesSource } from '../../../src/data/scenes-source.ts';
 import { evaluate } from '../../../src/engine/arrays.ts';
-import { hostFloats } from '../../../src/engine/host-buffer.ts';
 import { ortNode } from '../../../src/engine/ort-node.ts';
 import { asFloats } from '../../../src/engine/values.ts';
 import { FineTuner } from '../../../src/eval/finetune/fine-tune.ts';

@@ -15,10 +15,10 @@ import {
   meanAreas,
 } from '../../../eval/attention/attend-section.ts';
 import { MASK_SHARE } from '../../../eval/attention/attention-masks.ts';
-import { counted } from '../../../format/counted.ts';
 import type { Image } from '../../../image/image.ts';
 import { ImageError, imageReason } from '../../../image/image-error.ts';
 import { attentionTitle } from '../../../model/backbone.ts';
+import { counted } from '../../../numbers/counted.ts';
 import type { TileBlock } from '../../../report/blocks.ts';
 import { headLabel } from '../../../report/pictures/head-label.ts';
 import { picture } from '../../../report/pictures/pictures.ts';

@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import type { Source } from '../../../data/source.ts';
 import type { Engine } from '../../../engine/engine.ts';
-import { fixed } from '../../../format/counted.ts';
 import type { Image } from '../../../image/image.ts';
+import { fixed } from '../../../numbers/counted.ts';
 import type { Tile } from '../../../report/blocks.ts';
 import { renderSearchPage } from '../../../report/map/search-page.ts';
 import { makeAtlas, smallImages } from '../../../report/pictures/atlas-node.ts';

@@ -1,6 +1,6 @@
 /** Numbers as they stand in sentences. */
 import { expect, it } from 'vitest';
-import { counted, fixed } from '../../src/format/counted.ts';
+import { counted, fixed } from '../../src/numbers/counted.ts';
 
 it('one of a thing is singular, all other numbers are plural', () => {
   expect([0, 1, 2].map((count) => counted(count, 'image'))).toEqual(['0 images', '1 image', '2 images']);
