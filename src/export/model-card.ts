@@ -75,7 +75,7 @@ ${believed(calibration)}`;
 /** What a score says. */
 function believed(calibration: Calibration | undefined): string {
   if (calibration === undefined)
-    return 'The scores order the classes; they are no probabilities, and wrong answers have high ones too.';
+    return 'The scores order the classes; they are not probabilities, and wrong answers have high ones too.';
   const { temperature, fitted, errorBefore, errorAfter, measured } = calibration;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   return `The scores are probabilities for images like those it was measured on: logits are divided by ${temperature.toFixed(2)}, a temperature fitted on ${counted(fitted, 'image')} that it did not learn from. On ${measured} others the expected calibration error is ${percent(errorAfter)}; without the temperature it was ${percent(errorBefore)}. For other images they only order the classes.`;

@@ -36,17 +36,24 @@ export async function openFrozen(
 /**
  * The same of a run that goes on. A relative path is looked for from here, and then from where the run was started.
  *
+ * @param moved where it is now, if it is not where it was
  * @throws Error if it is not the network that the run was started with
  */
 export async function openRecordedFrozen(
   { config, source }: RunRecord,
   locate: (given: string) => Promise<string>,
+  moved?: string,
 ): Promise<FrozenNetwork | undefined> {
   const { frozen: option } = methodNamed(config.method);
   if (option === undefined) return undefined;
-  const given = String(config[option]);
+  const given = moved ?? String(config[option]);
   const there = resolve(source.directory ?? '.', given);
-  const network = read(option, given, !existsSync(given) && existsSync(there) ? there : await locate(given));
+  const found = !existsSync(given) && existsSync(there) ? there : await locate(given);
+  if (moved === undefined && !existsSync(found))
+    throw new Error(
+      `The network that this run learns from is no longer at ${given}: say where it is now, by --${toFlag(option)} <path>.`,
+    );
+  const network = read(option, given, found);
   if (network.options[`${option}Fingerprint`] !== config[`${option}Fingerprint`])
     throw new Error(
       `${given} holds other weights than the ones the run was started with: put those back to go on with it, or start a new run.`,

@@ -62,7 +62,9 @@ function recordedSource(record: RunRecord, onWarning: ReportOptions['onWarning']
     return source;
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    onWarning?.(`The report goes without attention and neighbors, which need the run's images: ${cause}`);
+    onWarning?.(
+      `The report goes without attention and neighbors, which are shown on the images that the run was started with: ${cause.replace(': resume with the same data', '')}`,
+    );
     return undefined;
   }
 }

@@ -112,7 +112,7 @@ function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Fi
       topic: LENGTH,
       title: 'Very few steps',
       detail: `${counted(steps, 'step')} (${stepsPerEpoch} in an epoch) ${steps === 1 ? 'is' : 'are'} too few for features to form.`,
-      advice: 'Train longer (--minutes, --steps), or use a smaller batch for more steps.',
+      advice: 'Train longer: give a larger --minutes, --steps or --epochs.',
     },
   ];
 }

@@ -143,6 +143,12 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
   const wholeBatch = kind !== 'vit' || (arch === 'vit' && (options.microBatch ?? batch) === batch);
   const steps = facts.steps ?? options.steps ?? 1000;
   const warmup = Math.max(1, Math.min(Math.round(steps / 10), 500));
+  const allImages: Suggestions[string] = [facts.images, 'all images that there are'];
+  const own = suggest({
+    recipe: 'auto',
+    network: likeness[kind],
+    ...{ images: facts.images, local, batch, wholeBatch, steps, warmup, begins: facts.begins },
+  });
   return {
     method: [method, method === DEFAULT_METHOD ? 'unless another is asked for' : 'asked for'],
     seed: [0, 'any number; another one gives another run'],
@@ -181,7 +187,10 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
       Math.max(0.2, Math.round((20 * global) / 224) / 10),
       `the official 2 pixels at 224, for ${global}`,
     ],
-    batchSizePerGpu: [batch, 'many small steps are better than few large ones in a short run'],
+    batchSizePerGpu:
+      batch < facts.images
+        ? [batch, 'many small steps are better than few large ones in a short run']
+        : allImages,
     minutes: [
       MINUTES,
       'long enough for good features; give --minutes, --steps or --epochs for another budget',
@@ -195,11 +204,8 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     ...network.suggest(stemStride),
     ...machine(facts.cores, facts.steps ?? options.steps, facts.evaluations),
     ...gentle(facts.begins, steps, network.lr),
-    ...suggest({
-      recipe: 'auto',
-      network: likeness[kind],
-      ...{ images: facts.images, local, batch, wholeBatch, steps, warmup, begins: facts.begins },
-    }),
+    ...own,
+    ...(Number(own.batchSizePerGpu?.[0] ?? 0) > facts.images ? { batchSizePerGpu: allImages } : {}),
   };
 }
 

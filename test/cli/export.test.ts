@@ -141,7 +141,7 @@ describe('the processor of a classifier', () => {
       await dino('export', run, '--to', 'transformers.js', '--classifier', 'linear');
       return readFileSync(join(run, 'export/transformers.js-linear/README.md'), 'utf8');
     };
-    expect(await card()).toContain('they are no probabilities');
+    expect(await card()).toContain('they are not probabilities');
     const calibration = {
       temperature: 2.5,
       fitted: 60,

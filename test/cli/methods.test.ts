@@ -1,5 +1,5 @@
 /** Every registered method from the command line: it trains, reports what it watches, goes on, and its network is read by other commands. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { definitions, methodNamed } from '../../src/method/registry.ts';
@@ -237,6 +237,25 @@ describe('what a method cannot do is said in a sentence', () => {
     ).toBe(
       '--patch_weight compares patches, which only ViTs have, and needs one on both sides: give --arch vit and a ViT as --teacher, or --patch_weight 0.',
     );
+  });
+
+  it('a teacher that has moved, until it is said where it is now', async () => {
+    const images = await twoClasses();
+    const { options } = await tinyMethod('distill');
+    const run = join(temporaryFolder(), 'run');
+    expect(
+      await dino('train', images, ...flagsOf({ ...options, steps: 2 }), '--output_dir', run),
+    ).toMatchObject({ code: 0 });
+    const [teacher, moved] = [String(options.teacher), join(temporaryFolder(), 'moved')];
+    renameSync(teacher, moved);
+    expect(await dino('train', '--resume', run, '--steps', '3')).toMatchObject({
+      code: 1,
+      err: `error: The network that this run learns from is no longer at ${teacher}: say where it is now, by --teacher <path>.\n`,
+    });
+    expect(await dino('train', '--resume', run, '--steps', '3', '--teacher', moved)).toMatchObject({
+      code: 0,
+    });
+    renameSync(moved, teacher);
   });
 
   it('a teacher whose weights were replaced since the run began', async () => {

@@ -180,7 +180,7 @@ describe('dino compare', () => {
       'compare',
       images,
       '--methods',
-      'dino,distill',
+      'dino,byol,mae',
       '--steps',
       '2',
       '--output',
@@ -190,16 +190,22 @@ describe('dino compare', () => {
     const said = await dino(...asked, ...tiny);
     expect(said.code).toBe(0);
     expect(said.err).toContain(
-      'distill is left out. --method distill needs a trained network: give --teacher',
+      'mae is left out. MAE hides patches from a transformer, and a convolutional net has none',
     );
     const { runs, leftOut } = summaryOf(said);
-    expect(runs.map(({ entry }) => entry)).toEqual(['dino']);
-    expect(leftOut).toMatchObject([{ name: 'distill', reason: expect.stringContaining('--teacher') }]);
+    expect(runs.map(({ entry }) => entry)).toEqual(['dino', 'byol']);
+    expect(leftOut).toMatchObject([{ name: 'mae', reason: expect.stringContaining('--arch vit') }]);
     expect(read(output, 'comparison.html')).toContain('Not trained');
-    expect(existsSync(join(output, 'distill'))).toBe(false);
+    expect(existsSync(join(output, 'mae'))).toBe(false);
     const taken = await dino('report', output);
     expect(taken.err).toContain('holds several runs that are compared: give one of them');
-    const none = await dino('compare', images, '--methods', 'distill', '--steps', '2', ...tiny.slice(0, 5));
+    // A forgotten flag, and nothing left to compare, end the command before anything is trained.
+    const alone = await dino('compare', images, '--methods', 'dino,mae', '--steps', '2', ...tiny);
+    expect(alone.code).toBe(2);
+    expect(alone.err).toContain(
+      'error: Only dino can be trained so, which leaves nothing to compare it with. mae: MAE',
+    );
+    const none = await dino('compare', images, '--methods', 'dino,distill', '--steps', '2', ...tiny);
     expect(none.code).toBe(2);
     expect(none.err).toContain('error: --method distill needs a trained network');
   }, 60_000);
@@ -219,7 +225,7 @@ describe('dino compare', () => {
       `2 error: --methods nosuch: must be ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`,
     );
     expect(await ask(images, '--methods', 'dino', 'nosuch')).toBe(
-      `2 error: "nosuch" is no method, and the images are one word: choose --methods from ${all.join(', ')}.`,
+      `2 error: There is no method "nosuch": choose --methods from ${all.join(', ')}. If it is a part of the path of the images, put quotes around that.`,
     );
     expect(await ask(images, '--methods', 'dino', 'dino')).toBe(
       '2 error: --methods dino dino: must be different methods.',

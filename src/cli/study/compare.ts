@@ -33,7 +33,7 @@ const help = (): string =>
 export async function compare(args: readonly string[], place: Place): Promise<number> {
   const own = ownFields();
   const surplus = (word: string): string =>
-    `"${word}" is no method, and the images are one word: choose --methods from ${names().join(', ')}.`;
+    `There is no method "${word}": choose --methods from ${names().join(', ')}. If it is a part of the path of the images, put quotes around that.`;
   const request = parseStudy(args, { command: 'compare', own, surplus }, place);
   if (request === undefined) {
     console.log(help());
@@ -48,7 +48,7 @@ export async function compare(args: readonly string[], place: Place): Promise<nu
     {
       ...request,
       command: 'compare',
-      title: `Methods compared: ${methods.join(', ')}`,
+      title: 'Methods compared',
       plan: (base) => ({ entries: methodEntries(methods, base) }),
     },
     place,

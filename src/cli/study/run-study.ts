@@ -135,8 +135,8 @@ async function trainable(
   let first: OptionError | undefined;
   for (const entry of entries) {
     const { name } = entry;
+    const frozen = await openFrozen(entry.options, localWeights); // a forgotten --teacher ends the command
     try {
-      const frozen = await openFrozen(entry.options, localWeights);
       const { config } = checkedRecipe(entry.options, { ...entry.options, ...frozen?.options }, facts);
       const budget: TrainOptions =
         imagesSeen === undefined ? {} : { steps: Math.ceil(imagesSeen / config.batchSizePerGpu) };
@@ -147,7 +147,11 @@ async function trainable(
       leftOut.push({ name, reason: error.message });
     }
   }
-  if (fitting.length === 0 && first !== undefined) throw first;
+  if (first !== undefined && fitting.length === 0) throw first;
+  if (first !== undefined && fitting.length === 1)
+    throw new OptionError(
+      `Only ${fitting[0]?.name} can be trained so, which leaves nothing to compare it with. ${leftOut.map(({ name, reason }) => `${name}: ${reason}`).join(' ')}`,
+    );
   return { runs: studyRuns(fitting, seeds), leftOut };
 }
 

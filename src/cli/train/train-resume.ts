@@ -1,5 +1,6 @@
 /** `dino train --resume <run>`: goes on with a run, up to its own end or to another one. */
 
+import { definitions, methodNamed } from '../../method/registry.ts';
 import { counted } from '../../numbers/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
@@ -32,15 +33,28 @@ export interface ResumeRequest {
 
 /** @returns the exit code */
 export async function resumeRun({ run, dataPath, options, json, args }: ResumeRequest): Promise<number> {
-  const changes = { ...changesOf(options, run), command: `npx dino train ${shellWords(args)}` };
+  const frozenOptions = definitions().flatMap(({ frozen }) => frozen ?? []);
+  const isFrozen = ([name]: readonly [string, unknown]): boolean => frozenOptions.includes(name);
+  const given = Object.entries(options);
+  const changes = {
+    ...changesOf(Object.fromEntries(given.filter((entry) => !isFrozen(entry))), run),
+    command: `npx dino train ${shellWords(args)}`,
+  };
   const folder = RunFolder.open(run);
   const record = readRecord(folder);
+  const { frozen: learnsFrom = '' } = methodNamed(record.config.method);
+  const { [learnsFrom]: moved, ...foreign } = Object.fromEntries(given.filter(isFrozen));
+  changesOf(foreign, run); // says that a run of another method has none
   const { scenes, path } = record.source;
   if (dataPath === undefined && scenes === undefined && recordedPath(record) === undefined)
     throw new Error(
       `The images of ${run} are no longer at ${path}: say where they are now, by dino train --resume ${run} --data_path <source>.`,
     );
-  const frozen = await openRecordedFrozen(record, localWeights);
+  const frozen = await openRecordedFrozen(
+    record,
+    localWeights,
+    moved === undefined ? undefined : String(moved),
+  );
   tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
   const session = await resumeSession(folder, source, nodeMachine, { ...changes, frozen });
@@ -69,6 +83,10 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
 function changesOf(given: Readonly<Record<string, unknown>>, run: string): ResumeChanges {
   const { minutes, steps, epochs, threads, numWorkers, ...others } = given;
   const [other] = Object.keys(others);
+  if (other === 'dryRun')
+    throw new UsageError(
+      '--dry_run shows what a new run would take, and --resume goes on with one: leave one of them out.',
+    );
   if (other !== undefined)
     throw new UsageError(
       `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it: a new run takes other settings and begins with its weights by dino train <source> --init ${run}.`,

@@ -99,7 +99,10 @@ function sharedReading(reports: readonly Report[]): Pick<Curves, 'evaluationImag
   };
 }
 
-/** Charts of one title as one chart, a line for each run in the color that it has in all charts. */
+/**
+ * Charts of one title as one chart, a line for each run in the color that it has in all charts. What is read in another way, such as
+ * the losses of two methods, has charts of its own.
+ */
 function overlaid(
   runs: readonly ComparedRun[],
   chartsOf: (report: Report) => readonly LineChart[],
@@ -107,11 +110,16 @@ function overlaid(
   const all = runs.flatMap(({ name, report }, color) =>
     chartsOf(report).map((chart) => ({ name, color, chart })),
   );
-  const titles = [...new Set(all.map(({ chart }) => chart.title))];
-  return titles.flatMap((title) => {
-    const parts = all.filter(({ chart }) => chart.title === title);
+  const captionOf = ({ title, caption }: LineChart): string | undefined =>
+    caption ?? all.find(({ chart }) => chart.title === title && chart.caption !== undefined)?.chart.caption;
+  const readings = [
+    ...new Map(all.map(({ chart }) => [`${chart.title} ${captionOf(chart)}`, chart])).values(),
+  ].map((chart) => ({ title: chart.title, caption: captionOf(chart) }));
+  return readings.flatMap(({ title, caption }) => {
+    const parts = all.filter(({ chart }) => chart.title === title && captionOf(chart) === caption);
     const [first] = parts;
     if (first === undefined) return [];
+    const isAlone = readings.filter((other) => other.title === title).length === 1;
     const references = (first.chart.references ?? []).filter((reference) =>
       parts.every(({ chart }) =>
         chart.references?.some(({ name, value }) => name === reference.name && value === reference.value),
@@ -120,6 +128,7 @@ function overlaid(
     return [
       {
         ...first.chart,
+        title: isAlone ? title : `${title} of ${parts.map(({ name }) => name).join(', ')}`,
         references,
         series: parts.flatMap(({ name, color, chart }) =>
           chart.series.map((each) => ({ ...each, name, color })),
