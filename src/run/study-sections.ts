@@ -94,13 +94,22 @@ function courseSection(studied: readonly StudiedRun[]): EvaluationSection | unde
   });
   return {
     title: 'k-NN on the way',
-    intro:
-      'The online evaluations of all runs, on the same images of the training set. What learns most in a given time need not learn most from a given number of images.',
+    intro: `The online evaluations of all runs, on the same images of the training set.${caution(studied)} What learns most in a given time need not learn most from a given number of images.`,
     blocks: [
       chart('k-NN accuracy over time, %', 'minutes of training', 'minutes'),
       chart('k-NN accuracy over images, %', 'images seen', 'images'),
     ],
   };
+}
+
+/** A score of fewer images is hardly one. */
+const FEW = 100;
+
+function caution(studied: readonly StudiedRun[]): string {
+  const images = Math.min(
+    ...studied.map(({ report }) => report.curves?.evaluationImages ?? Number.POSITIVE_INFINITY),
+  );
+  return images < FEW ? ` Of ${counted(images, 'image')} only: they say little.` : '';
 }
 
 /** Each measure of the method, for the runs that are made to collapse and the one that is not. */

@@ -43,7 +43,11 @@ export function examine(vitals: readonly Vitals[], method: Pick<Method, 'measure
       detail: 'No parameter has a gradient above 1e-7.',
     });
   }
-  const own = { ...verdict, topic: COLLAPSE };
+  const own = {
+    ...verdict,
+    detail: `${verdict.detail} (Means of the latest ${recent.length} steps.)`,
+    topic: COLLAPSE,
+  };
   if (verdict.severity !== 'ok') return [own, ...general];
   return general.length > 0 ? general : [own];
 }

@@ -195,6 +195,7 @@ describe('dino compare', () => {
     const { runs, leftOut } = summaryOf(said);
     expect(runs.map(({ entry }) => entry)).toEqual(['dino', 'byol']);
     expect(leftOut).toMatchObject([{ name: 'mae', reason: expect.stringContaining('--arch vit') }]);
+    expect(read(output, 'comparison.html')).toMatch(/Of \d+ images only: they say little\./);
     expect(read(output, 'comparison.html')).toContain('Not trained');
     expect(existsSync(join(output, 'mae'))).toBe(false);
     const taken = await dino('report', output);
