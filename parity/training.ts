@@ -1,10 +1,8 @@
 /** Fixtures train_*: whole runs of the trainer over given crops, compared after every step. */
-import { z } from 'zod';
 import type { DeviceBuffer } from '../src/engine/engine.ts';
 import { ortNode } from '../src/engine/ort-node.ts';
 import { type DinoConfig, dino, studentLogits, teacherLogits } from '../src/method/dino.ts';
 import { isDecayed } from '../src/optim/rules.ts';
-import { cosineSchedule, warmupSchedule } from '../src/optim/schedules.ts';
 import { parametersOf } from '../src/train/state.ts';
 import { type CropSource, type StepSettings, Trainer } from '../src/train/trainer.ts';
 import { ALLOWANCE, type Comparison, type Range, UNMEASURED } from './comparison.ts';
@@ -12,60 +10,12 @@ import { type Fixture, FixtureError } from './fixture.ts';
 import { forward } from './forward.ts';
 import { hostFloats } from './host-floats.ts';
 import type { Results } from './network.ts';
-import {
-  headConfig,
-  headSchema,
-  nullRanges,
-  nullSlicesSchema,
-  vitConfig,
-  vitExtras,
-  vitSchema,
-} from './settings.ts';
-
-const argsSchema = z.object({
-  optimizer: z.enum(['adamw', 'sgd', 'lars']),
-  batch_size_per_gpu: z.number(),
-  world_size: z.number().default(1),
-  epochs: z.number(),
-  lr: z.number(),
-  min_lr: z.number(),
-  warmup_epochs: z.number(),
-  weight_decay: z.number(),
-  weight_decay_end: z.number(),
-  clip_grad: z.number(),
-  freeze_last_layer: z.number(),
-  momentum_teacher: z.number(),
-  teacher_temp: z.number(),
-  warmup_teacher_temp: z.number(),
-  warmup_teacher_temp_epochs: z.number(),
-  local_crops_number: z.number(),
-  norm_last_layer: z.boolean(),
-  use_bn_in_head: z.boolean().default(false),
-  drop_path_rate: z.number().default(0),
-  student_temp: z.number().default(0.1),
-  center_momentum: z.number().default(0.9),
-});
-const norms = z.record(z.string(), z.array(z.number()));
-const schema = vitExtras.extend({
-  vit: vitSchema,
-  head: headSchema.partial({ norm_last_layer: true, use_bn: true }),
-  args: argsSchema,
-  niter_per_ep: z.number(),
-  after: z.array(z.number()),
-  grad_order: z.array(z.string()),
-  group0_decayed: z.array(z.string()),
-  group1_not_decayed: z.array(z.string()),
-  null_slices: nullSlicesSchema,
-  clip_norms: norms.default({}),
-  clipped: z.record(z.string(), z.array(z.string())).default({}),
-  optimizer_steps: z.record(z.string(), z.number()).default({}),
-  f32_vs_f64: z.record(z.string(), z.union([z.number(), z.object({ max_abs: z.number() })])).default({}),
-});
-type Config = z.infer<typeof schema>;
+import { headConfig, headSchema, nullRanges, vitConfig } from './settings.ts';
+import { stepSettings, type TrainingConfig, trainingSchema } from './training-settings.ts';
 
 /** The whole batch at once, then in micro-batches where the loss allows it: both must agree. */
 export async function training(fixture: Fixture, comparison: Comparison): Promise<void> {
-  const config = fixture.config(schema);
+  const config = fixture.config(trainingSchema);
   const { args } = config;
   if (args.drop_path_rate > 0) {
     throw new FixtureError(
@@ -124,45 +74,6 @@ export async function training(fixture: Fixture, comparison: Comparison): Promis
   }
 }
 
-/** The schedules as the library makes them, compared with the stored ones. */
-function stepSettings(
-  fixture: Fixture,
-  comparison: Comparison,
-  { args, niter_per_ep: perEpoch }: Config,
-): StepSettings[] {
-  const steps = args.epochs * perEpoch;
-  const lr = cosineSchedule({
-    base: (args.lr * args.batch_size_per_gpu * args.world_size) / 256,
-    final: args.min_lr,
-    steps,
-    warmupSteps: args.warmup_epochs * perEpoch,
-  });
-  const weightDecay = cosineSchedule({ base: args.weight_decay, final: args.weight_decay_end, steps });
-  const momentum = cosineSchedule({ base: args.momentum_teacher, final: 1, steps });
-  const temperature = warmupSchedule({
-    start: args.warmup_teacher_temp,
-    base: args.teacher_temp,
-    warmup: args.warmup_teacher_temp_epochs,
-    count: args.epochs,
-  });
-  comparison.exact('schedules', 'lr', lr, fixture.numbers('schedule/lr'));
-  comparison.exact('schedules', 'wd', weightDecay, fixture.numbers('schedule/wd'));
-  comparison.exact('schedules', 'momentum', momentum, fixture.numbers('schedule/momentum'));
-  comparison.exact('schedules', 'teacher_temp', temperature, fixture.numbers('schedule/teacher_temp'));
-  return Array.from({ length: steps }, (_, step) => {
-    const epoch = Math.floor(step / perEpoch);
-    return {
-      step,
-      lr: lr[step] ?? 0,
-      weightDecay: weightDecay[step] ?? 0,
-      clip: args.clip_grad,
-      teacherMomentum: momentum[step] ?? 1,
-      freezeLastLayer: epoch < args.freeze_last_layer,
-      scalars: { teacherTemp: temperature[epoch] ?? 0 },
-    };
-  });
-}
-
 /** Serves the stored crops of iteration k, view after view. */
 function cropSource(fixture: Fixture, trainer: Trainer, k: number): CropSource {
   const { views } = trainer.method;
@@ -181,12 +92,18 @@ function cropSource(fixture: Fixture, trainer: Trainer, k: number): CropSource {
 class Run {
   readonly #fixture: Fixture;
   readonly #comparison: Comparison;
-  readonly #config: Config;
+  readonly #config: TrainingConfig;
   readonly #trainer: Trainer;
   readonly #label: string;
   readonly #skip: (name: string) => readonly Range[];
 
-  constructor(fixture: Fixture, comparison: Comparison, config: Config, trainer: Trainer, label: string) {
+  constructor(
+    fixture: Fixture,
+    comparison: Comparison,
+    config: TrainingConfig,
+    trainer: Trainer,
+    label: string,
+  ) {
     this.#fixture = fixture;
     this.#comparison = comparison;
     this.#config = config;

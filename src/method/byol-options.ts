@@ -70,7 +70,7 @@ const paper: Suggestions = {
 function auto(facts: RecipeFacts): Suggestions {
   return {
     projectionHiddenDim: [512, 'the heads should not cost more than the network'],
-    projectionDim: [128, 'the same'],
+    projectionDim: [128, 'the heads should not cost more than the network'],
     ...teacherMomentum(facts),
     ...twoViews,
     weightDecayEnd: [0.04, 'a short run does not need strong decay at its end'],

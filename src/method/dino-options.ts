@@ -16,6 +16,7 @@ import {
   describeHead,
   headFields,
   headOf,
+  officialPrototypes,
   prototypeConcerns,
   prototypeSchedule,
   prototypeSpans,
@@ -129,20 +130,11 @@ const asInPaper: Suggestions = {
 
 /** The defaults of main_dino.py. */
 const paper: Suggestions = {
-  outDim: [65536, official],
-  headHiddenDim: [2048, official],
-  headBottleneckDim: [256, official],
-  headLayers: [3, official],
+  ...officialPrototypes,
   normLastLayer: [true, official],
-  useBnInHead: [false, official],
   momentumTeacher: [0.996, official],
   teacherTemp: [0.04, official],
-  warmupTeacherTemp: [0.04, official],
   warmupTeacherTempEpochs: [0, official],
-  studentTemp: [0.1, official],
-  centering: ['center', official],
-  centerMomentum: [0.9, official],
-  freezeLastLayer: [1, official],
   ...asInPaper,
 };
 
@@ -176,7 +168,7 @@ const LEAST_LOCAL = 24;
 
 const smallHead: Suggestions = {
   headHiddenDim: [512, 'the head should not cost more than the network'],
-  headBottleneckDim: [128, 'the same'],
+  headBottleneckDim: [128, 'the head should not cost more than the network'],
 };
 
 const byNetwork: Readonly<Record<RecipeFacts['network'], (facts: RecipeFacts) => Suggestions>> = {
@@ -200,7 +192,7 @@ const byNetwork: Readonly<Record<RecipeFacts['network'], (facts: RecipeFacts) =>
   vit: ({ images }) => ({
     outDim: prototypesFor(images),
     headHiddenDim: [1024, 'the head should not cost more than the network'],
-    headBottleneckDim: [256, 'the same'],
+    headBottleneckDim: [256, 'the head should not cost more than the network'],
     localCropsNumber: [2, 'more local crops cost images per second'],
     ...temperature(0.04, official),
   }),

@@ -2,7 +2,14 @@
 import { z } from 'zod';
 import type { HeadConfig } from '../model/head.ts';
 import { cosineSchedule, valueAt, warmupSchedule } from '../optim/schedules.ts';
-import type { Concern, MethodNumbers, RunPlan, Span, Suggestions } from './definition.ts';
+import {
+  type Concern,
+  type MethodNumbers,
+  official,
+  type RunPlan,
+  type Span,
+  type Suggestions,
+} from './definition.ts';
 import { count, countOrZero, momentumTeacher, positive, share } from './fields.ts';
 
 export const headFields = {
@@ -44,6 +51,20 @@ export const storedPrototypes = {
 };
 const prototypes = z.object(storedPrototypes);
 export type PrototypeOptions = z.infer<typeof prototypes>;
+
+/** What the official codes of DINO and of DINOv2 have alike. */
+export const officialPrototypes: Suggestions = {
+  outDim: [65536, official],
+  headHiddenDim: [2048, official],
+  headBottleneckDim: [256, official],
+  headLayers: [3, official],
+  useBnInHead: [false, official],
+  warmupTeacherTemp: [0.04, official],
+  studentTemp: [0.1, official],
+  centering: ['center', official],
+  centerMomentum: [0.9, official],
+  freezeLastLayer: [1, official],
+};
 
 export const prototypeSpans = [
   ['warmupTeacherTempEpochs', 'warmupTeacherTempSteps'],

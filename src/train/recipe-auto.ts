@@ -180,7 +180,7 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     ...(whole === global ? {} : { evalSize: [whole, sizeReason] }),
     localCropsSize: [local, 'half of a global crop'],
     globalCropsScale: [[0.3, 1], 'small crops of small images hold too little to agree on'],
-    localCropsScale: [[0.1, 0.3], 'the same'],
+    localCropsScale: [[0.1, 0.3], 'small crops of small images hold too little to agree on'],
     colorJitter: [[0.4, 0.4, 0.2, 0.1], official],
     grayscale: [0.2, official],
     blurRadius: [

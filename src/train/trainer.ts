@@ -269,7 +269,7 @@ export class Trainer {
         byRate && isHeld(name) ? 0 : (lrFactor?.(name) ?? 1) * (method.lrFactor?.(name) ?? 1),
       weightDecay,
       clip,
-      momentum: teacherLags ? 1 : teacherMomentum,
+      momentum: teacherMomentum,
       isFrozen: (name) => (freezeBackbone && name.startsWith('backbone.')) || (!byRate && isHeld(name)),
     });
     if (allFinite(norms)) {

@@ -258,6 +258,13 @@ describe('what a method cannot do is said in a sentence', () => {
     renameSync(moved, teacher);
   });
 
+  it('a teacher given to a run that goes on without one', async () => {
+    const run = await trainedTeacher();
+    const said = await dino('train', '--resume', run, '--steps', '9', '--teacher', run);
+    expect(said.code).toBe(2);
+    expect(said.err).toContain('--teacher cannot be given with it');
+  });
+
   it('a teacher whose weights were replaced since the run began', async () => {
     const images = await twoClasses();
     const { options } = await tinyMethod('distill');

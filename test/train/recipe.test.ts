@@ -118,6 +118,17 @@ describe('the automatic recipe', () => {
     expect(chosen({}, { images: 40 }).config.batchSizePerGpu).toBe(40);
   });
 
+  it.each(['dino', 'byol', 'simclr', 'mae', 'dinov2'])('nor does the part of %s', (method) => {
+    expect(chosen({ method }, { images: 20 }).config.batchSizePerGpu).toBe(20);
+    expect(chosen({ method }, { images: 20_000 }).config.batchSizePerGpu).toBeGreaterThanOrEqual(64);
+  });
+
+  it('fills its crops with the patches of a network that is given', () => {
+    const { config } = chosen({ arch: 'vit', patchSize: 8 }, { imageSide: 20 });
+    expect([config.globalCropsSize % 8, config.localCropsSize % 8]).toEqual([0, 0]);
+    expect(config.globalCropsSize).toBe(16);
+  });
+
   it('lets the teacher average over a twentieth of the run', () => {
     const momenta = [200, 2000, 100_000].map((steps) => chosen({}, { steps }).config.momentumTeacher);
     expect(momenta).toEqual([0.98, 0.99, 0.996]);

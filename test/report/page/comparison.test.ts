@@ -164,6 +164,24 @@ describe('runs beside each other', () => {
     expect(lone).not.toContain('class="line s0"');
   });
 
+  it('do not share a chart of what is read in two ways', () => {
+    const withLoss = (caption: string): Report => ({
+      title: 'a',
+      curves: { loss: { caption, steps: [0, 2], values: [8, 4] } },
+    });
+    const drawn = renderComparison([
+      { name: 'one', address: 'a', report: withLoss('It begins near 4.') },
+      { name: 'two', address: 'b', report: withLoss('It begins near 1.') },
+      { name: 'three', address: 'c', report: withLoss('It begins near 4.') },
+    ]);
+    const [both = '', alone = '', ...more] = drawn.split('<figure class="chart">').slice(1);
+    expect(both).toContain('Loss of one, three');
+    expect(both).toContain('It begins near 4.');
+    expect(alone).toContain('Loss of two');
+    expect(alone).toContain('It begins near 1.');
+    expect(more).toEqual([]);
+  });
+
   it('have captions that say only what holds for all', () => {
     const { curves } = sampleReport();
     const drawn = (images: number, pixels: number): string =>
