@@ -188,6 +188,11 @@ describe('a step that cannot be exported', () => {
       { freezeBackboneSteps: 4 },
       'The backbone stays as it is until step 4, and exported steps move all parameters: let the run get there first.',
     ],
+    [
+      'dino',
+      { teacherRule: 'previous_step' },
+      'The teacher of this run is the student before each update, and exported steps average after it: only runs whose teacher is an average or the student can be exported so.',
+    ],
   ])('says why: %s', async (method, more, sentence) => {
     const { options } = await tinyMethod(method);
     const session = await startRun({ ...options, ...more, saveEvery: 1 });
