@@ -74,6 +74,12 @@ export class EarlierResult {
   }
 }
 
+/** Whether the latest result of an evaluation is what this command finds; what it says of threads and reports changes none. */
+export function isResultOf(folder: RunFolder, name: string, command: string): boolean {
+  const record = `eval/${name}.json`;
+  return folder.has(record) && commandIn(folder.readText(record)) === askedFor(command);
+}
+
 /** The command that would find the same again; undefined where none would, since it moved images away. */
 function commandIn(record: string): string | undefined {
   try {

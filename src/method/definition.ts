@@ -135,6 +135,8 @@ export interface MethodDefinition {
   suggest(facts: RecipeFacts): Suggestions;
   /** What is particular about its crops, beside what the options say. */
   crops(config: OwnOptions, usual: CropRecipe): Partial<CropRecipe>;
+  /** Share of a view that the network reads in training, by which its time is estimated; all of it unless given. */
+  seenShare(config: OwnOptions): number;
   /** The network that it trains, where that is not quite the one that the options of all trainings describe. */
   network(config: OwnOptions, usual: BackboneConfig): BackboneConfig;
   make(config: OwnOptions, setup: Setup): Method;
@@ -158,12 +160,22 @@ type OptionsOf<Stored extends z.ZodObject> = z.infer<Stored>;
 export interface MethodSpec<Stored extends z.ZodObject>
   extends Omit<
     MethodDefinition,
-    'spans' | 'hasTeacher' | 'stored' | 'crops' | 'network' | 'make' | 'schedule' | 'examine' | 'describe'
+    | 'spans'
+    | 'hasTeacher'
+    | 'stored'
+    | 'crops'
+    | 'seenShare'
+    | 'network'
+    | 'make'
+    | 'schedule'
+    | 'examine'
+    | 'describe'
   > {
   readonly spans?: MethodDefinition['spans'];
   readonly hasTeacher?: boolean;
   readonly stored: Stored;
   crops?(options: OptionsOf<Stored>, usual: CropRecipe): Partial<CropRecipe>;
+  seenShare?(options: OptionsOf<Stored>): number;
   network?(options: OptionsOf<Stored>, usual: BackboneConfig): BackboneConfig;
   make(options: OptionsOf<Stored>, setup: Setup): Method;
   schedule?(options: OptionsOf<Stored>, span: Span): (position: number, step: number) => MethodNumbers;
@@ -182,6 +194,7 @@ export function defineMethod<Stored extends z.ZodObject>(spec: MethodSpec<Stored
     hasTeacher: false,
     ...spec,
     crops: (config, usual) => spec.crops?.(read(config), usual) ?? {},
+    seenShare: (config) => spec.seenShare?.(read(config)) ?? 1,
     network: (config, usual) => spec.network?.(read(config), usual) ?? usual,
     make: (config, setup) => spec.make(read(config), setup),
     schedule: (config, span) => spec.schedule?.(read(config), span) ?? (() => still),

@@ -40,6 +40,7 @@ export const maeDefinition = defineMethod({
     blur: { ...blur, global1: 0 },
     solarize: { ...solarize, global1: 0 },
   }),
+  seenShare: ({ maskRatio }) => 1 - maskRatio,
   make: ({ maskRatio, normPixLoss, decoderDim, decoderDepth, decoderHeads }, { backbone }) =>
     mae({
       backbone,

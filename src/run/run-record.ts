@@ -6,7 +6,8 @@ import { z } from 'zod';
 import type { Source } from '../data/source.ts';
 import { UnknownMethodError } from '../method/registry.ts';
 import { counted } from '../numbers/counted.ts';
-import { parseConfig, type TrainConfig } from '../train/config.ts';
+import { optionFields, parseConfig, type TrainConfig } from '../train/config.ts';
+import { withoutForeign } from '../train/contradictions.ts';
 import { explainIssue } from '../train/option-problems.ts';
 import type { Choice } from '../train/recipe.ts';
 import type { RunFolder } from './run-folder-node.ts';
@@ -51,6 +52,18 @@ export interface RunRecord extends Omit<z.infer<typeof recordSchema>, 'config'> 
 /** Steps of the whole run, after all changes of pace. */
 export function stepsOf({ steps, paces }: Pick<RunRecord, 'steps' | 'paces'>): number {
   return paces.at(-1)?.steps ?? steps;
+}
+
+/** What the recipe did not choose: options that were given, measured, or came with a network, and their values. */
+export function givenOptions({
+  config,
+  choices,
+}: Pick<RunRecord, 'config' | 'choices'>): [name: string, value: unknown][] {
+  const known = optionFields();
+  const chosen = new Set(choices.map(({ name }) => name));
+  return Object.entries(withoutForeign(config, config)).filter(
+    ([name, value]) => value !== undefined && Object.hasOwn(known, name) && !chosen.has(name),
+  );
 }
 
 export interface RecordFacts {

@@ -1,5 +1,6 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
 
+import type { Method } from '../method/method.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
 import { counted } from '../numbers/counted.ts';
@@ -7,32 +8,33 @@ import type { Measured } from '../report/blocks.ts';
 import type { Finding } from '../report/finding.ts';
 import type { Curve, Curves, Report } from '../report/model.ts';
 import { backboneOf, methodOf } from '../train/build.ts';
-import { evalSizeOf, optionFields } from '../train/config.ts';
-import { withoutForeign } from '../train/contradictions.ts';
+import { evalSizeOf } from '../train/config.ts';
 import { standing } from '../train/finding.ts';
 import { toFlag } from '../train/option-names.ts';
 import { type Choice, optionText } from '../train/recipe.ts';
 import { duration } from './duration.ts';
 import type { LogLine } from './run-folder-node.ts';
 import { IMAGES_KEY, overallRate, PIXELS_KEY } from './run-log.ts';
-import { type RunRecord, stepsOf } from './run-record.ts';
+import { givenOptions, type RunRecord, stepsOf } from './run-record.ts';
 
 /** Everything but the pictures and what evaluations found. */
 export function runReport(record: RunRecord, log: readonly LogLine[]): Omit<Report, 'title'> {
+  const method = methodOf(record.config);
   return {
-    facts: facts(record, log),
+    facts: facts(record, log, method),
     recipe: [...given(record), ...record.choices].map(({ name, ...choice }) => ({
       ...choice,
       name: `--${toFlag(name)}`,
     })),
     ...repetition(record),
-    curves: curves(log, record),
+    curves: curves(log, record, method),
     findings: findings(log),
   };
 }
 
 /** What the recipe did not choose: given, measured, or what the network came with. */
-function given({ config, choices, init, source }: RunRecord): Choice[] {
+function given(record: RunRecord): Choice[] {
+  const { config, init, source } = record;
   const isQuickstart = source.scenes !== undefined;
   const usual = isQuickstart
     ? 'fits the generated scenes'
@@ -44,11 +46,11 @@ function given({ config, choices, init, source }: RunRecord): Choice[] {
     microBatch: 'measured, unless given',
     ...(isQuickstart ? { minutes: 'given, or the default of the quickstart', threads: 'given' } : {}),
   };
-  const known = optionFields();
-  const isChosen = new Set(choices.map(({ name }) => name));
-  return Object.entries(withoutForeign(config, config))
-    .filter(([name, value]) => value !== undefined && Object.hasOwn(known, name) && !isChosen.has(name))
-    .map(([name, value]) => ({ name, value: optionText(value), reason: reasons[name] ?? usual }));
+  return givenOptions(record).map(([name, value]) => ({
+    name,
+    value: optionText(value),
+    reason: reasons[name] ?? usual,
+  }));
 }
 
 const MINUTES = / --minutes[ =]\S+/;
@@ -65,7 +67,11 @@ function repetition(record: RunRecord): Pick<Report, 'commands' | 'timed'> {
   return { commands, timed: isTrained ? { command } : {} };
 }
 
-function facts(record: RunRecord, log: readonly LogLine[]): { name: string; value: string }[] {
+function facts(
+  record: RunRecord,
+  log: readonly LogLine[],
+  { views }: Method,
+): { name: string; value: string }[] {
   const { config, source } = record;
   const { label, paper, describe } = methodNamed(config.method);
   const steps = stepsOf(record);
@@ -79,9 +85,7 @@ function facts(record: RunRecord, log: readonly LogLine[]): { name: string; valu
     { name: 'Method', value: `${label} (${paper}), ${describe(config)}` },
     {
       name: 'Crops',
-      value: methodOf(config)
-        .views.map(({ count, size }) => `${count} of ${size} px`)
-        .join(', '),
+      value: views.map(({ count, size }) => `${count} of ${size} px`).join(', '),
     },
     { name: 'Steps', value: `${steps} of ${counted(config.batchSizePerGpu, 'image')}` },
     {
@@ -102,7 +106,7 @@ function curve(log: readonly LogLine[], key: string, factor = 1): Curve | undefi
     : { steps: points.map(([step]) => step), values: points.map(([, value]) => value) };
 }
 
-function curves(log: readonly LogLine[], record: RunRecord): Curves {
+function curves(log: readonly LogLine[], record: RunRecord, method: Method): Curves {
   const { config } = record;
   const named = [
     'train_lr',
@@ -116,7 +120,6 @@ function curves(log: readonly LogLine[], record: RunRecord): Curves {
     const found = curve(log, key);
     return found === undefined ? [] : [{ name: key.replaceAll('_', ' '), ...found }];
   });
-  const method = methodOf(config);
   const measures = method.measures.flatMap(({ key, ...reading }) => {
     const found = curve(log, key);
     return found === undefined ? [] : [{ ...reading, ...found }];

@@ -5,13 +5,13 @@
 import type { Variant } from '../method/definition.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
-import { backboneOptions, evalSizeOf, optionFields, type TrainOptions } from '../train/config.ts';
+import { backboneOptions, evalSizeOf, type TrainOptions } from '../train/config.ts';
 import { checkArchitecture, isForeignToMethod, withoutForeign } from '../train/contradictions.ts';
 import { toFlag } from '../train/option-names.ts';
 import { withoutGiven } from '../train/option-spans.ts';
 import { chooseRecipe, optionText } from '../train/recipe.ts';
 import type { RunFacts } from '../train/recipe-parts.ts';
-import type { RunRecord } from './run-record.ts';
+import { givenOptions, type RunRecord } from './run-record.ts';
 
 /** What is set beside the others: a method, or a variant of one. */
 export interface StudyEntry {
@@ -163,16 +163,9 @@ const NOT_ASKED = ['microBatch', 'recipe', 'threads', 'numWorkers'];
  * @param folder where the run is, for the error
  * @throws OptionError if a run that is there was trained with other options
  */
-export function checkSameOptions(
-  { config, choices }: RunRecord,
-  options: TrainOptions,
-  folder: string,
-): void {
-  const chosen = choices.map(({ name }) => name);
-  const known = optionFields();
-  const before = Object.keys(withoutForeign(config, config)).filter(
-    (name) => config[name] !== undefined && Object.hasOwn(known, name) && !chosen.includes(name),
-  );
+export function checkSameOptions(record: RunRecord, options: TrainOptions, folder: string): void {
+  const { config } = record;
+  const before = givenOptions(record).map(([name]) => name);
   const now = Object.keys(options).filter((name) => options[name] !== undefined);
   const other = [...new Set([...now, ...before])].find(
     (name) => !NOT_ASKED.includes(name) && !isSame(config[name], options[name]),

@@ -3,6 +3,7 @@
  * the network take a small share of the time, so that what is left is spent on training.
  */
 import { viewSizes } from '../image/augment.ts';
+import { methodNamed } from '../method/registry.ts';
 import { forwardOperations } from '../model/backbone.ts';
 import { backboneOf, cropRecipeOf } from './build.ts';
 import { evalSizeOf, type TrainConfig } from './config.ts';
@@ -35,9 +36,11 @@ export function evaluationMilliseconds(config: TrainConfig, stepMilliseconds: nu
   const backbone = backboneOf(config);
   const forward = (size: number): number => forwardOperations(backbone, size);
   const sizes = viewSizes(cropRecipeOf(config));
-  // The student goes forward and (at twice the cost) back through all views, the teacher forward through the global ones.
+  // The student goes forward and (at twice the cost) back through what it sees of all views, a teacher forward through the global ones.
+  const { hasTeacher, seenShare } = methodNamed(config.method);
   const operations =
-    3 * sizes.reduce((sum, size) => sum + forward(size), 0) + 2 * forward(config.globalCropsSize);
+    3 * seenShare(config) * sizes.reduce((sum, size) => sum + forward(size), 0) +
+    (hasTeacher ? 2 * forward(config.globalCropsSize) : 0);
   const perOperation = stepMilliseconds / (config.batchSizePerGpu * operations);
   return OVERHEAD * forward(evalSizeOf(config)) * perOperation;
 }

@@ -5,6 +5,7 @@ import { counted } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { cropRecipeOf } from './build.ts';
 import type { TrainConfig } from './config.ts';
+import { baseRate, warmupStepsOf } from './plan.ts';
 
 export interface PlanFacts {
   readonly config: TrainConfig;
@@ -94,7 +95,7 @@ export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Findin
 }
 
 function lengthOf(config: TrainConfig, steps: number, stepsPerEpoch: number): Finding[] {
-  const warmupSteps = config.warmupSteps ?? Math.round((config.warmupEpochs ?? 0) * stepsPerEpoch);
+  const warmupSteps = warmupStepsOf(config, stepsPerEpoch);
   if (warmupSteps >= steps && steps >= 10)
     return [
       {
@@ -132,8 +133,9 @@ function frozenBackbone({ freezeBackboneSteps }: TrainConfig, steps: number): Fi
   ];
 }
 
-function learningRate({ lr, minLr, batchSizePerGpu }: TrainConfig): Finding[] {
-  if (minLr <= (lr * batchSizePerGpu) / 256) return [];
+function learningRate(config: TrainConfig): Finding[] {
+  const { lr, minLr, batchSizePerGpu } = config;
+  if (minLr <= baseRate(config)) return [];
   return [
     {
       severity: 'warning',

@@ -79,19 +79,27 @@ export class Plan {
   }
 }
 
+/** The learning rate after its warm-up: it is given for a batch of 256 and grows with the batch. */
+export function baseRate({ lr, batchSizePerGpu }: TrainConfig): number {
+  return (lr * batchSizePerGpu) / 256;
+}
+
+export function warmupStepsOf({ warmupSteps, warmupEpochs = 0 }: TrainConfig, stepsPerEpoch: number): number {
+  return warmupSteps ?? Math.round(warmupEpochs * stepsPerEpoch);
+}
+
 /** The settings at a place of the schedule; between two entries of a table they are interpolated. */
 function schedules(
   config: TrainConfig,
   steps: number,
   stepsPerEpoch: number,
 ): (position: number, step: number) => StepSettings {
-  const warmupSteps = config.warmupSteps ?? Math.round((config.warmupEpochs ?? 0) * stepsPerEpoch);
   const { schedule, rateMeetsBaseOnce = false } = methodNamed(config.method);
   const lr = cosineSchedule({
-    base: (config.lr * config.batchSizePerGpu) / 256,
+    base: baseRate(config),
     final: config.minLr,
     steps,
-    warmupSteps,
+    warmupSteps: warmupStepsOf(config, stepsPerEpoch),
     baseOnce: rateMeetsBaseOnce,
   });
   const weightDecay = cosineSchedule({ base: config.weightDecay, final: config.weightDecayEnd, steps });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { evaluations, tools } from '../../src/cli/evaluations/index.ts';
 import { type CommandName, examples } from '../../src/cli/examples.ts';
-import { recipeDefault } from '../../src/cli/train/recipe-defaults.ts';
+import { recipeDefaults } from '../../src/cli/train/recipe-defaults.ts';
 import { optionFields, trainGroups } from '../../src/train/config.ts';
 import { isForeign } from '../../src/train/contradictions.ts';
 import { dino } from './command.ts';
@@ -75,15 +75,15 @@ describe('the help of train', () => {
   });
 
   it('says what the recipes take: one value for both, one for each, or on what it depends', () => {
-    expect(recipeDefault('studentTemp', 'dino')).toBe('default: 0.1');
-    expect(recipeDefault('colorJitter', 'dino')).toBe('default: 0.4 0.4 0.2 0.1');
-    expect(recipeDefault('outDim', 'dino')).toBe('auto: 256; paper: 65536');
-    expect(recipeDefault('globalCropsSize', 'dino')).toBe('auto: fits images and budget; paper: 224');
-    expect(recipeDefault('threads', 'dino')).toBe('default: one for each core');
+    expect(recipeDefaults('dino')('studentTemp')).toBe('default: 0.1');
+    expect(recipeDefaults('dino')('colorJitter')).toBe('default: 0.4 0.4 0.2 0.1');
+    expect(recipeDefaults('dino')('outDim')).toBe('auto: 256; paper: 65536');
+    expect(recipeDefaults('dino')('globalCropsSize')).toBe('auto: fits images and budget; paper: 224');
+    expect(recipeDefaults('dino')('threads')).toBe('default: one for each core');
     // Only a ViT has patches, and only the automatic recipe trains something else.
-    expect(recipeDefault('patchSize', 'dino')).toBe('paper: 16');
-    expect(recipeDefault('widths', 'dino')).toBe('auto: 32 64 128');
-    expect(recipeDefault('microBatch', 'dino')).toBeUndefined();
+    expect(recipeDefaults('dino')('patchSize')).toBe('paper: 16');
+    expect(recipeDefaults('dino')('widths')).toBe('auto: 32 64 128');
+    expect(recipeDefaults('dino')('microBatch')).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { recipeDefault } from '../../src/cli/train/recipe-defaults.ts';
+import { recipeDefaults } from '../../src/cli/train/recipe-defaults.ts';
 import { definitions, methodNamed } from '../../src/method/registry.ts';
 import { architectures } from '../../src/train/architectures.ts';
 import { cropRecipeOf, methodOf } from '../../src/train/build.ts';
@@ -176,7 +176,7 @@ describe.each(names)('docs/methods.md on %s', (method) => {
     for (const [name, type] of Object.entries<z.ZodType>(fields))
       expect(rows.get(`--${toFlag(name)}`)).toEqual([
         type.description,
-        (recipeDefault(name, method) ?? 'has to be given').replace('default: ', ''),
+        (recipeDefaults(method)(name) ?? 'has to be given').replace('default: ', ''),
       ]);
   });
 });

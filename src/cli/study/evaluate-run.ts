@@ -1,7 +1,7 @@
 /** The evaluations of a run at the end of a study: each is kept in the run folder, and one that is there already is not run again. */
-import { z } from 'zod';
+
 import type { RunFolder } from '../../run/run-folder-node.ts';
-import { askedFor } from '../earlier-result.ts';
+import { isResultOf } from '../earlier-result.ts';
 import { cluster } from '../evaluations/cluster.ts';
 import type { Evaluation } from '../evaluations/evaluation.ts';
 import { knn } from '../evaluations/knn.ts';
@@ -38,7 +38,7 @@ export async function evaluateRun(
     const { name } = evaluation;
     const words = `dino eval ${name}`;
     const args = [folder.path, ...flags];
-    if (isDone(folder, name, `npx ${words} ${shellWords(args)}`)) continue;
+    if (isResultOf(folder, name, `npx ${words} ${shellWords(args)}`)) continue;
     const machine = threads === undefined ? [] : ['--threads', String(threads)];
     try {
       await runEvaluation(
@@ -53,12 +53,4 @@ export async function evaluateRun(
       console.error(`${folder.path}: ${words} was left out: ${asSentence(reason)}`);
     }
   }
-}
-
-/** Whether the same command has its result there; what it says of threads and reports changes none. */
-function isDone(folder: RunFolder, name: string, command: string): boolean {
-  const file = `eval/${name}.json`;
-  if (!folder.has(file)) return false;
-  const kept = z.looseObject({ command: z.string() }).safeParse(JSON.parse(folder.readText(file))).data;
-  return kept !== undefined && askedFor(kept.command) === command;
 }

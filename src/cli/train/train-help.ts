@@ -3,7 +3,7 @@ import { definitions, methodNamed } from '../../method/registry.ts';
 import { trainGroups } from '../../train/config.ts';
 import { examples } from '../examples.ts';
 import { helpSwitch, renderHelp } from '../terminal/help.ts';
-import { recipeDefault } from './recipe-defaults.ts';
+import { recipeDefaults } from './recipe-defaults.ts';
 import { trainFields, trainSwitches } from './train-flags.ts';
 
 /** @param method whose own options are shown @throws UnknownMethodError */
@@ -20,6 +20,6 @@ export function trainHelp(method: string): string {
       { title: 'Run', fields: trainFields, switches: { ...trainSwitches, ...helpSwitch } },
       ...trainGroups(method),
     ],
-    remark: (option) => recipeDefault(option, method),
+    remark: recipeDefaults(method),
   });
 }
