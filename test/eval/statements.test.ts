@@ -139,6 +139,20 @@ describe('the statement of clustering', () => {
       ['Group 2: 1 image', ['image 5']],
     ]);
   });
+
+  it('says where the number of groups that was chosen says little', async () => {
+    const tried = [
+      { k: 2, silhouette: 0.1 },
+      { k: 3, silhouette: 0.104 },
+    ];
+    const { finding } = await clusterStatement(
+      { ...report, k: 3, tried },
+      { ...facts, restarts: 3, classes: [] },
+      pictures,
+    );
+    expect(finding).toMatchObject({ severity: 'info', title: 'Hardly any groups' });
+    expect(finding?.detail).toContain('is 0.10, with 3 groups, the most that were tried: below 0.25');
+  });
 });
 
 describe('the statement of attention in images', () => {

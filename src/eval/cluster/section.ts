@@ -2,6 +2,7 @@
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { counted, fixed } from '../../numbers/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
+import type { Finding } from '../../report/finding.ts';
 import type { PicturedImages } from '../../report/picture.ts';
 import { gridBars, gridTable, type ScoreGrid } from '../../report/score-grid.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
@@ -43,7 +44,7 @@ export async function clusterStatement(
         : gridTable(grid),
     finding:
       scored === undefined || gains === undefined
-        ? undefined
+        ? tried && doubt(report.k, tried)
         : verdict({
             scope: 'clusters',
             what: 'NMI of clusters and classes',
@@ -87,6 +88,23 @@ function clusterGrid(scored: NonNullable<ClusterReport['scored']>): ScoreGrid {
         ...scored[each].intervals[name],
       })),
     })),
+  };
+}
+
+/** Kaufman and Rousseeuw (1990): below this no substantial structure was found. */
+const STRUCTURE = 0.25;
+
+/** What is said where the number of groups that was chosen says little. */
+function doubt(k: number, tried: NonNullable<ClusterReport['tried']>): Finding | undefined {
+  const best = tried.find((each) => each.k === k)?.silhouette ?? Number.NaN;
+  if (!(best < STRUCTURE)) return undefined;
+  const isLast = tried.every((each) => each.k <= k);
+  return {
+    severity: 'info',
+    topic: 'groups',
+    title: 'Hardly any groups',
+    detail: `The largest silhouette of the numbers that were tried is ${fixed(best, 2)}, with ${counted(k, 'group')}${isLast ? ', the most that were tried' : ''}: below ${STRUCTURE} images lie as near to other groups as to their own, and the number of groups says little.`,
+    advice: 'Give --k for as many groups as you want to look through, or train longer.',
   };
 }
 
