@@ -96,6 +96,8 @@ describe('dino dedupe', () => {
       '4-more-bytes.jpg': await scene(2).jpeg({ quality: 95 }).toBuffer(),
       '5.png': await scene(3).png().toBuffer(),
       '7.png': await scene(3).png().toBuffer(),
+      '8 copy.png': await scene(4).png().toBuffer(),
+      '9.png': await scene(4).png().toBuffer(),
     });
     symlinkSync('7.png', join(folder, '6-link.png'));
     const run = await trainedOn(await photos(['a', 'b'], 6));
@@ -104,7 +106,7 @@ describe('dino dedupe', () => {
       .trim()
       .split('\n');
     expect(drop.sort()).toEqual(
-      ['1-small.png', '3-few-bytes.jpg', '5.png'].map((name) => join(folder, name)),
+      ['1-small.png', '3-few-bytes.jpg', '5.png', '8 copy.png'].map((name) => join(folder, name)),
     );
   });
 

@@ -88,6 +88,11 @@ interface Seen extends DedupeImage {
   readonly look: Image;
 }
 
+/** Whether a name says that the file is a copy, as systems name them: "a copy.jpg", "a (1).jpg", "Copy of a.jpg". */
+export function isNamedCopy(key: string): boolean {
+  return /(\bcopy( \d+)?| \(\d+\))\.[^./\\]+$|(^|[/\\])copy of /i.test(key);
+}
+
 /** @throws Error if fewer than two images can be read, or a feature is not finite */
 export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport> {
   const { source, engine, threshold, bytes = () => 0, pinned = new Set(), seed = 0, onProgress } = options;
@@ -101,8 +106,14 @@ export async function dedupeReport(options: DedupeOptions): Promise<DedupeReport
   const pixels = images.map(({ width, height }) => width * height);
   const sizes = images.map(({ index }) => bytes(index));
   const stays = images.map(({ index }) => Number(pinned.has(index)));
+  const named = images.map(({ index }) => Number(isNamedCopy(source.key(index))));
   const order = Array.from(images.keys()).sort(
-    (a, b) => stays[b]! - stays[a]! || pixels[b]! - pixels[a]! || sizes[b]! - sizes[a]! || a - b,
+    (a, b) =>
+      stays[b]! - stays[a]! ||
+      pixels[b]! - pixels[a]! ||
+      sizes[b]! - sizes[a]! ||
+      named[a]! - named[b]! ||
+      a - b,
   );
   // Of the same pixels one is enough to be compared.
   const samePixels = new Map<string, number[]>();

@@ -161,7 +161,8 @@ async function dedupeBlocks(
     kind: 'tiles',
     title:
       groups.length > SHOWN_GROUPS ? `The ${SHOWN_GROUPS} largest groups of ${groups.length}` : 'All groups',
-    caption: 'The framed image is kept: the one with the most pixels, of equal ones the largest file.',
+    caption:
+      'The framed image is kept: the one with the most pixels, of equal ones the largest file, of equal files one that is not named as a copy.',
     compact: true,
     groups: drawn,
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { align, type Placement, UNMOVED } from '../../../src/eval/copies/align-planes.ts';
 import { comparePixels } from '../../../src/eval/copies/confirm-copy.ts';
+import { isNamedCopy } from '../../../src/eval/copies/dedupe-report.ts';
 import { type CopyGroupOptions, copyGroups } from '../../../src/eval/copies/duplicates.ts';
 import { miniature, planesOf, thumbnailRow } from '../../../src/eval/copies/image-planes.ts';
 import { agreement } from '../../../src/eval/copies/plane-agreement.ts';
@@ -158,4 +159,18 @@ describe('groups of copies', () => {
     expect(copyGroups({ order: [0, 1], pairs: [], compare })).toEqual([]);
     expect(copyGroups({ order: [0, 1], pairs: [[0, 1]], compare: () => undefined })).toEqual([]);
   });
+});
+
+it.each([
+  ['photos/a copy.jpg', true],
+  ['a copy 2.jpg', true],
+  ['photos/a (1).jpg', true],
+  ['Copy of a.jpg', true],
+  ['photos/Copy of a.jpg', true],
+  ['a.jpg', false],
+  ['copyright.jpg', false],
+  ['photo-copy/a.jpg', false],
+  ['a (1)/b.jpg', false],
+])('the name %s says that the file is a copy: %s', (name, isCopy) => {
+  expect(isNamedCopy(name)).toBe(isCopy);
 });
