@@ -16,7 +16,7 @@ async function run(
   state: Readonly<Record<'imageMean' | 'imageSquare' | 'imageWeight', Float32Array<ArrayBuffer>>>,
 ) {
   const method = distill({
-    ...{ backbone: tinyVit, teacher: tinyHybrid, viewSizes: [size], patchWeight: 0, dropPathRate: 0 },
+    ...{ backbone: tinyVit, teacher: tinyHybrid, size, patchWeight: 0, dropPathRate: 0 },
   });
   const [student, teacher, frozen] = ['student/', 'teacher/', 'frozen/'].map(
     (prefix) => new ParameterSet(prefix),
