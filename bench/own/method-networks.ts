@@ -39,7 +39,7 @@ export function methodOf(work: MethodWork): Method {
       return distill({
         backbone,
         teacher: vitOf(work.teacher, image),
-        viewSizes: [image],
+        size: image,
         patchWeight: 0,
         dropPathRate: 0,
       });

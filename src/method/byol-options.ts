@@ -31,11 +31,7 @@ export const byolDefinition = defineMethod({
     byol({ backbone, viewSizes, head: { hiddenDim: projectionHiddenDim, outDim: projectionDim } }),
   schedule: (options, { steps }) => {
     const momentum = cosineSchedule({ base: options.momentumTeacher, final: 1, steps });
-    return (position) => ({
-      teacherMomentum: valueAt(momentum, position),
-      freezeLastLayer: false,
-      scalars: {},
-    });
+    return (position) => ({ teacherMomentum: valueAt(momentum, position) });
   },
   examine: ({ momentumTeacher: momentum }, { crops }) => settings(momentum, crops.localCrops),
   describe: ({ projectionHiddenDim, projectionDim }) =>

@@ -178,7 +178,11 @@ export interface MethodSpec<Stored extends z.ZodObject>
   seenShare?(options: OptionsOf<Stored>): number;
   network?(options: OptionsOf<Stored>, usual: BackboneConfig): BackboneConfig;
   make(options: OptionsOf<Stored>, setup: Setup): Method;
-  schedule?(options: OptionsOf<Stored>, span: Span): (position: number, step: number) => MethodNumbers;
+  /** What is left out is as in a method that schedules nothing. */
+  schedule?(
+    options: OptionsOf<Stored>,
+    span: Span,
+  ): (position: number, step: number) => Partial<MethodNumbers>;
   examine?(options: OptionsOf<Stored>, plan: RunPlan): readonly Concern[];
   describe(options: OptionsOf<Stored>): string;
 }
@@ -197,7 +201,10 @@ export function defineMethod<Stored extends z.ZodObject>(spec: MethodSpec<Stored
     seenShare: (config) => spec.seenShare?.(read(config)) ?? 1,
     network: (config, usual) => spec.network?.(read(config), usual) ?? usual,
     make: (config, setup) => spec.make(read(config), setup),
-    schedule: (config, span) => spec.schedule?.(read(config), span) ?? (() => still),
+    schedule: (config, span) => {
+      const numbers = spec.schedule?.(read(config), span);
+      return (position, step) => ({ ...still, ...numbers?.(position, step) });
+    },
     examine: (config, plan) => spec.examine?.(read(config), plan) ?? [],
     describe: (config) => spec.describe(read(config)),
   };

@@ -24,25 +24,12 @@ import {
   sum,
   type Tensor,
 } from '../graph/index.ts';
-import {
-  type BackboneConfig,
-  dropPathInputs,
-  dropPathRates,
-  imageFeature,
-  usesBatchNorm,
-} from '../model/backbone.ts';
+import { type BackboneConfig, imageFeature, usesBatchNorm } from '../model/backbone.ts';
 import { type HeadConfig, projectionHead } from '../model/head.ts';
 import { dense } from '../model/layers.ts';
 import { DIVERGENCE, dinoHealth, TEACHER_ENTROPY } from './dino-health.ts';
-import { dropPathInput } from './drop-path-input.ts';
-import {
-  type Coupling,
-  groupViews,
-  type Method,
-  type Objective,
-  type ObjectiveInputs,
-  type SampleInput,
-} from './method.ts';
+import { dropPathInputsOf, dropPathOf } from './drop-path-input.ts';
+import { type Coupling, groupViews, type Method, type Objective, type ObjectiveInputs } from './method.ts';
 import { logSinkhornKnopp } from './sinkhorn.ts';
 
 export interface DinoConfig {
@@ -71,10 +58,7 @@ export function dino(config: DinoConfig): Method {
     views,
     coupling: couplingOf(config),
     stateShapes: { center: [1, config.head.outDim] },
-    sampleInputs: dropPathFactors(
-      config,
-      views.map((group) => group.count),
-    ),
+    sampleInputs: dropPathInputsOf(config.backbone, config.dropPathRate, views),
     scalars: ['teacherTemp'],
     ...dinoHealth(config.head.outDim, config.loss),
     isLastLayer: (name) => name.startsWith('head.last_layer.'),
@@ -182,7 +166,6 @@ export function studentLogits(
   { backbone, head, viewSizes, dropPathRate, predictor = false }: DinoConfig,
 ): Tensor {
   const groups = groupViews(viewSizes);
-  const drops = dropPathInputs(backbone, dropPathRate) > 0;
   const scope: Scope = inputs.student;
   const features = groups.map((_, g) =>
     imageFeature(
@@ -190,7 +173,7 @@ export function studentLogits(
       inputs.crops(g),
       backbone,
       'train',
-      drops ? inputs.sample(`dropPath${g}`) : undefined,
+      dropPathOf(inputs, backbone, dropPathRate, g),
     ),
   );
   const logits = projectionHead(scope.at('head'), concat(features, 0), head, 'train');
@@ -200,14 +183,4 @@ export function studentLogits(
 /** A linear layer, a GELU and another one: [rows, K] -> [rows, K] */
 function predicted(scope: Scope, logits: Tensor, hidden: number): Tensor {
   return dense(scope.at('1'), gelu(dense(scope.at('0'), logits, hidden)), logits.dim(1));
-}
-
-/** One tensor of drop-path factors for each forward pass of the student. */
-function dropPathFactors(
-  { backbone, dropPathRate }: DinoConfig,
-  counts: readonly number[],
-): Record<string, SampleInput> {
-  const rates = dropPathRates(backbone, dropPathRate);
-  if (rates.length === 0) return {};
-  return Object.fromEntries(counts.map((views, g) => [`dropPath${g}`, dropPathInput(rates, views)] as const));
 }

@@ -4,7 +4,7 @@ import { placesAlong } from '../model/places.ts';
 import { mostHidden } from './block-masks.ts';
 import { defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
 import { dinov2 } from './dinov2.ts';
-import { count, notNegative, positive, share } from './fields.ts';
+import { count, notNegative, positive, range, share } from './fields.ts';
 import { OptionError } from './option-error.ts';
 import {
   describeHead,
@@ -29,10 +29,10 @@ const parts = {
   ibotOutDim: count('prototypes of that head'),
   koleoLossWeight: notNegative('weight of KoLeo, which spreads the class tokens of a batch; 0 = none'),
   maskSampleProbability: share('share of the global crops in which patches are hidden'),
-  maskRatioMinMax: z
-    .tuple([share(''), share('')])
-    .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
-    .describe('share of their patches that is hidden, from the smallest to the largest'),
+  maskRatioMinMax: range(
+    'share of their patches that is hidden, from the smallest to the largest',
+    z.number().min(0).max(1),
+  ),
 };
 const rates = {
   layerwiseDecay: positive('what the learning rate of a block is multiplied by for each block above it'),
@@ -171,7 +171,7 @@ function auto(facts: RecipeFacts): Suggestions {
     dinoLossWeight: [1, official],
     ibotLossWeight: [1, official],
     ibotSeparateHead: [false, official],
-    ibotOutDim: [prototypes?.[0] ?? 512, 'as the head of class tokens'],
+    ibotOutDim: [prototypes[0], 'as the head of class tokens'],
     koleoLossWeight: [0.1, official],
     maskSampleProbability: [0.5, official],
     maskRatioMinMax: [[0.1, 0.5], official],

@@ -126,13 +126,20 @@ interface Part {
   /** With its weight. */
   readonly loss: Tensor;
   readonly measures: Readonly<Record<string, Tensor>>;
-  /** What the moving center of its targets needs, by the name of the state. */
-  readonly sums?: Readonly<Record<string, Tensor>>;
+  /** The moving center of its targets, where they have one. */
+  readonly center?: Center | undefined;
+}
+
+interface Center {
+  /** Of the state. */
+  readonly name: string;
+  /** What it needs of a step. */
+  readonly sums: Readonly<Record<'rows' | 'count', Tensor>>;
 }
 
 function objective(inputs: ObjectiveInputs, config: Dinov2Config): Objective {
   const { student, teacher, images } = inputs;
-  const { backbone, ibot, koleoLossWeight, centering, centerMomentum } = config;
+  const { backbone, ibot, koleoLossWeight, centerMomentum } = config;
   const { global, local } = pixelsOf(inputs, config);
   const { rows, columns } = viewsOf(config).grid;
   const hidden = ibot && hiddenPatches(inputs.sample('hidden'), 2 * images, rows * columns);
@@ -148,17 +155,18 @@ function objective(inputs: ObjectiveInputs, config: Dinov2Config): Objective {
     ...(hidden === undefined ? [] : [ibotPart(seen.patches, shown.patches, hidden, inputs, config)]),
     ...(koleoLossWeight > 0 ? [koleoPart(shown.cls, koleoLossWeight)] : []),
   ];
-  const centers =
-    centering === 'sinkhorn' ? [] : hidden === undefined ? ['center'] : ['center', 'patchCenter'];
+  const centers = all.flatMap(({ center }) => (center === undefined ? [] : [center]));
   return {
     loss: all.map(({ loss }) => loss).reduce(add),
-    sums:
-      centering === 'sinkhorn'
-        ? {}
-        : Object.fromEntries(all.flatMap(({ sums }) => Object.entries(sums ?? {}))),
+    sums: Object.fromEntries(
+      centers.flatMap(({ name, sums }) => [
+        [`${name}.rows`, sums.rows],
+        [`${name}.count`, sums.count],
+      ]),
+    ),
     nextState: (total) =>
       Object.fromEntries(
-        centers.map((name) => [
+        centers.map(({ name }) => [
           name,
           nextCenter(
             inputs.state(name),
@@ -185,7 +193,7 @@ function dinoPart(
   // Of the other view, so that row i of the targets is for row i of the student.
   const gt = stopGradient(projectionHead(teacher.at('dino_head'), otherViewFirst(seen), head, 'train')); // [2B, K]
   const gs = (cls: Tensor): Tensor => projectionHead(student.at('dino_head'), cls, head, 'train');
-  const logT = targetsOf(gt, 'center', inputs, config);
+  const { logT, center } = targetsOf(gt, 'center', inputs, config);
   const t = exp(logT);
   const { global, local } = dinov2DinoLoss(t, gs(shown), parts && gs(parts), {
     batch,
@@ -198,7 +206,7 @@ function dinoPart(
   const cross = scale(loss, localViews === 0 ? 3 / 2 : 1);
   return {
     loss: scale(loss, dinoLossWeight),
-    sums: sumsOf('center', gt),
+    center,
     measures: {
       [TEACHER_ENTROPY]: entropy,
       [DIVERGENCE]: sub(cross, entropy),
@@ -221,7 +229,7 @@ function ibotPart(
   const [at, head] = ibot?.head === undefined ? ['dino_head', config.head] : ['ibot_head', ibot.head];
   const gt = stopGradient(projectionHead(teacher.at(at), hidden.of(seen), head, 'train')); // [rows, K]
   const gs = projectionHead(student.at(at), hidden.of(shown), head, 'train');
-  const logT = targetsOf(gt, 'patchCenter', inputs, config, hidden.counts);
+  const { logT, center } = targetsOf(gt, 'patchCenter', inputs, config, hidden.counts);
   const t = exp(logT);
   const loss = ibotLoss(t, gs, hidden.weights, { views: 2 * batch, studentTemp });
   // For those who read them these are means over the views that have hidden patches.
@@ -229,7 +237,7 @@ function ibotPart(
   const entropy = div(neg(sum(mul(mul(t, logT), hidden.weights))), views);
   return {
     loss: scale(loss, ibot?.lossWeight ?? 0),
-    sums: sumsOf('patchCenter', gt, hidden.counts),
+    center,
     measures: {
       [IBOT_LOSS]: scale(loss, 1 / 2),
       [PATCH_ENTROPY]: entropy,
@@ -252,23 +260,21 @@ function koleoPart(cls: Tensor, weight: number): Part {
   };
 }
 
+/** Logarithms of the teacher's distributions, and the center that they were taken with. */
 function targetsOf(
   logits: Tensor,
-  center: string,
+  name: string,
   { scalar: scheduled, state }: ObjectiveInputs,
   { centering }: Dinov2Config,
   counts?: Tensor,
-): Tensor {
-  const how =
-    centering === 'sinkhorn'
-      ? ({ kind: 'sinkhorn' } as const)
-      : { kind: 'center' as const, center: state(center) };
-  return logTargets(logits, scheduled('teacherTemp'), how, counts);
-}
-
-function sumsOf(center: string, logits: Tensor, counts?: Tensor): Record<string, Tensor> {
-  const { rows, count } = centerSums(logits, counts);
-  return { [`${center}.rows`]: rows, [`${center}.count`]: count };
+): { readonly logT: Tensor; readonly center?: Center } {
+  const temperature = scheduled('teacherTemp');
+  if (centering === 'sinkhorn')
+    return { logT: logTargets(logits, temperature, { kind: 'sinkhorn' }, counts) };
+  return {
+    logT: logTargets(logits, temperature, { kind: 'center', center: state(name) }, counts),
+    center: { name, sums: centerSums(logits, counts) },
+  };
 }
 
 /** How many local views there are, and the patches of a global one. */

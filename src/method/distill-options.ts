@@ -47,6 +47,6 @@ export const distillDefinition = defineMethod({
   suggest: () => suggestions,
   crops: (_, { blur }) => ({ globalCrops: 1, localCrops: 0, blur: { ...blur, global1: 0.5 } }),
   make: ({ teacherNetwork, patchWeight }, { backbone, viewSizes, dropPathRate }) =>
-    distill({ backbone, teacher: teacherNetwork, viewSizes, patchWeight, dropPathRate }),
+    distill({ backbone, teacher: teacherNetwork, size: viewSizes[0] ?? 0, patchWeight, dropPathRate }),
   describe: ({ teacher }) => `teacher ${teacher}`,
 });

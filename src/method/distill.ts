@@ -23,30 +23,23 @@ import {
   type Tensor,
   where,
 } from '../graph/index.ts';
-import {
-  type BackboneConfig,
-  dropPathInputs,
-  dropPathRates,
-  featureDim,
-  imageFeature,
-  usesBatchNorm,
-} from '../model/backbone.ts';
+import { type BackboneConfig, featureDim, imageFeature, usesBatchNorm } from '../model/backbone.ts';
 import type { Mode } from '../model/batch-norm.ts';
 import { dense } from '../model/layers.ts';
-import { placesAlong } from '../model/places.ts';
+import { nearestWhole, placesAlong, trainedPatch } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
 import { counted } from '../numbers/counted.ts';
 import { COSINE, distillHealth, PATCH_COSINE } from './distill-health.ts';
-import { dropPathInput } from './drop-path-input.ts';
-import { groupViews, type Method, type Objective, type ObjectiveInputs } from './method.ts';
+import { dropPathInputsOf, dropPathOf } from './drop-path-input.ts';
+import type { Method, Objective, ObjectiveInputs } from './method.ts';
 import { OptionError } from './option-error.ts';
 
 export interface DistillConfig {
   readonly backbone: BackboneConfig;
   /** The network that stays as it is. */
   readonly teacher: BackboneConfig;
-  /** Side of each view in pixels; teacher and student see the same ones. */
-  readonly viewSizes: readonly number[];
+  /** Side of the view in pixels; teacher and student see the same one. */
+  readonly size: number;
   /** Weight of the patch term; 0 for none. */
   readonly patchWeight: number;
   readonly dropPathRate: number;
@@ -55,9 +48,8 @@ export interface DistillConfig {
 /** @throws OptionError where the networks cannot see the same views, or have no patches to compare */
 export function distill(config: DistillConfig): Method {
   checkNetworks(config);
-  const { backbone, teacher, dropPathRate, patchWeight } = config;
-  const views = groupViews(config.viewSizes);
-  const drops = dropPathInputs(backbone, dropPathRate) > 0;
+  const { backbone, teacher, size, dropPathRate, patchWeight } = config;
+  const views = [{ size, count: 1 }];
   return {
     name: 'distill',
     views,
@@ -68,52 +60,47 @@ export function distill(config: DistillConfig): Method {
       ...momentShapes('image', featureDim(teacher)),
       ...(patchWeight > 0 ? momentShapes('patch', featureDim(teacher)) : {}),
     },
-    sampleInputs: drops
-      ? Object.fromEntries(
-          views.map(({ count }, g) => [
-            `dropPath${g}`,
-            dropPathInput(dropPathRates(backbone, dropPathRate), count),
-          ]),
-        )
-      : {},
+    sampleInputs: dropPathInputsOf(backbone, dropPathRate, views),
     scalars: [],
     ...distillHealth(patchWeight > 0),
     isLastLayer: () => false,
-    objective: (inputs) => objective(inputs, config, drops),
+    objective: (inputs) => objective(inputs, config),
   };
 }
 
-function objective(inputs: ObjectiveInputs, config: DistillConfig, drops: boolean): Objective {
+function objective(inputs: ObjectiveInputs, config: DistillConfig): Objective {
   const { student, frozen, batch } = inputs;
-  const { backbone, teacher, patchWeight, viewSizes } = config;
-  const [images, patches] = [new Agreement('image', inputs), new Agreement('patch', inputs)];
-  groupViews(viewSizes).forEach((_, g) => {
-    const x = inputs.crops(g);
-    const dropPath = drops ? inputs.sample(`dropPath${g}`) : undefined;
-    const s = features(student.at('backbone'), x, backbone, 'train', dropPath);
-    const t = features(frozen.at('backbone'), x, teacher, 'eval');
-    images.add(student.at('projection'), s.image, t.image);
-    if (patchWeight > 0 && s.patches !== undefined && t.patches !== undefined)
-      patches.add(student.at('patch_projection'), s.patches, t.patches);
+  const { backbone, teacher, patchWeight, size, dropPathRate } = config;
+  const x = inputs.crops(0);
+  const s = features(
+    student.at('backbone'),
+    x,
+    backbone,
+    'train',
+    dropPathOf(inputs, backbone, dropPathRate, 0),
+  );
+  const t = features(frozen.at('backbone'), x, teacher, 'eval');
+  const images = agreement('image', inputs, batch, student.at('projection'), {
+    student: s.image,
+    teacher: t.image,
   });
-  const cosine = images.mean(viewSizes.length * batch);
-  const places = patchWeight > 0 ? placesAlong(backbone, viewSizes[0] ?? 0) ** 2 : 0;
-  const patchCosine = places > 0 ? patches.mean(viewSizes.length * batch * places) : undefined;
+  const patches =
+    patchWeight > 0 && s.patches !== undefined && t.patches !== undefined
+      ? agreement('patch', inputs, batch * placesAlong(backbone, size) ** 2, student.at('patch_projection'), {
+          student: s.patches,
+          teacher: t.patches,
+        })
+      : undefined;
   // 1 - cosine, summed over this part of the step
-  const distance = (agreed: Tensor): Tensor => shift(scale(agreed, -1), inputs.images / batch);
+  const distance = ({ cosine }: Agreement): Tensor => shift(scale(cosine, -1), inputs.images / batch);
   return {
     loss:
-      patchCosine === undefined
-        ? distance(cosine)
-        : add(distance(cosine), scale(distance(patchCosine), patchWeight)),
-    sums: { ...images.sums(), ...(patchCosine === undefined ? {} : patches.sums()) },
-    nextState: (total) => ({
-      ...images.next(total, viewSizes.length * batch),
-      ...(patchCosine === undefined ? {} : patches.next(total, viewSizes.length * batch * places)),
-    }),
+      patches === undefined ? distance(images) : add(distance(images), scale(distance(patches), patchWeight)),
+    sums: { ...images.sums, ...patches?.sums },
+    nextState: (total) => ({ ...images.next(total), ...patches?.next(total) }),
     measures: {
-      [COSINE]: cosine,
-      ...(patchCosine === undefined ? {} : { [PATCH_COSINE]: patchCosine }),
+      [COSINE]: images.cosine,
+      ...(patches === undefined ? {} : { [PATCH_COSINE]: patches.cosine }),
     },
   };
 }
@@ -126,83 +113,63 @@ function momentShapes(kind: string, width: number): Record<string, readonly numb
   return { [`${kind}Mean`]: [1, width], [`${kind}Square`]: [1, width], [`${kind}Weight`]: [1, 1] };
 }
 
-/**
- * How far projected features of the student point where the teacher's do. The features of different images have much in common,
- * which would make any two of them agree: the teacher's are standardized with their own moments over the latest steps, so that what
- * is left is what tells images apart. The moments are known from the step before, so images stay independent of each other.
- */
-class Agreement {
-  readonly #kind: string;
-  readonly #inputs: ObjectiveInputs;
-  #cosine: Tensor | undefined;
-  #sum: Tensor | undefined;
-  #squares: Tensor | undefined;
-
-  constructor(kind: string, inputs: ObjectiveInputs) {
-    this.#kind = kind;
-    this.#inputs = inputs;
-  }
-
-  /** @param student [..., D] @param teacher [..., E], as many rows */
-  add(projection: Scope, student: Tensor, teacher: Tensor): void {
-    const rows = (x: Tensor): Tensor => reshape(x, [-1, x.dim(-1)]);
-    const t = stopGradient(rows(teacher));
-    const p = l2Normalize(dense(projection, rows(student), t.dim(1)));
-    this.#cosine = plus(this.#cosine, sum(mul(p, l2Normalize(this.#standardized(t)))));
-    this.#sum = plus(this.#sum, sum(t, { axes: [0], keep: true }));
-    this.#squares = plus(this.#squares, sum(mul(t, t), { axes: [0], keep: true }));
-  }
-
+/** How far projected features of the student point where the teacher's do. */
+interface Agreement {
   /** Mean of all cosines that the step has, as far as this part of it goes. */
-  mean(count: number): Tensor {
-    return scale(this.#known(this.#cosine), 1 / count);
-  }
-
-  sums(): Record<string, Tensor> {
-    return {
-      [`${this.#kind}Sum`]: this.#known(this.#sum),
-      [`${this.#kind}Squares`]: this.#known(this.#squares),
-    };
-  }
-
-  /** @param count rows of the whole step */
-  next(total: (sum: string) => Tensor, count: number): Record<string, Tensor> {
-    const [mean, square, weight] = this.#moments();
-    const moved = (old: Tensor, latest: Tensor): Tensor => add(scale(old, MOMENTUM), latest);
-    return {
-      [`${this.#kind}Mean`]: moved(mean, scale(total(`${this.#kind}Sum`), (1 - MOMENTUM) / count)),
-      [`${this.#kind}Square`]: moved(square, scale(total(`${this.#kind}Squares`), (1 - MOMENTUM) / count)),
-      [`${this.#kind}Weight`]: shift(scale(weight, MOMENTUM), 1 - MOMENTUM),
-    };
-  }
-
-  /** Before the first step, which has no moments, features are taken as they are. */
-  #standardized(t: Tensor): Tensor {
-    const [mean, square, weight] = this.#moments();
-    const isKnown = greater(weight, scalar(0));
-    const there = where(isKnown, weight, scalar(1));
-    const m = div(mean, there);
-    const variance = maximum(sub(div(square, there), mul(m, m)), scalar(1e-8));
-    return where(isKnown, div(sub(t, m), sqrt(variance)), t);
-  }
-
-  #moments(): readonly [mean: Tensor, square: Tensor, weight: Tensor] {
-    const { state } = this.#inputs;
-    return [state(`${this.#kind}Mean`), state(`${this.#kind}Square`), state(`${this.#kind}Weight`)];
-  }
-
-  #known(x: Tensor | undefined): Tensor {
-    if (x === undefined) throw new RangeError('Distillation needs a view to compare.');
-    return x;
-  }
+  readonly cosine: Tensor;
+  readonly sums: Readonly<Record<string, Tensor>>;
+  next(total: (sum: string) => Tensor): Record<string, Tensor>;
 }
 
-const plus = (sum: Tensor | undefined, x: Tensor): Tensor => (sum === undefined ? x : add(sum, x));
+/**
+ * The features of different images have much in common, which would make any two of them agree: the teacher's are standardized with
+ * their own moments over the latest steps, so that what is left is what tells images apart. The moments are known from the step
+ * before, so images stay independent of each other.
+ *
+ * @param kind what the state and the sums are named by
+ * @param count rows of the whole step
+ * @param features the student's [..., D] and the teacher's [..., E], as many rows
+ */
+function agreement(
+  kind: string,
+  { state }: ObjectiveInputs,
+  count: number,
+  projection: Scope,
+  features: { readonly student: Tensor; readonly teacher: Tensor },
+): Agreement {
+  const rows = (x: Tensor): Tensor => reshape(x, [-1, x.dim(-1)]);
+  const t = stopGradient(rows(features.teacher));
+  const p = l2Normalize(dense(projection, rows(features.student), t.dim(1)));
+  const [mean, square, weight] = [state(`${kind}Mean`), state(`${kind}Square`), state(`${kind}Weight`)];
+  const target = l2Normalize(standardized(t, mean, square, weight));
+  const moved = (old: Tensor, latest: Tensor): Tensor => add(scale(old, MOMENTUM), latest);
+  return {
+    cosine: scale(sum(mul(p, target)), 1 / count),
+    sums: {
+      [`${kind}Sum`]: sum(t, { axes: [0], keep: true }),
+      [`${kind}Squares`]: sum(mul(t, t), { axes: [0], keep: true }),
+    },
+    next: (total) => ({
+      [`${kind}Mean`]: moved(mean, scale(total(`${kind}Sum`), (1 - MOMENTUM) / count)),
+      [`${kind}Square`]: moved(square, scale(total(`${kind}Squares`), (1 - MOMENTUM) / count)),
+      [`${kind}Weight`]: shift(scale(weight, MOMENTUM), 1 - MOMENTUM),
+    }),
+  };
+}
+
+/** Before the first step, which has no moments, features are taken as they are. */
+function standardized(t: Tensor, mean: Tensor, square: Tensor, weight: Tensor): Tensor {
+  const isKnown = greater(weight, scalar(0));
+  const there = where(isKnown, weight, scalar(1));
+  const m = div(mean, there);
+  const variance = maximum(sub(div(square, there), mul(m, m)), scalar(1e-8));
+  return where(isKnown, div(sub(t, m), sqrt(variance)), t);
+}
 
 interface Features {
-  /** [V B, D] */
+  /** [B, D] */
   readonly image: Tensor;
-  /** [V B, N, D] of a ViT. */
+  /** [B, N, D] of a ViT. */
   readonly patches?: Tensor;
 }
 
@@ -218,15 +185,15 @@ function features(
   return { image: cls, patches };
 }
 
-function checkNetworks({ backbone, teacher, viewSizes, patchWeight }: DistillConfig): void {
+function checkNetworks({ backbone, teacher, size, patchWeight }: DistillConfig): void {
   if (teacher.channels !== backbone.channels)
     throw new OptionError(
       `The teacher takes images of ${counted(teacher.channels, 'channel')} and the student of ${backbone.channels}: give --channels ${teacher.channels}, or another --teacher.`,
     );
-  const [size = 0] = viewSizes;
-  if ((teacher.kind === 'vit' || teacher.kind === 'xcit') && size % teacher.patchSize !== 0)
+  const patch = trainedPatch(teacher);
+  if (size % patch !== 0)
     throw new OptionError(
-      `--global_crops_size ${size} is not a multiple of the teacher's patches of ${teacher.patchSize}: give ${Math.max(1, Math.round(size / teacher.patchSize)) * teacher.patchSize}.`,
+      `--global_crops_size ${size} is not a multiple of the teacher's patches of ${patch}: give ${nearestWhole(size, patch)}.`,
     );
   if (patchWeight === 0) return;
   if (teacher.kind !== 'vit' || backbone.kind !== 'vit')

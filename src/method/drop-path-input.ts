@@ -1,6 +1,31 @@
 /** Drop path as a sample input: which branches of which blocks are dropped for each image. */
+import type { Tensor } from '../graph/index.ts';
+import { type BackboneConfig, dropPathRates } from '../model/backbone.ts';
 import { drawDropPath, drawKeptImages, keptImages } from '../model/drop-path.ts';
-import type { SampleInput } from './method.ts';
+import type { ObjectiveInputs, SampleInput, ViewGroup } from './method.ts';
+
+/** Factors for each group of views, which pass through the student together; none for a network that drops nothing. */
+export function dropPathInputsOf(
+  backbone: BackboneConfig,
+  rate: number,
+  views: readonly ViewGroup[],
+): Record<string, SampleInput> {
+  const rates = dropPathRates(backbone, rate);
+  if (rates.length === 0) return {};
+  return Object.fromEntries(
+    views.map(({ count }, group) => [`dropPath${group}`, dropPathInput(rates, count)] as const),
+  );
+}
+
+/** What `dropPathInputsOf` declared for a group of views; undefined where that is nothing. */
+export function dropPathOf(
+  { sample }: Pick<ObjectiveInputs, 'sample'>,
+  backbone: BackboneConfig,
+  rate: number,
+  group: number,
+): Tensor | undefined {
+  return dropPathRates(backbone, rate).length > 0 ? sample(`dropPath${group}`) : undefined;
+}
 
 /**
  * Numbers of the images of a batch that each branch is computed for [2 * depth, kept], for one forward pass. The images of a batch

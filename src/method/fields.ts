@@ -6,9 +6,10 @@ export const countOrZero = (text: string) => z.number().int().min(0).describe(te
 export const positive = (text: string) => z.number().gt(0).describe(text);
 export const notNegative = (text: string) => z.number().min(0).describe(text);
 export const share = (text: string) => z.number().min(0).max(1).describe(text);
-export const range = (text: string) =>
+/** @param number what each of the two must be */
+export const range = (text: string, number = z.number().gt(0).max(1)) =>
   z
-    .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
+    .tuple([number, number])
     .refine(([low, high]) => low <= high, { message: 'the first number must not be larger than the second' })
     .describe(text);
 

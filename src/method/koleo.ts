@@ -3,8 +3,6 @@
  * from their nearest neighbors. The loss is the Kozachenko-Leonenko estimate of the entropy of their directions, turned around.
  */
 import {
-  constant,
-  equal,
   gather,
   l2Normalize,
   log,
@@ -22,6 +20,7 @@ import {
   topK,
   where,
 } from '../graph/index.ts';
+import { isSelf } from './is-self.ts';
 import { OptionError } from './option-error.ts';
 
 /** Keeps roots and logarithms finite where two features are equal. */
@@ -47,11 +46,7 @@ export function koleo(x: Tensor): Koleo {
       'KoLeo compares the images of a batch, and there is one: give --batch_size_per_gpu 2 or more, or --koleo_loss_weight 0.',
     );
   const u = l2Normalize(x, EPS);
-  const diagonal = constant(
-    Float32Array.from({ length: rows * rows }, (_, i) => (i % (rows + 1) === 0 ? 1 : 0)),
-    [rows, rows],
-  );
-  const cosines = where(equal(diagonal, scalar(1)), scalar(-1), matmul(u, u, { transB: true }));
+  const cosines = where(isSelf(rows), scalar(-1), matmul(u, u, { transB: true }));
   const nearest = reshape(topK(cosines, 1).positions, [rows]); // no gradient: who is nearest is given
   const apart = shift(sub(u, gather(u, nearest, 0)), EPS); // it flows into both
   const distances = sqrt(sumOfSquares(apart, { axes: [1] }));

@@ -1,7 +1,8 @@
 /** What MAE can be asked for, what the recipes take for it, and what the doctor says of its settings. */
 import { z } from 'zod';
+import { counted } from '../numbers/counted.ts';
 import { adamw, rules } from '../optim/rules.ts';
-import { defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
+import { defineMethod, official, type Suggestions } from './definition.ts';
 import { count } from './fields.ts';
 import { mae } from './mae.ts';
 
@@ -30,7 +31,7 @@ export const maeDefinition = defineMethod({
   rateMeetsBaseOnce: true,
   rule: (name) => (name === 'adamw' ? adamw({ beta1: 0.9, beta2: 0.95 }) : rules[name]),
   stored,
-  suggest: (facts) => (facts.recipe === 'paper' ? paper : auto(facts)),
+  suggest: ({ recipe }) => (recipe === 'paper' ? paper : auto),
   // One view, cut and mirrored.
   crops: (_, { jitter, blur, solarize }) => ({
     globalCrops: 1,
@@ -49,7 +50,7 @@ export const maeDefinition = defineMethod({
       decoder: { dim: decoderDim, depth: decoderDepth, heads: decoderHeads },
     }),
   describe: ({ maskRatio, decoderDim, decoderDepth }) =>
-    `${Math.round(100 * maskRatio)} % hidden, decoder of ${decoderDepth} ${decoderDepth === 1 ? 'block' : 'blocks'}, width ${decoderDim}`,
+    `${Math.round(100 * maskRatio)} % hidden, decoder of ${counted(decoderDepth, 'block')}, width ${decoderDim}`,
 });
 
 const oneView: Suggestions = {
@@ -75,17 +76,15 @@ const paper: Suggestions = {
   batchSizePerGpu: [4096, official],
 };
 
-function auto(_: RecipeFacts): Suggestions {
-  return {
-    maskRatio: [0.75, official],
-    normPixLoss: [true, official],
-    decoderDim: [96, 'a small network needs a small decoder'],
-    decoderDepth: [1, 'a small network needs a small decoder'],
-    decoderHeads: [3, 'a small network needs a small decoder'],
-    ...oneView,
-    lr: [0.002, 'high, because the run is short and the network small'],
-    weightDecay: [0.05, official],
-    weightDecayEnd: [0.05, official],
-    batchSizePerGpu: [128, 'hidden patches cost little, so more images fit a step'],
-  };
-}
+const auto: Suggestions = {
+  maskRatio: [0.75, official],
+  normPixLoss: [true, official],
+  decoderDim: [96, 'a small network needs a small decoder'],
+  decoderDepth: [1, 'a small network needs a small decoder'],
+  decoderHeads: [3, 'a small network needs a small decoder'],
+  ...oneView,
+  lr: [0.002, 'high, because the run is short and the network small'],
+  weightDecay: [0.05, official],
+  weightDecayEnd: [0.05, official],
+  batchSizePerGpu: [128, 'hidden patches cost little, so more images fit a step'],
+};

@@ -1,6 +1,7 @@
 /** Options of methods that match distributions over prototypes, DINO and DINOv2: the head, the teacher, and their schedules. */
 import { z } from 'zod';
 import type { HeadConfig } from '../model/head.ts';
+import { counted } from '../numbers/counted.ts';
 import { cosineSchedule, valueAt, warmupSchedule } from '../optim/schedules.ts';
 import {
   type Concern,
@@ -113,7 +114,7 @@ function temperatures(
 }
 
 /** Steps during which the last layer stays. */
-export function frozenFor(
+function frozenFor(
   { freezeLastLayer = 0, freezeLastLayerSteps }: PrototypeOptions,
   stepsPerEpoch: number,
 ): number {
@@ -196,7 +197,7 @@ function settings(options: PrototypeOptions, { batch, crops }: RunPlan): Concern
       {
         topic: 'batch',
         title: 'A very small batch',
-        detail: `With ${batch} ${batch === 1 ? 'image' : 'images'} in a step the center, or the share of each prototype, is hardly known.`,
+        detail: `With ${counted(batch, 'image')} in a step the center, or the share of each prototype, is hardly known.`,
         advice: 'Give --batch_size_per_gpu 32 or more, with --micro_batch where memory is short.',
       },
     ],
@@ -215,7 +216,7 @@ function settings(options: PrototypeOptions, { batch, crops }: RunPlan): Concern
 }
 
 /** K for so many images, where each prototype is to stand for some of them. */
-export const prototypesFor = (images: number): Suggestions[string] => [
+export const prototypesFor = (images: number): readonly [value: number, reason: string] => [
   images < 2000 ? 512 : images < 200_000 ? 1024 : 4096,
   `${images} images do not fill the official 65536 prototypes`,
 ];

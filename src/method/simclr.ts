@@ -25,6 +25,7 @@ import {
 } from '../graph/index.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { type SimclrHeadConfig, simclrHead } from '../model/batch-norm-head.ts';
+import { isSelf } from './is-self.ts';
 import type { Method, Objective, ObjectiveInputs } from './method.ts';
 import { OptionError } from './option-error.ts';
 import { ALIGNMENT, GUESSING, simclrHealth, UNIFORMITY } from './simclr-health.ts';
@@ -82,20 +83,15 @@ function objective({ student, crops, batch }: ObjectiveInputs, config: SimclrCon
 export function ntXent(z: Tensor, temperature: number): Tensor {
   const u = l2Normalize(z);
   const s = scale(gemm(u, u, { transB: true }), 1 / temperature); // [2N, 2N]
-  const { self, partner } = pairs(z.dim(0));
-  const others = where(self, scalar(-1e9), s); // no view is compared with itself
-  return scale(crossEntropy(others, cast(partner, 'f32')), 1 / z.dim(0));
+  const others = where(isSelf(z.dim(0)), scalar(-1e9), s); // no view is compared with itself
+  return scale(crossEntropy(others, cast(isPartner(z.dim(0)), 'f32')), 1 / z.dim(0));
 }
 
-/** Which of all pairs of rows are one view, and which are the two views of one image. [rows, rows] of booleans each */
-function pairs(rows: number): { readonly self: Tensor; readonly partner: Tensor } {
+/** Of all pairs of rows, which are the two views of one image: booleans [rows, rows] */
+function isPartner(rows: number): Tensor {
   const number = Array.from({ length: rows }, (_, i) => i);
   const partners = number.map((i) => (i + rows / 2) % rows);
-  const column = constant(number, [1, rows]);
-  return {
-    self: equal(constant(number, [rows, 1]), column),
-    partner: equal(constant(partners, [rows, 1]), column),
-  };
+  return equal(constant(partners, [rows, 1]), constant(number, [1, rows]));
 }
 
 /** The mean squared distance of normalized projections of one image (Wang and Isola 2020): [2N, D] -> [] */
@@ -113,9 +109,7 @@ export function uniformity(z: Tensor): Tensor {
   const kernels = [slice(u, 0, 0, n), slice(u, 0, n, 2 * n)].map((view) => {
     const cosines = gemm(view, view, { transB: true });
     const all = exp(shift(scale(cosines, 4), -4)); // d^2 = 2 - 2 cos
-    const number = Array.from({ length: n }, (_, i) => i);
-    const self = equal(constant(number, [n, 1]), constant(number, [1, n]));
-    return scale(sum(where(self, scalar(0), all), { axes: [0, 1], keep: true }), 1 / (n * (n - 1)));
+    return scale(sum(where(isSelf(n), scalar(0), all), { axes: [0, 1], keep: true }), 1 / (n * (n - 1)));
   });
   return log(mean(concat(kernels, 0)));
 }

@@ -108,6 +108,16 @@ export function wholePatch(config: BackboneConfig): number {
   return config.kind === 'vit' ? config.patchSize : 1;
 }
 
+/** The same for images to train with: the convolutions of an XCiT take any size, but its crops are made of whole patches. */
+export function trainedPatch(config: BackboneConfig): number {
+  return config.kind === 'xcit' ? config.patchSize : wholePatch(config);
+}
+
+/** The side nearest to `size` that whole patches fill: at least one patch. */
+export function nearestWhole(size: number, patch: number): number {
+  return Math.max(1, Math.round(size / patch)) * patch;
+}
+
 /** Places along an image's side of `pixels`. Convolutions of stride 2 leave the larger half, a patch must be whole. */
 export function placesAlong(config: BackboneConfig, pixels: number): number {
   switch (config.kind) {

@@ -1,6 +1,6 @@
 /** The side at which images are shown to a network, in pixels. */
 import type { BackboneConfig } from '../model/backbone.ts';
-import { wholePatch } from '../model/places.ts';
+import { nearestWhole, wholePatch } from '../model/places.ts';
 
 /** Side of images where nothing says another: DINOv2's positions are for 518 pixels, and its evaluations use 224. */
 export function usualSize(imageSize: number): number {
@@ -11,8 +11,7 @@ export function usualSize(imageSize: number): number {
 export function checkSize(backbone: BackboneConfig, size: number, origin: string): void {
   const patchSize = wholePatch(backbone);
   if (size % patchSize === 0) return;
-  const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
   throw new Error(
-    `${origin} wants images of ${size} x ${size} pixels, which are not made of whole patches of ${patchSize}: give --eval_size ${near}.`,
+    `${origin} wants images of ${size} x ${size} pixels, which are not made of whole patches of ${patchSize}: give --eval_size ${nearestWhole(size, patchSize)}.`,
   );
 }

@@ -6,6 +6,7 @@ import { methodNamed } from '../method/registry.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
 import { fittingHeads } from '../model/convnet.ts';
 import { gatedWidth } from '../model/dinov2.ts';
+import { nearestWhole } from '../model/places.ts';
 import { resnetConfig } from '../model/resnet.ts';
 import { xcitConfig } from '../model/xcit-sizes.ts';
 import { isConvolutional, isResnet, isXcit } from './architectures.ts';
@@ -66,8 +67,7 @@ function checkWholePatches(config: TrainConfig, patch: number, what: string): vo
     ['eval_size', evalSizeOf(config)],
   ] as const) {
     if (size % patch === 0) continue;
-    const near = Math.max(1, Math.round(size / patch)) * patch;
-    throw new OptionError(`--${name} ${size} is not a multiple of ${what}; ${near} is.`);
+    throw new OptionError(`--${name} ${size} is not a multiple of ${what}; ${nearestWhole(size, patch)} is.`);
   }
 }
 

@@ -5,8 +5,9 @@ import { ortNode } from '../../src/engine/ort-node.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import { distill } from '../../src/method/distill.ts';
 import { featureDim, imageFeature } from '../../src/model/backbone.ts';
+import { vit } from '../../src/model/vit.ts';
 import { Random } from '../../src/random/random.ts';
-import { tinyHybrid, tinyVit } from '../model/tiny-networks.ts';
+import { tinyHybrid, tinyVit, tinyXcit } from '../model/tiny-networks.ts';
 
 const [images, size] = [3, 16];
 const width = featureDim(tinyHybrid);
@@ -16,7 +17,7 @@ async function run(
   state: Readonly<Record<'imageMean' | 'imageSquare' | 'imageWeight', Float32Array<ArrayBuffer>>>,
 ) {
   const method = distill({
-    ...{ backbone: tinyVit, teacher: tinyHybrid, viewSizes: [size], patchWeight: 0, dropPathRate: 0 },
+    ...{ backbone: tinyVit, teacher: tinyHybrid, size, patchWeight: 0, dropPathRate: 0 },
   });
   const [student, teacher, frozen] = ['student/', 'teacher/', 'frozen/'].map(
     (prefix) => new ParameterSet(prefix),
@@ -68,6 +69,70 @@ function meanCosine(a: readonly number[][], b: readonly number[][]): number {
   const each = a.map((x, i) => dot(x, b[i]!) / Math.sqrt(dot(x, x) * dot(b[i]!, b[i]!)));
   return each.reduce((sum, v) => sum + v, 0) / each.length;
 }
+
+describe('the patches of distillation', () => {
+  const teacher = { ...tinyVit, dim: 12 };
+  const config = { backbone: tinyVit, teacher, size, patchWeight: 0.5, dropPathRate: 0 };
+
+  it('agree by the mean cosine of all of them, which the loss adds with its weight', async () => {
+    const method = distill(config);
+    const [student, frozen] = [new ParameterSet('student/'), new ParameterSet('frozen/')];
+    const crops = input('crops', [images, 3, size, size]);
+    const objective = method.objective({
+      ...{ student: student.scope, teacher: frozen.scope, frozen: frozen.scope, images, batch: images },
+      crops: () => crops,
+      scalar: (name) => input(name, []),
+      state: (name) => input(`state/${name}`, method.stateShapes[name] ?? []),
+      sample: (name) => input(name, []),
+    });
+    const program = await ortNode.load(
+      {
+        loss: objective.loss,
+        ...objective.measures,
+        ...objective.nextState((name) => objective.sums[name] ?? crops),
+        s: vit(student.scope.at('backbone'), crops, tinyVit).patches,
+        t: vit(frozen.scope.at('backbone'), crops, teacher).patches,
+      },
+      { threads: 1 },
+    );
+    const random = new Random(6, 'patches');
+    const values = Object.fromEntries(
+      [...program.inputs].map(([name, { shape }]) => {
+        const count = shape.reduce((a, b) => a * b, 1);
+        const value = (): number => (name.startsWith('state/') ? 0 : random.normal());
+        return [name, Float32Array.from({ length: count }, value)];
+      }),
+    );
+    const found = await evaluate(program, values);
+    const places = images * 4;
+    const rows = (all: readonly number[], dim: number): number[][] =>
+      Array.from({ length: places }, (_, i) => all.slice(i * dim, (i + 1) * dim));
+    const s = rows(Array.from(found.s!, Number), tinyVit.dim);
+    const t = rows(Array.from(found.t!, Number), teacher.dim);
+    const weight = values['student/patch_projection.weight']!;
+    const bias = values['student/patch_projection.bias']!;
+    const projected = s.map((row) =>
+      t[0]!.map((_, o) => row.reduce((sum, x, d) => sum + x * weight[o * row.length + d]!, bias[o]!)),
+    );
+    const [patches, whole] = [meanCosine(projected, t), Number(found.teacher_cosine?.[0])];
+    expect(Math.abs(patches)).toBeLessThan(0.9); // random ones do not agree
+    expect(found.patch_cosine?.[0]).toBeCloseTo(patches, 4);
+    expect(found.loss?.[0]).toBeCloseTo(1 - whole + 0.5 * (1 - patches), 4);
+    expect(found.patchMean?.[2]).toBeCloseTo((0.01 * t.reduce((sum, row) => sum + row[2]!, 0)) / places, 5);
+    expect(found.patchWeight?.[0]).toBeCloseTo(0.01, 7);
+  });
+});
+
+it.each([tinyVit, tinyXcit])(
+  'refuses crops that are not whole patches of the teacher, of kind $kind',
+  (teacher) => {
+    const other = { backbone: tinyHybrid, patchWeight: 0, dropPathRate: 0 };
+    expect(() => distill({ ...other, teacher, size: 2.5 * teacher.patchSize })).toThrow(
+      `--global_crops_size ${2.5 * teacher.patchSize} is not a multiple of the teacher's patches of ${teacher.patchSize}: give ${3 * teacher.patchSize}.`,
+    );
+    expect(() => distill({ ...other, teacher, size: 1 })).toThrow(`: give ${teacher.patchSize}.`);
+  },
+);
 
 describe('the loss of distillation', () => {
   it('is 1 less the mean cosine with the teacher as it is, before anything is known of it', async () => {
