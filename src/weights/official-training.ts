@@ -52,13 +52,20 @@ export function officialTraining(
   const [headHiddenDim = 1] = headLayers > 1 ? shape('head.mlp.0.weight') : [1];
   return {
     vit: {
-      ...{ dim, patchSize, channels, heads: known },
+      dim,
+      patchSize,
+      channels,
+      heads: known,
       depth: count(/^backbone\.blocks\.\d+\.norm1\.weight$/),
       hidden: shape('backbone.blocks.0.mlp.fc1.weight')[0] ?? 4 * dim,
     },
     imageSize: Math.round(Math.sqrt((shape('backbone.pos_embed')[1] ?? 1) - 1)) * patchSize,
     head: {
-      ...{ outDim, headHiddenDim, headBottleneckDim, headLayers, normLastLayer },
+      outDim,
+      headHiddenDim,
+      headBottleneckDim,
+      headLayers,
+      normLastLayer,
       useBnInHead: count(/^head\.mlp\.\d+\.running_mean$/) > 0,
     },
     settings: new Map([...args].filter(([key]) => CONTINUED.includes(key))),
