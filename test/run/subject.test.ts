@@ -5,8 +5,10 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { networkFingerprint } from '../../src/features/feature-bank-node.ts';
 import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { openFile } from '../../src/files/file-source-node.ts';
+import { elementCount } from '../../src/format/element-count.ts';
 import { serializeSafetensors } from '../../src/format/safetensors.ts';
 import { namedTensors, readTorchFile, TorchTensor } from '../../src/format/torch-file.ts';
+import { input, ParameterSet } from '../../src/graph/index.ts';
 import { usualPreprocessing } from '../../src/image/preprocessing.ts';
 import { frozenOptions } from '../../src/method/definition.ts';
 import { imageFeature } from '../../src/model/backbone.ts';
@@ -17,7 +19,7 @@ import { readOfficialCheckpoint } from '../../src/weights/official-checkpoint.ts
 import { encodeOwnFacts, OWN_FACTS } from '../../src/weights/own-facts.ts';
 import { openStateDict } from '../../src/weights/state-dict.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
-import { gridVit } from '../model/tiny-networks.ts';
+import { gridVit, tinyResnet } from '../model/tiny-networks.ts';
 
 vi.mock(import('../../src/features/network-weights.ts'), async (original) => {
   const real = await original();
@@ -69,6 +71,29 @@ describe('a subject', () => {
     expect(imageFeature).toHaveBeenCalledTimes(1);
     expect(found).toMatchObject({ config: gridVit, missing: [], isWhole: true });
   });
+});
+
+it('weights that lack counts of batches have those of a fresh network, and the rest of the file', () => {
+  const set = new ParameterSet();
+  imageFeature(set.scope, input('images', [1, 3, 64, 64]), tinyResnet, 'eval');
+  const infos = [...set.parameters.values(), ...set.buffers.values()];
+  const written = infos.flatMap(({ name, shape }) =>
+    name.endsWith('num_batches_tracked')
+      ? []
+      : [
+          [
+            name,
+            { dtype: 'F32' as const, shape, data: new Float32Array(elementCount(shape)).fill(3) },
+          ] as const,
+        ],
+  );
+  const file = join(temporaryFolder(), 'older.safetensors');
+  writeFileSync(file, Buffer.concat(serializeSafetensors(new Map(written))));
+  const { trained, allowed } = openSubject(file);
+  expect(allowed).toEqual([]);
+  expect([...trained.keys()]).toEqual(infos.map(({ name }) => name));
+  for (const [name, values] of trained)
+    expect(new Set(values), name).toEqual(new Set([name.endsWith('num_batches_tracked') ? 0 : 3]));
 });
 
 describe('--init', () => {
