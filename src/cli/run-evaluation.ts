@@ -109,7 +109,7 @@ export async function runEvaluation(
     if (typeof each === 'string' && existsSync(each))
       await warnOfLevels(each, subject.imageOptions, (text) => line.print(text));
   const measured = evaluation.run(values, {
-    subject: { ...subject, folder },
+    subject: output === undefined ? subject : { ...subject, folder },
     backbone,
     engine,
     threads,

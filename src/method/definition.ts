@@ -120,7 +120,7 @@ export interface MethodDefinition {
   readonly hasTeacher: boolean;
   /**
    * The option that names the weights of a network which stays as it is, where the method has one. A config also holds which
-   * network they are, as `<option>Network`, and their fingerprint, as `<option>Fingerprint`.
+   * network they are, and their fingerprint (`frozenOptions`).
    */
   readonly frozen?: string;
   /** What it trains where no architecture is given, if that is not what the recipe trains. */
@@ -152,6 +152,19 @@ export interface MethodDefinition {
   readonly readsOfficial?: boolean;
   /** Reads what checkpoints of earlier versions keep of the latest steps as today's do. */
   readOlder?(stored: unknown): unknown;
+}
+
+/** The option that holds the fingerprint of the frozen network which another option names. */
+export function fingerprintOption(option: string): string {
+  return `${option}Fingerprint`;
+}
+
+/** What a config holds of the frozen network that an option names. */
+export function frozenOptions(
+  option: string,
+  { network, fingerprint }: { readonly network: object; readonly fingerprint: string },
+): OwnOptions {
+  return { [`${option}Network`]: network, [fingerprintOption(option)]: fingerprint };
 }
 
 type OptionsOf<Stored extends z.ZodObject> = z.infer<Stored>;

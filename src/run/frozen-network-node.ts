@@ -2,14 +2,13 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { networkFingerprint } from '../features/feature-bank-node.ts';
-import { statisticsFor } from '../image/normalize.ts';
+import { fingerprintOption, frozenOptions } from '../method/definition.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
-import type { TrainConfig, TrainOptions } from '../train/config.ts';
+import type { TrainOptions } from '../train/config.ts';
 import { toFlag } from '../train/option-names.ts';
-import { foldStatistics } from '../weights/fold-statistics.ts';
 import type { FrozenNetwork } from './frozen-network.ts';
-import { openSubject } from './open-subject-node.ts';
+import { openSubject, trainableWeights } from './open-subject-node.ts';
 import type { RunRecord } from './run-record.ts';
 
 /**
@@ -54,7 +53,8 @@ export async function openRecordedFrozen(
       `The network that this run learns from is no longer at ${given}: say where it is now, by --${toFlag(option)} <path>.`,
     );
   const network = read(option, given, found);
-  if (network.options[`${option}Fingerprint`] !== config[`${option}Fingerprint`])
+  const fingerprint = fingerprintOption(option);
+  if (network.options[fingerprint] !== config[fingerprint])
     throw new Error(
       `${given} holds other weights than the ones the run was started with: put those back to go on with it, or start a new run.`,
     );
@@ -62,16 +62,12 @@ export async function openRecordedFrozen(
 }
 
 function read(option: string, name: string, path: string): FrozenNetwork {
-  const { backbone, trained, channels, preprocessing, choice } = openSubject(path);
-  // The crops that both networks see are normalized in one way.
-  const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(channels));
+  const subject = openSubject(path);
+  const { backbone: network, trained, choice } = subject;
   return {
     name,
     ...(choice === undefined ? {} : { choice }),
-    weights: new Map([...folded].map(([key, values]) => [`backbone.${key}`, values])),
-    options: {
-      [`${option}Network`]: backbone,
-      [`${option}Fingerprint`]: networkFingerprint(trained),
-    } satisfies Partial<TrainConfig>,
+    weights: trainableWeights(subject),
+    options: frozenOptions(option, { network, fingerprint: networkFingerprint(trained) }),
   };
 }

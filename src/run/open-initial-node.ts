@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { openFile } from '../files/file-source-node.ts';
 import { f32 } from '../format/safetensors.ts';
-import { isTorchFile, readTorchFile } from '../format/torch-file.ts';
 import { statisticsFor } from '../image/normalize.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { type BackboneConfig, describeNetwork } from '../model/backbone.ts';
@@ -13,18 +12,20 @@ import { resnetConfig } from '../model/resnet.ts';
 import { xcitConfig } from '../model/xcit-sizes.ts';
 import { counted } from '../numbers/counted.ts';
 import { type Architecture, architectures, isResnet, isXcit } from '../train/architectures.ts';
-import { checkpointRun, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
+import { checkpointRun, evaluatedNetwork, readCheckpoint, weightsOfNetwork } from '../train/checkpoint.ts';
 import { backboneOptions, optionFields, type TrainConfig, type TrainOptions } from '../train/config.ts';
 import { isForeign } from '../train/contradictions.ts';
 import type { InitialState } from '../train/initial-state.ts';
 import { fromFlag } from '../train/option-names.ts';
-import { foldStatistics } from '../weights/fold-statistics.ts';
 import { readOfficialCheckpoint, type TrainingCheckpoint } from '../weights/official-checkpoint.ts';
 import { officialTraining } from '../weights/official-training.ts';
+import { openWeights } from '../weights/open-weights-node.ts';
 import { LAST } from './checkpoint-files.ts';
-import { openSubject } from './open-subject-node.ts';
+import { openSubject, trainableWeights } from './open-subject-node.ts';
 import { RunFolder } from './run-folder-node.ts';
 import { parseRecord, readRecord } from './run-record.ts';
+import type { Subject } from './subject.ts';
+import { subjectOfOpened } from './weights-subject-node.ts';
 
 /**
  * @param options what was given besides: `heads`, where weights do not tell, and the budget
@@ -46,25 +47,31 @@ export function openInitial(path: string, options: TrainOptions): InitialState {
       options.method,
     );
   }
-  if (status.isFile() && !path.endsWith('.json')) {
-    const source = openFile(path);
-    try {
-      const { run } = checkpointRun(source) ?? {};
-      if (run !== undefined)
-        return fromCheckpoint(
-          path,
-          source.read(0, source.size),
-          path,
-          parseRecord(run, path).config,
-          options.method,
-        );
-      const full = isTorchFile(source) ? readOfficialCheckpoint(readTorchFile(source)) : undefined;
-      if (full !== undefined) return fromOfficial(path, full, options);
-    } finally {
-      source.close();
-    }
+  const heads = options.heads === undefined ? {} : { heads: options.heads };
+  if (!status.isFile() || path.endsWith('.json')) return fromBackbone(openSubject(path, heads));
+  const source = openFile(path);
+  try {
+    const { run } = checkpointRun(source) ?? {};
+    if (run !== undefined)
+      return fromCheckpoint(
+        path,
+        source.read(0, source.size),
+        path,
+        parseRecord(run, path).config,
+        options.method,
+      );
+  } finally {
+    source.close();
   }
-  return fromBackbone(path, options);
+  const opened = openWeights(path);
+  try {
+    const { torch } = opened.dict;
+    const full = torch === undefined ? undefined : readOfficialCheckpoint(torch);
+    if (full !== undefined) return fromOfficial(path, full, options);
+    return fromBackbone(subjectOfOpened(path, opened, heads));
+  } finally {
+    opened.close();
+  }
 }
 
 /**
@@ -101,7 +108,7 @@ function fromCheckpoint(
   );
   const known: Record<string, unknown> = config;
   const evaluated = new Map(
-    [...weightsOfNetwork(checkpoint, hasTeacher ? 'teacher' : 'student')].filter(
+    [...weightsOfNetwork(checkpoint, evaluatedNetwork(config))].filter(
       ([key]) => isSame || key.startsWith('backbone.'),
     ),
   );
@@ -138,8 +145,14 @@ function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOption
   if (methodNamed(method).readsOfficial !== true) {
     const backbone = new Map([...full.teacher].filter(([key]) => key.startsWith('backbone.')));
     return {
-      ...{ name, architecture: network, defaults: { globalCropsSize: imageSize } },
-      ...{ student: backbone, teacher: backbone, moments: new Map(), method: new Map(), epoch: undefined },
+      name,
+      architecture: network,
+      defaults: { globalCropsSize: imageSize },
+      student: backbone,
+      teacher: backbone,
+      moments: new Map(),
+      method: new Map(),
+      epoch: undefined,
       note: trainedBy('the official code of DINO', method),
     };
   }
@@ -157,27 +170,24 @@ function fromOfficial(name: string, full: TrainingCheckpoint, given: TrainOption
 
 /** Settings by the names of their flags as options, but for those whose values make no sense here. */
 function fittingOptions(settings: ReadonlyMap<string, unknown>): TrainOptions {
+  const fields = optionFields();
   const entries = [...settings].flatMap(([name, value]) => {
     const key = fromFlag(name);
-    const parsed = optionFields()[key]?.safeParse(value);
+    const parsed = fields[key]?.safeParse(value);
     return parsed?.success === true ? [[key, parsed.data] as const] : [];
   });
   return Object.fromEntries(entries);
 }
 
-function fromBackbone(path: string, given: TrainOptions): InitialState {
-  const { backbone, trained, channels, preprocessing, choice } = openSubject(
-    path,
-    given.heads === undefined ? {} : { heads: given.heads },
-  );
+function fromBackbone(subject: Subject): InitialState {
+  const { name, backbone, channels, preprocessing, choice } = subject;
   const { statistics } = preprocessing;
   const wanted = statisticsFor(channels);
-  const folded = foldStatistics(trained, statistics, wanted);
   const isSame = String([statistics.mean, statistics.std]) === String([wanted.mean, wanted.std]);
-  const weights = new Map([...folded].map(([name, values]) => [`backbone.${name}`, values]));
+  const weights = trainableWeights(subject);
   return {
-    name: path,
-    architecture: networkOptions(path, backbone),
+    name,
+    architecture: networkOptions(name, backbone),
     defaults: {},
     student: weights,
     teacher: weights,
@@ -201,7 +211,9 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
     if (stemStride !== 2 && stemStride !== 4 && stemStride !== 8)
       throw new Error(`${name} has a stem of stride ${stemStride}: only 2, 4 and 8 can be trained.`);
     const shape: TrainOptions = {
-      ...{ widths: [...widths], blocks: [...blocks], stemStride },
+      widths: [...widths],
+      blocks: [...blocks],
+      stemStride,
       channels: channelsOf(name, backbone),
     };
     return heads === undefined ? { ...shape, arch: 'convnet' } : { ...shape, arch: 'hybrid', heads, stem };
@@ -221,7 +233,10 @@ function networkOptions(name: string, backbone: BackboneConfig): TrainOptions {
     );
   return {
     ...vitOptions(name, { dim, depth, heads, patchSize, channels, hidden: swiglu ? 4 * dim : hidden }),
-    ...{ stem, registers, ffn: swiglu ? 'swiglu' : 'mlp', layerScale: layerScale ? layerScaleInit : 0 },
+    stem,
+    registers,
+    ffn: swiglu ? 'swiglu' : 'mlp',
+    layerScale: layerScale ? layerScaleInit : 0,
   };
 }
 

@@ -1,21 +1,23 @@
 /** Opens what is to be evaluated: a run folder, a checkpoint of one, or weights from elsewhere. */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { untrainedWeights, type Weights, weightsUnder } from '../features/network-weights.ts';
+import { untrainedWeights, weightsUnder } from '../features/network-weights.ts';
 import { openFile } from '../files/file-source-node.ts';
+import { statisticsFor } from '../image/normalize.ts';
 import { attentionHeads } from '../model/places.ts';
 import { backboneOf } from '../train/build.ts';
 import { checkpointRun, evaluatedNetwork, networkWeights } from '../train/checkpoint.ts';
 import { evalSizeOf, type TrainConfig } from '../train/config.ts';
 import { levelsOf } from '../train/levels-field.ts';
 import type { Network } from '../train/state.ts';
+import { foldStatistics } from '../weights/fold-statistics.ts';
 import { onnxIn, weightsFileOf } from '../weights/open-weights-node.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
 import { BEST, LAST } from './checkpoint-files.ts';
 import { checkSize } from './input-size.ts';
 import { holdsRun, RunFolder } from './run-folder-node.ts';
 import { parseRecord, readRecord } from './run-record.ts';
-import type { Subject, SubjectOptions } from './subject.ts';
+import { lazySubject, type Subject, type SubjectOptions } from './subject.ts';
 import { resultsOf, subjectOfWeights } from './weights-subject-node.ts';
 
 /**
@@ -62,7 +64,8 @@ function fromRun(path: string, options: SubjectOptions): Subject {
   }
   const network = networkOf(folder.file(file), config, options);
   const weights = networkWeights(folder.read(file), folder.file(file), network);
-  return { name: path, folder, record, ...trainedHere(config, weightsUnder(weights, 'backbone.'), options) };
+  const trained = weightsUnder(weights, 'backbone.');
+  return trainedHere({ name: path, record, trained }, config, () => folder, options);
 }
 
 /**
@@ -79,14 +82,14 @@ function fromCheckpoint(path: string, options: SubjectOptions): Subject | undefi
     const record = parseRecord(run, path);
     const { config } = record;
     const network = networkWeights(source.read(0, source.size), path, networkOf(path, config, options));
-    const ofRun = holdsRun(dirname(path));
-    const here = trainedHere(config, weightsUnder(network, 'backbone.'), options);
-    return {
-      name: path,
-      folder: ofRun ? RunFolder.open(dirname(path)) : resultsOf(path, options, here.backbone, here.trained),
-      record: ofRun ? record : undefined,
-      ...here,
-    };
+    const folder = holdsRun(dirname(path)) ? RunFolder.open(dirname(path)) : undefined;
+    const trained = weightsUnder(network, 'backbone.');
+    return trainedHere(
+      { name: path, record: folder && record, trained },
+      config,
+      () => folder ?? resultsOf(path, options, backboneOf(config), trained),
+      options,
+    );
   } finally {
     source.close();
   }
@@ -116,31 +119,37 @@ function networkOf(
   );
 }
 
-/** What the config of a run says about its network. */
+/** A subject by what the config of its run says. */
 function trainedHere(
+  known: Pick<Subject, 'name' | 'record' | 'trained'>,
   config: TrainConfig,
-  trained: Weights,
+  folder: () => RunFolder,
   options: SubjectOptions,
-): Omit<Subject, 'name' | 'folder' | 'record'> {
+): Subject {
   const backbone = backboneOf(config);
   const { channels, seed } = config;
   const preprocessing = completePreprocessing(evalSizeOf(config), channels, undefined, options.preprocessing);
   const { size } = preprocessing;
   checkSize(backbone, size, '--eval_size');
-  return {
-    backbone,
-    size,
-    preprocessing,
-    preprocessingOrigin: 'the run',
-    channels,
-    imageOptions: {
+  const levels = options.levels ?? levelsOf(config.levels);
+  return lazySubject(
+    {
+      ...known,
+      backbone,
+      size,
+      preprocessing,
+      preprocessingOrigin: 'the run',
       channels,
-      levels: options.levels ?? levelsOf(config.levels),
-      labels: options.labels,
+      imageOptions: { channels, levels, labels: options.labels },
+      allowed: [],
+      seed,
     },
-    trained,
-    allowed: [],
-    seed,
-    untrained: untrainedWeights(backbone, size, seed),
-  };
+    { folder, untrained: () => untrainedWeights(backbone, size, seed) },
+  );
+}
+
+/** The weights of a subject as part of networks that are trained here, which normalize images in one way (`backbone.norm.weight`). */
+export function trainableWeights({ trained, channels, preprocessing }: Subject): Map<string, Float32Array> {
+  const folded = foldStatistics(trained, preprocessing.statistics, statisticsFor(channels));
+  return new Map([...folded].map(([name, values]) => [`backbone.${name}`, values]));
 }

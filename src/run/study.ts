@@ -2,7 +2,7 @@
  * A study: several runs that differ in one thing, set beside each other. Each is an ordinary run in a folder of its own, so that a
  * study that was stopped goes on where it was: runs that are done are kept, one that was interrupted is resumed.
  */
-import type { Variant } from '../method/definition.ts';
+import { frozenOptions, type Variant } from '../method/definition.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { backboneOptions, evalSizeOf, type TrainOptions } from '../train/config.ts';
@@ -92,7 +92,7 @@ function withFrozen(options: TrainOptions): TrainOptions {
   const { frozen } = methodNamed(options.method ?? DEFAULT_METHOD);
   return frozen === undefined
     ? options
-    : { [frozen]: '', ...options, [`${frozen}Network`]: {}, [`${frozen}Fingerprint`]: '' };
+    : { [frozen]: '', ...options, ...frozenOptions(frozen, { network: {}, fingerprint: '' }) };
 }
 
 /** The method as it is, in tables and of its run folder. */

@@ -55,3 +55,23 @@ export interface SubjectOptions {
   /** Where weights that are in no run folder get a folder for their results; the working directory unless given. */
   readonly results?: string;
 }
+
+/** A subject whose folder and untrained network are made when they are first asked for: training needs neither. */
+export function lazySubject(
+  known: Omit<Subject, 'folder' | 'untrained'>,
+  make: { readonly folder: () => RunFolder; readonly untrained: () => Weights },
+): Subject {
+  let folder: RunFolder | undefined;
+  let untrained: Weights | undefined;
+  return {
+    ...known,
+    get folder() {
+      folder ??= make.folder();
+      return folder;
+    },
+    get untrained() {
+      untrained ??= make.untrained();
+      return untrained;
+    },
+  };
+}

@@ -8,57 +8,60 @@ import { counted } from '../numbers/counted.ts';
 import { checkComplete, findNetwork } from '../weights/find-network.ts';
 import { imageSizeOf, requireHeads, shapeOf } from '../weights/infer-config.ts';
 import { checkClaims } from '../weights/network-config.ts';
-import { openWeights } from '../weights/open-weights-node.ts';
+import { type OpenedWeights, openWeights } from '../weights/open-weights-node.ts';
 import { completePreprocessing } from '../weights/stated-preprocessing.ts';
 import { checkSize, usualSize } from './input-size.ts';
 import { RunFolder } from './run-folder-node.ts';
-import type { Subject, SubjectOptions } from './subject.ts';
+import { lazySubject, type Subject, type SubjectOptions } from './subject.ts';
 
 /** Weights from elsewhere, with what lies beside them (`openWeights`). */
 export function subjectOfWeights(path: string, options: SubjectOptions): Subject {
-  const { checkpointKey, heads: given, allowMissing = [] } = options;
   const opened = openWeights(path);
-  const { file, dict } = opened;
   try {
-    const config = opened.config();
-    const heads = given ?? config?.heads;
-    const found = findNetwork(dict, {
-      name: file,
-      ...(checkpointKey === undefined ? {} : { checkpointKey }),
-      ...(heads === undefined ? {} : { heads }),
-      ...(config === undefined ? {} : { qkvBias: config.qkvBias }),
-    });
-    checkComplete(found, file, allowMissing);
-    if (config !== undefined) checkClaims(config, shapeOf(found.config), file);
-    const eps = config?.eps ?? dict.facts.eps;
-    const network = requireHeads(found.config, file);
-    const backbone: BackboneConfig =
-      network.kind === 'vit' && eps !== undefined ? { ...network, eps } : network;
-    const imageSize = imageSizeOf(found.config);
-    const { channels } = found.config;
-    if (channels !== 1 && channels !== 3)
-      throw new Error(
-        `${file}: the network takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`,
-      );
-    const stated = opened.preprocessing();
-    const preprocessing = completePreprocessing(
-      usualSize(imageSize),
-      channels,
-      stated,
-      options.preprocessing,
+    return subjectOfOpened(path, opened, options);
+  } finally {
+    opened.close();
+  }
+}
+
+/** The same of weights that are open already, and stay so. */
+export function subjectOfOpened(path: string, opened: OpenedWeights, options: SubjectOptions): Subject {
+  const { checkpointKey, heads: given, allowMissing = [] } = options;
+  const { file, dict } = opened;
+  const config = opened.config();
+  const heads = given ?? config?.heads;
+  const found = findNetwork(dict, {
+    name: file,
+    ...(checkpointKey === undefined ? {} : { checkpointKey }),
+    ...(heads === undefined ? {} : { heads }),
+    ...(config === undefined ? {} : { qkvBias: config.qkvBias }),
+  });
+  checkComplete(found, file, allowMissing);
+  if (config !== undefined) checkClaims(config, shapeOf(found.config), file);
+  const eps = config?.eps ?? dict.facts.eps;
+  const network = requireHeads(found.config, file);
+  const backbone: BackboneConfig =
+    network.kind === 'vit' && eps !== undefined ? { ...network, eps } : network;
+  const imageSize = imageSizeOf(found.config);
+  const { channels } = found.config;
+  if (channels !== 1 && channels !== 3)
+    throw new Error(
+      `${file}: the network takes ${counted(channels, 'channel')}: only gray and RGB images can be read.`,
     );
-    const { size } = preprocessing;
-    checkSize(
-      backbone,
-      size,
-      options.preprocessing?.evalSize === undefined ? (stated?.origin ?? file) : '--eval_size',
-    );
-    const { levels, seed = 0 } = dict.facts;
-    const untrained = untrainedWeights(backbone, imageSize, seed);
-    const trained = new Map([...untrained, ...found.weights()]);
-    return {
+  const stated = opened.preprocessing();
+  const preprocessing = completePreprocessing(usualSize(imageSize), channels, stated, options.preprocessing);
+  const { size } = preprocessing;
+  checkSize(
+    backbone,
+    size,
+    options.preprocessing?.evalSize === undefined ? (stated?.origin ?? file) : '--eval_size',
+  );
+  const { levels, seed = 0 } = dict.facts;
+  const untrained = (): Weights => untrainedWeights(backbone, imageSize, seed);
+  const trained = found.isWhole ? found.weights() : new Map([...untrained(), ...found.weights()]);
+  return lazySubject(
+    {
       name: path,
-      folder: resultsOf(path, options, backbone, trained),
       record: undefined,
       backbone,
       size,
@@ -70,11 +73,9 @@ export function subjectOfWeights(path: string, options: SubjectOptions): Subject
       allowed: found.missing,
       seed,
       ...(opened.choice === undefined ? {} : { choice: opened.choice }),
-      untrained,
-    };
-  } finally {
-    opened.close();
-  }
+    },
+    { folder: () => resultsOf(path, options, backbone, trained), untrained },
+  );
 }
 
 /**

@@ -20,6 +20,8 @@ export interface FoundNetwork {
   readonly config: OpenConfig;
   /** What was taken for granted, since weights do not tell it; a sentence. */
   readonly assumed: string | undefined;
+  /** Whether the file has every tensor of the network, those that are not missed (`missing`) as well. */
+  readonly isWhole: boolean;
   /** Our names that the file does not have. */
   readonly missing: readonly string[];
   /** Tensors under the prefix that nothing is known about. */
@@ -46,7 +48,8 @@ export interface FindOptions {
 export function findNetwork(file: StateDict, options: FindOptions): FoundNetwork {
   const dict = withoutChunks(file);
   const { heads, tokensNorm, backbone } = file.facts;
-  const own = backbone === undefined ? undefined : ownLayout(backbone.kind, namesOf(backbone, options.name));
+  const told = backbone === undefined ? undefined : toldShapes(backbone, options.name);
+  const own = backbone && told && ownLayout(backbone.kind, [...told.keys()]);
   const { layout, prefix, others } = locate(dict, own === undefined ? layouts : [own], options);
   const nested = others.filter((other) => other.length > prefix.length && other.startsWith(prefix));
   const under = new Map(
@@ -66,7 +69,7 @@ export function findNetwork(file: StateDict, options: FindOptions): FoundNetwork
   if (options.qkvBias === false && config.kind === 'vit')
     for (let i = 0; i < config.depth; i++)
       named.tensors.set(`blocks.${i}.attn.qkv.bias`, zeroTensor(3 * config.dim));
-  const wanted = expectedShapes(config);
+  const wanted = told ?? expectedShapes(config);
   const extras = named.rest.filter((name) => layout.extras.some((pattern) => pattern.test(name)));
   return {
     layout,
@@ -74,6 +77,7 @@ export function findNetwork(file: StateDict, options: FindOptions): FoundNetwork
     alternatives: others.map(placeName),
     config,
     assumed,
+    isWhole: [...wanted.keys()].every((name) => named.tensors.has(name)),
     // What batches were counted for is of no use here, and older files lack it.
     missing: [...wanted.keys()].filter(
       (name) => !named.tensors.has(name) && !name.endsWith('num_batches_tracked'),
@@ -90,9 +94,10 @@ export function findNetwork(file: StateDict, options: FindOptions): FoundNetwork
     }),
     weights: () =>
       new Map(
-        [...named.tensors].flatMap(([name, tensor]) =>
-          wanted.has(name) ? [[name, f32(tensor.read())]] : [],
-        ),
+        [...wanted.keys()].flatMap((name) => {
+          const tensor = named.tensors.get(name);
+          return tensor === undefined ? [] : [[name, f32(tensor.read())]];
+        }),
       ),
   };
 }
@@ -217,16 +222,18 @@ function zeroTensor(length: number): LazyTensor {
 }
 
 /** What a network that a file says it holds has. @throws Error if there is no such network */
-function namesOf(backbone: BackboneConfig, file: string): string[] {
+function toldShapes(backbone: BackboneConfig, file: string): Shapes {
   try {
-    return [...expectedShapes(backbone).keys()];
+    return expectedShapes(backbone);
   } catch (error) {
     throw damagedFacts(file, error);
   }
 }
 
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
 /** What the network of a config has: shapes by name. */
-function expectedShapes(config: OpenConfig): Map<string, readonly number[]> {
+function expectedShapes(config: OpenConfig): Shapes {
   const set = new ParameterSet();
   const side = config.kind === 'vit' ? config.imageSize : 64;
   imageFeature(set.scope, input('images', [1, config.channels, side, side]), closedConfig(config), 'eval');

@@ -33,30 +33,36 @@ interface Inferred {
   readonly assumed?: string;
 }
 
-type Tensors = ReadonlyMap<string, LazyTensor>;
+type Tensors = ReadonlyMap<string, Pick<LazyTensor, 'shape'>>;
 
 /** @throws Error naming a tensor that the network cannot be told without, or heads that contradict the file */
 export function inferConfig(tensors: Tensors, kind: Layout['kind'], known: Known): Inferred {
   if (known.backbone !== undefined) return { config: withHeads(known.backbone, known) };
-  const shape = (of: string, axes: number): readonly number[] => {
+  switch (kind) {
+    case 'vit':
+      return { config: inferVit(tensors, known) };
+    case 'xcit':
+      return inferXcit(tensors, known);
+    case 'resnet':
+      return { config: inferResnet(tensors, known) };
+    case 'convnet':
+      throw new Error(`${known.name} does not say what convolutional network it is: export it again.`);
+  }
+}
+
+type ShapeOf = (name: string, axes: number) => readonly number[];
+
+/** Shapes by name, each with as many axes as are expected. @param name of the file */
+function shapesIn(tensors: Tensors, name: string): ShapeOf {
+  return (of, axes) => {
     const found = tensors.get(of)?.shape;
     if (found === undefined || found.length !== axes) {
       throw new Error(
-        `${known.name}: ${found === undefined ? `there is no ${of}` : `${of} has ${found.length} axes instead of ${axes}`}, so the network cannot be told: give the weights of a whole network.`,
+        `${name}: ${found === undefined ? `there is no ${of}` : `${of} has ${found.length} axes instead of ${axes}`}, so the network cannot be told: give the weights of a whole network.`,
       );
     }
     return found;
   };
-  switch (kind) {
-    case 'vit':
-      return { config: inferVit(tensors, shape, known) };
-    case 'xcit':
-      return inferXcit(tensors, shape, known);
-    case 'resnet':
-      return { config: inferResnet(tensors, shape) };
-    case 'convnet':
-      throw new Error(`${known.name} does not say what convolutional network it is: export it again.`);
-  }
 }
 
 /** @throws Error if it has another number of heads */
@@ -68,8 +74,6 @@ function withHeads(backbone: BackboneConfig, { name, heads }: Known): BackboneCo
   );
 }
 
-type ShapeOf = (name: string, axes: number) => readonly number[];
-
 const countOf = (tensors: Tensors, pattern: RegExp): number =>
   [...tensors.keys()].filter((name) => pattern.test(name)).length;
 
@@ -77,7 +81,7 @@ const countOf = (tensors: Tensors, pattern: RegExp): number =>
 const PUBLISHED_WIDTHS = [192, 384, 768, 1024, 1536];
 
 /** Attention heads of a published network of this width; undefined if none has it. */
-export function publishedHeads(dim: number): number | undefined {
+function publishedHeads(dim: number): number | undefined {
   return PUBLISHED_WIDTHS.includes(dim) ? dim / 64 : undefined;
 }
 
@@ -88,7 +92,9 @@ export function untoldHeads(name: string, dim: number): Error {
   );
 }
 
-function inferVit(tensors: Tensors, shape: ShapeOf, { name, heads }: Known): OpenVitConfig {
+/** @throws Error naming a tensor that the network cannot be told without, or heads that do not fit it */
+export function inferVit(tensors: Tensors, { name, heads }: Known): OpenVitConfig {
+  const shape = shapesIn(tensors, name);
   const [dim = 0, channels = 3, patchSize = 1] = shape('patch_embed.proj.weight', 4);
   const swiglu = tensors.has('blocks.0.mlp.w12.weight');
   const layerScale = tensors.has('blocks.0.ls1.gamma');
@@ -124,7 +130,8 @@ function inferVit(tensors: Tensors, shape: ShapeOf, { name, heads }: Known): Ope
   };
 }
 
-function inferXcit(tensors: Tensors, shape: ShapeOf, { name, heads: given, tokensNorm }: Known): Inferred {
+function inferXcit(tensors: Tensors, { name, heads: given, tokensNorm }: Known): Inferred {
+  const shape = shapesIn(tensors, name);
   const [, , dim = 1] = shape('cls_token', 3);
   const [, channels = 3] = shape('patch_embed.proj.0.0.weight', 4);
   const [heads = 1] = shape('blocks.0.attn.temperature', 3);
@@ -162,7 +169,8 @@ function inferXcit(tensors: Tensors, shape: ShapeOf, { name, heads: given, token
   };
 }
 
-function inferResnet(tensors: Tensors, shape: ShapeOf): Of<'resnet'> {
+function inferResnet(tensors: Tensors, { name }: Known): Of<'resnet'> {
+  const shape = shapesIn(tensors, name);
   const [, channels = 3] = shape('conv1.weight', 4);
   const [width = 1] = shape('layer1.0.conv1.weight', 4);
   const stages = [1, 2, 3, 4].map((stage) =>

@@ -4,7 +4,7 @@
  */
 import { PickleObject, type PickleValue } from '../format/pickle-values.ts';
 import { f32 } from '../format/safetensors.ts';
-import { namedTensors, type TorchFile } from '../format/torch-file.ts';
+import { namedTensors, type TorchFile, type TorchTensor } from '../format/torch-file.ts';
 
 export interface TrainingCheckpoint {
   /** Of both networks, `backbone.cls_token`, `head.mlp.0.weight`, in the order of the file. */
@@ -29,39 +29,38 @@ export interface TrainingCheckpoint {
 /** @returns undefined if the file holds no student and teacher with heads */
 export function readOfficialCheckpoint({ root }: TorchFile): TrainingCheckpoint | undefined {
   const tensors = namedTensors(root);
-  const network = (prefix: RegExp): Map<string, Float32Array> =>
+  const network = (prefix: RegExp): Map<string, TorchTensor> =>
     new Map(
       [...tensors].flatMap(([path, tensor]) =>
-        prefix.test(path) ? [[path.replace(prefix, ''), f32(tensor.read())] as const] : [],
+        prefix.test(path) ? [[path.replace(prefix, ''), tensor] as const] : [],
       ),
     );
   const [student, teacher] = [network(/^student\/(module\.)?/), network(/^teacher\/(module\.)?/)];
   if (!student.has('head.last_layer.weight_v') || !teacher.has('head.last_layer.weight_v')) return undefined;
-  const shapes = new Map(
-    [...tensors].flatMap(([path, { shape }]) =>
-      path.startsWith('student/') ? [[path.replace(/^student\/(module\.)?/, ''), shape] as const] : [],
-    ),
-  );
-  const groups = parameterGroups(root);
-  const named = parameterOrder(shapes, groups.flat().length);
+  const read = (of: ReadonlyMap<string, TorchTensor>): Map<string, Float32Array> =>
+    new Map([...of].map(([name, tensor]) => [name, f32(tensor.read())]));
+  const shapes = new Map([...student].map(([name, { shape }]) => [name, shape]));
+  const numbers = parameterNumbers(root);
+  const named = parameterOrder(shapes, numbers.length);
   const moments = new Map(
     named.names.map((name, i) => {
-      const prefix = `optimizer/state/${groups.flat()[i] ?? i}/`;
+      const number = numbers[i] ?? i;
+      const prefix = `optimizer/state/${number}/`;
       const slots = new Map<string, Float32Array>();
       for (const [path, tensor] of tensors) {
         const slot = path.startsWith(prefix) ? path.slice(prefix.length) : 'step';
         if (slot !== 'step') slots.set(slot, f32(tensor.read()));
       }
       const step = tensors.get(`${prefix}step`);
-      const plain = lookUp(root, ['optimizer', 'state', groups.flat()[i] ?? i, 'step']);
+      const plain = lookUp(root, ['optimizer', 'state', number, 'step']);
       const steps = step === undefined ? Number(plain ?? 0) : (f32(step.read())[0] ?? 0);
       return [name, { slots, steps }] as const;
     }),
   );
   const center = tensors.get('dino_loss/center');
   return {
-    student,
-    teacher,
+    student: read(student),
+    teacher: read(teacher),
     shapes,
     moments: new Map([...moments].filter(([, { slots }]) => slots.size > 0)),
     center: center === undefined ? undefined : f32(center.read()),
@@ -72,10 +71,10 @@ export function readOfficialCheckpoint({ root }: TorchFile): TrainingCheckpoint 
 }
 
 /** Numbers of the parameters in the optimizer's groups. */
-function parameterGroups(root: PickleValue): number[][] {
+function parameterNumbers(root: PickleValue): number[] {
   const groups = lookUp(root, ['optimizer', 'param_groups']);
   if (!Array.isArray(groups)) return [];
-  return groups.map((group) => {
+  return groups.flatMap((group) => {
     const numbers = lookUp(group, ['params']);
     return Array.isArray(numbers) ? numbers.map(Number) : [];
   });

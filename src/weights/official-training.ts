@@ -3,7 +3,7 @@
  * and the settings that a run is gone on with by `args`.
  */
 import type { PickleValue } from '../format/pickle-values.ts';
-import { publishedHeads, untoldHeads } from './infer-config.ts';
+import { inferVit, untoldHeads } from './infer-config.ts';
 import type { TrainingCheckpoint } from './official-checkpoint.ts';
 
 export interface OfficialTraining {
@@ -28,13 +28,13 @@ const CONTINUED = [
 
 /**
  * @param name of the file, for errors
- * @param heads attention heads, where something says them
+ * @param given attention heads, where something says them
  * @throws Error if it is of another network than a ViT, or it is open how many heads that has
  */
 export function officialTraining(
   { shapes, normLastLayer, center, args }: TrainingCheckpoint,
   name: string,
-  heads?: number,
+  given?: number,
 ): OfficialTraining {
   const shape = (key: string): readonly number[] => shapes.get(key) ?? [];
   const count = (pattern: RegExp): number => [...shapes.keys()].filter((key) => pattern.test(key)).length;
@@ -42,23 +42,26 @@ export function officialTraining(
     throw new Error(
       `${name} is a full checkpoint of another network than a ViT: give that of a ViT, or a run.`,
     );
-  const [dim = 0, channels = 3, patchSize = 1] = shape('backbone.patch_embed.proj.weight');
-  const known = heads ?? publishedHeads(dim);
-  if (known === undefined) throw untoldHeads(name, dim);
+  const backbone = new Map(
+    [...shapes].map(([key, found]) => [key.replace(/^backbone\./, ''), { shape: found }]),
+  );
+  const known = given === undefined ? { name } : { name, heads: given };
+  const { dim, patchSize, channels, depth, heads, mlpRatio, imageSize } = inferVit(backbone, known);
+  if (heads === undefined) throw untoldHeads(name, dim);
   const headLayers = [...shapes].filter(
     ([key, { length }]) => key.startsWith('head.mlp') && key.endsWith('weight') && length === 2,
   ).length;
   const [outDim = 1, headBottleneckDim = 1] = shape('head.last_layer.weight_v');
   const [headHiddenDim = 1] = headLayers > 1 ? shape('head.mlp.0.weight') : [1];
   return {
-    vit: {
-      ...{ dim, patchSize, channels, heads: known },
-      depth: count(/^backbone\.blocks\.\d+\.norm1\.weight$/),
-      hidden: shape('backbone.blocks.0.mlp.fc1.weight')[0] ?? 4 * dim,
-    },
-    imageSize: Math.round(Math.sqrt((shape('backbone.pos_embed')[1] ?? 1) - 1)) * patchSize,
+    vit: { dim, patchSize, channels, depth, heads, hidden: Math.round(dim * mlpRatio) },
+    imageSize,
     head: {
-      ...{ outDim, headHiddenDim, headBottleneckDim, headLayers, normLastLayer },
+      outDim,
+      headHiddenDim,
+      headBottleneckDim,
+      headLayers,
+      normLastLayer,
       useBnInHead: count(/^head\.mlp\.\d+\.running_mean$/) > 0,
     },
     settings: new Map([...args].filter(([key]) => CONTINUED.includes(key))),

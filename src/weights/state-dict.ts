@@ -1,7 +1,7 @@
 /** Named tensors of any file, read when they are wanted. */
 import type { ByteSource } from '../format/byte-source.ts';
 import { type Dtype, parseSafetensors, type StoredTensor } from '../format/safetensors.ts';
-import { isTorchFile, namedTensors, readTorchFile } from '../format/torch-file.ts';
+import { isTorchFile, namedTensors, readTorchFile, type TorchFile } from '../format/torch-file.ts';
 import { OWN_FACTS, type OwnFacts, parseOwnFacts } from './own-facts.ts';
 
 export interface LazyTensor {
@@ -17,6 +17,8 @@ export interface StateDict {
   readonly tensors: ReadonlyMap<string, LazyTensor>;
   /** What the file says of itself; only files that were written here do. */
   readonly facts: OwnFacts;
+  /** The whole content of a file of `torch.save`. */
+  readonly torch?: TorchFile;
 }
 
 /**
@@ -26,12 +28,14 @@ export interface StateDict {
  */
 export function openStateDict(source: ByteSource): StateDict {
   if (isTorchFile(source)) {
-    const { root, attributes } = readTorchFile(source);
+    const torch = readTorchFile(source);
+    const { root, attributes } = torch;
     const facts = attributes.get(OWN_FACTS);
     return {
       format: 'torch.save',
       tensors: namedTensors(root),
       facts: typeof facts === 'string' ? parseOwnFacts(facts, source.name) : {},
+      torch,
     };
   }
   const { tensors, metadata } = parseSafetensors(source.read(0, source.size), source.name);

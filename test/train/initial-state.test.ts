@@ -108,6 +108,9 @@ describe('an official checkpoint', () => {
     );
     const { heads: _, ...unknown } = budget;
     expect(() => openInitial(golden('checkpoint.pth'), unknown)).toThrow('give --heads');
+    expect(() => openInitial(golden('checkpoint.pth'), { ...budget, heads: 3 })).toThrow(
+      '3 attention heads do not divide a width of 16',
+    );
   });
 });
 
