@@ -75,6 +75,8 @@ export {
   onnxPortable,
   openModel,
 } from './targets/onnx-portable/compile.ts';
+export { type StableHloOptions, type StableHloProgram, stableHlo } from './targets/stablehlo/compile.ts';
+export type { Precision } from './targets/stablehlo/rule.ts';
 export type { Border, Results, Target } from './targets/target.ts';
 export {
   apply,

@@ -13,6 +13,7 @@ import { namedValues } from '../../src/train/state.ts';
 import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
 import { gridVit, tinyHead } from '../model/tiny-networks.ts';
 import { alive, copyingEngine } from './copying-engine.ts';
+import { engineOfPlugin } from './xla-plugin.ts';
 
 const method = dino({
   backbone: gridVit,
@@ -52,20 +53,28 @@ function trainerOn(engine: Engine): Promise<Trainer> {
   });
 }
 
-async function expectSameState(got: Trainer, wanted: Trainer): Promise<void> {
+/** Adam's first steps take even a gradient that is nothing but rounding, such as that of the bias of the keys, for a direction. */
+const TOLERANCE = 5e-3;
+
+async function expectSameState(got: Trainer, wanted: Trainer, tolerance = TOLERANCE): Promise<void> {
   const others = new Map(namedValues(wanted.state).map(({ name, buffer }) => [name, buffer]));
   for (const { name, buffer } of namedValues(got.state)) {
     const [a, b] = [asFloats(await buffer.read()), asFloats(await others.get(name)!.read())];
     const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
     const worst = b.reduce((most, value, i) => Math.max(most, Math.abs(value - a[i]!)), 0);
-    expect(worst / largest, name).toBeLessThan(1e-3);
+    expect(worst / largest, name).toBeLessThan(tolerance);
   }
   expect(got.state.update.counts).toEqual(wanted.state.update.counts);
 }
 
-describe('an engine with a memory of its own', () => {
+const engines: readonly (readonly [string, Engine])[] = [
+  ['that copies', copyingEngine],
+  ...engineOfPlugin().map((engine) => ['of an XLA plugin', engine] as const),
+];
+
+describe.each(engines)('an engine with a memory of its own, %s', (_, engine) => {
   it('runs on arrays, whose results come back, also in place', async () => {
-    const program = await copyingEngine.load({ total: add(input('total', [2]), scale(input('x', [2]), 3)) });
+    const program = await engine.load({ total: add(input('total', [2]), scale(input('x', [2]), 3)) });
     const total = Float32Array.of(1, 2);
     const before = alive.size;
     await runOnArrays(program, { total, x: Float32Array.of(1, 10) }, { total });
@@ -76,7 +85,7 @@ describe('an engine with a memory of its own', () => {
 
   it('trains as the host does, with micro-batches, drop path and a frozen layer, and frees what it took', async () => {
     const before = alive.size;
-    const [host, device] = [await trainerOn(ortNode), await trainerOn(copyingEngine)];
+    const [host, device] = [await trainerOn(ortNode), await trainerOn(engine)];
     onTestFinished(() => host.dispose());
     for (let step = 0; step < 4; step++) {
       const [wanted, got] = [
@@ -86,7 +95,7 @@ describe('an engine with a memory of its own', () => {
       expect(got.loss).toBeCloseTo(wanted.loss, 4);
       expect(got.measures.teacher_entropy).toBeCloseTo(wanted.measures.teacher_entropy!, 4);
     }
-    await expectSameState(device, host);
+    await expectSameState(device, host, engine === copyingEngine ? 1e-3 : TOLERANCE);
     const weights = await device.evaluatedWeights();
     expect(weights.get('backbone.norm.weight')).toHaveLength(12);
     await device.dispose();
@@ -94,7 +103,7 @@ describe('an engine with a memory of its own', () => {
   });
 
   it('takes a checkpoint of the host, and goes on from it alike', async () => {
-    const [host, device] = [await trainerOn(ortNode), await trainerOn(copyingEngine)];
+    const [host, device] = [await trainerOn(ortNode), await trainerOn(engine)];
     onTestFinished(() => Promise.all([host.dispose(), device.dispose()]).then(() => {}));
     for (let step = 0; step < 2; step++) await host.step(crops(step), settings(step));
     const header = { step: 2, run: '{}', openLine: '{}', elapsed: 0 };
@@ -103,7 +112,7 @@ describe('an engine with a memory of its own', () => {
     const copied = Buffer.concat(await encodeCheckpoint(device.state, header));
     expect(copied.equals(file)).toBe(true);
     for (const trainer of [host, device]) await trainer.step(crops(2), settings(2));
-    await expectSameState(device, host);
+    await expectSameState(device, host, engine === copyingEngine ? 1e-3 : TOLERANCE);
   });
 
   it('finds the same neighbors', async () => {
@@ -111,7 +120,7 @@ describe('an engine with a memory of its own', () => {
     const rows = { values: Float32Array.from({ length: 60 * 5 }, () => random.normal()), dim: 5 };
     const labels = Int32Array.from({ length: 60 }, (_, i) => i % 3);
     const options = { ks: [5], temperature: 0.07, classes: 3, leaveOneOut: true };
-    const [wanted, got] = [ortNode, copyingEngine].map((engine) =>
+    const [wanted, got] = [ortNode, engine].map((engine) =>
       knn(engine, { features: rows, labels }, { features: rows, labels }, options),
     );
     expect(await got).toEqual(await wanted);

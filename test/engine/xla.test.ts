@@ -1,0 +1,182 @@
+/** XLA: what needs a plugin runs where DINO_PJRT_PLUGIN names one; the rest everywhere. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished, test } from 'vitest';
+import { evaluate, runOnArrays } from '../../src/engine/arrays.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { ortNode } from '../../src/engine/ort-node.ts';
+import { PjrtLibrary } from '../../src/engine/xla/pjrt-library-node.ts';
+import { openXla } from '../../src/engine/xla/xla-engine-node.ts';
+import * as g from '../../src/graph/index.ts';
+import { trainerOptionsOf } from '../../src/train/build.ts';
+import { chooseRecipe } from '../../src/train/recipe.ts';
+import { traceStep } from '../../src/train/step-graph.ts';
+import { smooth, valuesFor, wide, withGradients } from '../graph/op-examples.ts';
+import { tinyMethod } from '../method/tiny-methods.ts';
+import { engineOfPlugin, pluginFile } from './xla-plugin.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'dino-xla-'));
+
+describe('a file that is given as a plugin', () => {
+  const opening = (file: string) => (): PjrtLibrary => new PjrtLibrary(file);
+
+  it('has to be there', () => {
+    expect(opening(join(folder, 'nowhere.so'))).toThrow(/There is no PJRT plugin at .*nowhere\.so/);
+  });
+
+  it('has to be a shared library', () => {
+    const file = join(folder, 'text.so');
+    writeFileSync(file, 'not a library');
+    expect(opening(file)).toThrow(/text\.so is no shared library/);
+  });
+
+  it('has to be one for this processor', () => {
+    const file = join(folder, 'other.so');
+    const header = Buffer.alloc(64);
+    header.write('\x7fELF\x02\x01\x01', 'latin1');
+    header.writeUInt16LE(process.arch === 'arm64' ? 0x3e : 0xb7, 18);
+    writeFileSync(file, header);
+    const [theirs, ours] = process.arch === 'arm64' ? ['x64', 'arm64'] : ['arm64', process.arch];
+    expect(opening(file)).toThrow(`other.so is built for ${theirs}; this machine is ${ours}`);
+  });
+
+  it('has to have the function of a plugin', () => {
+    const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+    const file = join(root, 'bin/napi-v6', process.platform, process.arch, 'onnxruntime_binding.node');
+    expect(opening(file)).toThrow(/onnxruntime_binding\.node is a shared library, but no PJRT plugin/);
+  });
+
+  const hasCompiler = spawnSync('gcc', ['--version']).status === 0;
+  it.skipIf(!hasCompiler)('must not be too old (needs gcc)', () => {
+    const [source, file] = [join(folder, 'old.c'), join(folder, 'old.so')];
+    writeFileSync(
+      source,
+      'static struct { long size, ext, vsize, vext; int major, minor; } t = {40, 0, 24, 0, 0, 40};\nvoid *GetPjrtApi(void) { return &t; }\n',
+    );
+    execFileSync('gcc', ['-shared', '-fPIC', '-o', file, source]);
+    expect(opening(file)).toThrow(/old\.so speaks PJRT 0\.40; version 0\.57 or a later one of 0 is needed/);
+  });
+});
+
+async function run(engine: Engine, results: g.Results): Promise<Record<string, Float32Array>> {
+  const program = await engine.load(results, { threads: 1 });
+  try {
+    return await evaluate(program, valuesFor(program.inputs));
+  } finally {
+    await program.dispose();
+  }
+}
+
+function expectClose(
+  got: Readonly<Record<string, Float32Array>>,
+  wanted: Readonly<Record<string, Float32Array>>,
+  tolerance: number,
+): void {
+  const largestOf = (values: Float32Array): number =>
+    values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
+  const overall = Math.max(...Object.values(wanted).map(largestOf));
+  for (const [name, values] of Object.entries(wanted)) {
+    // Some gradients are zero but for rounding: of a bias before batch norm, say.
+    const largest = Math.max(largestOf(values), 1e-3 * overall);
+    const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - got[name]![i]!)), 0);
+    expect(worst / largest, name).toBeLessThan(tolerance);
+  }
+}
+
+if (pluginFile === undefined)
+  test.skip('XLA is not tried: DINO_PJRT_PLUGIN names no plugin (docs/devices.md builds one for the CPU)', () => {});
+
+describe.each(engineOfPlugin())('$name', (engine) => {
+  test.each(Object.entries(smooth))('%s has the values and gradients of ONNX Runtime', async (_, result) => {
+    const results = withGradients(result);
+    expectClose(await run(engine, results), await run(ortNode, results), 2e-5);
+  });
+
+  it('finds the largest elements and their positions', async () => {
+    const { values, positions } = g.topK(wide, 2);
+    const results = { values, positions: g.cast(positions, 'f32') };
+    expectClose(await run(engine, results), await run(ortNode, results), 1e-6);
+  });
+
+  test.each(['dino', 'byol', 'simclr', 'mae', 'dinov2', 'distill'])(
+    'computes a whole step of %s',
+    async (name) => {
+      const { options, frozen } = await tinyMethod(name);
+      const facts = {
+        images: 12,
+        imageSide: 16,
+        channels: 3,
+        cores: 2,
+        readMilliseconds: 1,
+        steps: 6,
+      } as const;
+      const { results } = traceStep(
+        trainerOptionsOf(chooseRecipe({ ...options, ...frozen?.options }, facts).config),
+      );
+      const program = await ortNode.load(results, { threads: 1 });
+      onTestFinished(() => program.dispose());
+      const device = await engine.load(results);
+      onTestFinished(() => device.dispose());
+      const inputs = Object.fromEntries(
+        [...program.inputs].map(([input, type]) => {
+          const floats = valuesFor(new Map([[input, type]]))[input]!;
+          if (input.startsWith('scalar/')) return [input, new Float32Array(1).fill(0.5)];
+          if (type.dtype === 'i64')
+            return [input, BigInt64Array.from({ length: g.sizeOf(type.shape) }, (_, i) => BigInt(i % 4))];
+          return [input, floats];
+        }),
+      );
+      const [wanted, got] = [await evaluate(program, inputs), await evaluate(device, inputs)];
+      expectClose(got, wanted, 1e-3);
+    },
+  );
+
+  it('multiplies in bfloat16 where it is asked to, and sums in float32', async () => {
+    if (engine.client.platform === 'cpu') return expect(engine.name).toContain('cpu'); // XLA's CPU lacks these products
+    const rounded = openXla(pluginFile!, { precision: 'bf16' });
+    const results = { y: smooth.gemm! };
+    const [exact, got] = [await run(ortNode, results), await run(rounded, results)];
+    expectClose(got, exact, 2e-2);
+    expect(got.y).not.toEqual(exact.y);
+  });
+
+  it('leaves an input alone that is not updated in place, and takes its memory where it is', async () => {
+    const total = g.input('total', [3]);
+    const program = await engine.load({ total: g.add(total, g.input('x', [3])) });
+    const type = { dtype: 'f32', shape: [3] } as const;
+    const [a, b] = [engine.upload(Float32Array.of(1, 2, 3), type), engine.allocate(type)];
+    const x = engine.upload(Float32Array.of(10, 20, 30), type);
+    await program.run({ total: a, x }, { total: b });
+    expect([...(await a.read())]).toEqual([1, 2, 3]);
+    expect([...(await b.read())]).toEqual([11, 22, 33]);
+    await program.run({ total: a, x }, { total: a });
+    expect([...(await a.read())]).toEqual([11, 22, 33]);
+    for (const buffer of [a, b, x]) buffer.dispose();
+    await expect(program.run({ total: a, x }, { total: a })).rejects.toThrow('The buffer was disposed of.');
+    await program.dispose();
+    await expect(program.run({ total: b, x }, { total: b })).rejects.toThrow('The program was disposed of');
+  });
+
+  it('runs on arrays in turn, however many runs are asked for at once', async () => {
+    const program = await engine.load({ y: g.scale(g.input('x', [2]), 2) });
+    const runs = Array.from({ length: 5 }, async (_, i) => {
+      const y = new Float32Array(2);
+      await runOnArrays(program, { x: Float32Array.of(i, i + 0.5) }, { y });
+      return [...y];
+    });
+    expect(await Promise.all(runs)).toEqual([0, 1, 2, 3, 4].map((i) => [2 * i, 2 * i + 1]));
+    await program.dispose();
+  });
+
+  it('says what the compiler says', async () => {
+    await expect(engine.client.compile('module { nonsense }')).rejects.toThrow(/\S/);
+  });
+});
+
+test('the header that the table was made from is named in it', () => {
+  const text = readFileSync(new URL('../../src/engine/xla/pjrt-table.ts', import.meta.url), 'utf8');
+  expect(text).toMatch(/Generated from pjrt_c_api\.h 0\.\d+ by scripts\/pjrt-table\.ts/);
+});
