@@ -53,6 +53,7 @@ export { max, mean, type ReduceOptions, sum, sumOfSquares } from './ops/reduce.t
 export { crop, topK } from './ops/select.ts';
 export { type UnfoldOptions, unfold } from './ops/windows.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
+export { replaceInputs } from './passes/replace-inputs.ts';
 export { splitRows } from './passes/split-rows.ts';
 export {
   drawn,

@@ -5,6 +5,7 @@
 import type { Buffers, DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
 import {
+  add,
   cast,
   concat,
   equal,
@@ -36,20 +37,25 @@ import {
 const OWN = ['lr', 'weightDecay', 'correction1', 'correction2', 'isFrozen'] as const;
 /** Numbers that all have in common. */
 const COMMON = ['clip', 'momentum'] as const;
+/** What an update is told, as inputs of its program: vectors with a number for each trained parameter, and scalars. */
+export const UPDATE_NUMBERS: readonly string[] = [...OWN, ...COMMON];
 
 export class GraphUpdater implements Updater {
   readonly rule: UpdateRule;
   readonly state: UpdateState;
   readonly gradients: Buffers;
+  /** What an update is told, by the names in `UPDATE_NUMBERS`. */
+  readonly numbers: Readonly<Record<string, DeviceBuffer>>;
   readonly #trained: readonly ParameterInfo[];
-  readonly #program: Program;
-  readonly #numbers: Readonly<Record<string, DeviceBuffer>>;
+  readonly #load: () => Promise<Program>;
   readonly #norms: DeviceBuffer;
+  #program: Promise<Program> | undefined;
 
-  private constructor({ parameters, rule, averaged }: UpdaterOptions, program: Program) {
+  /** Its program is compiled when it is first used: a step that is one program has the update in itself. */
+  constructor(engine: Engine, options: UpdaterOptions, engineOptions: EngineOptions = {}) {
+    const { parameters, rule, averaged } = options;
     const infos = [...parameters];
     const trained = infos.filter(({ trainable }) => trainable);
-    const { engine } = program;
     const buffers = (of: readonly ParameterInfo[]): Buffers =>
       new Map(of.map(({ name, shape }) => [name, engine.allocate({ dtype: 'f32', shape })]));
     this.rule = rule;
@@ -61,23 +67,16 @@ export class GraphUpdater implements Updater {
       counts: new Map(trained.map(({ name }) => [name, 0])),
     };
     this.#trained = trained;
-    this.#program = program;
+    this.#load = () => {
+      const { norms, next } = describeUpdate({ ...options, parameters: infos });
+      return engine.load({ norms, ...next }, engineOptions);
+    };
     const vector = { dtype: 'f32', shape: [trained.length] } as const;
     this.#norms = engine.allocate(vector);
-    this.#numbers = Object.fromEntries([
+    this.numbers = Object.fromEntries([
       ...OWN.map((name) => [name, engine.allocate(vector)] as const),
       ...COMMON.map((name) => [name, engine.allocate({ dtype: 'f32', shape: [] })] as const),
     ]);
-  }
-
-  static async create(
-    engine: Engine,
-    options: UpdaterOptions,
-    engineOptions: EngineOptions = {},
-  ): Promise<GraphUpdater> {
-    const parameters = [...options.parameters];
-    const program = await engine.load(updateResults({ ...options, parameters }), engineOptions);
-    return new GraphUpdater({ ...options, parameters }, program);
   }
 
   clearGradients(): void {
@@ -85,33 +84,36 @@ export class GraphUpdater implements Updater {
   }
 
   async apply(numbers: UpdateNumbers): Promise<Map<string, number>> {
-    this.#writeNumbers(numbers);
+    this.#program ??= this.#load();
+    const program = await this.#program;
+    this.setNumbers(numbers);
     const values = this.#namedValues();
-    const inputs = { ...values, ...this.#numbers };
-    const { inputs: read, outputs: written } = this.#program;
+    const inputs = { ...values, ...this.numbers };
+    const { inputs: read, outputs: written } = program;
     const pick = (from: Readonly<Record<string, DeviceBuffer>>, names: Iterable<string>) =>
       Object.fromEntries([...names].flatMap((name) => (from[name] ? [[name, from[name]] as const] : [])));
-    await this.#program.run(
-      pick(inputs, read.keys()),
-      pick({ ...values, norms: this.#norms }, written.keys()),
-    );
+    await program.run(pick(inputs, read.keys()), pick({ ...values, norms: this.#norms }, written.keys()));
     const norms = asFloats(await this.#norms.read());
     // As the program asks: its sum of norms in float32.
     const happened = Number.isFinite(norms.reduce((total, norm) => Math.fround(total + norm), 0));
-    for (const { name } of this.#trained) {
-      if (happened && !numbers.isFrozen(name))
-        this.state.counts.set(name, (this.state.counts.get(name) ?? 0) + 1);
-    }
+    if (happened) this.countUpdate(numbers);
     return new Map(this.#trained.map(({ name }, i) => [name, norms[i] ?? Number.NaN]));
   }
 
-  #writeNumbers(numbers: UpdateNumbers): void {
+  /** Counts an update that was applied. */
+  countUpdate({ isFrozen }: UpdateNumbers): void {
+    for (const { name } of this.#trained)
+      if (!isFrozen(name)) this.state.counts.set(name, (this.state.counts.get(name) ?? 0) + 1);
+  }
+
+  /** Tells the next update its numbers. */
+  setNumbers(numbers: UpdateNumbers): void {
     const own = this.#trained.map((info) => ({
       ...parameterNumbers(info, this.rule, (this.state.counts.get(info.name) ?? 0) + 1, numbers),
       isFrozen: numbers.isFrozen(info.name) ? 1 : 0,
     }));
-    for (const name of OWN) this.#numbers[name]?.write(Float32Array.from(own, (each) => each[name]));
-    for (const name of COMMON) this.#numbers[name]?.write(Float32Array.of(numbers[name]));
+    for (const name of OWN) this.numbers[name]?.write(Float32Array.from(own, (each) => each[name]));
+    for (const name of COMMON) this.numbers[name]?.write(Float32Array.of(numbers[name]));
   }
 
   /** Everything the program reads and writes, by its names there. */
@@ -131,24 +133,38 @@ export class GraphUpdater implements Updater {
   }
 
   async dispose(): Promise<void> {
-    await this.#program.dispose();
+    if (this.#program !== undefined) await (await this.#program).dispose();
     const { student, average, moments } = this.state;
     const all = [student, average, this.gradients, ...moments.values()].flatMap((each) => [...each.values()]);
-    for (const buffer of [...all, ...Object.values(this.#numbers), this.#norms]) buffer.dispose();
+    for (const buffer of [...all, ...Object.values(this.numbers), this.#norms]) buffer.dispose();
   }
 }
 
-/** The next values of `updateGraph`, and `norms`. */
-function updateResults({ parameters, rule, averaged, clipGroup }: UpdaterOptions): Results {
+/** An update in symbolic tensors. */
+export interface DescribedUpdate {
+  /** The norm of each trained parameter's gradient, [parameters]. */
+  readonly norms: Tensor;
+  /** Whether anything changes, of shape []: 1, or 0 where a gradient is not finite. */
+  readonly applies: Tensor;
+  /** The next values of `updateGraph`. */
+  readonly next: Results;
+}
+
+/** @param also has to be finite, too, and not 0: the loss of the step, and whether it counts */
+export function describeUpdate(
+  { parameters, rule, averaged, clipGroup }: UpdaterOptions,
+  also?: { readonly loss: Tensor; readonly commit: Tensor },
+): DescribedUpdate {
   const infos = [...parameters];
   const trained = infos.filter(({ trainable }) => trainable);
   const norms = concat(
     trained.map(({ name, shape }) => reshape(sqrt(sumOfSquares(input(`gradient/${name}`, shape))), [1])),
     0,
   );
+  const total = also === undefined ? sum(norms) : add(sum(norms), also.loss);
   // The difference of a sum to itself is 0, or NaN where a part of it is not finite.
-  const total = sum(norms);
   const allFinite = cast(equal(sub(total, total), scalar(0)), 'f32');
+  const applies = also === undefined ? allFinite : mul(allFinite, also.commit);
   const own = (kind: (typeof OWN)[number], { name }: ParameterInfo): Tensor => {
     const i = trained.findIndex((info) => info.name === name);
     return reshape(slice(input(kind, [trained.length]), 0, i, i + 1), []);
@@ -163,8 +179,8 @@ function updateResults({ parameters, rule, averaged, clipGroup }: UpdaterOptions
       correction1: own('correction1', info),
       correction2: own('correction2', info),
     }),
-    stays: (info) => equal(mul(allFinite, sub(scalar(1), own('isFrozen', info))), scalar(0)),
-    averagesStay: equal(allFinite, scalar(0)),
+    stays: (info) => equal(mul(applies, sub(scalar(1), own('isFrozen', info))), scalar(0)),
+    averagesStay: equal(applies, scalar(0)),
   });
-  return { norms, ...next };
+  return { norms, applies, next };
 }

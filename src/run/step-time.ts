@@ -10,6 +10,7 @@ import type { Trainer } from '../train/trainer.ts';
  */
 export async function estimateStep(trainer: Trainer, plan: Plan): Promise<number> {
   const perImage = await millisecondsPerImage(trainer);
+  if (trainer.isOneProgram) return perImage * trainer.batchSize;
   const started = performance.now();
   await trainer.applyUpdate(plan.at(0));
   const update = performance.now() - started;

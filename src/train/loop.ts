@@ -3,7 +3,8 @@
  * loop itself writes nothing. Ending the iteration early (a `break`, an `AbortSignal`) ends it between two steps.
  */
 import { CropAssembler } from '../data/assemble.ts';
-import type { BatchLoader } from '../data/batch.ts';
+import type { Batch, BatchLoader } from '../data/batch.ts';
+import { Lookahead } from '../data/lookahead.ts';
 import type { Source } from '../data/source.ts';
 import { viewSizes } from '../image/augment.ts';
 import type { Vitals } from '../method/method.ts';
@@ -88,7 +89,14 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     return;
   }
   let started = performance.now();
-  const batches = loadBatches(source, {
+  const cropsOf =
+    (batch: Batch): CropSource =>
+    (group, start, end, into) => {
+      const first = firstViews[group] ?? 0;
+      const views = [first, first + (trainer.method.views[group]?.count ?? 0)] as const;
+      assembler.write(batch.crops, { views, images: [start, end] }, into);
+    };
+  const loaded = loadBatches(source, {
     recipe,
     batchSize: config.batchSizePerGpu,
     seed: config.seed,
@@ -98,18 +106,21 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     workers: config.numWorkers,
     loadSize: config.loadSize,
   });
+  const batches = new Lookahead(loaded);
   for await (const batch of batches) {
     const waited = performance.now() - started;
     for (const { key, reason } of batch.skipped) yield { type: 'skipped', key, reason };
     const settings = plan.at(batch.step);
-    const crops: CropSource = (group, start, end, into) => {
-      const first = firstViews[group] ?? 0;
-      const views = [first, first + (trainer.method.views[group]?.count ?? 0)] as const;
-      assembler.write(batch.crops, { views, images: [start, end] }, into);
-    };
-    const { loss, measures, gradientNorms, isApplied } = await trainer.step(crops, settings, () =>
-      batch.release(),
-    );
+    // A device computes by itself: the crops of the next step go there meanwhile.
+    let staging: Promise<void> | undefined;
+    const { loss, measures, gradientNorms, isApplied } = await trainer.step(cropsOf(batch), settings, () => {
+      batch.release();
+      if (trainer.isOneProgram && batch.step + 1 < plan.steps)
+        staging = batches.peek().then((next) => {
+          if (next !== undefined) trainer.stage(cropsOf(next), next.step);
+        });
+    });
+    await staging;
     const gradientNorm = Math.max(...gradientNorms.values());
     if (!isApplied) {
       const broken = await findNotFinite(trainer.state);

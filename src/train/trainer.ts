@@ -2,6 +2,8 @@
  * One training step of a method. This is the library's heart; the loop, the command line and the bench stand on it.
  *
  *     gradients (micro-batch) x n  ->  update (clip, optimizer, teacher)  ->  next method state
+ *
+ * On a device with a memory of its own all of it is one program (`whole-step.ts`), unless the batch is run in parts.
  */
 import type { DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
@@ -10,11 +12,12 @@ import type { MethodNumbers } from '../method/definition.ts';
 import type { Method } from '../method/method.ts';
 import { GraphUpdater } from '../optim/graph-updater.ts';
 import { type OptimizerName, rules, type UpdateRule } from '../optim/rules.ts';
-import type { Updater, UpdaterOptions } from '../optim/updater.ts';
+import type { UpdateNumbers, Updater, UpdaterOptions } from '../optim/updater.ts';
 import { WasmUpdater } from '../optim/wasm-updater.ts';
 import { Random } from '../random/random.ts';
 import { networkValues, readFloats, resetBuffers, resetNetworks, type TrainState } from './state.ts';
 import { type StepGraph, traceStep } from './step-graph.ts';
+import { WHOLE_STEP_NUMBERS, wholeStep } from './whole-step.ts';
 
 /** Where a step gets its pixels: writes view group `group` of images `start` to `end` as [count * images, C, S, S], view after view. */
 export type CropSource = (group: number, start: number, end: number, into: Float32Array) => void;
@@ -69,12 +72,22 @@ export class Trainer {
   /** What one run computes, for exports. */
   readonly results: Results;
   readonly #program: Program;
+  /** Set where a step is one program: it has the update in itself. */
+  readonly #whole: GraphUpdater | undefined;
   readonly #seed: number;
   readonly #inputs: Record<string, DeviceBuffer> = {};
   readonly #outputs: Record<string, DeviceBuffer> = {};
   readonly #crops: readonly Float32Array[];
+  /** The step whose crops lie on the device already. */
+  #staged = -1;
 
-  private constructor(options: TrainerOptions, graph: StepGraph, program: Program, updater: Updater) {
+  private constructor(
+    options: TrainerOptions,
+    graph: StepGraph,
+    program: Program,
+    updater: Updater,
+    whole: GraphUpdater | undefined,
+  ) {
     const { method, batchSize, seed } = options;
     const { engine } = program;
     this.method = method;
@@ -82,6 +95,7 @@ export class Trainer {
     this.microBatch = graph.microBatch;
     this.results = graph.results;
     this.#program = program;
+    this.#whole = whole;
     this.#seed = seed;
     this.updater = updater;
     this.state = {
@@ -113,6 +127,7 @@ export class Trainer {
       } else if (kind === 'frozen')
         this.#inputs[name] = engine.upload(frozenValues(options, key, type.shape), type);
       else if (kind === 'scalar' || kind === 'sample') this.#inputs[name] = engine.allocate(type);
+      else if (kind === 'number') this.#inputs[name] = whole?.numbers[key] ?? engine.allocate(type);
       else {
         const buffer = this.#stored(name) ?? this.#outputs[name];
         if (buffer === undefined)
@@ -127,9 +142,19 @@ export class Trainer {
 
   static async create(options: TrainerOptions): Promise<Trainer> {
     const graph = traceStep(options);
-    const program = await options.engine.load(graph.results, options.engineOptions);
-    const updater = options.updater ?? (await makeUpdater(options, graph));
-    return new Trainer(options, graph, program, updater);
+    const updates = updaterOptions(options, graph);
+    const updater = options.updater ?? makeUpdater(options, updates);
+    const whole =
+      updater instanceof GraphUpdater && graph.microBatch === options.batchSize ? updater : undefined;
+    const measures = options.method.measures.map(({ key }) => key);
+    const results = whole === undefined ? graph.results : wholeStep(graph, updates, measures);
+    const program = await options.engine.load(results, options.engineOptions);
+    return new Trainer(options, graph, program, updater, whole);
+  }
+
+  /** Whether a step is one program, in which no half of a step runs by itself; crops of the next step can be staged then. */
+  get isOneProgram(): boolean {
+    return this.#whole !== undefined;
   }
 
   /** The value of the state that a value of the program is. */
@@ -146,12 +171,13 @@ export class Trainer {
       case 'state':
         return method.get(key);
       default:
-        return undefined;
+        return update.moments.get(kind)?.get(key);
     }
   }
 
   /** Puts everything into the state of step 0, as the seed names it. */
   reset(): void {
+    this.#staged = -1;
     resetNetworks(this.state, this.#seed);
     resetBuffers(this.state, this.#seed);
   }
@@ -175,6 +201,7 @@ export class Trainer {
     settings: StepSettings,
     onRead: () => void = () => undefined,
   ): Promise<StepResult> {
+    if (this.#whole !== undefined) return this.#wholeStep(this.#whole, crops, settings, onRead);
     const { loss, measures } = await this.accumulate(crops, settings);
     onRead();
     if (!Number.isFinite(loss)) return { loss, measures, gradientNorms: new Map(), isApplied: false };
@@ -182,22 +209,74 @@ export class Trainer {
     return { loss, measures, gradientNorms, isApplied: allFinite(gradientNorms) };
   }
 
+  async #wholeStep(
+    updater: GraphUpdater,
+    crops: CropSource,
+    settings: StepSettings,
+    onRead: () => void,
+  ): Promise<StepResult> {
+    const { step, scalars, teacherLags = false } = settings;
+    if (this.#staged !== step) this.stage(crops, step);
+    this.#writeScalars(scalars);
+    const numbers = this.#updateNumbers(settings);
+    updater.setNumbers(numbers);
+    this.#writeWholeNumbers({ lags: teacherLags ? 1 : 0, commit: 1 });
+    await this.run();
+    this.#staged = -1;
+    onRead();
+    const report = this.#outputs.report;
+    const values = report === undefined ? new Float32Array() : asFloats(await report.read());
+    const [loss = Number.NaN] = values;
+    const measures = Object.fromEntries(
+      this.method.measures.map(({ key }, i) => [key, values[1 + i] ?? Number.NaN] as const),
+    );
+    if (!Number.isFinite(loss)) return { loss, measures, gradientNorms: new Map(), isApplied: false };
+    const trained = this.state.parameters.filter(({ trainable }) => trainable);
+    const first = 1 + this.method.measures.length;
+    const gradientNorms = new Map(
+      trained.map(({ name }, i) => [name, values[first + i] ?? Number.NaN] as const),
+    );
+    const isApplied = allFinite(gradientNorms);
+    if (isApplied) updater.countUpdate(numbers);
+    return { loss, measures, gradientNorms, isApplied };
+  }
+
+  #writeWholeNumbers(numbers: Readonly<Record<(typeof WHOLE_STEP_NUMBERS)[number], number>>): void {
+    for (const name of WHOLE_STEP_NUMBERS)
+      this.#inputs[`number/${name}`]?.write(Float32Array.of(numbers[name]));
+  }
+
+  /** Brings a step's crops to the device, where the whole batch is one run: while the step before still computes, say. */
+  stage(crops: CropSource, step: number): void {
+    for (const [g, pixels] of this.#crops.entries()) {
+      crops(g, 0, this.batchSize, pixels);
+      this.#inputs[`crops/${g}`]?.write(pixels);
+    }
+    this.#drawSamples(step, 0);
+    this.#staged = step;
+  }
+
+  #writeScalars(scalars: StepSettings['scalars']): void {
+    for (const name of this.method.scalars) {
+      const value = scalars[name];
+      if (value === undefined) throw new Error(`The step needs a value for "${name}".`);
+      this.#inputs[`scalar/${name}`]?.write(Float32Array.of(value));
+    }
+  }
+
   /** The first half of a step: gradients and the method's next state, without the update. */
   async accumulate(
     crops: CropSource,
     { step, scalars }: StepSettings,
   ): Promise<{ loss: number; measures: Record<string, number> }> {
+    this.#requireHalves();
     const parts = this.batchSize / this.microBatch;
     if (parts > 1) {
       this.updater.clearGradients();
       for (const [name, { shape }] of this.#program.outputs)
         if (/^(loss|measure|sum)\b/.test(name)) this.#outputs[name]?.write(new Float32Array(sizeOf(shape)));
     }
-    for (const name of this.method.scalars) {
-      const value = scalars[name];
-      if (value === undefined) throw new Error(`The step needs a value for "${name}".`);
-      this.#inputs[`scalar/${name}`]?.write(Float32Array.of(value));
-    }
+    this.#writeScalars(scalars);
     for (let part = 0; part < parts; part++) {
       const start = part * this.microBatch;
       for (const [g, pixels] of this.#crops.entries()) {
@@ -241,6 +320,14 @@ export class Trainer {
     }
     for (const name of this.method.scalars) this.#inputs[`scalar/${name}`]?.write(Float32Array.of(1));
     this.#drawSamples(0, 0);
+    this.#staged = -1;
+    this.#writeWholeNumbers({ lags: 0, commit: 0 });
+  }
+
+  /** @throws Error where a step is one program */
+  #requireHalves(): void {
+    if (this.#whole !== undefined)
+      throw new Error(`A step on ${this.#program.engine.name} is one program: no half of it runs by itself.`);
   }
 
   /**
@@ -249,7 +336,18 @@ export class Trainer {
    *
    * @returns the L2 norm of each parameter's gradient before clipping
    */
-  async applyUpdate({
+  async applyUpdate(settings: StepSettings): Promise<ReadonlyMap<string, number>> {
+    this.#requireHalves();
+    const before = settings.teacherLags ? await this.#averagedNow() : new Map<string, Float32Array>();
+    const norms = await this.updater.apply(this.#updateNumbers(settings));
+    if (allFinite(norms)) {
+      for (const [name, values] of before) this.state.update.average.get(name)?.write(values);
+      this.#commit();
+    }
+    return norms;
+  }
+
+  #updateNumbers({
     lr,
     lrFactor,
     weightDecay,
@@ -257,13 +355,11 @@ export class Trainer {
     teacherMomentum,
     freezeLastLayer,
     freezeBackbone = false,
-    teacherLags = false,
-  }: StepSettings): Promise<ReadonlyMap<string, number>> {
+  }: StepSettings): UpdateNumbers {
     const { method } = this;
     const isHeld = (name: string): boolean => freezeLastLayer && method.isLastLayer(name);
     const byRate = method.heldBy === 'rate';
-    const before = teacherLags ? await this.#averagedNow() : new Map<string, Float32Array>();
-    const norms = await this.updater.apply({
+    return {
       lr,
       lrFactor: (name) =>
         byRate && isHeld(name) ? 0 : (lrFactor?.(name) ?? 1) * (method.lrFactor?.(name) ?? 1),
@@ -271,12 +367,7 @@ export class Trainer {
       clip,
       momentum: teacherMomentum,
       isFrozen: (name) => (freezeBackbone && name.startsWith('backbone.')) || (!byRate && isHeld(name)),
-    });
-    if (allFinite(norms)) {
-      for (const [name, values] of before) this.state.update.average.get(name)?.write(values);
-      this.#commit();
-    }
-    return norms;
+    };
   }
 
   /** Copies of the student's weights that the teacher has too. */
@@ -316,15 +407,17 @@ export class Trainer {
 
 const allFinite = (norms: ReadonlyMap<string, number>): boolean => [...norms.values()].every(Number.isFinite);
 
-/** The updater for an engine's memory. */
-async function makeUpdater(
-  { method, engine, optimizer, engineOptions }: TrainerOptions,
+function updaterOptions(
+  { method, optimizer }: TrainerOptions,
   { parameters, averaged }: StepGraph,
-): Promise<Updater> {
+): UpdaterOptions {
   const rule = typeof optimizer === 'string' ? rules[optimizer] : optimizer;
-  const clipGroup = (name: string): string => method.clipGroup?.(name) ?? name;
-  const options: UpdaterOptions = { parameters, rule, averaged, clipGroup };
-  return engine.sharesMemory ? new WasmUpdater(options) : GraphUpdater.create(engine, options, engineOptions);
+  return { parameters, rule, averaged, clipGroup: (name) => method.clipGroup?.(name) ?? name };
+}
+
+/** The updater for an engine's memory. */
+function makeUpdater({ engine, engineOptions }: TrainerOptions, options: UpdaterOptions): Updater {
+  return engine.sharesMemory ? new WasmUpdater(options) : new GraphUpdater(engine, options, engineOptions);
 }
 
 /** @throws Error where the frozen network is not the one the method was made for */

@@ -63,7 +63,15 @@ export const copyingEngine: Engine = {
     const { inputs, outputs } = program;
     return {
       ...{ engine: copyingEngine, inputs, outputs },
-      run: (reads, writes) => program.run(memoryOf(reads), memoryOf(writes)),
+      // Results are written beside what is read, and take its place afterwards.
+      run: async (reads, writes) => {
+        const [from, to] = [memoryOf(reads), memoryOf(writes)];
+        const made = Object.fromEntries(
+          Object.entries(to).map(([name, buffer]) => [name, new HostBuffer(buffer)] as const),
+        );
+        await program.run(from, made);
+        for (const [name, { values }] of Object.entries(made)) to[name]?.write(values);
+      },
       dispose: () => program.dispose(),
     };
   },

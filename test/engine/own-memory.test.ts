@@ -45,8 +45,8 @@ const settings = (step: number): StepSettings => ({
   scalars: { teacherTemp: 0.05 },
 });
 
-function trainerOn(engine: Engine): Promise<Trainer> {
-  const sizes = { channels: 3, batchSize: 4, microBatch: 2 } as const;
+function trainerOn(engine: Engine, microBatch = 2): Promise<Trainer> {
+  const sizes = { channels: 3, batchSize: 4, microBatch } as const;
   return Trainer.create({
     ...{ method, engine, ...sizes, optimizer: 'adamw', seed: 3 },
     engineOptions: { threads: 1 },
@@ -66,6 +66,10 @@ async function expectSameState(got: Trainer, wanted: Trainer, tolerance = TOLERA
   }
   expect(got.state.update.counts).toEqual(wanted.state.update.counts);
 }
+
+const failing: CropSource = () => {
+  throw new Error('These crops lie on the device already.');
+};
 
 const engines: readonly (readonly [string, Engine])[] = [
   ['that copies', copyingEngine],
@@ -99,7 +103,48 @@ describe.each(engines)('an engine with a memory of its own, %s', (_, engine) => 
     const weights = await device.evaluatedWeights();
     expect(weights.get('backbone.norm.weight')).toHaveLength(12);
     await device.dispose();
-    expect(alive.size).toBe(before);
+    if (engine === copyingEngine) expect(alive.size).toBe(before);
+  });
+
+  it('trains in one program a step, whose crops may be there before, as the host does', async () => {
+    const before = alive.size;
+    const [host, device] = [await trainerOn(ortNode, 4), await trainerOn(engine, 4)];
+    onTestFinished(() => host.dispose());
+    expect([host.isOneProgram, device.isOneProgram]).toEqual([false, true]);
+    device.fillWithNoise();
+    await device.run(); // changes nothing
+    for (let step = 0; step < 5; step++) {
+      const told = { ...settings(step), teacherLags: step === 3, freezeBackbone: step === 4 };
+      const wanted = await host.step(crops(step), told);
+      if (step === 2) device.stage(crops(step), step);
+      const read = step === 2 ? failing : crops(step);
+      let isRead = false;
+      const got = await device.step(read, told, () => {
+        isRead = true;
+      });
+      expect(isRead).toBe(true);
+      expect(got.isApplied).toBe(true);
+      expect(got.loss).toBeCloseTo(wanted.loss, 4);
+      for (const [name, value] of Object.entries(wanted.measures))
+        expect(got.measures[name], name).toBeCloseTo(value, 4);
+      for (const [name, norm] of wanted.gradientNorms)
+        expect(Math.abs(got.gradientNorms.get(name)! - norm), name).toBeLessThan(1e-3 * Math.max(norm, 1e-2));
+    }
+    await expectSameState(device, host);
+    await device.dispose();
+    if (engine === copyingEngine) expect(alive.size).toBe(before);
+  });
+
+  it('changes nothing where a loss is not finite', async () => {
+    const device = await trainerOn(engine, 4);
+    onTestFinished(() => device.dispose());
+    await device.step(crops(0), settings(0));
+    const header = { step: 1, run: '{}', openLine: '{}', elapsed: 0 };
+    const before = Buffer.concat(await encodeCheckpoint(device.state, header));
+    const failed = await device.step((_group, _start, _end, into) => into.fill(Number.NaN), settings(1));
+    expect(failed.isApplied).toBe(false);
+    expect(failed.loss).toBeNaN();
+    expect(Buffer.concat(await encodeCheckpoint(device.state, header)).equals(before)).toBe(true);
   });
 
   it('takes a checkpoint of the host, and goes on from it alike', async () => {

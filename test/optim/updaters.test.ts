@@ -61,7 +61,7 @@ async function both(rule: UpdateRule, averaged: 'all' | 'some' | 'no'): Promise<
   const names = parameters.map(({ name }) => name);
   const followed = { all: names, some: names.filter((name) => name !== 'three.weight'), no: [] }[averaged];
   const options = { parameters, rule, averaged: new Set(followed) };
-  const graph = await GraphUpdater.create(ortNode, options, { threads: 1 });
+  const graph = new GraphUpdater(ortNode, options, { threads: 1 });
   onTestFinished(() => graph.dispose());
   return [new WasmUpdater(options), graph];
 }
@@ -132,7 +132,7 @@ test('parameters of one group are clipped by the norm of all their gradients', a
     ...{ parameters, rule: rules.sgd, averaged: new Set<string>() },
     clipGroup: (name: string) => (name.endsWith('.bias') ? 'biases' : name),
   };
-  const graph = await GraphUpdater.create(ortNode, options, { threads: 1 });
+  const graph = new GraphUpdater(ortNode, options, { threads: 1 });
   onTestFinished(() => graph.dispose());
   for (const { state, gradients, ...updater } of [new WasmUpdater(options), graph].map((each) => ({
     ...{ state: each.state, gradients: each.gradients },

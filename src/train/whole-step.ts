@@ -1,0 +1,69 @@
+/**
+ * A whole step as one program, for engines that keep values in a memory of their own: gradients, clipping, optimizer, teacher and
+ * the method's next state, each value updated in place. The host gives crops and the numbers of the step and reads one vector.
+ * It does what `Trainer` does with two programs.
+ *
+ *     in   student/<parameter>, teacher/<parameter>, <slot>/<parameter>, state/<name>, student/<statistic>, ...
+ *          crops/<view group>, scalar/<name>, sample/<name>, frozen/<parameter>
+ *          number/<name>: what the update is told, number/lags and number/commit
+ *     out  the same state, and `report`: the loss, the measures, the norms of the gradients
+ */
+import {
+  concat,
+  GraphError,
+  greater,
+  input,
+  mul,
+  type Results,
+  replaceInputs,
+  reshape,
+  scalar,
+  type Tensor,
+  where,
+} from '../graph/index.ts';
+import { describeUpdate, UPDATE_NUMBERS } from '../optim/graph-updater.ts';
+import type { UpdaterOptions } from '../optim/updater.ts';
+import type { StepGraph } from './step-graph.ts';
+
+/** What the program does with its state: 1 and 0 are yes and no. */
+export const WHOLE_STEP_NUMBERS = ['lags', 'commit'] as const;
+
+/** @param measures names of the method's measures, in the order in which they are reported */
+export function wholeStep(
+  { results }: StepGraph,
+  options: UpdaterOptions,
+  measures: readonly string[],
+): Results {
+  const reported = ['loss', ...measures.map((name) => `measure/${name}`)].map((name) => {
+    const value = results[name];
+    if (value === undefined) throw new GraphError(`a step has no "${name}"`);
+    return reshape(value, [1]);
+  });
+  const [lags, commit] = [input('number/lags', []), input('number/commit', [])];
+  const loss = reshape(reported[0] ?? scalar(0), []);
+  const { norms, applies, next } = describeUpdate(options, { loss, commit });
+  const isApplied = greater(applies, scalar(0));
+  const whole: Record<string, Tensor> = { ...next, report: concat([...reported, norms], 0) };
+  for (const [name, value] of Object.entries(next)) {
+    if (!name.startsWith('average/')) continue;
+    // A teacher that lags becomes what the student was before this step.
+    const before = input(name.replace('average/', 'student/'), value.shape);
+    whole[name.replace('average/', 'teacher/')] = where(
+      greater(mul(applies, lags), scalar(0)),
+      before,
+      value,
+    );
+    delete whole[name];
+  }
+  for (const [name, value] of Object.entries(results)) {
+    if (!name.startsWith('next/')) continue;
+    const key = name.slice('next/'.length);
+    const place = /^(student|teacher)\//.test(key) ? key : `state/${key}`;
+    whole[place] = where(isApplied, value, input(place, value.shape));
+  }
+  return replaceInputs(whole, (name, { shape }) => {
+    if (name.startsWith('gradient/')) return results[name];
+    if (name.startsWith('average/')) return input(name.replace('average/', 'teacher/'), shape);
+    return UPDATE_NUMBERS.includes(name) ? input(`number/${name}`, shape) : undefined;
+  });
+}
