@@ -11,12 +11,14 @@ import { makeFolder } from '../files/make-folder-node.ts';
 import type { Fields } from '../method/definition.ts';
 import type { Finding } from '../report/finding.ts';
 import { encodeSection } from '../report/page/stored-section.ts';
+import { openEngine } from '../run/open-engine-node.ts';
 import { openSubject } from '../run/open-subject-node.ts';
 import { holdsRun, RunFolder } from '../run/run-folder-node.ts';
 import { RunLog } from '../run/run-log.ts';
 import { stepsOf } from '../run/run-record.ts';
 import type { Subject } from '../run/subject.ts';
 import { writeEvaluationReport } from '../run/write-report-node.ts';
+import { deviceFields } from '../train/device-fields.ts';
 import { findingLine } from '../train/finding.ts';
 import { labelsField } from '../train/labels-field.ts';
 import { levelsField, levelsOf } from '../train/levels-field.ts';
@@ -49,6 +51,7 @@ const common = {
     .describe('a folder for the results and a report of them; the run folder and its report unless given'),
   levels: levelsField,
   labels: labelsField,
+  ...deviceFields,
 };
 
 /**
@@ -98,7 +101,8 @@ export async function runEvaluation(
   const files = output !== undefined && evaluation.isFlat === true ? '.' : `eval/${evaluation.name}`;
   const command = `npx ${words} ${shellWords(args)}`;
   const earlier = new EarlierResult(folder, evaluation.name, command);
-  const engine = withThreads(ortNode, threads);
+  const opened = openEngine(given, console.error);
+  const engine = opened === ortNode ? withThreads(ortNode, threads) : opened;
   const backbone = new FrozenBackbone(subject.backbone, subject.preprocessing, engine, { threads });
   const line = progressLine(process.stderr);
   if (subject.allowed.length > 0)

@@ -148,7 +148,7 @@ export async function prepare({
     chooseRecipe(options, { ...facts, steps, evaluations });
   const sizes =
     microBatch === undefined
-      ? microBatchCandidates(first.config, method.coupling !== undefined)
+      ? microBatchCandidates(first.config, method.coupling !== undefined || !engine.sharesMemory)
       : [microBatch];
   checkCrops(first.config, method, sizes[0] ?? first.config.batchSizePerGpu);
   if (minutes === undefined) onRecipe?.(finalRecipe());

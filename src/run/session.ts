@@ -69,7 +69,9 @@ export interface ResumeChanges {
   /** What the method learns from, if that is a trained network. */
   readonly frozen?: FrozenNetwork | undefined;
   /** What fits another machine; the number of threads decides how sums are rounded. */
-  readonly machine?: Partial<Pick<TrainConfig, 'threads' | 'numWorkers'>>;
+  readonly machine?: Partial<
+    Pick<TrainConfig, 'threads' | 'numWorkers' | 'device' | 'pjrtPlugin' | 'compileCache'>
+  >;
 }
 
 /**

@@ -156,7 +156,10 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 /** What is measured or asked of the machine, and what is there in every run. */
-const NOT_ASKED = ['microBatch', 'recipe', 'threads', 'numWorkers'];
+const NOT_ASKED = [
+  ...['microBatch', 'recipe', 'threads', 'numWorkers'],
+  ...['device', 'pjrtPlugin', 'compileCache'],
+];
 
 /**
  * @param options of the run that the study wants

@@ -8,6 +8,7 @@ import type { Fields, OptionGroup, OwnOptions } from '../method/definition.ts';
 import { count, countOrZero, notNegative, positive, range, share } from '../method/fields.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
 import { architectures } from './architectures.ts';
+import { deviceFields } from './device-fields.ts';
 import { labelsField } from './labels-field.ts';
 import { levelsField } from './levels-field.ts';
 
@@ -111,6 +112,7 @@ const machine = {
     .max(64)
     .describe('threads that decode and augment; 0 = the main thread'),
   threads: count('threads of the compute engine'),
+  ...deviceFields,
 };
 
 const onlineEvaluations = {
@@ -207,6 +209,10 @@ const commonConfig = common
     warmupSteps: true,
     evals: true,
     bestBy: true,
+    device: true,
+    pjrtPlugin: true,
+    precision: true,
+    compileCache: true,
   });
 
 /** What a run has once the recipe has filled it in; a method reads its own options from it. */

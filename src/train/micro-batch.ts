@@ -16,13 +16,14 @@ const ALIVE = 8;
 const WORTH = 0.9;
 
 /**
- * The sizes worth measuring, smallest first; only the batch itself where images depend on each other.
+ * The sizes worth measuring, smallest first.
  *
- * @param couplesBatch whether the method needs the whole batch in one program
+ * @param isWhole whether the whole batch goes into one program: because images depend on each other, or on a device, where a step is
+ *   one program
  */
-export function microBatchCandidates(config: TrainConfig, couplesBatch: boolean): number[] {
+export function microBatchCandidates(config: TrainConfig, isWhole: boolean): number[] {
   const { batchSizePerGpu: batch, patchSize, dim } = config;
-  if (couplesBatch) return [batch];
+  if (isWhole) return [batch];
   const tokens = viewSizes(cropRecipeOf(config)).reduce((sum, size) => sum + (size / patchSize) ** 2 + 1, 0);
   return microBatchSizes(batch, tokens, dim);
 }

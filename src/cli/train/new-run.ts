@@ -1,6 +1,7 @@
 /** Trains a new run before the eyes of its user, from its options to its report. */
 import { openFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
+import { openEngine } from '../../run/open-engine-node.ts';
 import { openInitial } from '../../run/open-initial-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { newSession } from '../../run/session.ts';
@@ -43,12 +44,13 @@ export async function newRun({ path, options, init, output, json, args }: RunReq
     console.error,
   );
   await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
+  const machine = { ...nodeMachine, engine: openEngine(options, console.error) };
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(
     {
       source,
       options,
-      ...nodeMachine,
+      ...machine,
       initial,
       frozen,
       dryRun: folder === undefined,
@@ -66,7 +68,7 @@ export async function newRun({ path, options, init, output, json, args }: RunReq
       source,
       directory: process.cwd(),
       folder,
-      ...nodeMachine,
+      ...machine,
       command,
     });
     return await finishRun(folder, await showSession(session, { json }), source);

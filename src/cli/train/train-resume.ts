@@ -4,6 +4,7 @@ import { definitions, methodNamed } from '../../method/registry.ts';
 import { counted } from '../../numbers/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
+import { openEngine } from '../../run/open-engine-node.ts';
 import { openRecorded, recordedPath } from '../../run/open-recorded-node.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord, stepsOf } from '../../run/run-record.ts';
@@ -57,7 +58,8 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   );
   tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
-  const session = await resumeSession(folder, source, nodeMachine, { ...changes, frozen });
+  const engine = openEngine({ ...record.config, ...changes.machine }, console.error);
+  const session = await resumeSession(folder, source, { ...nodeMachine, engine }, { ...changes, frozen });
   const { fromStep, plan, trainer } = session;
   try {
     // A run may have been stopped during its last online evaluation.
@@ -81,7 +83,7 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
 
 /** @throws UsageError if something else is given, with the command that does what was wanted */
 function changesOf(given: Readonly<Record<string, unknown>>, run: string): ResumeChanges {
-  const { minutes, steps, epochs, threads, numWorkers, ...others } = given;
+  const { minutes, steps, epochs, threads, numWorkers, device, pjrtPlugin, compileCache, ...others } = given;
   const [other] = Object.keys(others);
   if (other === 'dryRun')
     throw new UsageError(
@@ -91,14 +93,42 @@ function changesOf(given: Readonly<Record<string, unknown>>, run: string): Resum
     throw new UsageError(
       `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it: a new run takes other settings and begins with its weights by dino train <source> --init ${run}.`,
     );
-  const asked = parseOptions({ minutes, steps, epochs, threads, numWorkers });
+  const asked = parseOptions({
+    minutes,
+    steps,
+    epochs,
+    threads,
+    numWorkers,
+    device,
+    pjrtPlugin,
+    compileCache,
+  });
   checkOptions(asked);
   const [name] = givenSpans(asked)[0] ?? [];
   return {
     length: name === undefined ? undefined : { [name]: given[name] },
-    machine: {
-      ...(asked.threads === undefined ? {} : { threads: asked.threads }),
-      ...(asked.numWorkers === undefined ? {} : { numWorkers: asked.numWorkers }),
-    },
+    machine: onlyGiven({
+      threads: asked.threads,
+      numWorkers: asked.numWorkers,
+      device: asked.device,
+      pjrtPlugin: asked.pjrtPlugin,
+      compileCache: asked.compileCache,
+    }),
   };
+}
+
+/** Without what is undefined. */
+function onlyGiven<Values extends Readonly<Record<string, unknown>>>(
+  values: Values,
+): { readonly [Name in keyof Values]?: Exclude<Values[Name], undefined> } {
+  const given: { [Name in keyof Values]?: Exclude<Values[Name], undefined> } = {};
+  for (const name of Object.keys(values).filter((name): name is keyof Values & string => name in values)) {
+    const value = values[name];
+    if (isGiven(value)) given[name] = value;
+  }
+  return given;
+}
+
+function isGiven<Value>(value: Value): value is Exclude<Value, undefined> {
+  return value !== undefined;
 }
