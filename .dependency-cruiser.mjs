@@ -7,11 +7,11 @@
 const floors = [
   ['numbers', 'how numbers are rounded and said, whatever they count'],
   ['random', 'numbers are named by a seed and a purpose, whatever they are for'],
+  ['format', 'bytes in, data out: a format does not care what is kept in it'],
+  ['files', 'what the operating system is asked for, in Node'],
   ['graph', 'a compiler for any model: it knows no network, no engine and no image'],
   ['engine', 'runs what was compiled, and knows nothing of what it computes'],
   ['optim', 'update rules of any parameters, whatever network has them'],
-  ['format', 'bytes in, data out: a format does not care what is kept in it'],
-  ['files', 'what the operating system is asked for, in Node'],
   ['image', 'pixels, as exact as PIL, for whoever has some'],
   ['scenes', 'pictures made from a seed: one kind of image among others'],
   ['model', 'networks are functions of a scope and tensors; who trains them is not their business'],

@@ -1,21 +1,12 @@
 /** From what a command was given to a path: what is there already, or published weights by name, downloaded to a cache. */
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { cacheFolder } from '../files/cache-folder-node.ts';
 import { download } from '../weights/download-node.ts';
 import { fetchRepository } from '../weights/hub-repository-node.ts';
 import { knownWeights, officialNames, publicHosts, type RemoteFile } from '../weights/known-weights.ts';
 import { editDistance } from './terminal/nearest-name.ts';
 import { progressLine } from './terminal/progress.ts';
-
-/** `DINO_CACHE`, or the platform's folder for caches. */
-function cacheFolder(): string {
-  const { DINO_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (DINO_CACHE !== undefined && DINO_CACHE !== '') return DINO_CACHE;
-  if (process.platform === 'win32' && LOCALAPPDATA !== undefined) return join(LOCALAPPDATA, 'dino-ts');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'dino-ts');
-  return join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'dino-ts');
-}
 
 /**
  * A path that is there stays as it is; a known name (`dino_vits16`, `facebook/dino-vits16`) is downloaded once. No server is
