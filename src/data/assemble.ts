@@ -50,6 +50,24 @@ export class CropAssembler {
     }
   }
 
+  /**
+   * Copies views of images as they are, as [views * images, S, S, C]: for devices that normalize them.
+   *
+   * @param crops as for `write`
+   */
+  copy(crops: Uint8Array, { views, images }: ChosenCrops, into: Uint8Array): void {
+    const [start, end] = images;
+    let at = 0;
+    for (let view = views[0]; view < views[1]; view++) {
+      const size = this.#sizes[view] ?? 0;
+      const bytes = size * size * this.#channels;
+      for (let image = start; image < end; image++, at += bytes) {
+        const from = image * this.#imageBytes + (this.#offsets[view] ?? 0);
+        into.set(crops.subarray(from, from + bytes), at);
+      }
+    }
+  }
+
   #normalize(pixels: Uint8Array, from: number, plane: number, into: Float32Array, to: number): void {
     const channels = this.#channels;
     for (let c = 0; c < channels; c++) {

@@ -3,7 +3,7 @@
  * The same results; slower, as every result is copied once more.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type OnnxProgram, onnxCpu, type TensorType, type View } from '../graph/index.ts';
+import { type DType, type OnnxProgram, onnxCpu, type TensorType, type View } from '../graph/index.ts';
 import { type DeviceBuffer, type Engine, EngineError, type EngineOptions, type Program } from './engine.ts';
 import { boundArrays, type OnnxEngine, onHost } from './onnx-engine.ts';
 import type { Values } from './values.ts';
@@ -80,21 +80,20 @@ class OrtProgram implements Program {
 
 function tensors(views: readonly View[], values: Readonly<Record<string, Values>>): Record<string, Tensor> {
   const result: Record<string, Tensor> = {};
-  for (const { onnxName, name, offset, shape } of views) {
+  for (const { onnxName, name, offset, shape, dtype } of views) {
     const array = values[name];
     if (array === undefined) continue; // checked before
     const part = array.subarray(offset, offset + shape.reduce((a, b) => a * b, 1));
-    result[onnxName] = tensorOf(part, shape);
+    result[onnxName] = tensorOf(part, shape, dtype);
   }
   return result;
 }
 
-function tensorOf(values: Values, shape: readonly number[]): Tensor {
+function tensorOf(values: Values, shape: readonly number[], dtype: DType): Tensor {
   if (values instanceof Float32Array) return new Tensor('float32', values, shape);
   if (values instanceof BigInt64Array) return new Tensor('int64', values, shape);
-  return values instanceof Uint8Array
-    ? new Tensor('bool', values, shape)
-    : new Tensor('float16', values, shape);
+  if (values instanceof Uint16Array) return new Tensor('float16', values, shape);
+  return dtype === 'u8' ? new Tensor('uint8', values, shape) : new Tensor('bool', values, shape);
 }
 
 function message(error: unknown): string {

@@ -1,7 +1,7 @@
 /** Arrays of the host: what values of each type are there. */
 import { type DType, sizeOf, type TensorType } from '../graph/index.ts';
 
-/** f32, i64, bool (0 or 1) and f16 (its bits), in this order. */
+/** f32, i64, bool (0 or 1) or u8, and f16 (its bits), in this order. */
 export type Values = Float32Array | BigInt64Array | Uint8Array | Uint16Array;
 
 const arrays = {
@@ -9,6 +9,7 @@ const arrays = {
   i64: BigInt64Array,
   bool: Uint8Array,
   f16: Uint16Array,
+  u8: Uint8Array,
 } as const satisfies Record<DType, unknown>;
 
 /** An array of zeros for values of a type. */

@@ -8,7 +8,7 @@ import { decompose } from '../graph/passes/decompose.ts';
 import type { Op } from '../graph/tensor.ts';
 import { countUses, topological } from '../graph/traverse.ts';
 
-const WIDTHS = { f32: 4, f16: 2, i64: 8, bool: 1 } as const;
+const WIDTHS = { f32: 4, f16: 2, i64: 8, bool: 1, u8: 1 } as const;
 
 /** Made of arrays larger than what they give: all windows, or all patches. */
 const LAID_OUT: ReadonlySet<Op> = new Set<Op>([convolutionOp, depthwiseOp, maxPoolOp, patchProjectionOp]);

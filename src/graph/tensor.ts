@@ -7,7 +7,8 @@
  */
 import { GraphError } from './errors.ts';
 
-export type DType = 'f32' | 'f16' | 'i64' | 'bool';
+/** u8: bytes, such as pixels; they are cast to floats before anything is computed from them. */
+export type DType = 'f32' | 'f16' | 'i64' | 'bool' | 'u8';
 
 /** Sizes of the axes, all known: graphs are static. `[]` is a scalar. */
 export type Shape = readonly number[];

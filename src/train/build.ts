@@ -1,5 +1,6 @@
 /** From a config to what it describes: the method with its networks, and the crops to cut. */
 import { type CropRecipe, dinoAugmentation, viewSizes } from '../image/augment.ts';
+import { statisticsFor } from '../image/normalize.ts';
 import type { Method } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import { methodNamed } from '../method/registry.ts';
@@ -121,6 +122,7 @@ export function trainerOptionsOf(config: TrainConfig): Omit<TrainerOptions, 'eng
     ...(microBatch === undefined ? {} : { microBatch }),
     optimizer: methodNamed(config.method).rule?.(optimizer) ?? optimizer,
     seed,
+    byteCrops: statisticsFor(channels),
     engineOptions: { threads },
   };
 }

@@ -94,7 +94,9 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     (group, start, end, into) => {
       const first = firstViews[group] ?? 0;
       const views = [first, first + (trainer.method.views[group]?.count ?? 0)] as const;
-      assembler.write(batch.crops, { views, images: [start, end] }, into);
+      const chosen = { views, images: [start, end] } as const;
+      if (into instanceof Uint8Array) assembler.copy(batch.crops, chosen, into);
+      else assembler.write(batch.crops, chosen, into);
     };
   const loaded = loadBatches(source, {
     recipe,

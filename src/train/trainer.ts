@@ -10,6 +10,7 @@ import { asFloats } from '../engine/values.ts';
 import { type Results, type Shape, sizeOf } from '../graph/index.ts';
 import type { MethodNumbers } from '../method/definition.ts';
 import type { Method } from '../method/method.ts';
+import type { PixelStatistics } from '../model/byte-pixels.ts';
 import { GraphUpdater } from '../optim/graph-updater.ts';
 import { type OptimizerName, rules, type UpdateRule } from '../optim/rules.ts';
 import type { UpdateNumbers, Updater, UpdaterOptions } from '../optim/updater.ts';
@@ -19,8 +20,11 @@ import { networkValues, readFloats, resetBuffers, resetNetworks, type TrainState
 import { type StepGraph, traceStep } from './step-graph.ts';
 import { WHOLE_STEP_NUMBERS, wholeStep } from './whole-step.ts';
 
-/** Where a step gets its pixels: writes view group `group` of images `start` to `end` as [count * images, C, S, S], view after view. */
-export type CropSource = (group: number, start: number, end: number, into: Float32Array) => void;
+/**
+ * Where a step gets its pixels: writes view group `group` of images `start` to `end`, view after view: normalized as
+ * [count * images, C, S, S], or as bytes, [count * images, S, S, C], for a trainer that was asked to normalize them.
+ */
+export type CropSource = (group: number, start: number, end: number, into: Float32Array | Uint8Array) => void;
 
 export interface TrainerOptions {
   readonly method: Method;
@@ -37,6 +41,8 @@ export interface TrainerOptions {
   readonly engineOptions?: EngineOptions;
   /** Weights and running statistics of a network that stays as it is, by their names in it, where the method has one. */
   readonly frozen?: ReadonlyMap<string, Float32Array> | undefined;
+  /** Where a step is one program: what normalizes crops there, which are handed over as bytes then; unless given they are normalized pixels. */
+  readonly byteCrops?: PixelStatistics | undefined;
   /** Of another trainer of the same networks, to share its memory. */
   readonly updater?: Updater;
 }
@@ -77,7 +83,7 @@ export class Trainer {
   readonly #seed: number;
   readonly #inputs: Record<string, DeviceBuffer> = {};
   readonly #outputs: Record<string, DeviceBuffer> = {};
-  readonly #crops: readonly Float32Array[];
+  readonly #crops: readonly (Float32Array | Uint8Array)[];
   /** The step whose crops lie on the device already. */
   #staged = -1;
 
@@ -117,11 +123,12 @@ export class Trainer {
     };
     for (const [name, type] of program.outputs)
       this.#outputs[name] = this.#stored(name) ?? engine.allocate(type);
-    const crops: Float32Array[] = [];
+    const crops: (Float32Array | Uint8Array)[] = [];
     for (const [name, type] of program.inputs) {
       const [kind, key] = splitName(name);
       if (kind === 'crops') {
-        const pixels = new Float32Array(sizeOf(type.shape));
+        const Pixels = type.dtype === 'u8' ? Uint8Array : Float32Array;
+        const pixels = new Pixels(sizeOf(type.shape));
         crops[Number(key)] = pixels;
         this.#inputs[name] = engine.upload(pixels, type);
       } else if (kind === 'frozen')
@@ -147,7 +154,10 @@ export class Trainer {
     const whole =
       updater instanceof GraphUpdater && graph.microBatch === options.batchSize ? updater : undefined;
     const measures = options.method.measures.map(({ key }) => key);
-    const results = whole === undefined ? graph.results : wholeStep(graph, updates, measures);
+    const results =
+      whole === undefined
+        ? graph.results
+        : wholeStep(graph, { update: updates, measures, byteCrops: options.byteCrops });
     const program = await options.engine.load(results, options.engineOptions);
     return new Trainer(options, graph, program, updater, whole);
   }
@@ -315,7 +325,8 @@ export class Trainer {
   fillWithNoise(): void {
     const random = new Random(this.#seed, 'measure');
     for (const [g, pixels] of this.#crops.entries()) {
-      for (let i = 0; i < pixels.length; i++) pixels[i] = random.between(-1, 1);
+      const largest = pixels instanceof Uint8Array ? 255 : 1;
+      for (let i = 0; i < pixels.length; i++) pixels[i] = largest * random.between(0, 1);
       this.#inputs[`crops/${g}`]?.write(pixels);
     }
     for (const name of this.method.scalars) this.#inputs[`scalar/${name}`]?.write(Float32Array.of(1));

@@ -21,6 +21,7 @@ import {
   type Tensor,
   where,
 } from '../graph/index.ts';
+import { normalizedPixels, type PixelStatistics } from '../model/byte-pixels.ts';
 import { describeUpdate, UPDATE_NUMBERS } from '../optim/graph-updater.ts';
 import type { UpdaterOptions } from '../optim/updater.ts';
 import type { StepGraph } from './step-graph.ts';
@@ -28,11 +29,17 @@ import type { StepGraph } from './step-graph.ts';
 /** What the program does with its state: 1 and 0 are yes and no. */
 export const WHOLE_STEP_NUMBERS = ['lags', 'commit'] as const;
 
-/** @param measures names of the method's measures, in the order in which they are reported */
+export interface WholeStepOptions {
+  readonly update: UpdaterOptions;
+  /** Names of the method's measures, in the order in which they are reported. */
+  readonly measures: readonly string[];
+  /** Where crops come as bytes, [views * images, S, S, C], what normalizes them; unless given they are normalized pixels. */
+  readonly byteCrops?: PixelStatistics | undefined;
+}
+
 export function wholeStep(
   { results }: StepGraph,
-  options: UpdaterOptions,
-  measures: readonly string[],
+  { update, measures, byteCrops }: WholeStepOptions,
 ): Results {
   const reported = ['loss', ...measures.map((name) => `measure/${name}`)].map((name) => {
     const value = results[name];
@@ -41,7 +48,7 @@ export function wholeStep(
   });
   const [lags, commit] = [input('number/lags', []), input('number/commit', [])];
   const loss = reshape(reported[0] ?? scalar(0), []);
-  const { norms, applies, next } = describeUpdate(options, { loss, commit });
+  const { norms, applies, next } = describeUpdate(update, { loss, commit });
   const isApplied = greater(applies, scalar(0));
   const whole: Record<string, Tensor> = { ...next, report: concat([...reported, norms], 0) };
   for (const [name, value] of Object.entries(next)) {
@@ -61,9 +68,15 @@ export function wholeStep(
     const place = /^(student|teacher)\//.test(key) ? key : `state/${key}`;
     whole[place] = where(isApplied, value, input(place, value.shape));
   }
-  return replaceInputs(whole, (name, { shape }) => {
+  const joined = replaceInputs(whole, (name, { shape }) => {
     if (name.startsWith('gradient/')) return results[name];
     if (name.startsWith('average/')) return input(name.replace('average/', 'teacher/'), shape);
     return UPDATE_NUMBERS.includes(name) ? input(`number/${name}`, shape) : undefined;
   });
+  if (byteCrops === undefined) return joined;
+  return replaceInputs(joined, (name, { shape: [count = 0, channels = 0, height = 0, width = 0] }) =>
+    name.startsWith('crops/')
+      ? normalizedPixels(input(name, [count, height, width, channels], 'u8'), byteCrops)
+      : undefined,
+  );
 }

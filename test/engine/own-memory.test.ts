@@ -1,11 +1,13 @@
 /** What holds for arrays holds for an engine with a memory of its own: programs, training, checkpoints, evaluations. */
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { CropAssembler } from '../../src/data/assemble.ts';
 import { runOnArrays } from '../../src/engine/arrays.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { asFloats } from '../../src/engine/values.ts';
 import { knn } from '../../src/eval/classify/knn.ts';
 import { add, input, scale } from '../../src/graph/index.ts';
+import { statisticsFor } from '../../src/image/normalize.ts';
 import { dino } from '../../src/method/dino.ts';
 import { Random } from '../../src/random/random.ts';
 import { encodeCheckpoint, restoreCheckpoint } from '../../src/train/checkpoint.ts';
@@ -133,6 +135,29 @@ describe.each(engines)('an engine with a memory of its own, %s', (_, engine) => 
     await expectSameState(device, host);
     await device.dispose();
     if (engine === copyingEngine) expect(alive.size).toBe(before);
+  });
+
+  it('normalizes crops that come as bytes as the host does', async () => {
+    const statistics = statisticsFor(3);
+    const bytes = (image: number, i: number): number => (image * 37 + i * 101 + ((i * i) % 89)) % 256;
+    const assembler = new CropAssembler({ channels: 3, viewSizes: [16, 16, 8, 8] });
+    const perImage = 2 * 3 * (256 + 64);
+    const all = Uint8Array.from({ length: 4 * perImage }, (_, i) => bytes(Math.floor(i / perImage), i));
+    const source: CropSource = (group, start, end, into) => {
+      const views = [2 * group, 2 * group + 2] as const;
+      const chosen = { views, images: [start, end] } as const;
+      if (into instanceof Uint8Array) assembler.copy(all, chosen, into);
+      else assembler.write(all, chosen, into);
+    };
+    const host = await trainerOn(ortNode, 4);
+    const device = await Trainer.create({
+      ...{ method, engine, channels: 3, batchSize: 4, optimizer: 'adamw', seed: 3, byteCrops: statistics },
+    });
+    onTestFinished(() => Promise.all([host.dispose(), device.dispose()]).then(() => {}));
+    const [wanted, got] = [await host.step(source, settings(0)), await device.step(source, settings(0))];
+    expect(got.loss).toBeCloseTo(wanted.loss, 5);
+    for (const [name, norm] of wanted.gradientNorms)
+      expect(Math.abs(got.gradientNorms.get(name)! - norm), name).toBeLessThan(1e-3 * Math.max(norm, 1e-2));
   });
 
   it('changes nothing where a loss is not finite', async () => {

@@ -46,7 +46,7 @@ export interface ProgramMemory {
 }
 
 /** PJRT_Buffer_Type */
-const BUFFER_TYPE = { bool: 1, i64: 5, f16: 10, f32: 11 } as const;
+const BUFFER_TYPE = { bool: 1, i64: 5, u8: 6, f16: 10, f32: 11 } as const;
 /** PJRT_NamedValue_Type */
 const [STRING, INT64, INT64_LIST, FLOAT, BOOL] = [0, 1, 2, 3, 4];
 /** Words of a PJRT_NamedValue in an array of them. */

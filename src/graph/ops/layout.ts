@@ -335,7 +335,7 @@ export const castOp: Op<CastAttributes> = {
   },
   gradient: (node, [g]) => {
     const { dtype } = node.input(0);
-    return g === undefined || dtype === 'i64' || dtype === 'bool' ? [] : [cast(g, dtype)];
+    return g === undefined || (dtype !== 'f32' && dtype !== 'f16') ? [] : [cast(g, dtype)];
   },
 };
 

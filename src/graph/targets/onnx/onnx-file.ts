@@ -16,9 +16,7 @@ const [IR_VERSION, OLDER_IR_VERSION] = [10, 8];
 /** Of compiled programs: opset 23 brought `Attention`. */
 const OPSET = 23;
 
-export const ELEMENT_TYPE: Readonly<Record<DType, number>> = { f32: 1, i64: 7, bool: 9, f16: 10 };
-
-const UINT8 = 2;
+export const ELEMENT_TYPE: Readonly<Record<DType, number>> = { f32: 1, u8: 2, i64: 7, bool: 9, f16: 10 };
 
 export interface OnnxNode {
   readonly opType: string;
@@ -143,7 +141,7 @@ function writeNode(to: Writer, node: OnnxNode): void {
 function elementType(values: OnnxConstant['values']): number {
   if (values instanceof Float32Array) return ELEMENT_TYPE.f32;
   if (values instanceof Uint16Array) return ELEMENT_TYPE.f16;
-  return values instanceof Uint8Array ? UINT8 : ELEMENT_TYPE.i64;
+  return values instanceof Uint8Array ? ELEMENT_TYPE.u8 : ELEMENT_TYPE.i64;
 }
 
 function writeConstant(to: Writer, { name, shape, values }: OnnxConstant): void {

@@ -6,7 +6,13 @@ export interface Value extends TensorType {
   readonly name: string;
 }
 
-const ELEMENT: Readonly<Record<DType, string>> = { f32: 'f32', f16: 'f16', i64: 'i64', bool: 'i1' };
+const ELEMENT: Readonly<Record<DType, string>> = {
+  f32: 'f32',
+  f16: 'f16',
+  i64: 'i64',
+  bool: 'i1',
+  u8: 'ui8',
+};
 
 /** `tensor<2x3xf32>` */
 export function typeText({ dtype, shape }: TensorType, element = ELEMENT[dtype]): string {
