@@ -3,6 +3,7 @@
  */
 export { GraphError } from './errors.ts';
 export { gradients } from './gradients.ts';
+export { gatherAcross, scatterAcross, sumAcross } from './ops/across.ts';
 export { crossEntropy, gelu, logSoftmax, softmax } from './ops/activation.ts';
 export { type Attended, attention } from './ops/attention.ts';
 export { conv2d } from './ops/convolution.ts';
