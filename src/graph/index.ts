@@ -55,6 +55,7 @@ export { crop, topK } from './ops/select.ts';
 export { type UnfoldOptions, unfold } from './ops/windows.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
 export { splitRows } from './passes/split-rows.ts';
+export { type Meeting, type Stage, splitStages } from './passes/stages.ts';
 export {
   drawn,
   type Initializer,
