@@ -21,27 +21,28 @@ const launchers = [
   ['PMIX_RANK', 'SLURM_NTASKS', 'SLURM_NTASKS_PER_NODE'],
 ] as const;
 
-/**
- * @returns undefined for a process that is alone
- * @throws CollectiveError where several were started that will not find each other
- */
+function number(environment: Environment, name: string): number | undefined {
+  const value = Number.parseInt(environment[name] ?? '', 10);
+  return Number.isNaN(value) ? undefined : value;
+}
+
+/** @returns undefined for a process that is alone */
 export function launchedAs(environment: Environment): Launched | undefined {
-  const number = (name: string): number | undefined => {
-    const value = Number.parseInt(environment[name] ?? '', 10);
-    return Number.isNaN(value) ? undefined : value;
-  };
   for (const [rankName, sizeName, hereName] of launchers) {
-    const rank = number(rankName);
+    const rank = number(environment, rankName);
     if (rank === undefined) continue;
-    const size = number(sizeName);
-    return size === 1
-      ? undefined
-      : { rank, size, here: number(hereName), byOpenMpi: rankName.startsWith('OMPI') };
+    const size = number(environment, sizeName);
+    if (size === 1) return undefined;
+    return { rank, size, here: number(environment, hereName), byOpenMpi: rankName.startsWith('OMPI') };
   }
-  const tasks = number('SLURM_STEP_NUM_TASKS') ?? 1;
-  if (tasks > 1)
+  return undefined;
+}
+
+/** @throws CollectiveError where several processes were started that will not find each other */
+export function checkIntroduced(environment: Environment): void {
+  const tasks = number(environment, 'SLURM_STEP_NUM_TASKS') ?? 1;
+  if (tasks > 1 && launchers.every(([rank]) => number(environment, rank) === undefined))
     throw new CollectiveError(
       `srun started ${tasks} processes that do not know of each other: give it --mpi=pmix or --mpi=pmi2, as srun --mpi=list says.`,
     );
-  return undefined;
 }

@@ -1,7 +1,7 @@
 /** Ranks that find each other through MPI, as `mpirun` and `srun` start them. */
 import { availableParallelism, cpus } from 'node:os';
 import { alone, type Collective, CollectiveError } from './collective.ts';
-import { type Launched, launchedAs } from './launcher.ts';
+import { checkIntroduced, type Launched, launchedAs } from './launcher.ts';
 import { type MpiFunction, type MpiLibrary, openMpiLibrary } from './mpi-library-node.ts';
 
 /** Calls come from several threads, one at a time. */
@@ -13,6 +13,7 @@ const THREAD_SERIALIZED = 2;
  * @throws CollectiveError where it was started as one of several and cannot find them
  */
 export function joinRanks(): Collective {
+  checkIntroduced(process.env);
   const launched = launchedAs(process.env);
   return launched === undefined
     ? alone

@@ -6,6 +6,7 @@ import type { DeviceBuffer, Engine, Program } from '../engine/engine.ts';
 import { asFloats, typeText } from '../engine/values.ts';
 import { type Meeting, type Results, type Stage, splitStages, type TensorType } from '../graph/index.ts';
 import type { Collective } from './collective.ts';
+import { joined, parted } from './flat.ts';
 
 /** Programs in which nobody meets are the engine's own. */
 export function stagedEngine(engine: Engine, collective: Collective): Engine {
@@ -195,23 +196,4 @@ function pick(
       return buffer === undefined ? [] : [[name, buffer] as const];
     }),
   );
-}
-
-/** One copy of all, one after the other. */
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function parted(all: Float32Array, lengths: readonly number[]): Float32Array[] {
-  let at = 0;
-  return lengths.map((length) => {
-    at += length;
-    return all.subarray(at - length, at);
-  });
 }

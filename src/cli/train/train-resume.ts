@@ -4,7 +4,8 @@ import { definitions, methodNamed } from '../../method/registry.ts';
 import { counted } from '../../numbers/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
-import { openRecorded, recordedPath } from '../../run/open-recorded-node.ts';
+import { openRecorded, recordedPath, recordedRequest } from '../../run/open-recorded-node.ts';
+import type { Ranks } from '../../run/ranks.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord, stepsOf } from '../../run/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../../run/session.ts';
@@ -29,10 +30,19 @@ export interface ResumeRequest {
   readonly json: boolean;
   /** The words of the command line, for the record. */
   readonly args: readonly string[];
+  /** The processes that train with this one. */
+  readonly ranks: Ranks | undefined;
 }
 
 /** @returns the exit code */
-export async function resumeRun({ run, dataPath, options, json, args }: ResumeRequest): Promise<number> {
+export async function resumeRun({
+  run,
+  dataPath,
+  options,
+  json,
+  args,
+  ranks,
+}: ResumeRequest): Promise<number> {
   const frozenOptions = definitions().flatMap(({ frozen }) => frozen ?? []);
   const isFrozen = ([name]: readonly [string, unknown]): boolean => frozenOptions.includes(name);
   const given = Object.entries(options);
@@ -57,7 +67,8 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   );
   tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
-  const session = await resumeSession(folder, source, nodeMachine, { ...changes, frozen });
+  await ranks?.open(recordedRequest(record, dataPath), source);
+  const session = await resumeSession(folder, source, { ...nodeMachine, ranks }, { ...changes, frozen });
   const { fromStep, plan, trainer } = session;
   try {
     // A run may have been stopped during its last online evaluation.
@@ -81,7 +92,7 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
 
 /** @throws UsageError if something else is given, with the command that does what was wanted */
 function changesOf(given: Readonly<Record<string, unknown>>, run: string): ResumeChanges {
-  const { minutes, steps, epochs, threads, numWorkers, ...others } = given;
+  const { minutes, steps, epochs, threads, numWorkers, batchSizePerGpu, ...others } = given;
   const [other] = Object.keys(others);
   if (other === 'dryRun')
     throw new UsageError(
@@ -91,11 +102,12 @@ function changesOf(given: Readonly<Record<string, unknown>>, run: string): Resum
     throw new UsageError(
       `--resume goes on with the settings of the run, so --${toFlag(other)} cannot be given with it: a new run takes other settings and begins with its weights by dino train <source> --init ${run}.`,
     );
-  const asked = parseOptions({ minutes, steps, epochs, threads, numWorkers });
+  const asked = parseOptions({ minutes, steps, epochs, threads, numWorkers, batchSizePerGpu });
   checkOptions(asked);
   const [name] = givenSpans(asked)[0] ?? [];
   return {
     length: name === undefined ? undefined : { [name]: given[name] },
+    batchSizePerGpu: asked.batchSizePerGpu,
     machine: {
       ...(asked.threads === undefined ? {} : { threads: asked.threads }),
       ...(asked.numWorkers === undefined ? {} : { numWorkers: asked.numWorkers }),
