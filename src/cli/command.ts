@@ -1,7 +1,4 @@
 /** Chooses the command, and turns errors into one line and an exit code. One file a command stands beside this one. */
-import { ZodError } from 'zod';
-import { OptionError } from '../method/option-error.ts';
-import { explainIssue } from '../train/option-problems.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -13,10 +10,10 @@ import { report } from './report.ts';
 import { runEvaluation } from './run-evaluation.ts';
 import { ablate } from './study/ablate.ts';
 import { compare } from './study/compare.ts';
+import { tellError } from './tell-error.ts';
 import { suggestCommand } from './terminal/command-hint.ts';
 import { UsageError } from './terminal/flags.ts';
 import { commandLines } from './terminal/help.ts';
-import { asSentence } from './terminal/sentence.ts';
 import { textWidth, wrap } from './terminal/wrap.ts';
 import { train } from './train/train.ts';
 import { packageVersion } from './version.ts';
@@ -75,10 +72,7 @@ export async function runCommand(args: readonly string[], place: Place = working
   try {
     return await dispatch(args, place);
   } catch (error) {
-    if (error instanceof ZodError) console.error(`error: ${explainIssue(error, () => undefined)}.`);
-    else console.error(`error: ${asSentence(error instanceof Error ? error.message : String(error))}`);
-    const mistake = error instanceof UsageError || error instanceof OptionError || error instanceof ZodError;
-    return mistake ? exitCodes.mistake : exitCodes.error;
+    return tellError(error);
   }
 }
 

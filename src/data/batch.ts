@@ -7,6 +7,8 @@ export interface LoadOptions {
   readonly recipe: CropRecipe;
   /** Images in a batch. */
   readonly batchSize: number;
+  /** Which places of each batch are loaded, where several processes share it; all unless given. */
+  readonly part?: { readonly first: number; readonly images: number };
   readonly seed: number;
   /** First step, counted from the start of the run; 0 when left out. */
   readonly fromStep?: number;
@@ -25,7 +27,7 @@ export interface LoadOptions {
 export interface Batch {
   readonly step: number;
   readonly epoch: number;
-  /** The images the crops were cut from. */
+  /** The images the crops were cut from, those of this part of the batch. */
   readonly samples: Uint32Array;
   /**
    * Crops as 8-bit pixels, in shared memory: image after image, each with all its views one after the other, each view

@@ -1,7 +1,7 @@
 /**
  * Batches of crops for training, prepared ahead by worker threads.
  *
- * What a batch holds is a function of (seed, step) alone: the number of workers, their timing, the cache and the step a
+ * What a batch holds is a function of (seed, step) alone, whichever part of it is loaded: the number of workers, their timing, the cache and the step a
  * run was resumed at change no bit of it. The workers share memory with the caller and need no word from it to go on:
  * they stay `prefetch` batches ahead even while the caller's thread is blocked.
  */
@@ -32,7 +32,9 @@ const LARGEST_PIECE = 16;
  * @throws at once if an option makes no sense; while it runs, if a worker fails or more than half of the files are bad
  */
 export function loadBatches(source: Source, options: LoadOptions): AsyncGenerator<Batch, void, undefined> {
-  const { recipe, batchSize, seed, fromStep = 0, toStep, workers = 2, prefetch = 3, loadSize = 0 } = options;
+  const { recipe, batchSize, seed, part = { first: 0, images: batchSize } } = options;
+  const { fromStep = 0, toStep, workers = 2, prefetch = 3, loadSize = 0 } = options;
+  const { first, images } = part;
   if (recipe.channels !== source.channels) {
     throw new Error(
       `The crops have ${recipe.channels} channels, but ${source.name} was opened with ${source.channels}: open it with { channels: ${recipe.channels} }.`,
@@ -43,10 +45,17 @@ export function loadBatches(source: Source, options: LoadOptions): AsyncGenerato
       throw new Error(`The loader's ${name} is ${value}: give a whole number, 0 or more.`);
     }
   }
-  const order = new SampleOrder(source.length, batchSize, seed);
+  const order = new SampleOrder(source.length, batchSize, seed, first);
   const imageBytes = viewSizes(recipe).reduce((sum, size) => sum + size * size * recipe.channels, 0);
-  const pieceSize = Math.min(LARGEST_PIECE, Math.ceil(batchSize / Math.max(1, 2 * workers)));
-  const ring = allocateRing({ fromStep, toStep, batchSize, pieceSize, imageBytes, slots: prefetch + 1 });
+  const pieceSize = Math.min(LARGEST_PIECE, Math.ceil(images / Math.max(1, 2 * workers)));
+  const ring = allocateRing({
+    fromStep,
+    toStep,
+    batchSize: images,
+    pieceSize,
+    imageBytes,
+    slots: prefetch + 1,
+  });
   // Raw records are read faster than they could be looked up.
   const { spec } = source;
   const raw = spec?.kind === 'cifar10' || spec?.kind === 'idx';
@@ -61,7 +70,18 @@ export function loadBatches(source: Source, options: LoadOptions): AsyncGenerato
     const parts = { cache: new DecodedCache(cache), order, recipe, imageBytes, onBad };
     return loadHere(source.open(loadSize), ring, parts, bad);
   }
-  const task = { spec, loadSize, length: source.length, seed, recipe, imageBytes, ring, cache };
+  const task = {
+    spec,
+    loadSize,
+    length: source.length,
+    batchSize,
+    first,
+    seed,
+    recipe,
+    imageBytes,
+    ring,
+    cache,
+  };
   return loadInWorkers(ring, () => new WorkerPool(workers, task, onBad), order, bad);
 }
 

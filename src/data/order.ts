@@ -35,14 +35,20 @@ export class SampleOrder {
   readonly batchSize: number;
   readonly seed: number;
   readonly stepsPerEpoch: number;
+  /** The place of the whole batch that `slot` 0 is. */
+  readonly first: number;
   #epoch = -1;
   #permutation: Uint32Array = new Uint32Array(0);
 
-  /** @throws if the batch is larger than the data set */
-  constructor(samples: number, batchSize: number, seed: number) {
+  /**
+   * @param first where the part of each batch begins that is asked for
+   * @throws if the batch is larger than the data set
+   */
+  constructor(samples: number, batchSize: number, seed: number, first = 0) {
     this.samples = samples;
     this.batchSize = batchSize;
     this.seed = seed;
+    this.first = first;
     this.stepsPerEpoch = stepsPerEpoch(samples, batchSize);
   }
 
@@ -64,7 +70,7 @@ export class SampleOrder {
       this.#permutation = epochOrder(this.seed, epoch, this.samples);
       this.#epoch = epoch;
     }
-    const position = (step - epoch * this.stepsPerEpoch) * this.batchSize + slot + further;
+    const position = (step - epoch * this.stepsPerEpoch) * this.batchSize + this.first + slot + further;
     return this.#permutation[position % this.samples]!;
   }
 }

@@ -13,6 +13,9 @@ export interface WorkerTask {
   readonly loadSize: number;
   /** Images in the source. */
   readonly length: number;
+  /** Images in a whole batch, and which of them the first of the ring is. */
+  readonly batchSize: number;
+  readonly first: number;
   readonly seed: number;
   readonly recipe: CropRecipe;
   readonly imageBytes: number;

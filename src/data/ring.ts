@@ -9,6 +9,7 @@ export interface Ring {
   /** Steps `fromStep` .. `toStep - 1` pass through the ring. */
   readonly fromStep: number;
   readonly toStep: number;
+  /** Images of a batch that are loaded. */
   readonly batchSize: number;
   /** Images in a piece; the last piece of a batch may be smaller. */
   readonly pieceSize: number;

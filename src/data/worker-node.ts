@@ -7,7 +7,8 @@ import type { WorkerMessage, WorkerTask } from './pool-node.ts';
 import { openReader } from './reader-node.ts';
 import { awaitTurn, finishPiece, isStopped, takePiece } from './ring.ts';
 
-const { spec, loadSize, length, seed, recipe, imageBytes, ring, cache }: WorkerTask = workerData;
+const { spec, loadSize, length, batchSize, first, seed, recipe, imageBytes, ring, cache }: WorkerTask =
+  workerData;
 
 function tell(message: WorkerMessage): void {
   parentPort?.postMessage(message);
@@ -17,7 +18,7 @@ const reader = openReader(spec, loadSize);
 const parts = {
   reader,
   cache: new DecodedCache(cache),
-  order: new SampleOrder(length, ring.batchSize, seed),
+  order: new SampleOrder(length, batchSize, seed, first),
   recipe,
   imageBytes,
   onBad: (index: number, reason: string) => tell({ kind: 'bad', index, reason }),

@@ -3,6 +3,7 @@
  */
 export { GraphError } from './errors.ts';
 export { gradients } from './gradients.ts';
+export { gatherAcross, scatterAcross, sumAcross } from './ops/across.ts';
 export { crossEntropy, gelu, logSoftmax, softmax } from './ops/activation.ts';
 export { type Attended, attention } from './ops/attention.ts';
 export { conv2d } from './ops/convolution.ts';
@@ -55,6 +56,7 @@ export { type UnfoldOptions, unfold } from './ops/windows.ts';
 export { hoistSlices } from './passes/hoist-slices.ts';
 export { replaceInputs } from './passes/replace-inputs.ts';
 export { splitRows } from './passes/split-rows.ts';
+export { type Meeting, type Stage, splitStages } from './passes/stages.ts';
 export {
   drawn,
   type Initializer,

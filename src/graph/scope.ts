@@ -29,10 +29,13 @@ export class ParameterSet {
   readonly buffers = new Map<string, ParameterInfo>();
   /** What the buffers become by this program. */
   readonly updates = new Map<string, Tensor>();
+  readonly ranks: number;
   readonly #tensors = new Map<string, Tensor>();
 
-  constructor(prefix = '') {
+  /** @param ranks processes that each apply the network to images of their own; batch norm looks at all of them */
+  constructor(prefix = '', ranks = 1) {
     this.prefix = prefix;
+    this.ranks = ranks;
   }
 
   get scope(): Scope {
@@ -73,6 +76,11 @@ export class Scope {
     this.#set = set;
     this.path = path;
     this.#replaced = replaced;
+  }
+
+  /** See `ParameterSet`. */
+  get ranks(): number {
+    return this.#set.ranks;
   }
 
   /** A place below this one; names join with dots. */

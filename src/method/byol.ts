@@ -22,10 +22,12 @@ import {
   stopGradient,
   sub,
   sum,
+  sumAcross,
   type Tensor,
 } from '../graph/index.ts';
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { type ByolHeadConfig, byolHead } from '../model/batch-norm-head.ts';
+import { partOf, wholeBatch } from './across.ts';
 import { byolHealth, SPREAD } from './byol-health.ts';
 import { groupViews, type Method, type Objective, type ObjectiveInputs } from './method.ts';
 import { OptionError } from './option-error.ts';
@@ -63,11 +65,12 @@ function objective(inputs: ObjectiveInputs, config: ByolConfig): Objective {
   // Twice the mean over all pairs of a view of the student and another one of the teacher, which of two views is the sum.
   const both = small.map((p) => byolLoss(p, p, z0, z1));
   const loss = both.length === 0 ? pairs : scale(both.reduce(add, pairs), 1 / (1 + both.length));
+  const { across = wholeBatch } = inputs;
   return {
-    loss,
+    loss: partOf(loss, across),
     sums: {},
     nextState: () => ({}),
-    measures: { [SPREAD]: spread(concat([z0, z1], 0)) },
+    measures: { [SPREAD]: partOf(spread(concat([z0, z1], 0), across.ranks), across) },
   };
 }
 
@@ -121,9 +124,14 @@ export function negativeCosine(p: Tensor, z: Tensor): Tensor {
   return neg(scale(sum(mul(l2Normalize(p, 1e-8), l2Normalize(z, 1e-8))), 1 / p.dim(0)));
 }
 
-/** The standard deviation of normalized rows, 1 where they lie all around the sphere and 0 where all are one: [rows, D] -> [] */
-function spread(rows: Tensor): Tensor {
+/**
+ * The standard deviation of normalized rows, of all processes: 1 where they lie all around the sphere and 0 where all are one.
+ * [rows, D] -> []
+ */
+function spread(rows: Tensor, ranks: number): Tensor {
   const u = l2Normalize(rows);
-  const variance = mean(square(sub(u, mean(u, { axes: [0], keep: true }))), { axes: [0] });
+  const overAll = (own: Tensor): Tensor => sumAcross(scale(own, 1 / ranks), ranks);
+  const center = overAll(mean(u, { axes: [0], keep: true }));
+  const variance = overAll(mean(square(sub(u, center)), { axes: [0] }));
   return scale(mean(sqrt(variance)), Math.sqrt(rows.dim(1)));
 }

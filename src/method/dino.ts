@@ -27,6 +27,7 @@ import {
 import { type BackboneConfig, imageFeature, usesBatchNorm } from '../model/backbone.ts';
 import { type HeadConfig, projectionHead } from '../model/head.ts';
 import { dense } from '../model/layers.ts';
+import { wholeBatch } from './across.ts';
 import { DIVERGENCE, dinoHealth, TEACHER_ENTROPY } from './dino-health.ts';
 import { dropPathInputsOf, dropPathOf } from './drop-path-input.ts';
 import { type Coupling, groupViews, type Method, type Objective, type ObjectiveInputs } from './method.ts';
@@ -92,7 +93,7 @@ function objective(inputs: ObjectiveInputs, config: DinoConfig): Objective {
 export function selfDistillation(
   gt: Tensor,
   gs: Tensor,
-  inputs: Pick<ObjectiveInputs, 'images' | 'batch' | 'scalar' | 'state'>,
+  inputs: Pick<ObjectiveInputs, 'images' | 'batch' | 'scalar' | 'state' | 'across'>,
   config: Pick<DinoConfig, 'viewSizes' | 'studentTemp' | 'centering' | 'centerMomentum' | 'loss'>,
 ): Objective {
   const { images, batch } = inputs;
@@ -101,7 +102,9 @@ export function selfDistillation(
   // t = softmax((gt - C) / tpt)
   const tpt = inputs.scalar('teacherTemp');
   const centered = config.centering === 'none' ? gt : sub(gt, inputs.state('center'));
-  const logT = config.centering === 'sinkhorn' ? logSinkhornKnopp(gt, tpt) : logSoftmax(div(centered, tpt));
+  const { ranks } = inputs.across ?? wholeBatch;
+  const logT =
+    config.centering === 'sinkhorn' ? logSinkhornKnopp(gt, tpt, { ranks }) : logSoftmax(div(centered, tpt));
   const t = exp(logT);
   const [t1, t2] = [slice(t, 0, 0, images), slice(t, 0, images, 2 * images)];
 

@@ -21,7 +21,7 @@ import { logSinkhornKnopp } from './sinkhorn.ts';
 export type Centering =
   /** [1, K], of the steps before. */
   | { readonly kind: 'center'; readonly center: Tensor }
-  | { readonly kind: 'sinkhorn'; readonly rounds?: number };
+  | { readonly kind: 'sinkhorn'; readonly rounds?: number; readonly ranks?: number };
 
 /**
  * @param logits the teacher's: [rows, K]
@@ -36,8 +36,11 @@ export function logTargets(
   counts?: Tensor,
 ): Tensor {
   if (centering.kind === 'center') return logSoftmax(div(sub(logits, centering.center), temperature));
-  const { rounds = 3 } = centering;
-  return logSinkhornKnopp(logits, temperature, counts === undefined ? { rounds } : { rounds, counts });
+  const { rounds = 3, ranks = 1 } = centering;
+  return logSinkhornKnopp(logits, temperature, {
+    ...{ rounds, ranks },
+    ...(counts === undefined ? {} : { counts }),
+  });
 }
 
 /** What a moving center needs of a step: the sum of the rows that count [1, K], and how many those are []. */

@@ -15,6 +15,7 @@ import {
   stopGradient,
   sub,
   sum,
+  sumAcross,
   type Tensor,
 } from '../graph/index.ts';
 import type { BackboneConfig } from '../model/backbone.ts';
@@ -22,6 +23,7 @@ import { type HeadConfig, projectionHead } from '../model/head.ts';
 import { layerDecay } from '../model/layer-decay.ts';
 import { placesAlong } from '../model/places.ts';
 import { vit } from '../model/vit.ts';
+import { type Across, wholeBatch } from './across.ts';
 import { drawMasks, type Grid, hiddenList, type MaskShares, mostHidden } from './block-masks.ts';
 import { DIVERGENCE, TEACHER_ENTROPY } from './dino-health.ts';
 import { dinov2DinoLoss, otherViewFirst } from './dinov2-dino-loss.ts';
@@ -153,7 +155,7 @@ function objective(inputs: ObjectiveInputs, config: Dinov2Config): Objective {
   const all: readonly Part[] = [
     dinoPart(seen.cls, shown.cls, parts?.cls, inputs, config),
     ...(hidden === undefined ? [] : [ibotPart(seen.patches, shown.patches, hidden, inputs, config)]),
-    ...(koleoLossWeight > 0 ? [koleoPart(shown.cls, koleoLossWeight)] : []),
+    ...(koleoLossWeight > 0 ? [koleoPart(shown.cls, koleoLossWeight, inputs.across)] : []),
   ];
   const centers = all.flatMap(({ center }) => (center === undefined ? [] : [center]));
   return {
@@ -233,7 +235,8 @@ function ibotPart(
   const t = exp(logT);
   const loss = ibotLoss(t, gs, hidden.weights, { views: 2 * batch, studentTemp });
   // For those who read them these are means over the views that have hidden patches.
-  const views = maximum(sum(hidden.weights), scalar(1));
+  const { ranks } = inputs.across ?? wholeBatch;
+  const views = maximum(sumAcross(sum(hidden.weights), ranks), scalar(1));
   const entropy = div(neg(sum(mul(mul(t, logT), hidden.weights))), views);
   return {
     loss: scale(loss, ibot?.lossWeight ?? 0),
@@ -247,9 +250,12 @@ function ibotPart(
 }
 
 /** The student's class tokens of the global views [2B, D], before the head: those of one image are not kept apart. */
-function koleoPart(cls: Tensor, weight: number): Part {
+function koleoPart(cls: Tensor, weight: number, across?: Across): Part {
   const images = cls.dim(0) / 2;
-  const [first, second] = [koleo(slice(cls, 0, 0, images)), koleo(slice(cls, 0, images, 2 * images))];
+  const [first, second] = [
+    koleo(slice(cls, 0, 0, images), across),
+    koleo(slice(cls, 0, images, 2 * images), across),
+  ];
   const loss = scale(add(first.loss, second.loss), weight);
   return {
     loss,
@@ -264,13 +270,13 @@ function koleoPart(cls: Tensor, weight: number): Part {
 function targetsOf(
   logits: Tensor,
   name: string,
-  { scalar: scheduled, state }: ObjectiveInputs,
+  { scalar: scheduled, state, across }: ObjectiveInputs,
   { centering }: Dinov2Config,
   counts?: Tensor,
 ): { readonly logT: Tensor; readonly center?: Center } {
   const temperature = scheduled('teacherTemp');
   if (centering === 'sinkhorn')
-    return { logT: logTargets(logits, temperature, { kind: 'sinkhorn' }, counts) };
+    return { logT: logTargets(logits, temperature, { kind: 'sinkhorn', ranks: across?.ranks ?? 1 }, counts) };
   return {
     logT: logTargets(logits, temperature, { kind: 'center', center: state(name) }, counts),
     center: { name, sums: centerSums(logits, counts) },

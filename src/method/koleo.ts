@@ -4,6 +4,7 @@
  */
 import {
   gather,
+  gatherAcross,
   l2Normalize,
   log,
   matmul,
@@ -20,6 +21,7 @@ import {
   topK,
   where,
 } from '../graph/index.ts';
+import { type Across, partOf, wholeBatch } from './across.ts';
 import { isSelf } from './is-self.ts';
 import { OptionError } from './option-error.ts';
 
@@ -27,11 +29,11 @@ import { OptionError } from './option-error.ts';
 const EPS = 1e-8;
 
 export interface Koleo {
-  /** Shape []. */
+  /** This process' part, shape []. */
   readonly loss: Tensor;
-  /** Which other feature is nearest to each; of equally near ones any. [B] */
+  /** Which other feature, of all processes, is nearest to each; of equally near ones any. [B] */
   readonly nearest: Tensor;
-  /** The smallest distance of two features, 0 to 2. Shape []. */
+  /** The smallest distance of two features, 0 to 2; this process' part. Shape []. */
   readonly closest: Tensor;
 }
 
@@ -39,16 +41,23 @@ export interface Koleo {
  * @param x features of different images, at least two: [B, D]
  * @throws OptionError for one image, which has no neighbor
  */
-export function koleo(x: Tensor): Koleo {
+export function koleo(x: Tensor, across: Across = wholeBatch): Koleo {
   const rows = x.dim(0);
-  if (rows < 2)
+  if (rows * across.ranks < 2)
     throw new OptionError(
       'KoLeo compares the images of a batch, and there is one: give --batch_size_per_gpu 2 or more, or --koleo_loss_weight 0.',
     );
   const u = l2Normalize(x, EPS);
-  const cosines = where(isSelf(rows), scalar(-1), matmul(u, u, { transB: true }));
+  const all = gatherAcross(u, across.ranks);
+  const cosines = where(isSelf(rows, across), scalar(-1), matmul(u, all, { transB: true }));
   const nearest = reshape(topK(cosines, 1).positions, [rows]); // no gradient: who is nearest is given
-  const apart = shift(sub(u, gather(u, nearest, 0)), EPS); // it flows into both
+  const apart = shift(sub(u, gather(all, nearest, 0)), EPS); // it flows into both
   const distances = sqrt(sumOfSquares(apart, { axes: [1] }));
-  return { loss: neg(mean(log(shift(distances, EPS)))), nearest, closest: neg(max(neg(distances))) };
+  const own = max(neg(distances));
+  const closest = across.ranks === 1 ? own : max(gatherAcross(reshape(own, [1]), across.ranks));
+  return {
+    loss: partOf(neg(mean(log(shift(distances, EPS)))), across),
+    nearest,
+    closest: partOf(neg(closest), across),
+  };
 }

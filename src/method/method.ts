@@ -5,6 +5,7 @@
 import type { Values } from '../engine/values.ts';
 import type { DType, Scope, Shape, Tensor } from '../graph/index.ts';
 import type { Random } from '../random/random.ts';
+import type { Across } from './across.ts';
 
 /** Views of one size that follow each other and so share one forward pass. */
 export interface ViewGroup {
@@ -27,7 +28,7 @@ export interface SampleInput {
   values(samples: Samples): Values;
 }
 
-/** Images `start` to `start + images - 1` of a step. */
+/** Images `start` to `start + images - 1` of a step, counted over all processes. */
 export interface Samples {
   readonly start: number;
   readonly images: number;
@@ -42,8 +43,10 @@ export interface ObjectiveInputs {
   readonly frozen: Scope;
   /** Images in this program (a micro-batch). */
   readonly images: number;
-  /** Images in the whole step; losses are means over these. */
+  /** Images in the whole step, of all processes; losses are means over these. */
   readonly batch: number;
+  /** Where images of a batch meet that several processes share; one has them all unless given. */
+  readonly across?: Across;
   /** Pixels of view group g: [count * images, C, size, size], view after view. */
   crops(group: number): Tensor;
   /** A scheduled number, such as the teacher's temperature. Shape []. */
@@ -55,9 +58,9 @@ export interface ObjectiveInputs {
 }
 
 export interface Objective {
-  /** This micro-batch's part of the loss: a sum over its images divided by `batch`. */
+  /** This program's part of the loss: a sum over its images divided by `batch`. */
   readonly loss: Tensor;
-  /** Sums over images that the method needs of the whole step; they are added up over micro-batches. */
+  /** Sums over images that the method needs of the whole step; they are added up over micro-batches and processes. */
   readonly sums: Readonly<Record<string, Tensor>>;
   /** The method's state after the step, from the sums over the whole step. */
   nextState(total: (sum: string) => Tensor): Readonly<Record<string, Tensor>>;

@@ -18,7 +18,7 @@ const MOMENTUM = 0.1;
 export type Mode = 'train' | 'eval';
 
 /**
- * In train mode normalizes by the batch (biased variance) and moves the running statistics (unbiased variance);
+ * In train mode normalizes by the batch of all ranks (biased variance) and moves the running statistics (unbiased variance);
  * in eval mode normalizes by the running statistics.
  *
  * @param x [..., C]
@@ -33,8 +33,8 @@ export function batchNormLayer(scope: Scope, x: Tensor, mode: Mode): Tensor {
   };
   const count = scope.buffer('num_batches_tracked', [], zero);
   if (mode === 'eval') return batchNorm(x, running, weight, bias, EPS);
-  const { y, statistics: batch } = batchNormTrain(x, weight, bias, EPS);
-  const rows = x.size / channels;
+  const { y, statistics: batch } = batchNormTrain(x, weight, bias, EPS, scope.ranks);
+  const rows = (scope.ranks * x.size) / channels;
   const move = (old: Tensor, now: Tensor): Tensor => add(scale(old, 1 - MOMENTUM), scale(now, MOMENTUM));
   scope.update('running_mean', move(running.mean, batch.mean));
   scope.update('running_var', move(running.variance, scale(batch.variance, rows / Math.max(rows - 1, 1))));

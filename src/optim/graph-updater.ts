@@ -2,6 +2,8 @@
  * The update as a program of `rules.ts`, for engines that keep values in a memory of their own. Numbers that differ between
  * parameters (learning rate, decay, corrections, frozen or not) go in as one vector each; the norms come out as one.
  */
+import type { Collective } from '../collective/collective.ts';
+import { sumBuffers } from '../collective/sum-buffers.ts';
 import type { Buffers, DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
 import {
@@ -81,6 +83,10 @@ export class GraphUpdater implements Updater {
 
   clearGradients(): void {
     for (const buffer of this.gradients.values()) buffer.write(new Float32Array(sizeOf(buffer.shape)));
+  }
+
+  sumGradients(collective: Collective): Promise<void> {
+    return sumBuffers(collective, [...this.gradients.values()]);
   }
 
   async apply(numbers: UpdateNumbers): Promise<Map<string, number>> {

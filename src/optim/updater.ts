@@ -5,6 +5,7 @@
  * Two updaters do the same: a pass over the host's memory in WebAssembly (`wasm-updater.ts`), and the rules of `rules.ts` as a
  * program for engines with a memory of their own (`graph-updater.ts`).
  */
+import type { Collective } from '../collective/collective.ts';
 import type { Buffers } from '../engine/engine.ts';
 import type { ParameterInfo } from '../graph/index.ts';
 import { ADAM, isDecayed, type UpdateRule } from './rules.ts';
@@ -39,6 +40,8 @@ export interface Updater {
   /** Where programs put the gradients of parameters that are trained. */
   readonly gradients: Buffers;
   clearGradients(): void;
+  /** Adds the gradients up over all ranks. */
+  sumGradients(collective: Collective): Promise<void>;
   /**
    * Applies the gradients. Where one of them is not finite nothing is changed at all; the norms tell.
    *

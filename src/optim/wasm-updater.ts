@@ -5,6 +5,7 @@
  * All that it works on lies in one WebAssembly memory that never moves, so engines read and write it through typed arrays
  * without copies. A memory holds at most 4 GiB: five arrays of 200 million parameters.
  */
+import type { Collective } from '../collective/collective.ts';
 import { HostBuffer } from '../engine/host-buffer.ts';
 import { type ParameterInfo, sizeOf } from '../graph/index.ts';
 import { createMemory, instantiate, type Kernels } from './kernels.wasm.ts';
@@ -44,7 +45,7 @@ export class WasmUpdater implements Updater {
   readonly gradients: ReadonlyMap<string, HostBuffer>;
   readonly #kernels: Kernels;
   readonly #entries: readonly Entry[];
-  readonly #gradientBytes: Uint8Array;
+  readonly #allGradients: Float32Array;
   readonly #clipGroup: (name: string) => string;
 
   /** @throws RangeError when the state does not fit into 4 GiB */
@@ -71,9 +72,9 @@ export class WasmUpdater implements Updater {
       pointer += padded(info) * 4;
       return slot;
     };
-    // Gradients lie together, so that they can be cleared at once.
+    // Gradients lie together, so that they can be cleared, and summed over ranks, at once.
     const gradients = infos.map((info) => (info.trainable ? allocate(info) : undefined));
-    this.#gradientBytes = new Uint8Array(memory.buffer, PAGE, pointer - PAGE);
+    this.#allGradients = new Float32Array(memory.buffer, PAGE, (pointer - PAGE) / 4);
     this.#entries = infos.map((info, i) => ({
       info,
       gradient: gradients[i],
@@ -99,7 +100,11 @@ export class WasmUpdater implements Updater {
   }
 
   clearGradients(): void {
-    this.#gradientBytes.fill(0);
+    this.#allGradients.fill(0);
+  }
+
+  sumGradients(collective: Collective): Promise<void> {
+    return collective.sum(this.#allGradients);
   }
 
   async apply(numbers: UpdateNumbers): Promise<Map<string, number>> {

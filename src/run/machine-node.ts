@@ -1,5 +1,5 @@
 /** This machine under Node: ONNX Runtime on its processor, and worker threads that decode and crop. */
-import { availableParallelism } from 'node:os';
+import { coresOfRank } from '../collective/mpi-node.ts';
 import { loadBatches } from '../data/loader-node.ts';
 import { ortNode } from '../engine/ort-node.ts';
 import type { Machine } from './machine.ts';
@@ -10,5 +10,5 @@ import type { Machine } from './machine.ts';
 export const nodeMachine: Machine & { readonly cores: number } = {
   engine: ortNode,
   loadBatches,
-  cores: availableParallelism(),
+  cores: coresOfRank(),
 };

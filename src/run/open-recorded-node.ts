@@ -5,6 +5,7 @@ import { openSource } from '../data/open-source-node.ts';
 import { scenesSource } from '../data/scenes-source.ts';
 import type { Source } from '../data/source.ts';
 import { levelsOf } from '../train/levels-field.ts';
+import type { SourceRequest } from './ranks.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** Where the images of a run are: from here, or from where it was started; undefined where they are no longer there. */
@@ -18,13 +19,23 @@ export function recordedPath({ source }: Pick<RunRecord, 'source'>): string | un
  *
  * @throws Error if there is nothing there
  */
-export function openRecorded({ source, config }: RunRecord, path?: string): Source {
-  if (path === undefined && source.scenes !== undefined) {
-    return scenesSource({ ...source.scenes, channels: config.channels });
-  }
-  return openSource(path ?? recordedPath({ source }) ?? source.path, {
+export function openRecorded(record: RunRecord, path?: string): Source {
+  return openRequested(recordedRequest(record, path));
+}
+
+/** The images of a run, in plain data. */
+export function recordedRequest({ source, config }: RunRecord, path?: string): SourceRequest {
+  return {
+    path: path ?? recordedPath({ source }) ?? source.path,
+    ...(path === undefined ? { scenes: source.scenes } : {}),
     channels: config.channels,
     levels: levelsOf(config.levels),
     labels: source.classes.length === 0 ? 'none' : 'folders', // as it was at the start, whatever a later version makes of names
-  });
+  };
+}
+
+/** @throws Error if there is nothing at its path */
+export function openRequested({ path, scenes, ...options }: SourceRequest): Source {
+  const { channels = 3 } = options;
+  return scenes === undefined ? openSource(path, options) : scenesSource({ ...scenes, channels });
 }

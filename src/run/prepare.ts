@@ -10,7 +10,7 @@ import { OptionError } from '../method/option-error.ts';
 import { counted } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { methodOf, trainerOptionsOf } from '../train/build.ts';
-import type { TrainConfig, TrainOptions } from '../train/config.ts';
+import { batchOf, type TrainConfig, type TrainOptions } from '../train/config.ts';
 import { checkArchitecture, checkBatch, checkMethod, checkOptions } from '../train/contradictions.ts';
 import {
   affordableSteps,
@@ -125,6 +125,7 @@ export async function prepare({
   engine,
   cores,
   loadBatches,
+  ranks,
   initial,
   frozen,
   dryRun = false,
@@ -137,10 +138,10 @@ export async function prepare({
     ...frozen?.options,
   };
   const found = await sourceFacts(source, cores);
-  const facts: RunFacts = { ...found.facts, begins: beginningOf(initial) };
+  const facts: RunFacts = { ...found.facts, begins: beginningOf(initial), ranks: ranks?.size ?? 1 };
   const first = checkedRecipe(given, options, facts);
   const { method } = first;
-  const perEpoch = stepsPerEpoch(source.length, first.config.batchSizePerGpu);
+  const perEpoch = stepsPerEpoch(source.length, batchOf(first.config));
   const { microBatch, minutes } = first.config;
   let steps = knownSteps(first.config, perEpoch);
   // Once the length is known, whatever depends on it can be chosen; nothing that shapes the program does.
@@ -158,6 +159,8 @@ export async function prepare({
       ...trainerOptionsOf(first.config),
       engine,
       frozen: frozen?.weights,
+      // The others do not take part in a dry run.
+      ...(dryRun || ranks === undefined ? {} : { collective: ranks.collective }),
     },
     dryRun ? sizes.slice(0, 1) : sizes,
   );
@@ -168,7 +171,7 @@ export async function prepare({
   if (minutes !== undefined) {
     const budget = minutes * 60_000;
     stepMilliseconds ??= await measureStep(
-      { trainer, source, loadBatches, config: first.config },
+      { trainer, source, loadBatches, ranks, config: first.config },
       perEpoch,
       budget,
     );

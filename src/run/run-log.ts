@@ -10,7 +10,7 @@ import type { MethodDefinition } from '../method/definition.ts';
 import type { Vitals } from '../method/method.ts';
 import { methodNamed } from '../method/registry.ts';
 import type { Finding } from '../report/finding.ts';
-import { type OnlineEval, onlineEvals, type TrainConfig } from '../train/config.ts';
+import { batchOf, type OnlineEval, onlineEvals, type TrainConfig } from '../train/config.ts';
 import { COLLAPSE } from '../train/doctor.ts';
 import { EXAMINATION, type StepEvent } from '../train/loop.ts';
 import { toFlag } from '../train/option-names.ts';
@@ -78,12 +78,12 @@ export class RunLog {
   /** @param run how many steps it has; the last one ends a line */
   constructor(
     folder: RunFolder,
-    { batchSizePerGpu, method }: Pick<TrainConfig, 'batchSizePerGpu' | 'method'>,
+    config: Pick<TrainConfig, 'batchSizePerGpu' | 'ranks' | 'method'>,
     run: { readonly steps: number },
   ) {
     this.#folder = folder;
-    this.#batchSize = batchSizePerGpu;
-    this.#method = methodNamed(method);
+    this.#batchSize = batchOf(config);
+    this.#method = methodNamed(config.method);
     this.#run = run;
     this.#skipped = new Set(
       folder.has('skipped.txt') ? folder.readText('skipped.txt').split('\n').map(keyOf) : [],

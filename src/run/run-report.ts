@@ -8,7 +8,7 @@ import type { Measured } from '../report/blocks.ts';
 import type { Finding } from '../report/finding.ts';
 import type { Curve, Curves, Report } from '../report/model.ts';
 import { backboneOf, methodOf } from '../train/build.ts';
-import { evalSizeOf } from '../train/config.ts';
+import { batchOf, evalSizeOf } from '../train/config.ts';
 import { standing } from '../train/finding.ts';
 import { toFlag } from '../train/option-names.ts';
 import { type Choice, optionText } from '../train/recipe.ts';
@@ -75,7 +75,7 @@ function facts(
   const { config, source } = record;
   const { label, paper, describe } = methodNamed(config.method);
   const steps = stepsOf(record);
-  const rate = overallRate(log, config.batchSizePerGpu);
+  const rate = overallRate(log, batchOf(config));
   return [
     {
       name: 'Images',
@@ -87,12 +87,12 @@ function facts(
       name: 'Crops',
       value: views.map(({ count, size }) => `${count} of ${size} px`).join(', '),
     },
-    { name: 'Steps', value: `${steps} of ${counted(config.batchSizePerGpu, 'image')}` },
+    { name: 'Steps', value: `${steps} of ${counted(batchOf(config), 'image')}` },
     {
       name: 'Speed',
       value: Number.isNaN(rate)
         ? 'no step was done'
-        : `${rate.toFixed(0)} images a second over all steps, ${duration((steps * config.batchSizePerGpu) / rate)} of training`,
+        : `${rate.toFixed(0)} images a second over all steps, ${duration((steps * batchOf(config)) / rate)} of training`,
     },
   ];
 }

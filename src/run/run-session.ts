@@ -78,12 +78,12 @@ class Course {
   }
 
   async *events(): Events {
-    const { fromStep, plan, log, trainer, source, record, loadBatches } = this.#session;
+    const { fromStep, plan, log, trainer, source, record, loadBatches, ranks } = this.#session;
     const isDue = fromStep === this.#firstStep || this.#isEvaluation(fromStep);
     if (isDue && fromStep < plan.steps && !log.hasObservation(fromStep)) yield* this.#observe(fromStep);
     const { signal } = this.#watch;
     for await (const event of trainLoop({
-      ...{ trainer, source, config: record.config, plan, loadBatches, fromStep },
+      ...{ trainer, source, config: record.config, plan, loadBatches, ranks, fromStep },
       lastVerdict: log.lastVerdict(),
       recent: log.recent,
       ...(signal === undefined ? {} : { signal }),

@@ -1,8 +1,10 @@
 /** A training run that is ready to go: begun in an empty folder, or opened where it was stopped. `run-session.ts` runs it. */
 import type { Source } from '../data/source.ts';
+import { OptionError } from '../method/option-error.ts';
+import { counted } from '../numbers/counted.ts';
 import { trainerOptionsOf } from '../train/build.ts';
 import { restoreCheckpoint } from '../train/checkpoint.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { batchOf, type TrainConfig } from '../train/config.ts';
 import { Plan } from '../train/plan.ts';
 import { Trainer } from '../train/trainer.ts';
 import { BEST, LAST, writeCheckpoint } from './checkpoint-files.ts';
@@ -41,7 +43,7 @@ export interface NewSession extends Machine {
 /** A new run in an empty folder. */
 export async function newSession(
   prepared: Prepared,
-  { source, directory, folder, engine, loadBatches, command }: NewSession,
+  { source, directory, folder, engine, loadBatches, ranks, command }: NewSession,
 ): Promise<Session> {
   const { config, choices, plan, trainer, begun } = prepared;
   const { steps, stepsPerEpoch } = plan;
@@ -57,7 +59,34 @@ export async function newSession(
   const { elapsed } = prepared;
   if (begun !== undefined)
     await writeCheckpoint({ folder, trainer, record, log }, LAST, { step: fromStep, elapsed });
-  return { folder, source, engine, loadBatches, record, plan, trainer, log, fromStep, elapsed };
+  return { folder, source, engine, loadBatches, ranks, record, plan, trainer, log, fromStep, elapsed };
+}
+
+/**
+ * The same steps on another number of ranks: each has its share of the images.
+ *
+ * @param given images of each rank, as far as that was said
+ * @throws OptionError where the steps would be others
+ */
+function sharedOut(config: TrainConfig, ranks: number, given: number | undefined): TrainConfig {
+  const [batch, each] = [batchOf(config), batchOf(config) / ranks];
+  if (!Number.isInteger(each)) {
+    const fitting = Array.from({ length: batch }, (_, i) => i + 1).filter((count) => batch % count === 0);
+    const near = fitting.filter((count) => count < ranks).at(-1) ?? 1;
+    throw new OptionError(
+      `A step of the run has ${counted(batch, 'image')}, which ${ranks} ranks cannot share evenly: go on with ${near} of them and --batch_size_per_gpu ${batch / near}.`,
+    );
+  }
+  if (given !== undefined && given !== each)
+    throw new OptionError(
+      `A step of the run has ${counted(batch, 'image')}, and --batch_size_per_gpu ${given} on ${counted(ranks, 'rank')} is ${given * ranks}: give --batch_size_per_gpu ${each}, or leave it out.`,
+    );
+  if (ranks === (config.ranks ?? 1)) return config;
+  const { ranks: _, microBatch = each, ...others } = config;
+  const fits = (size: number): boolean => each % size === 0;
+  let part = microBatch === config.batchSizePerGpu ? each : Math.min(microBatch, each);
+  while (!fits(part)) part--;
+  return { ...others, batchSizePerGpu: each, microBatch: part, ...(ranks === 1 ? {} : { ranks }) };
 }
 
 /** What may be different when a run goes on. */
@@ -72,30 +101,34 @@ export interface ResumeChanges {
   readonly machine?: Partial<
     Pick<TrainConfig, 'threads' | 'numWorkers' | 'device' | 'pjrtPlugin' | 'compileCache'>
   >;
+  /** Images of each rank, if they were said; they follow from the number of ranks. */
+  readonly batchSizePerGpu?: number | undefined;
 }
 
 /**
  * Opens a run to go on with it; the step after the checkpoint's is done next, exactly as if the run had not been stopped.
  *
- * @param changes of its length (`extend.ts`), of the machine, and what the method learns from
+ * @param changes of its length (`extend.ts`), of the machine and its ranks, and what the method learns from
  * @throws Error if the images have changed, or the checkpoint is damaged or of another model; OptionError if the budget is
  *   used up already
  */
 export async function resumeSession(
   folder: RunFolder,
   source: Source,
-  { engine, loadBatches }: Machine,
-  { length, command, frozen, machine = {} }: ResumeChanges = {},
+  { engine, loadBatches, ranks }: Machine,
+  { length, command, frozen, machine = {}, batchSizePerGpu }: ResumeChanges = {},
 ): Promise<Session> {
   folder.removeLeftovers();
   const read = readRecord(folder);
   checkSameImages(read, source);
-  const recorded = { ...read, config: { ...read.config, ...machine } };
+  const shared = sharedOut(read.config, ranks?.size ?? 1, batchSizePerGpu);
+  const recorded = { ...read, config: { ...shared, ...machine } };
   const { config } = recorded;
   const trainer = await Trainer.create({
     ...trainerOptionsOf(config),
     engine,
     frozen: frozen?.weights,
+    ...(ranks === undefined ? {} : { collective: ranks.collective }),
   });
   const header = folder.has(LAST)
     ? restoreCheckpoint(trainer.state, folder.read(LAST), folder.file(LAST))
@@ -115,6 +148,7 @@ export async function resumeSession(
       `${folder.file(LAST)} is missing, though ${folder.file('log.txt')} tells of step ${log.lastTrained()}: restore it${folder.has(BEST) ? ` (or a copy of ${BEST} in its place)` : ''}, or start a new run.`,
     );
   log.rewind(fromStep, header?.openLine);
-  if (length !== undefined || Object.keys(machine).length > 0) writeRecord(folder, record);
-  return { folder, source, engine, loadBatches, record, plan, trainer, log, fromStep, elapsed };
+  if (length !== undefined || Object.keys(machine).length > 0 || shared !== read.config)
+    writeRecord(folder, record);
+  return { folder, source, engine, loadBatches, ranks, record, plan, trainer, log, fromStep, elapsed };
 }

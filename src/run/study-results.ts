@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { fixed } from '../numbers/counted.ts';
 import type { Score } from '../report/score-grid.ts';
+import { batchOf } from '../train/config.ts';
 import { spreadOf } from './final-scores.ts';
 import type { LogLine, RunFolder } from './run-folder-node.ts';
 import { overallRate } from './run-log.ts';
@@ -75,7 +76,8 @@ export function runResult(
   { state, peakMemory }: { readonly state: RunResult['state']; readonly peakMemory: number | undefined },
 ): RunResult {
   const record = readRecord(folder);
-  const { batchSizePerGpu: batch, seed } = record.config;
+  const { seed } = record.config;
+  const batch = batchOf(record.config);
   const log = folder.readLog();
   const [knn, linear, cluster] = [
     evaluation(folder, 'knn', files.knn),

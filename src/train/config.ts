@@ -83,7 +83,9 @@ const crops = {
 };
 
 const budget = {
-  batchSizePerGpu: count('images in a step'),
+  batchSizePerGpu: count(
+    'images in a step; of several ranks (mpirun) those of each, so that a step has as many times more, and --lr is scaled by all of them',
+  ),
   microBatch: count('images in one run of the program; measured unless given'),
   epochs: positive('passes over the data'),
   steps: count('steps, instead of epochs'),
@@ -196,6 +198,8 @@ const commonConfig = common
     loadSize: commonFields.loadSize.default(0),
     evalImages: commonFields.evalImages.default(5000),
     blocks: z.union([commonFields.blocks, z.number().transform((count) => [count])]),
+    /** Processes that share a step; 1 unless given. */
+    ranks: z.number().int().min(2).optional(),
   })
   .partial({
     microBatch: true,
@@ -227,6 +231,14 @@ export function parseConfig(values: Readonly<Record<string, unknown>>): TrainCon
   const { method } = commonConfig.pick({ method: true }).parse(values);
   const all = z.strictObject({ ...commonConfig.shape, ...methodNamed(method).stored.shape }).parse(values);
   return { ...all, ...commonConfig.parse(values) };
+}
+
+/** Images in a step, of all ranks. */
+export function batchOf({
+  batchSizePerGpu,
+  ranks = 1,
+}: Pick<TrainConfig, 'batchSizePerGpu' | 'ranks'>): number {
+  return batchSizePerGpu * ranks;
 }
 
 /** The side of images in evaluations, pixels; that of the global crops in runs that say nothing. */

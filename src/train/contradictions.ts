@@ -5,7 +5,7 @@ import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
 import { counted } from '../numbers/counted.ts';
 import { type Architecture, kindOf, type NetworkKind } from './architectures.ts';
-import { evalsOf, type TrainConfig, type TrainOptions } from './config.ts';
+import { batchOf, evalsOf, type TrainConfig, type TrainOptions } from './config.ts';
 import { toFlag } from './option-names.ts';
 import { givenSpans } from './option-spans.ts';
 
@@ -123,11 +123,18 @@ export function checkMethod(options: TrainOptions): void {
  * @param coupling why the method needs the whole batch in one program, if it does
  * @throws OptionError if the data are too few for a batch, or it cannot be split as asked
  */
-export function checkBatch(
-  { batchSizePerGpu: batch, microBatch }: TrainConfig,
-  images: number,
-  coupling: Coupling | undefined,
-): void {
+export function checkBatch(config: TrainConfig, images: number, coupling: Coupling | undefined): void {
+  const { batchSizePerGpu: batch, microBatch, ranks = 1 } = config;
+  if (ranks > images)
+    throw new OptionError(
+      `${ranks} ranks cannot share ${counted(images, 'image')}: each needs one of its own in every step, so start ${images} at most, or add images.`,
+    );
+  if (batchOf(config) > images && ranks > 1) {
+    const most = Math.floor(images / ranks);
+    throw new OptionError(
+      `--batch_size_per_gpu ${batch} for each of ${ranks} ranks is ${batchOf(config)} images in a step, more than the ${images} of the data set: set it to ${most} or less, or add images.`,
+    );
+  }
   if (batch > images) {
     throw new OptionError(
       `--batch_size_per_gpu ${batch} is larger than the data set of ${counted(images, 'image')}: set it to ${images} or less, or add images.`,

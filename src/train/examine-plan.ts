@@ -4,7 +4,7 @@ import { methodNamed } from '../method/registry.ts';
 import { counted } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { cropRecipeOf } from './build.ts';
-import type { TrainConfig } from './config.ts';
+import { batchOf, type TrainConfig } from './config.ts';
 import { baseRate, warmupStepsOf } from './plan.ts';
 
 export interface PlanFacts {
@@ -88,7 +88,7 @@ export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Findin
     ...learningRate(config),
     ...frozenBackbone(config, steps),
     ...methodNamed(config.method).examine(config, {
-      ...{ steps, stepsPerEpoch, batch: config.batchSizePerGpu },
+      ...{ steps, stepsPerEpoch, batch: batchOf(config) },
       crops: cropRecipeOf(config),
     }),
   ];
@@ -134,14 +134,14 @@ function frozenBackbone({ freezeBackboneSteps }: TrainConfig, steps: number): Fi
 }
 
 function learningRate(config: TrainConfig): Finding[] {
-  const { lr, minLr, batchSizePerGpu } = config;
+  const { lr, minLr } = config;
   if (minLr <= baseRate(config)) return [];
   return [
     {
       severity: 'warning',
       topic: 'rate',
       title: 'The learning rate rises to its end',
-      detail: `--min_lr ${minLr} is larger than the rate of the run, ${lr} x ${batchSizePerGpu} / 256.`,
+      detail: `--min_lr ${minLr} is larger than the rate of the run, ${lr} x ${batchOf(config)} / 256.`,
       advice: 'Set --min_lr to a hundredth of it, or less.',
     },
   ];

@@ -1,6 +1,6 @@
 /**
  * The training loop: straight code that yields plain events. Whoever wants to show, log or store something listens; the
- * loop itself writes nothing. Ending the iteration early (a `break`, an `AbortSignal`) ends it between two steps.
+ * loop itself writes nothing. Ending the iteration early (a `break`, an `AbortSignal`) ends it between two steps, on all ranks.
  */
 import { CropAssembler } from '../data/assemble.ts';
 import type { Batch, BatchLoader } from '../data/batch.ts';
@@ -9,8 +9,9 @@ import type { Source } from '../data/source.ts';
 import { viewSizes } from '../image/augment.ts';
 import type { Vitals } from '../method/method.ts';
 import type { Finding } from '../report/finding.ts';
+import { type Agreed, agree } from './between-steps.ts';
 import { cropRecipeOf } from './build.ts';
-import type { TrainConfig } from './config.ts';
+import { batchOf, type TrainConfig } from './config.ts';
 import { examine, explainNotFinite } from './doctor.ts';
 import type { Plan } from './plan.ts';
 import { findNotFinite } from './state.ts';
@@ -60,7 +61,12 @@ export interface LoopOptions {
   /** The steps that are done and that the doctor has not looked at. */
   readonly recent?: readonly Vitals[];
   readonly signal?: AbortSignal;
+  /** Told before the first step, where other ranks wait to be told what to do. */
+  readonly ranks?: { begin(loop: TrainedLoop): Promise<void> } | undefined;
 }
+
+/** What ranks have to know to train together. */
+export type TrainedLoop = Pick<LoopOptions, 'trainer' | 'config' | 'plan'> & { readonly fromStep: number };
 
 /** How often the doctor looks, in steps. */
 export const EXAMINATION = 50;
@@ -68,6 +74,7 @@ export const EXAMINATION = 50;
 /** Trains from `fromStep` to the end of the plan. */
 export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEvent, void, undefined> {
   const { trainer, source, config, plan, loadBatches, fromStep = 0, signal } = options;
+  const { collective } = trainer;
   const recipe = cropRecipeOf(config);
   requireViews(trainer, viewSizes(recipe));
   const assembler = new CropAssembler({ channels: config.channels, viewSizes: viewSizes(recipe) });
@@ -88,6 +95,7 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     yield { type: 'finished', step: plan.steps };
     return;
   }
+  await options.ranks?.begin({ trainer, config, plan, fromStep });
   let started = performance.now();
   const cropsOf =
     (batch: Batch): CropSource =>
@@ -100,7 +108,8 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     };
   const loaded = loadBatches(source, {
     recipe,
-    batchSize: config.batchSizePerGpu,
+    batchSize: batchOf(config),
+    part: { first: collective.rank * config.batchSizePerGpu, images: config.batchSizePerGpu },
     seed: config.seed,
     fromStep,
     // A budget in minutes may turn out to hold more steps than were planned.
@@ -133,20 +142,28 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
     }
     const step = batch.step + 1;
     const now = performance.now();
-    yield {
-      type: 'step',
-      step,
-      epoch: batch.epoch,
-      loss,
-      measures,
-      gradientNorm,
-      settings,
-      milliseconds: now - started,
-      waited,
-    };
-    vitals.push({ step, loss, measures, lr: settings.lr, gradientNorm });
-    yield* verdict(step);
-    if (signal?.aborted === true && step < plan.steps) {
+    let agreed: Agreed = { stops: true, skipped: [] };
+    try {
+      yield {
+        type: 'step',
+        step,
+        epoch: batch.epoch,
+        loss,
+        measures,
+        gradientNorm,
+        settings,
+        milliseconds: now - started,
+        waited,
+      };
+      vitals.push({ step, loss, measures, lr: settings.lr, gradientNorm });
+      yield* verdict(step);
+      agreed = { stops: signal?.aborted === true, skipped: batch.skipped };
+    } finally {
+      // Where the iteration was ended the other ranks have to know of it.
+      agreed = await agree(collective, { step, ...agreed }, plan);
+    }
+    for (const { key, reason } of agreed.skipped) yield { type: 'skipped', key, reason };
+    if (agreed.stops && step < plan.steps) {
       yield { type: 'stopped', step };
       return;
     }

@@ -8,7 +8,7 @@
  */
 import { methodNamed } from '../method/registry.ts';
 import { cosineSchedule, valueAt } from '../optim/schedules.ts';
-import type { TrainConfig } from './config.ts';
+import { batchOf, type TrainConfig } from './config.ts';
 import type { StepSettings } from './trainer.ts';
 
 /** From this step on the rest of the schedule takes as many steps as are left to `steps`. */
@@ -49,6 +49,11 @@ export class Plan {
     return this.#paceAt(Number.POSITIVE_INFINITY).steps;
   }
 
+  /** All changes of pace, oldest first. */
+  get paces(): readonly Pace[] {
+    return this.#paces.slice(1);
+  }
+
   /** The place of step i on the schedule: i itself as long as the pace was never changed. */
   position(step: number): number {
     const pace = this.#paceAt(step);
@@ -80,8 +85,8 @@ export class Plan {
 }
 
 /** The learning rate after its warm-up: it is given for a batch of 256 and grows with the batch. */
-export function baseRate({ lr, batchSizePerGpu }: TrainConfig): number {
-  return (lr * batchSizePerGpu) / 256;
+export function baseRate(config: TrainConfig): number {
+  return (config.lr * batchOf(config)) / 256;
 }
 
 export function warmupStepsOf({ warmupSteps, warmupEpochs = 0 }: TrainConfig, stepsPerEpoch: number): number {

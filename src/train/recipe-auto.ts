@@ -7,7 +7,7 @@ import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { fittingHeads } from '../model/convnet.ts';
 import { type Architecture, kindOf, type NetworkKind } from './architectures.ts';
 import type { TrainOptions } from './config.ts';
-import { machine, type RunFacts, vitShape } from './recipe-parts.ts';
+import { machine, type RunFacts, shareOut, vitShape } from './recipe-parts.ts';
 
 /** Half an hour is what the results in docs/results.md are for. */
 const MINUTES = 30;
@@ -139,11 +139,13 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     whole < facts.imageSide && whole === network.largestSide
       ? `images of ${facts.imageSide} pixels; in this time more images count more than more pixels`
       : `fits images of ${facts.imageSide} pixels`;
-  const batch = Math.min(options.batchSizePerGpu ?? network.batch, facts.images);
-  const wholeBatch = kind !== 'vit' || (arch === 'vit' && (options.microBatch ?? batch) === batch);
+  const { ranks = 1 } = facts;
+  const each = options.batchSizePerGpu ?? shareOut(network.batch, facts);
+  const batch = Math.min(each * ranks, facts.images);
+  const wholeBatch = kind !== 'vit' || (arch === 'vit' && (options.microBatch ?? each) === each);
   const steps = facts.steps ?? options.steps ?? 1000;
   const warmup = Math.max(1, Math.min(Math.round(steps / 10), 500));
-  const allImages: Suggestions[string] = [facts.images, 'all images that there are'];
+  const allImages: Suggestions[string] = [shareOut(facts.images, facts), 'all images that there are'];
   const own = suggest({
     recipe: 'auto',
     network: likeness[kind],
@@ -189,7 +191,12 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     ],
     batchSizePerGpu:
       batch < facts.images
-        ? [batch, 'many small steps are better than few large ones in a short run']
+        ? [
+            each,
+            ranks === 1
+              ? 'many small steps are better than few large ones in a short run'
+              : `a step of one process is shared out to ${ranks} ranks`,
+          ]
         : allImages,
     minutes: [
       MINUTES,
@@ -205,8 +212,20 @@ export function auto(options: TrainOptions, facts: RunFacts, method: string): Su
     ...machine(facts.cores, facts.steps ?? options.steps, facts.evaluations),
     ...gentle(facts.begins, steps, network.lr),
     ...own,
-    ...(Number(own.batchSizePerGpu?.[0] ?? 0) > facts.images ? { batchSizePerGpu: allImages } : {}),
+    ...sharedBatch(own.batchSizePerGpu, facts, allImages),
   };
+}
+
+/** The batch that a method asks for, as far as there are images, shared out to the ranks. */
+function sharedBatch(
+  asked: Suggestions[string] | undefined,
+  facts: RunFacts,
+  allImages: Suggestions[string],
+): Suggestions {
+  if (asked === undefined) return {};
+  const [batch, reason] = asked;
+  if (Number(batch) > facts.images) return { batchSizePerGpu: allImages };
+  return { batchSizePerGpu: [shareOut(Number(batch), facts), reason] };
 }
 
 /** What changes for networks that know something already: small steps, so that they keep it. */

@@ -9,11 +9,19 @@ import { machine, type RunFacts, vitShape } from './recipe-parts.ts';
 
 export function paper(
   options: TrainOptions,
-  { images, channels, cores, steps, evaluations, begins }: RunFacts,
+  { images, ranks = 1, channels, cores, steps, evaluations, begins }: RunFacts,
   method: string,
 ): Suggestions {
   const arch = options.arch ?? 'vit_small';
-  const batch = options.batchSizePerGpu ?? 64;
+  const each = options.batchSizePerGpu ?? 64;
+  const batch = each * ranks;
+  const own = methodNamed(method).suggest({
+    ...{ recipe: 'paper', network: 'vit', images, batch, steps: steps ?? options.steps ?? 1000, begins },
+    local: options.localCropsSize ?? 96,
+    wholeBatch: (options.microBatch ?? each) === each,
+    warmup: options.warmupSteps ?? 0,
+  });
+  const [asked, reason = official] = own.batchSizePerGpu ?? [];
   return {
     method: [method, official],
     ...vitShape(arch, options.patchSize ?? 16, official),
@@ -48,16 +56,8 @@ export function paper(
     weightDecayEnd: [0.4, official],
     clipGrad: [3, official],
     ...machine(cores, steps, evaluations),
-    ...methodNamed(method).suggest({
-      recipe: 'paper',
-      network: 'vit',
-      images,
-      batch,
-      local: options.localCropsSize ?? 96,
-      wholeBatch: (options.microBatch ?? batch) === batch,
-      steps: steps ?? options.steps ?? 1000,
-      warmup: options.warmupSteps ?? 0,
-      begins,
-    }),
+    ...own,
+    // Papers count all images of a step.
+    ...(asked === undefined ? {} : { batchSizePerGpu: [Math.ceil(Number(asked) / ranks), reason] }),
   };
 }

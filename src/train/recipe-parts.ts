@@ -6,6 +6,8 @@ import { EVALUATION_IMAGES, EVALUATIONS, type EvaluationPlan } from './evaluatio
 export interface RunFacts {
   /** Images in the source. */
   readonly images: number;
+  /** Processes that share a step; 1 unless given. */
+  readonly ranks?: number;
   /** Median short side of the images, pixels. */
   readonly imageSide: number;
   readonly channels: 1 | 3;
@@ -19,6 +21,15 @@ export interface RunFacts {
   readonly readMilliseconds: number;
   /** How a budget in minutes is shared between steps and online evaluations. */
   readonly evaluations?: EvaluationPlan | undefined;
+}
+
+/** Fewer images for each rank are no faster. */
+const FEWEST_IMAGES = 8;
+
+/** Images of each rank, where a batch has so many of all. */
+export function shareOut(batch: number, { images, ranks = 1 }: Pick<RunFacts, 'images' | 'ranks'>): number {
+  const each = Math.max(Math.ceil(batch / ranks), Math.min(batch, FEWEST_IMAGES));
+  return Math.max(1, Math.min(each, Math.floor(images / ranks)));
 }
 
 const officialShapes = { vit_tiny: [192, 12, 3], vit_small: [384, 12, 6], vit_base: [768, 12, 12] } as const;

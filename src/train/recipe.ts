@@ -39,7 +39,8 @@ export function chooseRecipe(options: TrainOptions, facts: RunFacts): Recipe {
   const suggestions = suggest(options, facts, options.method ?? DEFAULT_METHOD);
   const open = Object.entries(suggestions).filter(([name]) => !(name in given) && !spanIsGiven(name, given));
   const chosen = Object.fromEntries(open.map(([name, [value]]) => [name, value]));
-  const config = parseConfig({ recipe: 'auto', ...chosen, ...given });
+  const { ranks = 1 } = facts;
+  const config = parseConfig({ recipe: 'auto', ...chosen, ...given, ...(ranks > 1 ? { ranks } : {}) });
   return {
     config,
     choices: open

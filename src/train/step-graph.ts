@@ -5,6 +5,9 @@
  *     in   student/<parameter>, teacher/<parameter>, frozen/<parameter>, state/<name>, crops/<view group>, scalar/<name>, sample/<name>
  *     out  loss, measure/<name>, gradient/<parameter>, sum/<name>, next/<name>, next/student/<statistic>, ...
  *
+ * Of several ranks each runs it on its own images and has its part of these sums; then the next state follows from the sums over all of
+ * them, in a program of its own (`closing`), and the graph also reads `rank`.
+ *
  * Where a step runs in several micro-batches, all that is a sum over images (loss, measures, gradients, sums) is read and added to, so that
  * the host reads nothing before the last of them.
  */
@@ -26,14 +29,18 @@ import type { Statistic } from './state.ts';
 export interface StepGraphOptions {
   readonly method: Method;
   readonly channels: number;
-  /** Images in a step. */
+  /** Images in a step, of this process. */
   readonly batchSize: number;
   /** Images in one run of the program; divides the batch size. The whole batch unless given. */
   readonly microBatch?: number;
+  /** Processes that share a step, each with as many images; 1 unless given. */
+  readonly ranks?: number;
 }
 
 export interface StepGraph {
   readonly results: Results;
+  /** The next state from sums over all ranks; empty where `results` has it. */
+  readonly closing: Results;
   readonly parameters: readonly ParameterInfo[];
   readonly statistics: readonly Statistic[];
   /** Parameters of the student that the teacher has too: a moving average follows these. */
@@ -50,18 +57,23 @@ export function traceStep({
   channels,
   batchSize,
   microBatch = batchSize,
+  ranks = 1,
 }: StepGraphOptions): StepGraph {
   const images = method.coupling !== undefined ? batchSize : microBatch;
   if (batchSize % images !== 0)
     throw new RangeError(`A micro-batch of ${images} does not divide a batch of ${batchSize}.`);
-  const networks = { student: new ParameterSet('student/'), teacher: new ParameterSet('teacher/') };
+  const networks = {
+    student: new ParameterSet('student/', ranks),
+    teacher: new ParameterSet('teacher/', ranks),
+  };
   const frozen = new ParameterSet('frozen/');
   const objective = method.objective({
     student: networks.student.scope,
     teacher: networks.teacher.scope,
     frozen: frozen.scope,
     images,
-    batch: batchSize,
+    batch: batchSize * ranks,
+    across: { ranks, rank: () => input('rank', []) },
     crops: (g) => {
       const group = method.views[g];
       if (group === undefined) throw new RangeError(`${method.name} has no view group ${g}.`);
@@ -91,11 +103,13 @@ export function traceStep({
   const total = (name: string): Tensor => {
     const sum = forward.get(`sum/${name}`);
     if (sum === undefined) throw new RangeError(`${method.name} has no sum "${name}".`);
-    return sum;
+    return ranks === 1 ? sum : input(`sum/${name}`, sum.shape);
   };
+  const closing: Record<string, Tensor> = {};
   for (const [name, next] of Object.entries(objective.nextState(total))) {
     stateShape(method, name);
-    forward.set(`next/${name}`, next);
+    if (ranks === 1) forward.set(`next/${name}`, next);
+    else closing[`next/${name}`] = next;
   }
   for (const { prefix, updates } of Object.values(networks))
     for (const [name, next] of updates) forward.set(`next/${prefix}${name}`, next);
@@ -115,6 +129,7 @@ export function traceStep({
   }
   return {
     results,
+    closing,
     parameters,
     statistics: (['student', 'teacher'] as const).flatMap((network) =>
       [...networks[network].buffers.values()].map((info) => ({ network, info })),

@@ -4,7 +4,13 @@
  *     gradients (micro-batch) x n  ->  update (clip, optimizer, teacher)  ->  next method state
  *
  * On a device with a memory of its own all of it is one program (`whole-step.ts`), unless the batch is run in parts.
+ *
+ * Several ranks do one step together, each on its own images: what is a sum over images is added up over the ranks before it is used,
+ * so that all of them come to the same state.
  */
+import { alone, type Collective } from '../collective/collective.ts';
+import { stagedEngine } from '../collective/staged-engine.ts';
+import { sumBuffers } from '../collective/sum-buffers.ts';
 import type { DeviceBuffer, Engine, EngineOptions, Program } from '../engine/engine.ts';
 import { asFloats } from '../engine/values.ts';
 import { type Results, type Shape, sizeOf } from '../graph/index.ts';
@@ -21,7 +27,7 @@ import { type StepGraph, traceStep } from './step-graph.ts';
 import { WHOLE_STEP_NUMBERS, wholeStep } from './whole-step.ts';
 
 /**
- * Where a step gets its pixels: writes view group `group` of images `start` to `end`, view after view: normalized as
+ * Where a step gets its pixels: writes view group `group` of this rank's images `start` to `end`, view after view: normalized as
  * [count * images, C, S, S], or as bytes, [count * images, S, S, C], for a trainer that was asked to normalize them.
  */
 export type CropSource = (group: number, start: number, end: number, into: Float32Array | Uint8Array) => void;
@@ -30,8 +36,10 @@ export interface TrainerOptions {
   readonly method: Method;
   readonly engine: Engine;
   readonly channels: number;
-  /** Images in a step. */
+  /** Images in a step, of each rank. */
   readonly batchSize: number;
+  /** The processes that share a step; one alone unless given. */
+  readonly collective?: Collective;
   /** Images in one run of the program; divides the batch size. The whole batch unless given. */
   readonly microBatch?: number;
   /** A rule by its name, as DINO uses it, or one with numbers of its own. */
@@ -77,9 +85,14 @@ export class Trainer {
   readonly updater: Updater;
   /** What one run computes, for exports. */
   readonly results: Results;
+  readonly collective: Collective;
+  /** Of the network that stays as it is. */
+  readonly frozen: ReadonlyMap<string, Float32Array>;
   readonly #program: Program;
   /** Set where a step is one program: it has the update in itself. */
   readonly #whole: GraphUpdater | undefined;
+  /** The method's next state, where that takes sums over all ranks. */
+  readonly #closing: Program | undefined;
   readonly #seed: number;
   readonly #inputs: Record<string, DeviceBuffer> = {};
   readonly #outputs: Record<string, DeviceBuffer> = {};
@@ -90,18 +103,23 @@ export class Trainer {
   private constructor(
     options: TrainerOptions,
     graph: StepGraph,
-    program: Program,
+    programs: readonly Program[],
     updater: Updater,
     whole: GraphUpdater | undefined,
   ) {
-    const { method, batchSize, seed } = options;
+    const { method, batchSize, seed, collective = alone } = options;
+    const [program, closing] = programs;
+    if (program === undefined) throw new Error('A trainer needs a program.');
     const { engine } = program;
     this.method = method;
     this.batchSize = batchSize;
+    this.collective = collective;
+    this.frozen = options.frozen ?? new Map();
     this.microBatch = graph.microBatch;
     this.results = graph.results;
     this.#program = program;
     this.#whole = whole;
+    this.#closing = closing;
     this.#seed = seed;
     this.updater = updater;
     this.state = {
@@ -121,10 +139,10 @@ export class Trainer {
         ]),
       ),
     };
-    for (const [name, type] of program.outputs)
+    for (const [name, type] of programs.flatMap(({ outputs }) => [...outputs]))
       this.#outputs[name] = this.#stored(name) ?? engine.allocate(type);
     const crops: (Float32Array | Uint8Array)[] = [];
-    for (const [name, type] of program.inputs) {
+    for (const [name, type] of programs.flatMap(({ inputs }) => [...inputs])) {
       const [kind, key] = splitName(name);
       if (kind === 'crops') {
         const Pixels = type.dtype === 'u8' ? Uint8Array : Float32Array;
@@ -133,6 +151,7 @@ export class Trainer {
         this.#inputs[name] = engine.upload(pixels, type);
       } else if (kind === 'frozen')
         this.#inputs[name] = engine.upload(frozenValues(options, key, type.shape), type);
+      else if (kind === 'rank') this.#inputs[name] = engine.upload(Float32Array.of(collective.rank), type);
       else if (kind === 'scalar' || kind === 'sample') this.#inputs[name] = engine.allocate(type);
       else if (kind === 'number') this.#inputs[name] = whole?.numbers[key] ?? engine.allocate(type);
       else {
@@ -148,18 +167,19 @@ export class Trainer {
   }
 
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const graph = traceStep(options);
-    const updates = updaterOptions(options, graph);
-    const updater = options.updater ?? makeUpdater(options, updates);
-    const whole =
-      updater instanceof GraphUpdater && graph.microBatch === options.batchSize ? updater : undefined;
+    const { collective = alone, engineOptions, batchSize, byteCrops } = options;
+    const graph = traceStep({ ...options, ranks: collective.size });
+    const update = updaterOptions(options, graph);
+    const updater = options.updater ?? makeUpdater(options, update);
+    const isWhole = collective.size === 1 && graph.microBatch === batchSize;
+    const whole = isWhole && updater instanceof GraphUpdater ? updater : undefined;
     const measures = options.method.measures.map(({ key }) => key);
-    const results =
-      whole === undefined
-        ? graph.results
-        : wholeStep(graph, { update: updates, measures, byteCrops: options.byteCrops });
-    const program = await options.engine.load(results, options.engineOptions);
-    return new Trainer(options, graph, program, updater, whole);
+    const results = whole === undefined ? graph.results : wholeStep(graph, { update, measures, byteCrops });
+    const engine = stagedEngine(options.engine, collective);
+    const program = await engine.load(results, engineOptions);
+    const closes = Object.keys(graph.closing).length > 0;
+    const programs = closes ? [program, await engine.load(graph.closing, engineOptions)] : [program];
+    return new Trainer(options, graph, programs, updater, whole);
   }
 
   /** Whether a step is one program, in which no half of a step runs by itself; crops of the next step can be staged then. */
@@ -214,7 +234,9 @@ export class Trainer {
     if (this.#whole !== undefined) return this.#wholeStep(this.#whole, crops, settings, onRead);
     const { loss, measures } = await this.accumulate(crops, settings);
     onRead();
+    // The loss is that of all ranks: one that is not finite stops them alike.
     if (!Number.isFinite(loss)) return { loss, measures, gradientNorms: new Map(), isApplied: false };
+    if (this.collective.size > 1) await this.updater.sumGradients(this.collective);
     const gradientNorms = await this.applyUpdate(settings);
     return { loss, measures, gradientNorms, isApplied: allFinite(gradientNorms) };
   }
@@ -274,7 +296,10 @@ export class Trainer {
     }
   }
 
-  /** The first half of a step: gradients and the method's next state, without the update. */
+  /**
+   * The first half of a step: gradients and the method's next state, without the update. Loss, measures and state are those of all
+   * ranks, the gradients this rank's part.
+   */
   async accumulate(
     crops: CropSource,
     { step, scalars }: StepSettings,
@@ -296,10 +321,21 @@ export class Trainer {
       this.#drawSamples(step, start);
       await this.run();
     }
+    await this.#meet();
     const loss = await this.#number('loss');
     const measures: Record<string, number> = {};
     for (const { key } of this.method.measures) measures[key] = await this.#number(`measure/${key}`);
     return { loss, measures };
+  }
+
+  /** Loss, measures and sums over all ranks, and what follows from the sums. */
+  async #meet(): Promise<void> {
+    if (this.collective.size === 1) return;
+    const own = Object.entries(this.#outputs).flatMap(([name, buffer]) =>
+      /^(loss|measure|sum)\b/.test(name) ? [buffer] : [],
+    );
+    await sumBuffers(this.collective, own);
+    if (this.#closing !== undefined) await this.#run(this.#closing);
   }
 
   /** A result that is one number. */
@@ -312,13 +348,23 @@ export class Trainer {
   #drawSamples(step: number, start: number): void {
     for (const [name, sample] of Object.entries(this.method.sampleInputs)) {
       const random = (image: number): Random => new Random(this.#seed, name, step, image);
-      this.#inputs[`sample/${name}`]?.write(sample.values({ start, images: this.microBatch, random }));
+      const first = this.collective.rank * this.batchSize + start; // its place in the whole batch
+      this.#inputs[`sample/${name}`]?.write(sample.values({ start: first, images: this.microBatch, random }));
     }
   }
 
   /** Runs the program once, on what its inputs hold. */
   run(): Promise<void> {
-    return this.#program.run(this.#inputs, this.#outputs);
+    return this.#run(this.#program);
+  }
+
+  #run(program: Program): Promise<void> {
+    const pick = (from: Readonly<Record<string, DeviceBuffer>>, names: Iterable<string>) =>
+      Object.fromEntries([...names].flatMap((name) => (from[name] ? [[name, from[name]] as const] : [])));
+    return program.run(
+      pick(this.#inputs, program.inputs.keys()),
+      pick(this.#outputs, program.outputs.keys()),
+    );
   }
 
   /** Fills the inputs of a step with noise, to time runs; the weights stay as they are. */
@@ -407,6 +453,7 @@ export class Trainer {
   /** Frees the program and what the trainer keeps; the updater too, unless another trainer goes on with it. */
   async dispose({ keepUpdater = false } = {}): Promise<void> {
     await this.#program.dispose();
+    await this.#closing?.dispose();
     const { student, average, moments } = this.state.update;
     const shared = [student, average, this.updater.gradients, ...moments.values()];
     const kept = new Set(shared.flatMap((buffers) => [...buffers.values()]));

@@ -97,6 +97,22 @@ describe('loadBatches', () => {
     }
   });
 
+  it('loads a part of each batch as it is in the whole, replacements of bad files too', async () => {
+    const source = await imageFolder(13, [3]);
+    const whole = await collect(source, { batchSize: 6, toStep: 5, workers: 0 });
+    for (const [first, images] of [
+      [0, 2],
+      [2, 4],
+    ] as const) {
+      const parts = await collect(source, { batchSize: 6, part: { first, images }, toStep: 5, workers: 1 });
+      for (const [step, { samples, crops, epoch }] of parts.entries()) {
+        expect(samples).toEqual(whole[step]!.samples.slice(first, first + images));
+        expect(epoch).toBe(whole[step]!.epoch);
+        expect(crops).toEqual(whole[step]!.crops.slice(first * imageBytes, (first + images) * imageBytes));
+      }
+    }
+  });
+
   it('goes on at any step with the batches of the uninterrupted run', async () => {
     const source = await imageFolder(9);
     const whole = await collect(source, { batchSize: 4, toStep: 8, workers: 0 });
@@ -232,7 +248,18 @@ describe('threads', () => {
     const source = scenesSource({ count: 20, size: 16 });
     const ring = allocateRing({ fromStep: 0, toStep: 8, batchSize: 4, pieceSize: 2, imageBytes, slots: 4 });
     const cache = allocateCache(20, 1e6, 3);
-    const task = { spec: source.spec, loadSize: 0, length: 20, seed: 0, recipe, imageBytes, ring, cache };
+    const task = {
+      spec: source.spec,
+      loadSize: 0,
+      length: 20,
+      seed: 0,
+      recipe,
+      imageBytes,
+      ring,
+      cache,
+      batchSize: 4,
+      first: 0,
+    };
     const pool = new WorkerPool(2, task, () => {});
     await pool.until(() => [0, 1, 2, 3].every((step) => isFilled(ring, step)));
     for (const step of [0, 1, 2, 3]) releaseSlot(ring, step);
@@ -248,7 +275,18 @@ describe('threads', () => {
     const source = scenesSource({ count: 20, size: 16 });
     const ring = allocateRing({ fromStep: 0, toStep: 8, batchSize: 4, pieceSize: 2, imageBytes, slots: 4 });
     const cache = allocateCache(20, 0, 3);
-    const task = { spec: source.spec, loadSize: 0, length: 20, seed: 0, recipe, imageBytes, ring, cache };
+    const task = {
+      spec: source.spec,
+      loadSize: 0,
+      length: 20,
+      seed: 0,
+      recipe,
+      imageBytes,
+      ring,
+      cache,
+      batchSize: 4,
+      first: 0,
+    };
     const run = async (code: string): Promise<void> => {
       const pool = new WorkerPool(
         1,

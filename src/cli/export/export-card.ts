@@ -13,6 +13,7 @@ import { wholePatch } from '../../model/places.ts';
 import { counted } from '../../numbers/counted.ts';
 import { stepsOf } from '../../run/run-record.ts';
 import type { Subject } from '../../run/subject.ts';
+import { batchOf } from '../../train/config.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import type { ClassifierKind } from './classifier-file.ts';
 
@@ -48,7 +49,7 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
     origin:
       record === undefined
         ? `Weights of ${basename(subject.name)}, converted by dino-ts.`
-        : `Trained by dino-ts without labels on ${counted(record.source.images, 'image')} (${basename(record.source.path)}), ${counted(stepsOf(record), 'step')} of ${counted(record.config.batchSizePerGpu, 'image')}.`,
+        : `Trained by dino-ts without labels on ${counted(record.source.images, 'image')} (${basename(record.source.path)}), ${counted(stepsOf(record), 'step')} of ${counted(batchOf(record.config), 'image')}.`,
     commands: [
       ...(record === undefined ? [] : [record.command, ...record.resumed]),
       ...trained,

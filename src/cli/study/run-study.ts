@@ -26,7 +26,7 @@ import {
 import { runResult, studySpread, studyTable } from '../../run/study-results.ts';
 import { type StudiedRun, studySections } from '../../run/study-sections.ts';
 import { stateOf } from '../../run/study-state-node.ts';
-import type { TrainOptions } from '../../train/config.ts';
+import { batchOf, type TrainOptions } from '../../train/config.ts';
 import { levelsOf } from '../../train/levels-field.ts';
 import { toFlag } from '../../train/option-names.ts';
 import { optionText } from '../../train/recipe.ts';
@@ -139,7 +139,7 @@ async function trainable(
     try {
       const { config } = checkedRecipe(entry.options, { ...entry.options, ...frozen?.options }, facts);
       const budget: TrainOptions =
-        imagesSeen === undefined ? {} : { steps: Math.ceil(imagesSeen / config.batchSizePerGpu) };
+        imagesSeen === undefined ? {} : { steps: Math.ceil(imagesSeen / batchOf(config)) };
       fitting.push({ ...entry, options: { ...entry.options, ...budget } });
     } catch (error) {
       if (!(error instanceof OptionError)) throw error;

@@ -3,6 +3,7 @@ import { openFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openEngine } from '../../run/open-engine-node.ts';
 import { openInitial } from '../../run/open-initial-node.ts';
+import type { Ranks } from '../../run/ranks.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { newSession } from '../../run/session.ts';
 import type { TrainOptions } from '../../train/config.ts';
@@ -26,23 +27,31 @@ export interface RunRequest {
   readonly json: boolean;
   /** The words of the command line, for the record. */
   readonly args: readonly string[];
+  /** The processes that train with this one. */
+  readonly ranks: Ranks | undefined;
 }
 
 /** @returns the exit code */
-export async function newRun({ path, options, init, output, json, args }: RunRequest): Promise<number> {
+export async function newRun({
+  path,
+  options,
+  init,
+  output,
+  json,
+  args,
+  ranks,
+}: RunRequest): Promise<number> {
   const initial = init === undefined ? undefined : openInitial(await localWeights(init), options);
   const frozen = await openFrozen(options, localWeights);
   for (const { choice } of [initial ?? {}, frozen ?? {}]) tellChoice(choice);
   const levels = levelsOf(options.levels);
-  const source = openImages(
-    path,
-    {
-      ...(options.channels === undefined ? {} : { channels: options.channels }),
-      levels,
-      labels: options.labels,
-    },
-    console.error,
-  );
+  const asked = {
+    ...(options.channels === undefined ? {} : { channels: options.channels }),
+    levels,
+    labels: options.labels,
+  };
+  const source = openImages(path, asked, console.error);
+  await ranks?.open({ path, ...asked, channels: source.channels }, source);
   await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
   const machine = { ...nodeMachine, engine: openEngine(options, console.error) };
   const folder = output === undefined ? undefined : RunFolder.create(output);
@@ -51,6 +60,7 @@ export async function newRun({ path, options, init, output, json, args }: RunReq
       source,
       options,
       ...machine,
+      ranks,
       initial,
       frozen,
       dryRun: folder === undefined,
@@ -69,6 +79,7 @@ export async function newRun({ path, options, init, output, json, args }: RunReq
       directory: process.cwd(),
       folder,
       ...machine,
+      ranks,
       command,
     });
     return await finishRun(folder, await showSession(session, { json }), source);

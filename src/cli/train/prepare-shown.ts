@@ -3,6 +3,7 @@ import { counted } from '../../numbers/counted.ts';
 import { roughly, stepTime } from '../../run/duration.ts';
 import { type Prepared, type PrepareOptions, prepare } from '../../run/prepare.ts';
 import type { RunFolder } from '../../run/run-folder-node.ts';
+import { batchOf } from '../../train/config.ts';
 import { findingLine } from '../../train/finding.ts';
 import { toFlag } from '../../train/option-names.ts';
 import type { Recipe } from '../../train/recipe.ts';
@@ -74,7 +75,7 @@ function printPlan(
     ? ` (estimated from one micro-batch of ${trainer.microBatch}; reading images and online evaluations come on top)`
     : '';
   console.error(
-    `${counted(plan.steps, 'step')} of ${counted(config.batchSizePerGpu, 'image')} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
+    `${counted(plan.steps, 'step')} of ${counted(batchOf(config), 'image')}${config.ranks === undefined ? '' : ` (${config.batchSizePerGpu} on each of ${config.ranks} ranks)`} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
   );
   for (const finding of findings) console.error(findingLine(finding));
 }

@@ -8,6 +8,7 @@ import { overallRate } from '../../run/run-log.ts';
 import { runSession } from '../../run/run-session.ts';
 import type { Session } from '../../run/session.ts';
 import type { SessionEvent } from '../../run/session-events.ts';
+import { batchOf } from '../../train/config.ts';
 import { findingLine } from '../../train/finding.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { whenOutputCloses } from '../terminal/closed-output.ts';
@@ -90,9 +91,9 @@ function lastingLine(event: SessionEvent, { folder, record }: Session): string |
     case 'stopped':
       return `Stopped after step ${event.step}. Go on with: npx dino train --resume ${folder.path}`;
     case 'finished': {
-      const rate = overallRate(folder.readLog(), record.config.batchSizePerGpu);
+      const rate = overallRate(folder.readLog(), batchOf(record.config));
       if (Number.isNaN(rate)) return undefined;
-      const seconds = (event.step * record.config.batchSizePerGpu) / rate;
+      const seconds = (event.step * batchOf(record.config)) / rate;
       return `Trained ${counted(event.step, 'step')} in ${duration(seconds)}, ${rate.toFixed(0)} images/s over all of them.`;
     }
     default:
@@ -127,8 +128,8 @@ class Pace {
   readonly #end: number | undefined;
 
   constructor({ record, plan, elapsed, trainer }: Session) {
-    const { batchSizePerGpu, minutes } = record.config;
-    this.#batch = batchSizePerGpu;
+    const { minutes } = record.config;
+    this.#batch = batchOf(record.config);
     this.#plan = plan;
     this.#measures = trainer.method.measures;
     this.#end = minutes === undefined ? undefined : performance.now() + minutes * 60_000 - elapsed;

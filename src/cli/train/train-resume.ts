@@ -5,7 +5,8 @@ import { counted } from '../../numbers/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
 import { openEngine } from '../../run/open-engine-node.ts';
-import { openRecorded, recordedPath } from '../../run/open-recorded-node.ts';
+import { openRecorded, recordedPath, recordedRequest } from '../../run/open-recorded-node.ts';
+import type { Ranks } from '../../run/ranks.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
 import { readRecord, stepsOf } from '../../run/run-record.ts';
 import { type ResumeChanges, resumeSession } from '../../run/session.ts';
@@ -30,10 +31,19 @@ export interface ResumeRequest {
   readonly json: boolean;
   /** The words of the command line, for the record. */
   readonly args: readonly string[];
+  /** The processes that train with this one. */
+  readonly ranks: Ranks | undefined;
 }
 
 /** @returns the exit code */
-export async function resumeRun({ run, dataPath, options, json, args }: ResumeRequest): Promise<number> {
+export async function resumeRun({
+  run,
+  dataPath,
+  options,
+  json,
+  args,
+  ranks,
+}: ResumeRequest): Promise<number> {
   const frozenOptions = definitions().flatMap(({ frozen }) => frozen ?? []);
   const isFrozen = ([name]: readonly [string, unknown]): boolean => frozenOptions.includes(name);
   const given = Object.entries(options);
@@ -58,8 +68,10 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
   );
   tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
+  await ranks?.open(recordedRequest(record, dataPath), source);
   const engine = openEngine({ ...record.config, ...changes.machine }, console.error);
-  const session = await resumeSession(folder, source, { ...nodeMachine, engine }, { ...changes, frozen });
+  const machine = { ...nodeMachine, engine, ranks };
+  const session = await resumeSession(folder, source, machine, { ...changes, frozen });
   const { fromStep, plan, trainer } = session;
   try {
     // A run may have been stopped during its last online evaluation.
@@ -83,7 +95,8 @@ export async function resumeRun({ run, dataPath, options, json, args }: ResumeRe
 
 /** @throws UsageError if something else is given, with the command that does what was wanted */
 function changesOf(given: Readonly<Record<string, unknown>>, run: string): ResumeChanges {
-  const { minutes, steps, epochs, threads, numWorkers, device, pjrtPlugin, compileCache, ...others } = given;
+  const { minutes, steps, epochs, threads, numWorkers, device, pjrtPlugin, compileCache, ...rest } = given;
+  const { batchSizePerGpu, ...others } = rest;
   const [other] = Object.keys(others);
   if (other === 'dryRun')
     throw new UsageError(
@@ -102,11 +115,13 @@ function changesOf(given: Readonly<Record<string, unknown>>, run: string): Resum
     device,
     pjrtPlugin,
     compileCache,
+    batchSizePerGpu,
   });
   checkOptions(asked);
   const [name] = givenSpans(asked)[0] ?? [];
   return {
     length: name === undefined ? undefined : { [name]: given[name] },
+    batchSizePerGpu: asked.batchSizePerGpu,
     machine: onlyGiven({
       threads: asked.threads,
       numWorkers: asked.numWorkers,

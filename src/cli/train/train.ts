@@ -1,10 +1,12 @@
 /** `dino train`: parses, prepares, runs. */
 import { z } from 'zod';
+import type { Ranks } from '../../run/ranks.ts';
 import { parseOptions } from '../../train/config.ts';
 import { checkOptions } from '../../train/contradictions.ts';
 import { newRunFolder, type Place } from '../place.ts';
 import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { helpSwitch } from '../terminal/help.ts';
+import { amongRanks } from './among-ranks.ts';
 import { knownMethod } from './known-method.ts';
 import { newRun } from './new-run.ts';
 import { withOptionsFile } from './options-file.ts';
@@ -14,7 +16,16 @@ import { resumeRun } from './train-resume.ts';
 import { dryRunOfSeeds, type RunSeed, trainSeeds } from './train-seeds.ts';
 
 /** @returns the exit code */
-export async function train(args: readonly string[], { results }: Place): Promise<number> {
+export async function train(args: readonly string[], place: Place): Promise<number> {
+  return amongRanks(args, (ranks) => trainLeading(args, place, ranks));
+}
+
+/** As the only process, or as the one that the others follow. */
+async function trainLeading(
+  args: readonly string[],
+  { results }: Place,
+  ranks: Ranks | undefined,
+): Promise<number> {
   const { positionals, values, switches, notes } = parseFlags(args, {
     fields: allTrainFields(),
     words: 1,
@@ -36,7 +47,7 @@ export async function train(args: readonly string[], { results }: Place): Promis
   if (resume !== undefined) {
     const { resume: _, dataPath: __, ...others } = values;
     const options = dryRun ? { ...others, dryRun } : others;
-    return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json, args });
+    return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json, args, ranks });
   }
   const all = config === undefined ? values : withOptionsFile(config, values, fileFields());
   const {
@@ -51,7 +62,7 @@ export async function train(args: readonly string[], { results }: Place): Promis
     Object.fromEntries(Object.entries(all).filter(([name]) => !Object.hasOwn(trainFields, name))),
   );
   checkOptions(options);
-  const request = { path, options, init, json, args };
+  const request = { path, options, init, json, args, ranks };
   if (seeds === undefined) return newRun({ ...request, output: dryRun ? undefined : outputDir });
   if (options.seed !== undefined)
     throw new UsageError(`--seed ${options.seed} and --seeds contradict each other: give one of them.`);

@@ -1,8 +1,9 @@
 /** Normalizations: layer norm, batch norm, L2, weight norm. */
 import { GraphError } from '../errors.ts';
 import { Node, type Op, type Tensor } from '../tensor.ts';
+import { gatherAcross } from './across.ts';
 import { add, div, maximum, mul, scale, shift, sqrt, square, stopGradient, sub } from './elementwise.ts';
-import { expand, reshape } from './layout.ts';
+import { concat, expand, reshape, slice } from './layout.ts';
 import { scalar } from './leaf.ts';
 import { gemm } from './product.ts';
 import { mean, sum, sumOfSquares, sumTo } from './reduce.ts';
@@ -130,20 +131,51 @@ const batchNormOp: Op<BatchNormAttributes> = {
 /**
  * Normalizes every channel by its mean and biased variance over all other axes, then `* weight + bias`. Channels are the
  * last axis. The statistics are results to read; gradients do not pass through them.
+ *
+ * @param ranks whose rows are normalized together
  */
 export function batchNormTrain(
   x: Tensor,
   weight: Tensor,
   bias: Tensor,
   eps: number,
+  ranks = 1,
 ): { readonly y: Tensor; readonly statistics: BatchStatistics } {
   const channels = x.dim(-1);
   const together = rowsTogether(x.size / channels, channels);
-  const node = new Node(batchNormOp, [reshape(x, [-1, together * channels]), weight, bias], { eps });
+  const wide = reshape(x, [-1, together * channels]);
+  if (ranks > 1) {
+    const { y, statistics } = batchNormAcross(wide, weight, bias, eps, ranks);
+    return { y: reshape(y, x.shape), statistics };
+  }
+  const node = new Node(batchNormOp, [wide, weight, bias], { eps });
   return {
     y: reshape(node.output(0), x.shape),
     statistics: { mean: stopGradient(node.output(1)), variance: stopGradient(node.output(2)) },
   };
+}
+
+/** Batch norm over the rows of several ranks: each says its mean and sum of squared deviations, from which all find the common ones. */
+function batchNormAcross(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  eps: number,
+  ranks: number,
+): { readonly y: Tensor; readonly statistics: BatchStatistics } {
+  const channels = weight.dim(0);
+  const { rows, perChannel, repeated } = channelsOf(x, channels);
+  const own = scale(perChannel(x), 1 / rows);
+  const deviations = perChannel(square(sub(x, repeated(own))));
+  const all = gatherAcross(reshape(concat([own, deviations], 0), [1, 2, channels]), ranks);
+  const means = reshape(slice(all, 1, 0, 1), [ranks, channels]);
+  const average = mean(means, { axes: [0] });
+  const between = sum(square(sub(means, average)), { axes: [0] });
+  const within = sum(reshape(slice(all, 1, 1, 2), [ranks, channels]), { axes: [0] });
+  const variance = scale(add(within, scale(between, rows)), 1 / (rows * ranks));
+  const factor = div(weight, sqrt(shift(variance, eps)));
+  const y = add(mul(sub(x, repeated(average)), repeated(factor)), repeated(bias));
+  return { y, statistics: { mean: stopGradient(average), variance: stopGradient(variance) } };
 }
 
 /** Batch norm by given statistics: `(x - mean) / sqrt(variance + eps) * weight + bias`, channels last. */
