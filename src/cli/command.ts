@@ -1,4 +1,5 @@
 /** Chooses the command, and turns errors into one line and an exit code. One file a command stands beside this one. */
+import { launchedAs } from '../collective/launcher.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -89,6 +90,13 @@ async function dispatch(args: readonly string[], place: Place): Promise<number> 
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const { rank = 0, size = 1 } = launchedAs(process.env) ?? {};
+  if (command !== undefined && command !== train && size > 1) {
+    if (rank > 0) return exitCodes.mistake;
+    throw new UsageError(
+      `dino ${name} works in one process: start it without mpirun. dino train shares its work with other ranks.`,
+    );
+  }
   if (command !== undefined)
     return command(rest.length === 1 && rest[0] === 'help' ? ['--help'] : rest, place);
   if (name.startsWith('-'))

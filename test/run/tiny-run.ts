@@ -11,6 +11,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import type { FrozenNetwork } from '../../src/run/frozen-network.ts';
 import { prepare } from '../../src/run/prepare.ts';
+import type { Ranks } from '../../src/run/ranks.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { runSession } from '../../src/run/run-session.ts';
 import { newSession, resumeSession, type Session } from '../../src/run/session.ts';
@@ -20,50 +21,10 @@ import type { InitialState } from '../../src/train/initial-state.ts';
 import { namedValues } from '../../src/train/state.ts';
 import type { Trainer } from '../../src/train/trainer.ts';
 
+export { tinyConvnet, tinyHybrid, tinyVit } from './tiny-options.ts';
+
 /** Five steps in an epoch. */
 export const tinyScenes = (): Source => scenesSource({ count: 22, seed: 4, size: 20 });
-
-const small: TrainOptions = {
-  outDim: 32,
-  headHiddenDim: 32,
-  headBottleneckDim: 16,
-  globalCropsSize: 16,
-  localCropsSize: 8,
-  localCropsNumber: 2,
-  batchSizePerGpu: 4,
-  steps: 12,
-  warmupSteps: 3,
-  freezeLastLayerSteps: 2,
-  lr: 0.02,
-  threads: 1,
-  numWorkers: 0,
-  evalEvery: 0,
-  saveEvery: 1000,
-  seed: 3,
-};
-
-export const tinyVit: TrainOptions = {
-  ...small,
-  arch: 'vit',
-  stem: 'patch',
-  patchSize: 8,
-  dim: 32,
-  depth: 2,
-  heads: 2,
-  dropPathRate: 0,
-  useBnInHead: false,
-};
-export const tinyConvnet: TrainOptions = { ...small, arch: 'convnet', widths: [8, 16], blocks: [1] };
-
-export const tinyHybrid: TrainOptions = {
-  ...small,
-  arch: 'hybrid',
-  stem: 'conv',
-  stemStride: 2,
-  widths: [8, 16],
-  blocks: [0, 1],
-  heads: 3,
-};
 
 /** A folder that goes when the test ends. */
 export function temporaryFolder(): string {
@@ -78,26 +39,36 @@ export interface RunOptions {
   readonly folder?: RunFolder;
   readonly initial?: InitialState;
   readonly frozen?: FrozenNetwork | undefined;
+  readonly ranks?: Ranks | undefined;
 }
 
 /** A new run, ready for its first step. */
 export async function startRun(options: TrainOptions, parts: RunOptions = {}): Promise<Session> {
-  const { source = tinyScenes(), engine = ortNode } = parts;
+  const { source = tinyScenes(), engine = ortNode, ranks } = parts;
   const folder = parts.folder ?? RunFolder.create(join(temporaryFolder(), 'run'));
   const prepared = await prepare({
-    ...{ source, options, engine, loadBatches, cores: 1, initial: parts.initial, frozen: parts.frozen },
+    ...{
+      source,
+      options,
+      engine,
+      loadBatches,
+      ranks,
+      cores: 1,
+      initial: parts.initial,
+      frozen: parts.frozen,
+    },
   });
   onTestFinished(() => prepared.trainer.dispose());
-  return newSession(prepared, { source, folder, engine, loadBatches, command: 'a test' });
+  return newSession(prepared, { source, folder, engine, loadBatches, ranks, command: 'a test' });
 }
 
 /** The same run as another process would go on with it. */
 export async function resumeRun(session: Session, parts: RunOptions = {}): Promise<Session> {
-  const { source = session.source, engine = session.engine } = parts;
+  const { source = session.source, engine = session.engine, ranks } = parts;
   const resumed = await resumeSession(
     RunFolder.open(session.folder.path),
     source,
-    { engine, loadBatches },
+    { engine, loadBatches, ranks },
     { frozen: parts.frozen },
   );
   onTestFinished(() => resumed.trainer.dispose());
