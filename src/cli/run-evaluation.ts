@@ -18,6 +18,7 @@ import { RunLog } from '../run/run-log.ts';
 import { stepsOf } from '../run/run-record.ts';
 import type { Subject } from '../run/subject.ts';
 import { writeEvaluationReport } from '../run/write-report-node.ts';
+import { checkDevice } from '../train/contradictions.ts';
 import { deviceFields } from '../train/device-fields.ts';
 import { findingLine } from '../train/finding.ts';
 import { labelsField } from '../train/labels-field.ts';
@@ -101,7 +102,8 @@ export async function runEvaluation(
   const files = output !== undefined && evaluation.isFlat === true ? '.' : `eval/${evaluation.name}`;
   const command = `npx ${words} ${shellWords(args)}`;
   const earlier = new EarlierResult(folder, evaluation.name, command);
-  const opened = openEngine(given, console.error);
+  checkDevice(given);
+  const opened = openEngine(given, { tell: console.error });
   const engine = opened === ortNode ? withThreads(ortNode, threads) : opened;
   const backbone = new FrozenBackbone(subject.backbone, subject.preprocessing, engine, { threads });
   const line = progressLine(process.stderr);

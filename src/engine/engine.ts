@@ -12,10 +12,11 @@ export interface DeviceBuffer extends TensorType {
   /**
    * Fills it.
    *
+   * @param replica where the engine has several: the one that these values are for; all of them unless given
    * @throws EngineError for an array of another type or length
    */
-  write(values: Values): void;
-  /** Its values, once all runs that were asked for before have ended. They may be the buffer's own memory: copy what is to last. */
+  write(values: Values, replica?: number): void;
+  /** Its values (of the first replica), once all runs that were asked for before have ended. They may be the buffer's own memory: copy what is to last. */
   read(): Promise<Values>;
   dispose(): void;
 }
@@ -36,6 +37,11 @@ export interface Engine {
   readonly name: string;
   /** Whether buffers are arrays of the host, in which other code may work too. */
   readonly sharesMemory: boolean;
+  /**
+   * Devices that run every program in step, each on its own values of a buffer; 1 unless given. What of a graph is `sumAcross`,
+   * `gatherAcross` and `scatterAcross` they do together.
+   */
+  readonly replicas?: number;
   /** A buffer of zeros. */
   allocate(type: TensorType): DeviceBuffer;
   /**

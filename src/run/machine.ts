@@ -9,3 +9,8 @@ export interface Machine {
   /** The other processes that train with this one. */
   readonly ranks?: Ranks | undefined;
 }
+
+/** How many parts a step has: one for each rank, or for each device of one. */
+export function partsOf({ ranks, engine }: Pick<Machine, 'ranks' | 'engine'>): number {
+  return (ranks?.size ?? 1) * (engine.replicas ?? 1);
+}

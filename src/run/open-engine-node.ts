@@ -1,60 +1,80 @@
-/** Opens what computes: the processor by ONNX Runtime, or an accelerator by its XLA plugin. */
+/** Opens what computes: the processor by ONNX Runtime, or accelerators by their XLA plugin. */
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
-import { findPlugin } from '../engine/xla/find-plugin-node.ts';
-import { openPlugin } from '../engine/xla/prepare-plugin-node.ts';
+import { type FoundPlugin, findPlugin } from '../engine/xla/find-plugin-node.ts';
+import { PjrtClient } from '../engine/xla/pjrt-client-node.ts';
+import { preparePlugin } from '../engine/xla/prepare-plugin-node.ts';
 import { ProgramCache } from '../engine/xla/program-cache-node.ts';
 import { XlaEngine } from '../engine/xla/xla-engine-node.ts';
 import { cacheFolder } from '../files/cache-folder-node.ts';
 import { OptionError } from '../method/option-error.ts';
 import type { DeviceChoice } from '../train/device-fields.ts';
 
-/** Plugins cannot be opened twice in one process. */
-const opened = new Map<string, XlaEngine>();
+export interface OpenOptions {
+  /** Whether this process is one of several that MPI started: they train on processors. */
+  readonly isRank?: boolean;
+  /** Whether all devices of the machine are taken where none are asked for: a training shares its steps out. */
+  readonly takesAll?: boolean;
+  /** Told which accelerator was taken. */
+  readonly tell?: (text: string) => void;
+}
 
-/**
- * @param tell is told which accelerator was taken
- * @throws OptionError for options that only an XLA device has; EngineError for a plugin that is not there or does not open
- */
-export function openEngine(choice: DeviceChoice, tell: (text: string) => void = () => undefined): Engine {
+/** Clients by plugin: a plugin is opened once in a process. */
+const clients = new Map<string, PjrtClient>();
+
+/** @throws OptionError for options that only an XLA device has; EngineError for a plugin that is not there or does not open */
+export function openEngine(
+  choice: DeviceChoice,
+  { isRank = false, takesAll = false, tell = () => undefined }: OpenOptions = {},
+): Engine {
   const { device = 'auto', pjrtPlugin, precision } = choice;
-  if (device === 'cpu') {
-    requireNoXlaOptions(choice, '--device cpu takes the processor');
-    return ortNode;
-  }
-  const isXlaAsked = device === 'xla' || pjrtPlugin !== undefined;
+  if (device === 'cpu') return ortNode;
+  if (isRank && (device === 'xla' || pjrtPlugin !== undefined))
+    throw new OptionError(
+      'Ranks that MPI starts train on their processors: leave --device xla and --pjrt_plugin out, or start one process, which takes all XLA devices of its machine.',
+    );
+  if (isRank) return ortNode;
   const found = findPlugin(pjrtPlugin);
   if (found === undefined) {
-    if (isXlaAsked)
+    if (device === 'xla')
       throw new OptionError(
         'There is no accelerator with an XLA plugin here: dino devices says what is missing and how to get it; --pjrt_plugin names one that lies elsewhere.',
       );
-    requireNoXlaOptions(choice, 'There is no accelerator with an XLA plugin here');
+    requireNoXlaOptions(choice);
     return ortNode;
   }
-  const key = JSON.stringify([found.file, precision, choice.compileCache]);
-  const known = opened.get(key);
-  if (known !== undefined) return known;
-  const cache = programCache(choice);
-  const engine = new XlaEngine(openPlugin(found), {
+  const client = clientOf(found, choice.devices);
+  const engine = new XlaEngine(client, {
     ...(precision === undefined ? {} : { precision }),
-    ...(cache === undefined ? {} : { cache }),
+    replicas: choice.devices ?? (takesAll ? client.devices.length : 1),
+    ...cacheOf(choice),
   });
-  opened.set(key, engine);
   tell(`Computes on ${engine.name}${precision === undefined ? '' : `, products in ${precision}`}.`);
   return engine;
 }
 
-function programCache({ compileCache }: DeviceChoice): ProgramCache | undefined {
-  if (compileCache === 'none') return undefined;
-  return new ProgramCache(compileCache ?? join(cacheFolder(), 'programs'));
+function clientOf(found: FoundPlugin, devices: number | undefined): PjrtClient {
+  const known = clients.get(found.file);
+  if (known !== undefined) return known;
+  // A processor is as many devices as one asks it to be, for tests.
+  const parts = found.vendor === 'cpu' && devices !== undefined ? { cpu_device_count: BigInt(devices) } : {};
+  const client = new PjrtClient(found.file, { ...preparePlugin(found), ...parts });
+  clients.set(found.file, client);
+  return client;
 }
 
-/** @throws OptionError where an option was given that does nothing on the processor */
-function requireNoXlaOptions({ precision, pjrtPlugin }: DeviceChoice, what: string): void {
+function cacheOf({ compileCache }: DeviceChoice): { readonly cache?: ProgramCache } {
+  if (compileCache === 'none') return {};
+  return { cache: new ProgramCache(compileCache ?? join(cacheFolder(), 'programs')) };
+}
+
+/** @throws OptionError where something was asked for that only an XLA device has */
+function requireNoXlaOptions({ precision, devices }: DeviceChoice): void {
   const products = precision === undefined || precision === 'f32' ? undefined : `--precision ${precision}`;
-  const given = pjrtPlugin === undefined ? products : '--pjrt_plugin';
+  const given = devices === undefined || devices === 1 ? products : `--devices ${devices}`;
   if (given !== undefined)
-    throw new OptionError(`${what}, and ${given} is for XLA devices: leave it out, or give --device xla.`);
+    throw new OptionError(
+      `There is no accelerator with an XLA plugin here, and ${given} is for one: leave it out, or see dino devices.`,
+    );
 }

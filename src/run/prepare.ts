@@ -32,7 +32,7 @@ import { type Choice, chooseRecipe, type Recipe } from '../train/recipe.ts';
 import type { RunFacts } from '../train/recipe-parts.ts';
 import type { Trainer } from '../train/trainer.ts';
 import type { FrozenNetwork } from './frozen-network.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, partsOf } from './machine.ts';
 import { sourceFacts } from './source-facts.ts';
 import { estimateStep, measureStep } from './step-time.ts';
 
@@ -138,7 +138,7 @@ export async function prepare({
     ...frozen?.options,
   };
   const found = await sourceFacts(source, cores);
-  const facts: RunFacts = { ...found.facts, begins: beginningOf(initial), ranks: ranks?.size ?? 1 };
+  const facts: RunFacts = { ...found.facts, begins: beginningOf(initial), ranks: partsOf({ ranks, engine }) };
   const first = checkedRecipe(given, options, facts);
   const { method } = first;
   const perEpoch = stepsPerEpoch(source.length, batchOf(first.config));
@@ -156,13 +156,13 @@ export async function prepare({
   onProgress?.('compiling the training step');
   const trainer = await fastestTrainer(
     {
-      ...trainerOptionsOf(first.config),
+      ...trainerOptionsOf(first.config, engine.replicas),
       engine,
       frozen: frozen?.weights,
       // The others do not take part in a dry run.
       ...(dryRun || ranks === undefined ? {} : { collective: ranks.collective }),
     },
-    dryRun ? sizes.slice(0, 1) : sizes,
+    (dryRun ? sizes.slice(0, 1) : sizes).map((size) => size * (engine.replicas ?? 1)),
   );
   let evaluations: EvaluationPlan | undefined;
   let stepMilliseconds: number | undefined;
@@ -188,7 +188,7 @@ export async function prepare({
   const { config, choices } = recipe;
   const begun = initial === undefined ? undefined : begin(trainer, initial, steps, perEpoch);
   return {
-    config: { ...config, microBatch: trainer.microBatch },
+    config: { ...config, microBatch: trainer.microBatch / (engine.replicas ?? 1) },
     choices,
     plan: new Plan(config, steps, perEpoch),
     trainer,

@@ -10,7 +10,7 @@ import { Trainer } from '../train/trainer.ts';
 import { BEST, LAST, writeCheckpoint } from './checkpoint-files.ts';
 import { extendRecord, type RunLength } from './extend.ts';
 import type { FrozenNetwork } from './frozen-network.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, partsOf } from './machine.ts';
 import type { Prepared } from './prepare.ts';
 import type { RunFolder } from './run-folder-node.ts';
 import { RunLog } from './run-log.ts';
@@ -99,7 +99,7 @@ export interface ResumeChanges {
   readonly frozen?: FrozenNetwork | undefined;
   /** What fits another machine; the number of threads decides how sums are rounded. */
   readonly machine?: Partial<
-    Pick<TrainConfig, 'threads' | 'numWorkers' | 'device' | 'pjrtPlugin' | 'compileCache'>
+    Pick<TrainConfig, 'threads' | 'numWorkers' | 'device' | 'pjrtPlugin' | 'devices' | 'compileCache'>
   >;
   /** Images of each rank, if they were said; they follow from the number of ranks. */
   readonly batchSizePerGpu?: number | undefined;
@@ -121,11 +121,15 @@ export async function resumeSession(
   folder.removeLeftovers();
   const read = readRecord(folder);
   checkSameImages(read, source);
-  const shared = sharedOut(read.config, ranks?.size ?? 1, batchSizePerGpu);
-  const recorded = { ...read, config: { ...shared, ...machine } };
+  const shared = sharedOut(read.config, partsOf({ ranks, engine }), batchSizePerGpu);
+  const { microBatch, ...whole } = shared;
+  // What was measured on a processor says nothing of a device, where a step is one program.
+  const moves = !engine.sharesMemory && read.config.device !== 'xla' && read.config.pjrtPlugin === undefined;
+  const parted = moves || microBatch === undefined ? whole : { ...whole, microBatch };
+  const recorded = { ...read, config: { ...parted, ...machine } };
   const { config } = recorded;
   const trainer = await Trainer.create({
-    ...trainerOptionsOf(config),
+    ...trainerOptionsOf(config, engine.replicas),
     engine,
     frozen: frozen?.weights,
     ...(ranks === undefined ? {} : { collective: ranks.collective }),

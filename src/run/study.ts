@@ -158,7 +158,7 @@ function isSame(a: unknown, b: unknown): boolean {
 /** What is measured or asked of the machine, and what is there in every run. */
 const NOT_ASKED = [
   ...['microBatch', 'recipe', 'threads', 'numWorkers'],
-  ...['device', 'pjrtPlugin', 'compileCache'],
+  ...['device', 'pjrtPlugin', 'devices', 'compileCache'],
 ];
 
 /**

@@ -112,14 +112,18 @@ export function methodOf(config: TrainConfig): Method {
   });
 }
 
-/** What a trainer is told by the config of a run. */
-export function trainerOptionsOf(config: TrainConfig): Omit<TrainerOptions, 'engine'> {
+/**
+ * What a trainer is told by the config of a run.
+ *
+ * @param replicas devices of this process that each take --batch_size_per_gpu images
+ */
+export function trainerOptionsOf(config: TrainConfig, replicas = 1): Omit<TrainerOptions, 'engine'> {
   const { channels, batchSizePerGpu, microBatch, optimizer, seed, threads } = config;
   return {
     method: methodOf(config),
     channels,
-    batchSize: batchSizePerGpu,
-    ...(microBatch === undefined ? {} : { microBatch }),
+    batchSize: batchSizePerGpu * replicas,
+    ...(microBatch === undefined ? {} : { microBatch: microBatch * replicas }),
     optimizer: methodNamed(config.method).rule?.(optimizer) ?? optimizer,
     seed,
     byteCrops: statisticsFor(channels),

@@ -216,6 +216,7 @@ const commonConfig = common
     device: true,
     pjrtPlugin: true,
     precision: true,
+    devices: true,
     compileCache: true,
   });
 

@@ -6,6 +6,7 @@ import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts'
 import { counted } from '../numbers/counted.ts';
 import { type Architecture, kindOf, type NetworkKind } from './architectures.ts';
 import { batchOf, evalsOf, type TrainConfig, type TrainOptions } from './config.ts';
+import type { DeviceChoice } from './device-fields.ts';
 import { toFlag } from './option-names.ts';
 import { givenSpans } from './option-spans.ts';
 
@@ -36,12 +37,26 @@ export function checkOptions(options: TrainOptions): void {
       );
     }
   }
+  checkDevice(options);
   const { evals, bestBy } = evalsOf({ evals: options.evals, bestBy: options.bestBy });
   if (!evals.includes(bestBy)) {
     throw new OptionError(
       `--best_by ${bestBy} is not measured by --evals ${evals.join(' ')}: add it there, or choose the best by ${evals.join(' or ')}.`,
     );
   }
+}
+
+/** @throws OptionError where something of an XLA device is asked of the processor */
+export function checkDevice({ device, pjrtPlugin, precision, devices }: DeviceChoice): void {
+  if (device !== 'cpu') return;
+  const given = [
+    ...(pjrtPlugin === undefined ? [] : [`--pjrt_plugin ${pjrtPlugin}`]),
+    ...(precision === undefined || precision === 'f32' ? [] : [`--precision ${precision}`]),
+    ...(devices === undefined || devices === 1 ? [] : [`--devices ${devices}`]),
+  ];
+  const [first] = given;
+  if (first !== undefined)
+    throw new OptionError(`--device cpu and ${first} contradict each other: give one of them.`);
 }
 
 /** What decides which options say something. */

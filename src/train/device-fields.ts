@@ -12,6 +12,13 @@ export const deviceFields = {
     .min(1)
     .describe('the XLA plugin: its name (cuda13, tpu, cpu) or its file; the one that is found unless given')
     .meta({ value: 'name or file' }),
+  devices: z
+    .number()
+    .int()
+    .min(1)
+    .describe(
+      'how many XLA devices of this machine share every step out, each with --batch_size_per_gpu images; all of them in a training unless given',
+    ),
   precision: z
     .enum(['f32', 'tf32', 'bf16'])
     .describe(

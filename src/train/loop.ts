@@ -109,7 +109,7 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
   const loaded = loadBatches(source, {
     recipe,
     batchSize: batchOf(config),
-    part: { first: collective.rank * config.batchSizePerGpu, images: config.batchSizePerGpu },
+    part: { first: collective.rank * trainer.batchSize, images: trainer.batchSize },
     seed: config.seed,
     fromStep,
     // A budget in minutes may turn out to hold more steps than were planned.

@@ -46,6 +46,7 @@ export interface StepGraph {
   /** Parameters of the student that the teacher has too: a moving average follows these. */
   readonly averaged: ReadonlySet<string>;
   readonly microBatch: number;
+  readonly ranks: number;
 }
 
 /** Elements of a gradient's terms that may exist at once. */
@@ -136,6 +137,7 @@ export function traceStep({
     ),
     averaged: averagedNames(method, networks),
     microBatch: images,
+    ranks,
   };
 }
 

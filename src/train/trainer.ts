@@ -93,6 +93,8 @@ export class Trainer {
   readonly #whole: GraphUpdater | undefined;
   /** The method's next state, where that takes sums over all ranks. */
   readonly #closing: Program | undefined;
+  /** Devices that share a step out. */
+  readonly #replicas: number;
   readonly #seed: number;
   readonly #inputs: Record<string, DeviceBuffer> = {};
   readonly #outputs: Record<string, DeviceBuffer> = {};
@@ -115,7 +117,8 @@ export class Trainer {
     this.batchSize = batchSize;
     this.collective = collective;
     this.frozen = options.frozen ?? new Map();
-    this.microBatch = graph.microBatch;
+    this.#replicas = engine.replicas ?? 1;
+    this.microBatch = graph.microBatch * this.#replicas;
     this.results = graph.results;
     this.#program = program;
     this.#whole = whole;
@@ -151,8 +154,13 @@ export class Trainer {
         this.#inputs[name] = engine.upload(pixels, type);
       } else if (kind === 'frozen')
         this.#inputs[name] = engine.upload(frozenValues(options, key, type.shape), type);
-      else if (kind === 'rank') this.#inputs[name] = engine.upload(Float32Array.of(collective.rank), type);
-      else if (kind === 'scalar' || kind === 'sample') this.#inputs[name] = engine.allocate(type);
+      else if (kind === 'rank') {
+        const rank = engine.upload(Float32Array.of(collective.rank), type);
+        if (this.#replicas > 1)
+          for (let replica = 0; replica < this.#replicas; replica++)
+            rank.write(Float32Array.of(replica), replica);
+        this.#inputs[name] = rank;
+      } else if (kind === 'scalar' || kind === 'sample') this.#inputs[name] = engine.allocate(type);
       else if (kind === 'number') this.#inputs[name] = whole?.numbers[key] ?? engine.allocate(type);
       else {
         const buffer = this.#stored(name) ?? this.#outputs[name];
@@ -167,17 +175,23 @@ export class Trainer {
   }
 
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { collective = alone, engineOptions, batchSize, byteCrops } = options;
-    const graph = traceStep({ ...options, ranks: collective.size });
+    const { collective = alone, engineOptions, batchSize, microBatch = batchSize, byteCrops } = options;
+    const replicas = replicasFor(options);
+    const graph = traceStep({
+      ...options,
+      batchSize: batchSize / replicas,
+      microBatch: microBatch / replicas,
+      ranks: collective.size * replicas,
+    });
     const update = updaterOptions(options, graph);
     const updater = options.updater ?? makeUpdater(options, update);
-    const isWhole = collective.size === 1 && graph.microBatch === batchSize;
+    const isWhole = collective.size === 1 && graph.microBatch * replicas === batchSize;
     const whole = isWhole && updater instanceof GraphUpdater ? updater : undefined;
     const measures = options.method.measures.map(({ key }) => key);
     const results = whole === undefined ? graph.results : wholeStep(graph, { update, measures, byteCrops });
     const engine = stagedEngine(options.engine, collective);
     const program = await engine.load(results, engineOptions);
-    const closes = Object.keys(graph.closing).length > 0;
+    const closes = whole === undefined && Object.keys(graph.closing).length > 0;
     const programs = closes ? [program, await engine.load(graph.closing, engineOptions)] : [program];
     return new Trainer(options, graph, programs, updater, whole);
   }
@@ -280,11 +294,14 @@ export class Trainer {
 
   /** Brings a step's crops to the device, where the whole batch is one run: while the step before still computes, say. */
   stage(crops: CropSource, step: number): void {
-    for (const [g, pixels] of this.#crops.entries()) {
-      crops(g, 0, this.batchSize, pixels);
-      this.#inputs[`crops/${g}`]?.write(pixels);
+    const each = this.batchSize / this.#replicas;
+    for (let replica = 0; replica < this.#replicas; replica++) {
+      for (const [g, pixels] of this.#crops.entries()) {
+        crops(g, replica * each, (replica + 1) * each, pixels);
+        this.#inputs[`crops/${g}`]?.write(pixels, replica);
+      }
+      this.#drawSamples(step, replica * each, replica);
     }
-    this.#drawSamples(step, 0);
     this.#staged = step;
   }
 
@@ -345,11 +362,12 @@ export class Trainer {
   }
 
   /** What enters with each image of a micro-batch. It is drawn image by image, so that it does not depend on how a batch is parted. */
-  #drawSamples(step: number, start: number): void {
+  #drawSamples(step: number, start: number, replica?: number): void {
     for (const [name, sample] of Object.entries(this.method.sampleInputs)) {
       const random = (image: number): Random => new Random(this.#seed, name, step, image);
       const first = this.collective.rank * this.batchSize + start; // its place in the whole batch
-      this.#inputs[`sample/${name}`]?.write(sample.values({ start: first, images: this.microBatch, random }));
+      const images = this.microBatch / this.#replicas;
+      this.#inputs[`sample/${name}`]?.write(sample.values({ start: first, images, random }), replica);
     }
   }
 
@@ -464,6 +482,28 @@ export class Trainer {
 }
 
 const allFinite = (norms: ReadonlyMap<string, number>): boolean => [...norms.values()].every(Number.isFinite);
+
+/**
+ * Devices among which each step is shared out.
+ *
+ * @throws RangeError where they cannot share it
+ */
+function replicasFor({
+  engine,
+  batchSize,
+  microBatch = batchSize,
+  collective = alone,
+}: TrainerOptions): number {
+  const { replicas = 1, name } = engine;
+  if (replicas === 1) return 1;
+  if (batchSize % replicas !== 0)
+    throw new RangeError(`A step of ${batchSize} images cannot be shared out evenly on ${name}.`);
+  if (microBatch !== batchSize)
+    throw new RangeError(`Micro-batches of ${microBatch} images need one device, and this is ${name}.`);
+  if (collective.size > 1)
+    throw new RangeError(`Ranks that MPI started have one device each, and this is ${name}.`);
+  return replicas;
+}
 
 function updaterOptions(
   { method, optimizer }: TrainerOptions,

@@ -18,6 +18,7 @@ import {
   replaceInputs,
   reshape,
   scalar,
+  sumAcross,
   type Tensor,
   where,
 } from '../graph/index.ts';
@@ -37,10 +38,8 @@ export interface WholeStepOptions {
   readonly byteCrops?: PixelStatistics | undefined;
 }
 
-export function wholeStep(
-  { results }: StepGraph,
-  { update, measures, byteCrops }: WholeStepOptions,
-): Results {
+export function wholeStep(graph: StepGraph, { update, measures, byteCrops }: WholeStepOptions): Results {
+  const results = overAllRanks(graph);
   const reported = ['loss', ...measures.map((name) => `measure/${name}`)].map((name) => {
     const value = results[name];
     if (value === undefined) throw new GraphError(`a step has no "${name}"`);
@@ -79,4 +78,16 @@ export function wholeStep(
       ? normalizedPixels(input(name, [count, height, width, channels], 'u8'), byteCrops)
       : undefined,
   );
+}
+
+/** The step's results with what is a sum over images added up over the ranks, and the next state that follows from the sums. */
+function overAllRanks({ results, closing, ranks }: StepGraph): Results {
+  const summed = Object.fromEntries(
+    Object.entries(results).map(([name, value]) =>
+      /^(loss|measure|gradient|sum)\b/.test(name)
+        ? ([name, sumAcross(value, ranks)] as const)
+        : ([name, value] as const),
+    ),
+  );
+  return { ...summed, ...replaceInputs(closing, (name) => summed[name]) };
 }

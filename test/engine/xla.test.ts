@@ -8,12 +8,17 @@ import { describe, expect, it, onTestFinished, test } from 'vitest';
 import { evaluate, runOnArrays } from '../../src/engine/arrays.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
+import { PjrtClient } from '../../src/engine/xla/pjrt-client-node.ts';
 import { PjrtLibrary } from '../../src/engine/xla/pjrt-library-node.ts';
-import { openXla } from '../../src/engine/xla/xla-engine-node.ts';
+import { openXla, XlaEngine } from '../../src/engine/xla/xla-engine-node.ts';
 import * as g from '../../src/graph/index.ts';
+import type { Method } from '../../src/method/method.ts';
+import { Random } from '../../src/random/random.ts';
 import { trainerOptionsOf } from '../../src/train/build.ts';
+import { Plan } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 import { traceStep } from '../../src/train/step-graph.ts';
+import { type CropSource, Trainer } from '../../src/train/trainer.ts';
 import { smooth, valuesFor, wide, withGradients } from '../graph/op-examples.ts';
 import { tinyMethod } from '../method/tiny-methods.ts';
 import { engineOfPlugin, pluginFile } from './xla-plugin.ts';
@@ -175,6 +180,56 @@ describe.each(engineOfPlugin())('$name', (engine) => {
     await expect(engine.client.compile('module { nonsense }')).rejects.toThrow(/\S/);
   });
 });
+
+/** Noise that belongs to the image and the view, whoever asks for it. */
+function noise({ views }: Method, step: number): CropSource {
+  return (group, start, end, into) => {
+    const each = into.length / ((views[group]?.count ?? 0) * (end - start));
+    let at = 0;
+    for (let view = 0; view < (views[group]?.count ?? 0); view++)
+      for (let image = start; image < end; image++) {
+        const random = new Random(9, `view ${group} ${view}`, step, image);
+        for (let i = 0; i < each; i++) into[at++] = random.normal();
+      }
+  };
+}
+
+describe.each(engineOfPlugin().filter(({ client }) => client.platform === 'cpu'))(
+  '$name, two devices',
+  () => {
+    it.each(['dino', 'byol', 'simclr', 'dinov2'])(
+      'train %s as one process with the whole batch does',
+      async (name) => {
+        const client = new PjrtClient(pluginFile!, { cpu_device_count: 2n });
+        const { options, frozen } = await tinyMethod(name);
+        const facts = {
+          images: 12,
+          imageSide: 16,
+          channels: 3,
+          cores: 2,
+          readMilliseconds: 1,
+          steps: 6,
+        } as const;
+        const { config } = chooseRecipe({ ...options, ...frozen?.options }, facts);
+        const { byteCrops: _, ...told } = trainerOptionsOf(config);
+        const [one, two] = [
+          await Trainer.create({ ...told, engine: ortNode }),
+          await Trainer.create({ ...told, engine: new XlaEngine(client, { replicas: 2 }) }),
+        ];
+        onTestFinished(() => Promise.all([one.dispose(), two.dispose()]).then(() => {}));
+        expect(two.isOneProgram).toBe(true);
+        const plan = new Plan(config, 6, 3);
+        for (let step = 0; step < 3; step++) {
+          const [wanted, got] = [
+            await one.step(noise(one.method, step), plan.at(step)),
+            await two.step(noise(two.method, step), plan.at(step)),
+          ];
+          expect(Math.abs(got.loss - wanted.loss) / Math.abs(wanted.loss), `step ${step}`).toBeLessThan(1e-4);
+        }
+      },
+    );
+  },
+);
 
 test('the header that the table was made from is named in it', () => {
   const text = readFileSync(new URL('../../src/engine/xla/pjrt-table.ts', import.meta.url), 'utf8');

@@ -53,7 +53,10 @@ export async function newRun({
   const source = openImages(path, asked, console.error);
   await ranks?.open({ path, ...asked, channels: source.channels }, source);
   await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
-  const machine = { ...nodeMachine, engine: openEngine(options, console.error) };
+  const machine = {
+    ...nodeMachine,
+    engine: openEngine(options, { isRank: ranks !== undefined, takesAll: true, tell: console.error }),
+  };
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(
     {

@@ -69,7 +69,10 @@ export async function resumeRun({
   tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
   await ranks?.open(recordedRequest(record, dataPath), source);
-  const engine = openEngine({ ...record.config, ...changes.machine }, console.error);
+  const engine = openEngine(
+    { ...record.config, ...changes.machine },
+    { isRank: ranks !== undefined, takesAll: true, tell: console.error },
+  );
   const machine = { ...nodeMachine, engine, ranks };
   const session = await resumeSession(folder, source, machine, { ...changes, frozen });
   const { fromStep, plan, trainer } = session;
@@ -95,8 +98,8 @@ export async function resumeRun({
 
 /** @throws UsageError if something else is given, with the command that does what was wanted */
 function changesOf(given: Readonly<Record<string, unknown>>, run: string): ResumeChanges {
-  const { minutes, steps, epochs, threads, numWorkers, device, pjrtPlugin, compileCache, ...rest } = given;
-  const { batchSizePerGpu, ...others } = rest;
+  const { minutes, steps, epochs, threads, numWorkers, batchSizePerGpu, ...rest } = given;
+  const { device, pjrtPlugin, devices, compileCache, ...others } = rest;
   const [other] = Object.keys(others);
   if (other === 'dryRun')
     throw new UsageError(
@@ -114,6 +117,7 @@ function changesOf(given: Readonly<Record<string, unknown>>, run: string): Resum
     numWorkers,
     device,
     pjrtPlugin,
+    devices,
     compileCache,
     batchSizePerGpu,
   });
@@ -127,6 +131,7 @@ function changesOf(given: Readonly<Record<string, unknown>>, run: string): Resum
       numWorkers: asked.numWorkers,
       device: asked.device,
       pjrtPlugin: asked.pjrtPlugin,
+      devices: asked.devices,
       compileCache: asked.compileCache,
     }),
   };

@@ -11,6 +11,7 @@ import {
   stableHlo,
   type TensorType,
 } from '../../graph/index.ts';
+import { counted } from '../../numbers/counted.ts';
 import { checkNames } from '../arrays.ts';
 import { type DeviceBuffer, type Engine, EngineError, type Program } from '../engine.ts';
 import { arrayText, fits, typeText, type Values, zeroValues } from '../values.ts';
@@ -21,8 +22,8 @@ import type { ProgramCache } from './program-cache-node.ts';
 export interface XlaOptions {
   /** What products are computed with; float32 unless given. */
   readonly precision?: Precision;
-  /** Which of the plugin's devices, counted from 0. */
-  readonly device?: number;
+  /** How many of the plugin's devices run every program in step; 1 unless given. */
+  readonly replicas?: number;
   /** Where compiled programs are kept. */
   readonly cache?: ProgramCache;
 }
@@ -31,7 +32,8 @@ export class XlaEngine implements Engine {
   readonly name: string;
   readonly sharesMemory = false;
   readonly client: PjrtClient;
-  readonly device: PjrtDevice;
+  readonly replicas: number;
+  readonly devices: readonly PjrtDevice[];
   readonly #precision: Precision;
   readonly #cache: ProgramCache | undefined;
   /** Ends when everything asked for so far was handed to the device. */
@@ -40,16 +42,18 @@ export class XlaEngine implements Engine {
   #underWay = 0;
   readonly #toFree: Word[] = [];
 
-  /** @throws EngineError where the plugin has no such device */
-  constructor(client: PjrtClient, { precision = 'f32', device = 0, cache }: XlaOptions = {}) {
-    const chosen = client.devices[device];
-    if (chosen === undefined)
+  /** @throws EngineError where the plugin has fewer devices */
+  constructor(client: PjrtClient, { precision = 'f32', replicas = 1, cache }: XlaOptions = {}) {
+    const [first] = client.devices;
+    if (first === undefined || replicas > client.devices.length)
       throw new EngineError(
-        `${client.library.file} has ${client.devices.length} devices; there is no device ${device}.`,
+        `${client.library.file} has ${counted(client.devices.length, 'device')} here, and ${replicas} ${replicas === 1 ? 'is' : 'are'} needed.`,
       );
     this.client = client;
-    this.device = chosen;
-    this.name = `XLA, ${client.platform}${chosen.kind === client.platform ? '' : ` (${chosen.kind})`}`;
+    this.replicas = replicas;
+    this.devices = client.devices.slice(0, replicas);
+    const kind = first.kind === client.platform ? '' : ` (${first.kind})`;
+    this.name = `XLA, ${client.platform}${kind}${replicas === 1 ? '' : `, ${replicas} devices`}`;
     this.#precision = precision;
     this.#cache = cache;
   }
@@ -65,12 +69,13 @@ export class XlaEngine implements Engine {
   }
 
   async load(results: Results): Promise<Program> {
-    const compiled = stableHlo({ precision: this.#precision }).compile(results);
+    const { replicas } = this;
+    const compiled = stableHlo({ precision: this.#precision, replicas }).compile(results);
     try {
       const executable =
         this.#cache === undefined
-          ? await this.client.compile(compiled.text)
-          : await this.#cache.program(this.client, compiled.text);
+          ? await this.client.compile(compiled.text, { replicas })
+          : await this.#cache.program(this.client, compiled.text, { replicas });
       return new XlaProgram(this, compiled, executable);
     } catch (error) {
       throw new EngineError(`${this.name} cannot compile the program: ${reason(error)}`);
@@ -93,19 +98,24 @@ export class XlaEngine implements Engine {
     return turn;
   }
 
+  /** The same values on every device. */
+  uploadToAll(values: Values, type: TensorType): Word[] {
+    return this.devices.map((device) => this.client.upload(values, type, device));
+  }
+
   free(buffer: Word): void {
     if (this.#underWay > 0) this.#toFree.push(buffer);
     else this.client.free(buffer);
   }
 }
 
-/** A value on a device. */
+/** A value on each device. */
 class XlaBuffer implements DeviceBuffer {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly engine: XlaEngine;
-  /** Undefined while nothing was written: it is zeros then. */
-  #handle: Word | undefined;
+  /** The devices' buffers; undefined while nothing was written: it is zeros then. */
+  #handles: readonly Word[] | undefined;
   #isDisposed = false;
 
   constructor(engine: XlaEngine, { dtype, shape }: TensorType) {
@@ -114,40 +124,51 @@ class XlaBuffer implements DeviceBuffer {
     this.shape = shape;
   }
 
-  write(values: Values): void {
+  write(values: Values, replica?: number): void {
     if (!fits(values, this)) throw new EngineError(`${arrayText(values)} does not hold ${typeText(this)}.`);
-    this.replace(this.engine.client.upload(values, this, this.engine.device));
+    if (replica === undefined) this.replace(this.engine.uploadToAll(values, this));
+    else this.#writeTo(replica, values);
+  }
+
+  #writeTo(replica: number, values: Values): void {
+    const { client, devices } = this.engine;
+    const device = devices[replica];
+    if (device === undefined) throw new EngineError(`${this.engine.name} has no device ${replica}.`);
+    const before = this.handles[replica];
+    this.#handles = this.handles.with(replica, client.upload(values, this, device));
+    if (before !== undefined) this.engine.free(before);
   }
 
   read(): Promise<Values> {
     return this.engine.afterRuns(async () => {
       const values = zeroValues(this);
-      if (this.#handle !== undefined)
-        await this.engine.client.download(this.#handle, values).catch((error) => {
+      const [first] = this.#handles ?? [];
+      if (first !== undefined)
+        await this.engine.client.download(first, values).catch((error) => {
           throw new EngineError(deviceFailure(this.engine, error));
         });
       return values;
     });
   }
 
-  /** The device's buffer. */
-  get handle(): Word {
+  /** The devices' buffers. */
+  get handles(): readonly Word[] {
     if (this.#isDisposed) throw new EngineError('The buffer was disposed of.');
-    this.#handle ??= this.engine.client.upload(zeroValues(this), this, this.engine.device);
-    return this.#handle;
+    this.#handles ??= this.engine.uploadToAll(zeroValues(this), this);
+    return this.#handles;
   }
 
-  /** Takes another device's buffer instead. */
-  replace(handle: Word): void {
+  /** Takes other buffers of the devices instead. */
+  replace(handles: readonly Word[]): void {
     if (this.#isDisposed) throw new EngineError('The buffer was disposed of.');
-    const before = this.#handle;
-    this.#handle = handle;
-    if (before !== undefined) this.engine.free(before);
+    const before = this.#handles ?? [];
+    this.#handles = handles;
+    for (const handle of before) this.engine.free(handle);
   }
 
   dispose(): void {
-    if (this.#handle !== undefined) this.engine.free(this.#handle);
-    this.#handle = undefined;
+    for (const handle of this.#handles ?? []) this.engine.free(handle);
+    this.#handles = undefined;
     this.#isDisposed = true;
   }
 }
@@ -184,12 +205,13 @@ class XlaProgram implements Program {
     });
     await this.engine.inTurn(async () => {
       try {
-        const handles = reads.map((buffer) => buffer.handle);
-        const [made = []] = await this.engine.client.execute(this.#executable, [handles], kept);
-        for (const [i, buffer] of writes.entries()) {
-          const handle = made[i];
-          if (handle !== undefined) buffer.replace(handle);
-        }
+        const handles = reads.map((buffer) => buffer.handles);
+        const made = await this.engine.client.execute(
+          this.#executable,
+          this.engine.devices.map((_, replica) => handles.map((each) => each[replica] ?? 0n)),
+          kept,
+        );
+        for (const [i, buffer] of writes.entries()) buffer.replace(made.map((list) => list[i] ?? 0n));
       } catch (error) {
         throw new EngineError(deviceFailure(this.engine, error));
       }
@@ -222,10 +244,10 @@ class XlaProgram implements Program {
 }
 
 /** What a user can do about a device that failed. */
-function deviceFailure({ name, client, device }: XlaEngine, error: unknown): string {
+function deviceFailure({ name, client, devices: [device] }: XlaEngine, error: unknown): string {
   if (!(error instanceof PjrtError) || error.code !== 'resource exhausted')
     return `${name} failed: ${reason(error)}`;
-  const memory = client.memory(device);
+  const memory = device === undefined ? undefined : client.memory(device);
   const limit = memory?.bytesLimit;
   const has = limit === undefined ? '' : ` (it has ${(limit / 2 ** 30).toFixed(1)} GiB)`;
   return `${name} is out of memory${has}: choose a smaller --batch_size_per_gpu, fewer or smaller crops, or give --micro_batch. ${reason(error)}`;

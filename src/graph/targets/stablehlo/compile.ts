@@ -68,6 +68,11 @@ function compile(results: Results, precision: Precision, replicas: number): Stab
     if (isOp(node, inputOp)) continue;
     const rule = primitives.get(node.op);
     if (rule === undefined) throw new GraphError(`compile: there is no StableHLO for "${node.op.name}"`);
+    const { ranks = replicas } = node.attributes;
+    if (ranks !== replicas)
+      throw new GraphError(
+        `compile: "${node.op.name}" is among ${ranks} ranks, and the program is for ${replicas} replicas`,
+      );
     const made = rule.write(node, (i) => of(node.input(i)), { to, precision, replicas });
     for (const [i, output] of node.outputs.entries()) {
       const value = made[i];

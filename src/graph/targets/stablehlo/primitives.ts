@@ -1,4 +1,5 @@
 /** StableHLO for every primitive. */
+import { gatherAcrossOp, scatterAcrossOp, sumAcrossOp } from '../../ops/across.ts';
 import * as elementwise from '../../ops/elementwise.ts';
 import * as layout from '../../ops/layout.ts';
 import { constantOp } from '../../ops/leaf.ts';
@@ -155,6 +156,29 @@ const topK = rule(topKOp, (node, at, { to }) => {
   ];
 });
 
+/** All replicas, as one group. */
+const groups = (replicas: number): string =>
+  `replica_groups = dense<[${listText(axesFrom(0, replicas))}]> : tensor<1x${replicas}xi64>`;
+
+/** What replicas do together. */
+const collectives: readonly StableHloRule[] = [
+  rule(sumAcrossOp, (node, at, { to, replicas }) => {
+    const [x, type] = [at(0), node.output()];
+    const text = `"stablehlo.all_reduce"(${x.name}) <{${groups(replicas)}}> (${sumRegion(x)})`;
+    return [to.make(`${text} : (${typeText(x)}) -> ${typeText(type)}`, type)];
+  }),
+  rule(gatherAcrossOp, (node, at, { to, replicas }) => {
+    const [x, type] = [at(0), node.output()];
+    const text = `"stablehlo.all_gather"(${x.name}) <{all_gather_dim = 0 : i64, ${groups(replicas)}}>`;
+    return [to.make(`${text} : (${typeText(x)}) -> ${typeText(type)}`, type)];
+  }),
+  rule(scatterAcrossOp, (node, at, { to, replicas }) => {
+    const [x, type] = [at(0), node.output()];
+    const text = `"stablehlo.reduce_scatter"(${x.name}) <{scatter_dimension = 0 : i64, ${groups(replicas)}}> (${sumRegion(x)})`;
+    return [to.make(`${text} : (${typeText(x)}) -> ${typeText(type)}`, type)];
+  }),
+];
+
 const rules: readonly StableHloRule[] = [
   rule(constantOp, (node, _at, { to }) => [to.constant(node.attributes.values, node.attributes.shape)]),
   binary(elementwise.addOp, 'add'),
@@ -204,6 +228,7 @@ const rules: readonly StableHloRule[] = [
   scatterAdd,
   rule(layout.castOp, (node, at, { to }) => [to.convert(at(0), node.output().dtype)]),
   topK,
+  ...collectives,
 ];
 
 export const primitives: ReadonlyMap<Op, StableHloRule> = new Map<Op<Attributes>, StableHloRule>(
