@@ -6,7 +6,13 @@ import { frozenOptions, type Variant } from '../method/definition.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { backboneOptions, evalSizeOf, type TrainOptions } from '../train/config.ts';
-import { checkArchitecture, isForeignToMethod, withoutForeign } from '../train/contradictions.ts';
+import {
+  checkArchitecture,
+  checkMethod,
+  isForeignToMethod,
+  ownersOf,
+  withoutForeign,
+} from '../train/contradictions.ts';
 import { toFlag } from '../train/option-names.ts';
 import { withoutGiven } from '../train/option-spans.ts';
 import { chooseRecipe, optionText } from '../train/recipe.ts';
@@ -62,10 +68,12 @@ export function studyRuns(entries: readonly StudyEntry[], seeds: readonly number
  */
 export function methodEntries(methods: readonly string[], { options, facts }: StudyBase): StudyEntry[] {
   for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && methods.every((method) => isForeignToMethod(name, method)))
-      throw new OptionError(
-        `--${toFlag(name)} ${optionText(value)} has no meaning for ${methods.join(' or ')}: leave it out.`,
-      );
+    if (value === undefined || !methods.every((method) => isForeignToMethod(name, method))) continue;
+    const owners = ownersOf(name);
+    const wayOut = owners.length === 0 ? '' : `, or add ${owners.join(' or ')} to --methods`;
+    throw new OptionError(
+      `--${toFlag(name)} ${optionText(value)} has no meaning for ${methods.join(' or ')}: leave it out${wayOut}.`,
+    );
   }
   const of = (method: string, given: TrainOptions): TrainOptions => {
     const own = Object.entries(given).filter(([name]) => !isForeignToMethod(name, method));
@@ -102,7 +110,7 @@ export const BASE = 'base';
  * A method as its recipe trains it, and variants of it. A variant that says what the base does already is the base.
  *
  * @param names of the variants; all of them unless given
- * @throws OptionError if there is no such variant
+ * @throws OptionError if there is no such variant, or an option says nothing to the method
  */
 export function variantEntries(
   names: readonly string[] | undefined,
@@ -110,6 +118,7 @@ export function variantEntries(
 ): { readonly entries: readonly StudyEntry[]; readonly leftOut: readonly LeftOut[] } {
   const method = options.method ?? DEFAULT_METHOD;
   const { label, variants = [] } = methodNamed(method);
+  checkMethod(options);
   if (variants.length === 0)
     throw new OptionError(`--method ${method} has no components to leave out: choose another method.`);
   const unknown = names?.find((name) => name !== BASE && variants.every((variant) => variant.name !== name));

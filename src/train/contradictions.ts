@@ -66,7 +66,7 @@ export function isForeignToMethod(name: string, method: string): boolean {
 }
 
 /** Methods that have an option of their own by this name. */
-function ownersOf(name: string): string[] {
+export function ownersOf(name: string): string[] {
   return definitions().flatMap((each) => (Object.hasOwn(each.stored.shape, name) ? [each.name] : []));
 }
 

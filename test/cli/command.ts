@@ -33,3 +33,19 @@ export async function dinoIn(results: string, ...args: readonly string[]): Promi
     for (const spy of spies) spy.mockRestore();
   }
 }
+
+/** Flags with their values, some of them with other values: `--steps 7` in place of `--steps 4`. */
+export function withFlags(flags: readonly string[], ...others: readonly string[]): string[] {
+  const values = new Map<string, string[]>();
+  for (const all of [flags, others]) {
+    let current: string[] = [];
+    for (const word of all) {
+      if (!word.startsWith('--')) current.push(word);
+      else {
+        current = [];
+        values.set(word, current);
+      }
+    }
+  }
+  return [...values].flatMap(([flag, given]) => [flag, ...given]);
+}

@@ -244,7 +244,10 @@ describe('dino compare', () => {
       '2 error: --method trains one: dino compare takes --methods with all of them.',
     );
     expect(await ask(images, '--methods', 'dino', '--patch_weight', '1')).toBe(
-      '2 error: --patch_weight 1 has no meaning for dino: leave it out.',
+      '2 error: --patch_weight 1 has no meaning for dino: leave it out, or add dinov2 to --methods.',
+    );
+    expect(await ask(images, '--methods', 'dino', 'byol', '--teacher', 'x')).toBe(
+      '2 error: --teacher x has no meaning for dino or byol: leave it out, or add distill to --methods.',
     );
     expect(await ask(images, '--methods', 'dino', '--widths', '8', '--arch', 'vit')).toMatch(
       /^2 error: --widths 8 has no meaning for --arch vit/,
@@ -303,6 +306,9 @@ describe('dino ablate', () => {
     expect(await ask('nosuch')).toMatch(/^2 error: "nosuch" is no component, and the images are one word/);
     expect(await ask('--method', 'distill')).toBe(
       '2 error: --method distill has no components to leave out: choose another method.',
+    );
+    expect(await ask('--method', 'dino', '--teacher', 'x')).toBe(
+      '2 error: --teacher x has no meaning for --method dino: leave it out, or give --method distill.',
     );
   });
 });
