@@ -34,18 +34,17 @@ export async function dinoIn(results: string, ...args: readonly string[]): Promi
   }
 }
 
-/** Flags with their values, some of them with other values: `--steps 7` in place of `--steps 4`. */
-export function withFlags(flags: readonly string[], ...others: readonly string[]): string[] {
+/** A command, or flags alone, with some flags at other values: `--steps 7` in place of `--steps 4`. */
+export function withFlags(command: readonly string[], ...flags: readonly string[]): string[] {
+  const words: string[] = [];
   const values = new Map<string, string[]>();
-  for (const all of [flags, others]) {
-    let current: string[] = [];
-    for (const word of all) {
-      if (!word.startsWith('--')) current.push(word);
-      else {
-        current = [];
-        values.set(word, current);
-      }
+  let current = words;
+  for (const word of [...command, ...flags]) {
+    if (!word.startsWith('--')) current.push(word);
+    else {
+      current = [];
+      values.set(word, current);
     }
   }
-  return [...values].flatMap(([flag, given]) => [flag, ...given]);
+  return [...words, ...[...values].flatMap(([flag, given]) => [flag, ...given])];
 }

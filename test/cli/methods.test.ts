@@ -11,7 +11,7 @@ import { toFlag } from '../../src/train/option-names.ts';
 import { optionText } from '../../src/train/recipe.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { tinyMethod, tinyVitOf, trainedTeacher } from '../method/tiny-methods.ts';
-import { dino, type Said } from './command.ts';
+import { dino, type Said, withFlags } from './command.ts';
 import { photos } from './tiny-network.ts';
 
 const names = definitions().map(({ name }) => name);
@@ -99,7 +99,7 @@ async function refused(code: number, ...args: readonly string[]): Promise<string
 describe('what a method cannot do is said in a sentence', () => {
   const tiny = flagsOf({ globalCropsSize: 16, batchSizePerGpu: 4, steps: 2, threads: 1, numWorkers: 0 });
   const ofMethod = (method: string, ...more: readonly string[]): Promise<string> =>
-    refused(2, '--method', method, ...tiny, ...more);
+    refused(2, '--method', method, ...withFlags(tiny, ...more));
 
   it('a name that is none', async () => {
     expect(await refused(2, '--method', 'simclrr')).toBe(
@@ -212,11 +212,9 @@ describe('what a method cannot do is said in a sentence', () => {
         2,
         '--method',
         'distill',
-        ...tiny,
+        ...withFlags(tiny, '--global_crops_size', '18'),
         '--arch',
         'convnet',
-        '--global_crops_size',
-        '18',
         '--teacher',
         rgb,
       ),
