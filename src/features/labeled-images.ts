@@ -13,6 +13,8 @@ export interface LabeledImagesOptions extends CompareOptions {
   readonly train: Source;
   /** Left out: a fifth of each class of `train` is held back. */
   readonly test?: Source;
+  /** Whether some of the training images are held back to choose the learning rate by. Default false. */
+  readonly chooses?: boolean;
   /** Names what is held back. Default 0. */
   readonly seed?: number;
 }
@@ -38,14 +40,14 @@ export const HELD_BACK = 0.2;
 
 /**
  * @param evaluation what needs the labels, for the error
- * @throws Error if a source has fewer than two classes, or a class of the test set is unknown to the training set
+ * @throws Error if a source has fewer than two classes, no class has enough images to hold some back, or a class of the test set is unknown to the training set
  */
 export async function labeledImages(
   evaluation: string,
   options: LabeledImagesOptions,
 ): Promise<LabeledImages> {
-  const { seed = 0 } = options;
-  const { train, test, toTrain } = labeledSets(options.train, options.test, evaluation);
+  const { seed = 0, chooses } = options;
+  const { train, test, toTrain } = labeledSets(options.train, options.test, evaluation, chooses);
   const sources = test === undefined ? [train] : [train, test];
   const { sets, compared, pca } = await compareFeatures(sources, options);
   const indices = sets[0]?.indices ?? new Int32Array();

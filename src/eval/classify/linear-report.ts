@@ -68,7 +68,7 @@ export interface LinearReport {
  * @throws Error if there are fewer than two classes, a class of the test set is unknown, or a feature is not finite
  */
 export async function linearReport(options: LinearReportOptions): Promise<LinearReport> {
-  const images = await labeledImages('a linear classifier', options);
+  const images = await labeledImages('a linear classifier', { ...options, chooses: true });
   const { classes, kinds } = images;
   const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
   const scores = comparedNames.map((name) => [name, accuracies(results[name].test)] as const);
