@@ -110,7 +110,7 @@ describe('dino eval linear', () => {
     expect(await said('linear', '--train', two)).toBe(
       `${has(two, '2 images')} a linear classifier needs 3: one to learn from, one to choose the learning rate by, one to test on. ${more}, or --test with others.\n`,
     );
-    expect(await said('linear', '--train', one, '--test', two)).toBe(
+    expect(await said('linear', '--train', one, '--test', await photos(['a', 'b'], 2, 9))).toBe(
       `${has(one, '1 image')} a linear classifier needs 2: one to learn from, one to choose the learning rate by. ${more}.\n`,
     );
     for (const [name, title] of [
