@@ -76,6 +76,8 @@ export interface MethodNumbers {
 export interface RunPlan extends Span {
   /** Images in a step. */
   readonly batch: number;
+  /** In the data, where that is known. */
+  readonly images?: number | undefined;
   readonly crops: CropRecipe;
 }
 

@@ -20,9 +20,14 @@ import {
   topK,
   where,
 } from '../graph/index.ts';
+import { checkSingle } from './batch-size.ts';
 import { isSelf } from './is-self.ts';
-import { OptionError } from './option-error.ts';
 
+/** Said of a batch of one image. */
+export const koleoSingle = {
+  cause: 'KoLeo compares the images of a batch, and there is one',
+  wayOut: '--koleo_loss_weight 0',
+};
 /** Keeps roots and logarithms finite where two features are equal. */
 const EPS = 1e-8;
 
@@ -41,10 +46,7 @@ export interface Koleo {
  */
 export function koleo(x: Tensor): Koleo {
   const rows = x.dim(0);
-  if (rows < 2)
-    throw new OptionError(
-      'KoLeo compares the images of a batch, and there is one: give --batch_size_per_gpu 2 or more, or --koleo_loss_weight 0.',
-    );
+  checkSingle(rows, koleoSingle);
   const u = l2Normalize(x, EPS);
   const cosines = where(isSelf(rows), scalar(-1), matmul(u, u, { transB: true }));
   const nearest = reshape(topK(cosines, 1).positions, [rows]); // no gradient: who is nearest is given

@@ -1,5 +1,6 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
 
+import { checkSingle } from '../method/batch-size.ts';
 import type { Coupling } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
@@ -133,6 +134,7 @@ export function checkBatch(
       `--batch_size_per_gpu ${batch} is larger than the data set of ${counted(images, 'image')}: set it to ${images} or less, or add images.`,
     );
   }
+  if (coupling?.single !== undefined) checkSingle(batch, coupling.single, images);
   if (microBatch === undefined || microBatch === batch) return;
   if (coupling !== undefined) {
     throw new OptionError(

@@ -8,7 +8,7 @@ import type { TrainOptions } from '../../train/config.ts';
 import { levelsOf } from '../../train/levels-field.ts';
 import { warnOfLevels } from '../levels-shown.ts';
 import { localWeights } from '../local-weights.ts';
-import { openImages } from '../open-images.ts';
+import { openTrainingImages } from '../open-images.ts';
 import { tellChoice } from '../tell-choice.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
@@ -33,15 +33,11 @@ export async function newRun({ path, options, init, output, json, args }: RunReq
   const frozen = await openFrozen(options, localWeights);
   for (const { choice } of [initial ?? {}, frozen ?? {}]) tellChoice(choice);
   const levels = levelsOf(options.levels);
-  const source = openImages(
-    path,
-    {
-      ...(options.channels === undefined ? {} : { channels: options.channels }),
-      levels,
-      labels: options.labels,
-    },
-    console.error,
-  );
+  const source = openTrainingImages(path, {
+    ...(options.channels === undefined ? {} : { channels: options.channels }),
+    levels,
+    labels: options.labels,
+  });
   await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(
