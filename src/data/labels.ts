@@ -25,21 +25,33 @@ export interface LabeledSets {
   readonly toTrain: (label: number) => number;
 }
 
+/** What learns from labels. */
+export interface Learner {
+  /** In sentences. */
+  readonly name: string;
+  /** Whether some of the training images are held back to choose the learning rate by. */
+  readonly chooses?: boolean;
+}
+
+export const learners = {
+  knn: { name: 'k-NN' },
+  linear: { name: 'a linear classifier', chooses: true },
+  logistic: { name: 'logistic regression' },
+  finetune: { name: 'fine-tuning' },
+} as const satisfies Readonly<Record<string, Learner>>;
+
 /**
  * The images of both sets that have a class.
  *
- * @param evaluation what needs the labels, for the error
- * @param chooses whether some of the training images are held back to choose the learning rate by
  * @throws Error if the training set has fewer than two classes, or no class with enough images to hold some back, the test set no
  *   class, or one that the training set does not know
  */
 export function labeledSets(
   train: Source,
   test: Source | undefined,
-  evaluation: string,
-  chooses = false,
+  { name, chooses = false }: Learner,
 ): LabeledSets {
-  const learned = requireLabels(train, evaluation);
+  const learned = requireLabels(train, name);
   const purposes = [
     'to learn from',
     ...(chooses ? ['to choose the learning rate by'] : []),
@@ -48,10 +60,10 @@ export function labeledSets(
   const most = Math.max(...classSizes(learned));
   if (most < purposes.length)
     throw new Error(
-      `${train.name} has at most ${counted(most, 'image')} of a class, and ${evaluation} needs ${purposes.length}: one ${purposes.join(', one ')}. Give more images of a class${test === undefined ? ', or --test with others' : ''}.`,
+      `${train.name} has at most ${counted(most, 'image')} of a class, and ${name} needs ${purposes.length}: one ${purposes.join(', one ')}. Give more images of a class${test === undefined ? ', or --test with others' : ''}.`,
     );
   if (test === undefined) return { train: learned, test, toTrain: (label) => label };
-  const asked = requireLabels(test, evaluation, 1);
+  const asked = requireLabels(test, name, 1);
   const known = matchClasses(learned, asked);
   return { train: learned, test: asked, toTrain: (label) => known[label] ?? -1 };
 }
