@@ -105,7 +105,7 @@ export type OwnOptions = Readonly<Record<string, unknown>>;
 
 export interface MethodDefinition {
   readonly name: string;
-  /** As it is written: "DINO". */
+  /** As it is written inside a sentence: "DINO". */
   readonly label: string;
   /** Authors and year of its paper. */
   readonly paper: string;

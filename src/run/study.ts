@@ -2,6 +2,7 @@
  * A study: several runs that differ in one thing, set beside each other. Each is an ordinary run in a folder of its own, so that a
  * study that was stopped goes on where it was: runs that are done are kept, one that was interrupted is resumed.
  */
+import { capitalized } from '../eval/statement.ts';
 import { frozenOptions, type Variant } from '../method/definition.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
@@ -91,7 +92,11 @@ export function methodEntries(methods: readonly string[], { options, facts }: St
   };
   return methods.map((name) => {
     const { label, paper, about } = methodNamed(name);
-    return { name, about: `${label} (${paper}): ${about}.`, options: of(name, { ...options, ...network }) };
+    return {
+      name,
+      about: `${capitalized(label)} (${paper}): ${about}.`,
+      options: of(name, { ...options, ...network }),
+    };
   });
 }
 
@@ -133,7 +138,7 @@ export function variantEntries(
   const same = asked.filter(isBase);
   const base: StudyEntry = {
     name: BASE,
-    about: `${label} as the recipe trains it.`,
+    about: `${capitalized(label)} as the recipe trains it.`,
     options,
     ...collapseOf(variants.find((variant) => variant.collapse !== undefined && isBase(variant))),
   };

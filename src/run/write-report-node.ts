@@ -2,6 +2,7 @@
 import type { Source } from '../data/source.ts';
 import type { Engine } from '../engine/engine.ts';
 import { evaluationNames } from '../eval/names.ts';
+import { capitalized } from '../eval/statement.ts';
 import { methodNamed } from '../method/registry.ts';
 import type { EvaluationSection } from '../report/blocks.ts';
 import type { Report } from '../report/model.ts';
@@ -37,7 +38,8 @@ export async function writeRunReport(
   if (withoutImages !== undefined) onWarning?.(withoutImages);
   const report: Report = {
     title:
-      extras.title ?? `${methodNamed(record.config.method).label} on ${source?.name ?? record.source.path}`,
+      extras.title ??
+      capitalized(`${methodNamed(record.config.method).label} on ${source?.name ?? record.source.path}`),
     finishedAt: new Date(),
     ...runReport(record, folder.readLog()),
     ...accuracyOf(extras.knn),

@@ -1,6 +1,6 @@
 /** Every registered method from the command line: it trains, reports what it watches, goes on, and its network is read by other commands. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { definitions, methodNamed } from '../../src/method/registry.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
@@ -53,7 +53,12 @@ describe.each(names)('dino train --method %s', (method) => {
     expect(exported, exported.err).toMatchObject({ code: 0 });
     expect(await dino('export', run, '--to', 'transformers.js')).toMatchObject({ code: 0 });
     const card = readFileSync(join(run, 'export/transformers.js/README.md'), 'utf8');
-    expect(card).toContain(`trained with ${methodNamed(method).label}`);
+    expect(card).toContain(
+      method === 'distill'
+        ? `trained with distillation (teacher ${basename(String(options.teacher))})\n`
+        : `trained with ${methodNamed(method).label}\n`,
+    );
+    if (method === 'distill') expect(page).toContain(`<title>Distillation on ${folder}</title>`);
     // It has done all of its steps, and can be given more.
     const more = await dino('train', '--resume', run, '--steps', '6');
     expect(more, more.err).toMatchObject({ code: 0 });
