@@ -311,6 +311,17 @@ describe('a flag that is given twice', () => {
   });
 });
 
+it('an empty word, as a variable that is not set leaves it', async () => {
+  for (const words of [
+    ['train', ''],
+    ['eval', 'knn', '', '--train', 'photos'],
+    ['report', ''],
+  ])
+    expect((await dino(...words)).err).toBe(
+      'error: An empty word stands where a path belongs: is a variable of the shell not set?\n',
+    );
+});
+
 describe('words and flags that would be passed over', () => {
   it('are refused', async () => {
     for (const words of [

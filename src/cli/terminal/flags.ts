@@ -62,6 +62,8 @@ export function parseFlags(
   };
   for (let i = 0; i < args.length; i++) {
     const token = args[i] ?? '';
+    if (token === '')
+      throw new UsageError('An empty word stands where a path belongs: is a variable of the shell not set?');
     if (isValue(token)) {
       positionals.push(token);
       continue;
