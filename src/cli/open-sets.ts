@@ -1,5 +1,6 @@
 /** Opens what an evaluation learns from and what it is asked about, and says which images are in both: their scores say little. */
 import { existsSync, realpathSync } from 'node:fs';
+import { type Learner, labeledSets } from '../data/labels.ts';
 import { countShared } from '../data/shared-images-node.ts';
 import type { Source } from '../data/source.ts';
 import { labeledPart } from '../data/subset.ts';
@@ -18,17 +19,26 @@ export interface OpenedSets {
 /** What the evaluation learns from or looks among: its flag, and the words for it. */
 const banks = { '--train': 'the training images', '--images': 'the images that are searched' } as const;
 
-/** @param alone what the evaluation does without --test */
+export interface SetUse {
+  /** What the evaluation does without --test. */
+  readonly alone: string;
+  /** What learns from `train`, if something does. */
+  readonly learner?: Learner;
+  readonly bank?: keyof typeof banks;
+}
+
+/** @throws Error before anything is warned of, where the sets do not fit what learns from them */
 export async function openSets(
   train: string,
   test: string | undefined,
   { subject, warn, onProgress }: Pick<EvaluationContext, 'subject' | 'warn' | 'onProgress'>,
-  { alone, bank = '--train' }: { readonly alone: string; readonly bank?: keyof typeof banks },
+  { alone, learner, bank = '--train' }: SetUse,
 ): Promise<OpenedSets> {
   const known = openImages(train, subject.imageOptions, warn);
+  const areSame = test !== undefined && existsSync(test) && realpathSync(train) === realpathSync(test);
+  const asked = test === undefined || areSame ? known : openImages(test, subject.imageOptions, warn);
+  if (learner !== undefined) labeledSets(known, test === undefined ? undefined : asked, learner); // an error comes before a warning
   if (test === undefined) return { train: known, facts: {}, notes: [] };
-  const areSame = existsSync(test) && realpathSync(train) === realpathSync(test);
-  const asked = areSame ? known : openImages(test, subject.imageOptions, warn);
   const labeled = countedPart(asked);
   const shared = areSame ? labeled.length : await countShared(labeled, countedPart(known), onProgress);
   if (shared === 0) return { train: known, test: asked, facts: {}, notes: [] };

@@ -35,6 +35,20 @@ function isAround(folders: Folders): boolean {
   return all.length - parts.length < 2 || parts.some(([, { hasFolders }]) => hasFolders);
 }
 
+/** Folders that are parts of one data set, such as `train` and `val`, each with those around it; empty where there are not several. */
+export function partsOf(paths: readonly string[]): string[] {
+  const split = paths.map((path) => path.split('/'));
+  let around = '';
+  for (let depth = 0; ; depth++) {
+    const folders = foldersAt(split, depth);
+    const parts = [...folders.keys()].filter((name) => PART.test(name));
+    if (parts.length > 1) return parts.sort().map((name) => around + name);
+    const [only] = folders.keys();
+    if (folders.size !== 1 || only === undefined) return [];
+    around += `${only}/`;
+  }
+}
+
 /**
  * @param paths relative, with `/`
  * @param choice whether folders that look like albums by date are classes

@@ -1,4 +1,5 @@
 /** What evaluations with labels ask of a data set. */
+import { counted } from '../numbers/counted.ts';
 import type { Source } from './source.ts';
 import { labeledPart } from './subset.ts';
 
@@ -24,18 +25,53 @@ export interface LabeledSets {
   readonly toTrain: (label: number) => number;
 }
 
+/** What learns from labels. */
+export interface Learner {
+  /** In sentences. */
+  readonly name: string;
+  /** Whether some of the training images are held back to choose the learning rate by. */
+  readonly chooses?: boolean;
+}
+
+export const learners = {
+  knn: { name: 'k-NN' },
+  linear: { name: 'a linear classifier', chooses: true },
+  logistic: { name: 'logistic regression' },
+  finetune: { name: 'fine-tuning' },
+} as const satisfies Readonly<Record<string, Learner>>;
+
 /**
  * The images of both sets that have a class.
  *
- * @param evaluation what needs the labels, for the error
- * @throws Error if the training set has fewer than two classes, the test set none, or one that the training set does not know
+ * @throws Error if the training set has fewer than two classes, or no class with enough images to hold some back, the test set no
+ *   class, or one that the training set does not know
  */
-export function labeledSets(train: Source, test: Source | undefined, evaluation: string): LabeledSets {
-  const learned = requireLabels(train, evaluation);
+export function labeledSets(
+  train: Source,
+  test: Source | undefined,
+  { name, chooses = false }: Learner,
+): LabeledSets {
+  const learned = requireLabels(train, name);
+  const purposes = [
+    'to learn from',
+    ...(chooses ? ['to choose the learning rate by'] : []),
+    ...(test === undefined ? ['to test on'] : []),
+  ];
+  const most = Math.max(...classSizes(learned));
+  if (most < purposes.length)
+    throw new Error(
+      `${train.name} has at most ${counted(most, 'image')} of a class, and ${name} needs ${purposes.length}: one ${purposes.join(', one ')}. Give more images of a class${test === undefined ? ', or --test with others' : ''}.`,
+    );
   if (test === undefined) return { train: learned, test, toTrain: (label) => label };
-  const asked = requireLabels(test, evaluation, 1);
+  const asked = requireLabels(test, name, 1);
   const known = matchClasses(learned, asked);
   return { train: learned, test: asked, toTrain: (label) => known[label] ?? -1 };
+}
+
+function classSizes(source: Source): number[] {
+  const sizes = source.classes.map(() => 0);
+  for (let i = 0; i < source.length; i++) sizes[source.label(i) ?? -1]! += 1;
+  return sizes;
 }
 
 /**

@@ -2,7 +2,7 @@
  * Training and test images of an evaluation with labels, as features of all that is compared. Where there is no test set, a share of
  * each class is held back for it. The principal components then know the held-back pixels, though not their labels.
  */
-import { labeledSets } from '../data/labels.ts';
+import { type Learner, labeledSets } from '../data/labels.ts';
 import type { Source } from '../data/source.ts';
 import type { FeatureRows } from '../rows/feature-rows.ts';
 import { chosenRows, type LabeledFeatures, splitByClass } from '../rows/labeled-features.ts';
@@ -37,15 +37,11 @@ export interface LabeledImages {
 export const HELD_BACK = 0.2;
 
 /**
- * @param evaluation what needs the labels, for the error
- * @throws Error if a source has fewer than two classes, or a class of the test set is unknown to the training set
+ * @throws Error if a source has fewer than two classes, no class has enough images to hold some back, or a class of the test set is unknown to the training set
  */
-export async function labeledImages(
-  evaluation: string,
-  options: LabeledImagesOptions,
-): Promise<LabeledImages> {
+export async function labeledImages(learner: Learner, options: LabeledImagesOptions): Promise<LabeledImages> {
   const { seed = 0 } = options;
-  const { train, test, toTrain } = labeledSets(options.train, options.test, evaluation);
+  const { train, test, toTrain } = labeledSets(options.train, options.test, learner);
   const sources = test === undefined ? [train] : [train, test];
   const { sets, compared, pca } = await compareFeatures(sources, options);
   const indices = sets[0]?.indices ?? new Int32Array();

@@ -28,9 +28,9 @@ import {
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { type ByolHeadConfig, byolHead } from '../model/batch-norm-head.ts';
 import { partOf, wholeBatch } from './across.ts';
+import { checkSingle } from './batch-size.ts';
 import { byolHealth, SPREAD } from './byol-health.ts';
 import { groupViews, type Method, type Objective, type ObjectiveInputs } from './method.ts';
-import { OptionError } from './option-error.ts';
 
 export interface ByolConfig {
   readonly backbone: BackboneConfig;
@@ -40,11 +40,13 @@ export interface ByolConfig {
   readonly head: ByolHeadConfig;
 }
 
+const single = { cause: 'BYOL normalizes by the statistics of a batch, which one image does not have' };
+
 export function byol(config: ByolConfig): Method {
   return {
     name: 'byol',
     views: groupViews(config.viewSizes),
-    coupling: { cause: 'batch norm in the heads' },
+    coupling: { cause: 'batch norm in the heads', single },
     stateShapes: {},
     sampleInputs: {},
     scalars: [],
@@ -56,10 +58,7 @@ export function byol(config: ByolConfig): Method {
 
 /** @throws OptionError for a batch of one image */
 function objective(inputs: ObjectiveInputs, config: ByolConfig): Objective {
-  if (inputs.batch < 2)
-    throw new OptionError(
-      `BYOL normalizes by the statistics of a batch, which ${inputs.batch} image does not have: choose --batch_size_per_gpu 2 or more.`,
-    );
+  checkSingle(inputs.batch, single);
   const { p0, p1, z0, z1 } = byolOutputs(inputs, config);
   const [pairs, small] = [byolLoss(p0, p1, z0, z1), smallViews(inputs, config)];
   // Twice the mean over all pairs of a view of the student and another one of the teacher, which of two views is the sum.

@@ -76,6 +76,8 @@ export interface MethodNumbers {
 export interface RunPlan extends Span {
   /** Images in a step. */
   readonly batch: number;
+  /** In the data, where that is known. */
+  readonly images?: number | undefined;
   readonly crops: CropRecipe;
 }
 
@@ -103,7 +105,7 @@ export type OwnOptions = Readonly<Record<string, unknown>>;
 
 export interface MethodDefinition {
   readonly name: string;
-  /** As it is written: "DINO". */
+  /** As it is written inside a sentence: "DINO". */
   readonly label: string;
   /** Authors and year of its paper. */
   readonly paper: string;

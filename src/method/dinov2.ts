@@ -41,7 +41,7 @@ import { centerSums, logTargets, nextCenter } from './dinov2-targets.ts';
 import { keptImagesInput } from './drop-path-input.ts';
 import { type HiddenPatches, hiddenPatches } from './hidden-patches.ts';
 import { ibotLoss } from './ibot-loss.ts';
-import { koleo } from './koleo.ts';
+import { koleo, koleoSingle } from './koleo.ts';
 import { groupViews, type Method, type Objective, type ObjectiveInputs, type SampleInput } from './method.ts';
 
 export interface Dinov2Config {
@@ -87,6 +87,7 @@ export function dinov2(config: Dinov2Config): Method {
         ? {
             cause:
               'hidden patches and stochastic depth are spread over a batch, KoLeo and Sinkhorn-Knopp look at all of it',
+            ...(koleoLossWeight > 0 ? { single: koleoSingle } : {}),
           }
         : undefined,
     stateShapes:

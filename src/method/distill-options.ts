@@ -36,7 +36,7 @@ const suggestions: Suggestions = {
 
 export const distillDefinition = defineMethod({
   name: 'distill',
-  label: 'Distillation',
+  label: 'distillation',
   paper: 'after Romero et al. 2015',
   about: 'the student turns its feature of every view toward that of a trained network, which stays as it is',
   groups: [{ title: 'Distillation', fields }],

@@ -22,9 +22,14 @@ import {
   where,
 } from '../graph/index.ts';
 import { type Across, partOf, wholeBatch } from './across.ts';
+import { checkSingle } from './batch-size.ts';
 import { isSelf } from './is-self.ts';
-import { OptionError } from './option-error.ts';
 
+/** Said of a batch of one image. */
+export const koleoSingle = {
+  cause: 'KoLeo compares the images of a batch, and there is one',
+  wayOut: '--koleo_loss_weight 0',
+};
 /** Keeps roots and logarithms finite where two features are equal. */
 const EPS = 1e-8;
 
@@ -43,10 +48,7 @@ export interface Koleo {
  */
 export function koleo(x: Tensor, across: Across = wholeBatch): Koleo {
   const rows = x.dim(0);
-  if (rows * across.ranks < 2)
-    throw new OptionError(
-      'KoLeo compares the images of a batch, and there is one: give --batch_size_per_gpu 2 or more, or --koleo_loss_weight 0.',
-    );
+  checkSingle(rows * across.ranks, koleoSingle);
   const u = l2Normalize(x, EPS);
   const all = gatherAcross(u, across.ranks);
   const cosines = where(isSelf(rows, across), scalar(-1), matmul(u, all, { transB: true }));

@@ -6,6 +6,7 @@ import type { Values } from '../engine/values.ts';
 import type { DType, Scope, Shape, Tensor } from '../graph/index.ts';
 import type { Random } from '../random/random.ts';
 import type { Across } from './across.ts';
+import type { SingleImage } from './batch-size.ts';
 
 /** Views of one size that follow each other and so share one forward pass. */
 export interface ViewGroup {
@@ -112,6 +113,8 @@ export interface Coupling {
   readonly cause: string;
   /** Flags without which they do not. */
   readonly wayOut?: string;
+  /** Said of a step of one image, where that is none. */
+  readonly single?: SingleImage;
 }
 
 export interface Method {

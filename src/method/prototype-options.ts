@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { HeadConfig } from '../model/head.ts';
 import { counted } from '../numbers/counted.ts';
 import { cosineSchedule, valueAt, warmupSchedule } from '../optim/schedules.ts';
+import { largerBatch } from './batch-size.ts';
 import {
   type Concern,
   type MethodNumbers,
@@ -141,7 +142,7 @@ function frozenHead(options: PrototypeOptions, { steps, stepsPerEpoch }: RunPlan
 }
 
 /** Settings that no step can learn with, or that lead to a collapse. */
-function settings(options: PrototypeOptions, { batch, crops }: RunPlan): Concern[] {
+function settings(options: PrototypeOptions, { batch, images, crops }: RunPlan): Concern[] {
   const { outDim, teacherTemp, studentTemp, centerMomentum, centering, warmupTeacherTemp } = options;
   const { localCrops, globalScale } = crops;
   const cases: readonly (readonly [wrong: boolean, concern: Omit<Concern, 'severity'>])[] = [
@@ -198,7 +199,7 @@ function settings(options: PrototypeOptions, { batch, crops }: RunPlan): Concern
         topic: 'batch',
         title: 'A very small batch',
         detail: `With ${counted(batch, 'image')} in a step the center, or the share of each prototype, is hardly known.`,
-        advice: 'Give --batch_size_per_gpu 32 or more, with --micro_batch where memory is short.',
+        advice: largerBatch(32, { batch, images }),
       },
     ],
     [

@@ -1,6 +1,14 @@
 /** What SimCLR can be told, what the recipes take for it, and what the doctor says of its settings. */
 import { z } from 'zod';
-import { type Concern, defineMethod, official, type RecipeFacts, type Suggestions } from './definition.ts';
+import { largerBatch } from './batch-size.ts';
+import {
+  type Concern,
+  defineMethod,
+  official,
+  type RecipeFacts,
+  type RunPlan,
+  type Suggestions,
+} from './definition.ts';
 import { count, positive } from './fields.ts';
 import { simclr } from './simclr.ts';
 
@@ -40,7 +48,7 @@ export const simclrDefinition = defineMethod({
       },
       temperature,
     }),
-  examine: (_, { batch }) => settings(batch),
+  examine: (_, plan) => settings(plan),
   describe: ({ projectionHiddenDim, projectionDim, temperature }) =>
     `head: hidden ${projectionHiddenDim}, out ${projectionDim}; temperature ${temperature}`,
 });
@@ -80,7 +88,7 @@ function auto({ network }: RecipeFacts): Suggestions {
 /** Fewer negatives make the task too easy. */
 const FEW = 32;
 
-function settings(batch: number): Concern[] {
+function settings({ batch, images }: RunPlan): Concern[] {
   if (batch >= FEW) return [];
   return [
     {
@@ -88,7 +96,7 @@ function settings(batch: number): Concern[] {
       topic: 'batch',
       title: 'Few images to tell apart',
       detail: `With a batch of ${batch} every view has to be told from ${2 * batch - 2} others only.`,
-      advice: 'Give --batch_size_per_gpu 128 or more.',
+      advice: largerBatch(128, { batch, images }),
     },
   ];
 }

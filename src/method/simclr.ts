@@ -29,9 +29,9 @@ import {
 import { type BackboneConfig, imageFeature } from '../model/backbone.ts';
 import { type SimclrHeadConfig, simclrHead } from '../model/batch-norm-head.ts';
 import { type Across, partOf, rowsAmongAll, wholeBatch } from './across.ts';
+import { checkSingle } from './batch-size.ts';
 import { isSelf } from './is-self.ts';
 import type { Method, Objective, ObjectiveInputs } from './method.ts';
-import { OptionError } from './option-error.ts';
 import { ALIGNMENT, GUESSING, simclrHealth, UNIFORMITY } from './simclr-health.ts';
 
 export interface SimclrConfig {
@@ -43,11 +43,13 @@ export interface SimclrConfig {
   readonly temperature: number;
 }
 
+const single = { cause: 'SimCLR tells the images of a batch apart, and there is one' };
+
 export function simclr(config: SimclrConfig): Method {
   return {
     name: 'simclr',
     views: [{ size: config.size, count: 2 }],
-    coupling: { cause: "the images of a step are each other's negatives" },
+    coupling: { cause: "the images of a step are each other's negatives", single },
     stateShapes: {},
     sampleInputs: {},
     scalars: [],
@@ -59,10 +61,7 @@ export function simclr(config: SimclrConfig): Method {
 
 /** @throws OptionError for a batch of one image */
 function objective({ student, crops, batch, across }: ObjectiveInputs, config: SimclrConfig): Objective {
-  if (batch < 2)
-    throw new OptionError(
-      `SimCLR tells the images of a batch apart, and this one has ${batch}: choose --batch_size_per_gpu 2 or more.`,
-    );
+  checkSingle(batch, single);
   const h = imageFeature(student.at('backbone'), crops(0), config.backbone, 'train'); // [2N, D]
   const z = simclrHead(student.at('projection_head'), h, config.head, 'train'); // [2N, outDim]
   const loss = ntXent(z, config.temperature, across);

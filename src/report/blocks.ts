@@ -70,6 +70,8 @@ export interface TileBlock {
   readonly compact?: boolean;
   /** Tiles as wide as a hand's breadth and as high as their pictures ask, instead of small squares. */
   readonly large?: boolean;
+  /** The tiles of a group stay in one line, those of all groups below each other. */
+  readonly aligned?: boolean;
   readonly groups: readonly {
     readonly title?: string;
     readonly tiles: readonly Tile[];

@@ -21,6 +21,8 @@ export interface Report {
   };
   readonly accuracy?: KnnAccuracy;
   readonly curves?: Curves;
+  /** Why what is drawn on images is not there, or not new: a sentence. */
+  readonly withoutImages?: string;
   readonly attention?: AttentionSection;
   readonly neighbors?: NeighborSection;
   readonly objectMasks?: ObjectMasks;

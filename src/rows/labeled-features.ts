@@ -78,7 +78,7 @@ export function splitByClass(labels: ArrayLike<number>, share: number, seed: num
   }
   if (held.length === 0) {
     throw new RangeError(
-      `None of the ${labels.length} training samples can be held back for validation, as no class has two: give more samples, or a single learning rate.`,
+      `None of the ${labels.length} samples can be held back, as no class has two: give more samples of a class.`,
     );
   }
   return { fit: Uint32Array.from(fit), held: Uint32Array.from(held) };

@@ -20,6 +20,8 @@ import { parseRecord, readRecord } from './run-record.ts';
 import { lazySubject, type Subject, type SubjectOptions } from './subject.ts';
 import { resultsOf, subjectOfWeights } from './weights-subject-node.ts';
 
+const WAY_OUT = 'give a run folder, a file or a folder of weights, or the name of published ones';
+
 /**
  * Opens a network: a run folder or a checkpoint of one, or weights from elsewhere with what lies beside them (`openWeights`).
  *
@@ -27,10 +29,7 @@ import { resultsOf, subjectOfWeights } from './weights-subject-node.ts';
  */
 export function openSubject(path: string, options: SubjectOptions = {}): Subject {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (status === undefined)
-    throw new Error(
-      `There is nothing at ${path}: give a run folder, a file or a folder of weights, or the name of published ones.`,
-    );
+  if (status === undefined) throw new Error(`There is nothing at ${path}: ${WAY_OUT}.`);
   const isFolder = status.isDirectory();
   if (isFolder && isRunFolder(path)) return fromRun(path, options);
   if (options.checkpoint === 'best')
@@ -51,7 +50,7 @@ export function isRunFolder(path: string): boolean {
 
 function fromRun(path: string, options: SubjectOptions): Subject {
   const { checkpoint = 'last' } = options;
-  const folder = RunFolder.open(path);
+  const folder = RunFolder.open(path, WAY_OUT);
   const record = readRecord(folder);
   const { config } = record;
   const file = checkpoint === 'best' ? BEST : LAST;

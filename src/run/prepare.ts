@@ -196,7 +196,7 @@ export async function prepare({
     elapsed: performance.now() - started,
     ...(begun === undefined ? {} : { begun }),
     findings: [
-      ...examinePlan({ config, steps, stepsPerEpoch: perEpoch }),
+      ...examinePlan({ config, steps, stepsPerEpoch: perEpoch, images: source.length }),
       ...examineImages(found.seen, config.levels),
     ],
   };

@@ -29,7 +29,7 @@ const CONFIG = 'config.json';
 /** Whether a folder is one of `dino train`: its `config.json` says so, or is damaged and stands beside what else a run has. */
 export function holdsRun(path: string): boolean {
   const config = join(path, CONFIG);
-  if (statSync(config, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  if (!existsSync(config) || !statSync(config).isFile()) return false;
   const text = readFileSync(config, 'utf8');
   if (/"format"\s*:\s*"dino-ts run/.test(text)) return true;
   const hasMore = ['log.txt', 'checkpoint.safetensors'].some((name) => existsSync(join(path, name)));
@@ -87,9 +87,14 @@ export class RunFolder {
     if (existsSync(this.path) && readdirSync(this.path).length === 0) rmdirSync(this.path);
   }
 
-  /** @throws Error if there is no run in the folder */
-  static open(path: string): RunFolder {
+  /**
+   * @param wayOut what to give where there is no run
+   * @throws Error if there is no run in the folder
+   */
+  static open(path: string, wayOut = 'give the folder that `dino train` made'): RunFolder {
     if (!holdsRun(path)) {
+      if (!existsSync(path)) throw new Error(`There is nothing at ${path}: ${wayOut}.`);
+      if (!statSync(path).isDirectory()) throw new Error(`${path} is a file and no run folder: ${wayOut}.`);
       if (existsSync(join(path, 'seeds.json')))
         throw new Error(
           `${path} holds the runs of several seeds: give one of them, such as the folder seed-0 in it.`,
@@ -101,7 +106,7 @@ export class RunFolder {
       const why = existsSync(join(path, CONFIG))
         ? `its ${CONFIG} is of another program`
         : `it has no ${CONFIG}`;
-      throw new Error(`${path} is not a run folder (${why}): give the folder that \`dino train\` made.`);
+      throw new Error(`${path} is not a run folder (${why}): ${wayOut}.`);
     }
     return new RunFolder(path);
   }

@@ -1,5 +1,6 @@
 /** What the page of a run shows, from its record and its log: facts, curves, findings. */
 
+import { capitalized } from '../eval/statement.ts';
 import type { Method } from '../method/method.ts';
 import { methodNamed } from '../method/registry.ts';
 import { describeNetwork } from '../model/backbone.ts';
@@ -82,7 +83,7 @@ function facts(
       value: `${source.images} from ${source.path}${source.classes.length > 1 ? `, ${counted(source.classes.length, 'class', 'classes')}` : ''}`,
     },
     { name: 'Network', value: describeNetwork(backboneOf(config)) },
-    { name: 'Method', value: `${label} (${paper}), ${describe(config)}` },
+    { name: 'Method', value: `${capitalized(label)} (${paper}), ${describe(config)}` },
     {
       name: 'Crops',
       value: views.map(({ count, size }) => `${count} of ${size} px`).join(', '),

@@ -159,6 +159,7 @@ function attentionSection(studied: readonly StudiedRun[]): EvaluationSection | u
     blocks: [
       {
         kind: 'tiles',
+        aligned: true,
         groups: first.examples.map(({ name, label, input, ...example }) => ({
           title: label === undefined ? name : `${name} (${label})`,
           tiles: [

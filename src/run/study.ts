@@ -2,11 +2,18 @@
  * A study: several runs that differ in one thing, set beside each other. Each is an ordinary run in a folder of its own, so that a
  * study that was stopped goes on where it was: runs that are done are kept, one that was interrupted is resumed.
  */
+import { capitalized } from '../eval/statement.ts';
 import { frozenOptions, type Variant } from '../method/definition.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, methodNamed } from '../method/registry.ts';
 import { backboneOptions, evalSizeOf, type TrainOptions } from '../train/config.ts';
-import { checkArchitecture, isForeignToMethod, withoutForeign } from '../train/contradictions.ts';
+import {
+  checkArchitecture,
+  checkMethod,
+  isForeignToMethod,
+  ownersOf,
+  withoutForeign,
+} from '../train/contradictions.ts';
 import { toFlag } from '../train/option-names.ts';
 import { withoutGiven } from '../train/option-spans.ts';
 import { chooseRecipe, optionText } from '../train/recipe.ts';
@@ -62,10 +69,12 @@ export function studyRuns(entries: readonly StudyEntry[], seeds: readonly number
  */
 export function methodEntries(methods: readonly string[], { options, facts }: StudyBase): StudyEntry[] {
   for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && methods.every((method) => isForeignToMethod(name, method)))
-      throw new OptionError(
-        `--${toFlag(name)} ${optionText(value)} has no meaning for ${methods.join(' or ')}: leave it out.`,
-      );
+    if (value === undefined || !methods.every((method) => isForeignToMethod(name, method))) continue;
+    const owners = ownersOf(name);
+    const wayOut = owners.length === 0 ? '' : `, or add ${owners.join(' or ')} to --methods`;
+    throw new OptionError(
+      `--${toFlag(name)} ${optionText(value)} has no meaning for ${methods.join(' or ')}: leave it out${wayOut}.`,
+    );
   }
   const of = (method: string, given: TrainOptions): TrainOptions => {
     const own = Object.entries(given).filter(([name]) => !isForeignToMethod(name, method));
@@ -83,7 +92,11 @@ export function methodEntries(methods: readonly string[], { options, facts }: St
   };
   return methods.map((name) => {
     const { label, paper, about } = methodNamed(name);
-    return { name, about: `${label} (${paper}): ${about}.`, options: of(name, { ...options, ...network }) };
+    return {
+      name,
+      about: `${capitalized(label)} (${paper}): ${about}.`,
+      options: of(name, { ...options, ...network }),
+    };
   });
 }
 
@@ -102,7 +115,7 @@ export const BASE = 'base';
  * A method as its recipe trains it, and variants of it. A variant that says what the base does already is the base.
  *
  * @param names of the variants; all of them unless given
- * @throws OptionError if there is no such variant
+ * @throws OptionError if there is no such variant, or an option says nothing to the method
  */
 export function variantEntries(
   names: readonly string[] | undefined,
@@ -110,6 +123,7 @@ export function variantEntries(
 ): { readonly entries: readonly StudyEntry[]; readonly leftOut: readonly LeftOut[] } {
   const method = options.method ?? DEFAULT_METHOD;
   const { label, variants = [] } = methodNamed(method);
+  checkMethod(options);
   if (variants.length === 0)
     throw new OptionError(`--method ${method} has no components to leave out: choose another method.`);
   const unknown = names?.find((name) => name !== BASE && variants.every((variant) => variant.name !== name));
@@ -124,7 +138,7 @@ export function variantEntries(
   const same = asked.filter(isBase);
   const base: StudyEntry = {
     name: BASE,
-    about: `${label} as the recipe trains it.`,
+    about: `${capitalized(label)} as the recipe trains it.`,
     options,
     ...collapseOf(variants.find((variant) => variant.collapse !== undefined && isBase(variant))),
   };

@@ -1,5 +1,6 @@
 /** Options that cannot all be meant: found before anything is compiled, each with the flag to change. */
 
+import { checkSingle } from '../method/batch-size.ts';
 import type { Coupling } from '../method/method.ts';
 import { OptionError } from '../method/option-error.ts';
 import { DEFAULT_METHOD, definitions, methodNamed } from '../method/registry.ts';
@@ -81,7 +82,7 @@ export function isForeignToMethod(name: string, method: string): boolean {
 }
 
 /** Methods that have an option of their own by this name. */
-function ownersOf(name: string): string[] {
+export function ownersOf(name: string): string[] {
   return definitions().flatMap((each) => (Object.hasOwn(each.stored.shape, name) ? [each.name] : []));
 }
 
@@ -155,6 +156,7 @@ export function checkBatch(config: TrainConfig, images: number, coupling: Coupli
       `--batch_size_per_gpu ${batch} is larger than the data set of ${counted(images, 'image')}: set it to ${images} or less, or add images.`,
     );
   }
+  if (coupling?.single !== undefined) checkSingle(batch, coupling.single, images);
   if (microBatch === undefined || microBatch === batch) return;
   if (coupling !== undefined) {
     throw new OptionError(

@@ -11,6 +11,8 @@ export interface PlanFacts {
   readonly config: TrainConfig;
   readonly steps: number;
   readonly stepsPerEpoch: number;
+  /** In the data, where that is known. */
+  readonly images?: number;
 }
 
 /** What reading a few images found. */
@@ -68,6 +70,14 @@ export function examineImages(
   ];
 }
 
+const ONE_IMAGE: Finding = {
+  severity: 'warning',
+  topic: 'number of images',
+  title: 'Only one image',
+  detail: 'Every crop is a part of it, and there is no other image that features could tell it from.',
+  advice: 'Give a folder of many images: hundreds are a beginning.',
+};
+
 /** The topic of what is said of a run's length. */
 export const LENGTH = 'length';
 
@@ -82,15 +92,17 @@ export function enoughSteps(steps: number): Finding {
 }
 
 /** What is said of a run before it begins. */
-export function examinePlan({ config, steps, stepsPerEpoch }: PlanFacts): Finding[] {
+export function examinePlan({ config, steps, stepsPerEpoch, images }: PlanFacts): Finding[] {
+  const concerns = methodNamed(config.method).examine(config, {
+    ...{ steps, stepsPerEpoch, batch: batchOf(config), images },
+    crops: cropRecipeOf(config),
+  });
   return [
+    ...(images === 1 ? [ONE_IMAGE] : []),
     ...lengthOf(config, steps, stepsPerEpoch),
     ...learningRate(config),
     ...frozenBackbone(config, steps),
-    ...methodNamed(config.method).examine(config, {
-      ...{ steps, stepsPerEpoch, batch: batchOf(config) },
-      crops: cropRecipeOf(config),
-    }),
+    ...concerns.filter(({ topic }) => images !== 1 || topic !== 'batch'), // which cannot be larger
   ];
 }
 

@@ -1,7 +1,10 @@
 /** What the doctor says of scores: whether training was worth something, beyond chance. */
-import { fixed } from '../numbers/counted.ts';
+import { counted, fixed } from '../numbers/counted.ts';
 import type { Finding } from '../report/finding.ts';
 import { type Interval, UNKNOWN } from '../rows/bootstrap.ts';
+
+/** What scores can be of: many and one. */
+const samples = { images: 'image', objects: 'object', queries: 'query' } as const;
 
 /** A score of the trained network, and what it has to beat. */
 export interface ScoreComparison {
@@ -10,7 +13,7 @@ export interface ScoreComparison {
   /** On how many images, or what `of` says. */
   readonly images: number;
   /** Default "images". */
-  readonly of?: string;
+  readonly of?: keyof typeof samples;
   /** Whether scores are shares in percent (the default) or go up to 1. */
   readonly scale?: 'percent' | 'unit';
   readonly trained: number;
@@ -25,21 +28,33 @@ export interface ScoreComparison {
   readonly scope?: string;
 }
 
-/** Scores of fewer images say nothing; a share needs more of them than a mean. */
+/** Scores of fewer images are no verdict; a share needs more of them than a mean. */
 const FEW = { percent: 50, unit: 20 } as const;
 
-/** Whether training was worth something: the trained network has to be above all others, and by more than chance. */
+/**
+ * Whether training was worth something: the trained network has to be above all others, and by more than chance.
+ *
+ * @returns undefined where there is nothing to compare
+ */
 export function examineScores(compared: ScoreComparison): Finding | undefined {
   const { what, images, of = 'images', scale = 'percent', trained, others, gains, scope } = compared;
   const known = Object.entries(others).filter(
     (each): each is [string, number] => each[1] !== undefined && !Number.isNaN(each[1]),
   );
-  if (images < FEW[scale] || known.length === 0 || Number.isNaN(trained)) return undefined;
+  if (known.length === 0 || Number.isNaN(trained)) return undefined;
   const text = (value: number): string => (scale === 'percent' ? `${fixed(value, 1)} %` : fixed(value, 3));
   const scores = known.map(([name, value]) => `${name} ${text(value)}`).join(', ');
-  const detail = `${what} on ${images} ${of}: trained ${text(trained)}, ${scores}.`;
+  const detail = `${what} on ${counted(images, samples[of], of)}: trained ${text(trained)}, ${scores}.`;
   const topic = scope === undefined ? 'scores' : `scores of ${scope}`;
   const training = scope === undefined ? 'Training' : `For ${scope}, training`;
+  if (images < FEW[scale])
+    return {
+      severity: 'info',
+      topic,
+      title: `${scope === undefined ? 'Too' : `For ${scope}, too`} few ${of} to say whether training helped`,
+      detail: `${detail} With so few, scores differ by chance.`,
+      advice: `Measure on ${FEW[scale]} ${of} or more.`,
+    };
   const better = known.filter(([, value]) => value >= trained).map(([name]) => name);
   if (better.length > 0)
     return {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { shellWords } from '../../src/cli/terminal/shell-words.ts';
 import { png, tarArchive, tarMember, temporaryFolder, writeFiles } from '../data/fixtures.ts';
-import { dino } from './command.ts';
+import { dino, withFlags } from './command.ts';
 
 let pictures: Record<string, Buffer> = {};
 beforeAll(async () => {
@@ -62,7 +62,7 @@ describe('images that cannot be used', () => {
     });
     symlinkSync('loop.png', join(folder, 'loop.png'));
     const run = join(temporaryFolder(), 'run');
-    const said = await dino('train', folder, ...tiny, '--steps', '7', '--output_dir', run);
+    const said = await dino('train', folder, ...withFlags(tiny, '--steps', '7'), '--output_dir', run);
     expect(said.code).toBe(0);
     expect(said.err).toContain(
       'skipped even/cut.png: cannot be decoded (it is damaged or cut off): replace or remove it.',
@@ -100,7 +100,7 @@ describe('images that cannot be used', () => {
     const folder = temporaryFolder();
     writeFiles(folder, { 'photos/1.png': pictures['even/0.png'] ?? Buffer.alloc(0) });
     const run = join(folder, 'run');
-    const flags = [...tiny, '--batch_size_per_gpu', '1', '--output_dir', run];
+    const flags = withFlags(tiny, '--batch_size_per_gpu', '1', '--output_dir', run);
     expect((await dino('train', join(folder, 'photos'), ...flags)).code).toBe(0);
     expect(existsSync(join(run, 'report.html'))).toBe(true);
   });
@@ -111,9 +111,7 @@ describe('images that cannot be used', () => {
     const said = await dino(
       'train',
       folder,
-      ...tiny,
-      '--steps',
-      '40',
+      ...withFlags(tiny, '--steps', '40'),
       '--output_dir',
       join(temporaryFolder(), 'run'),
     );
@@ -125,7 +123,13 @@ describe('images that cannot be used', () => {
 
   it('images smaller than a crop are enlarged', async () => {
     const run = join(temporaryFolder(), 'run');
-    const said = await dino('train', photos(), ...tiny, '--global_crops_size', '64', '--output_dir', run);
+    const said = await dino(
+      'train',
+      photos(),
+      ...withFlags(tiny, '--global_crops_size', '64'),
+      '--output_dir',
+      run,
+    );
     expect(said.code).toBe(0);
     expect(existsSync(join(run, 'checkpoint.safetensors'))).toBe(true);
   });
@@ -175,7 +179,13 @@ describe('flags that do not fit', () => {
   });
 
   it('crops that no memory holds, before anything is compiled', async () => {
-    const said = await refused(2, 'train', photos(), ...tiny, '--global_crops_size', '60000', '--dry_run');
+    const said = await refused(
+      2,
+      'train',
+      photos(),
+      ...withFlags(tiny, '--global_crops_size', '60000'),
+      '--dry_run',
+    );
     expect(said).toMatch(
       /^error: Crops of 60000 pixels for 8 images at once need more than \d+ GiB of memory/,
     );
@@ -206,10 +216,29 @@ describe('run folders', () => {
 
   it('that are none cannot be resumed or evaluated', async () => {
     const folder = temporaryFolder();
-    expect((await dino('train', '--resume', folder)).err).toContain('is not a run folder');
-    const said = await dino('eval', 'knn', folder, '--train', folder, '--test', folder);
-    expect(said).toMatchObject({ code: 1 });
-    expect(said.err).toContain('is not a run folder');
+    const none = join(folder, 'none');
+    const file = join(folder, 'a.txt');
+    writeFileSync(file, '');
+    const weights = 'give a run folder, a file or a folder of weights, or the name of published ones';
+    for (const words of [['train', '--resume'], ['report'], ['export', '--train_step']]) {
+      const said = async (path: string): Promise<string> => (await dino(...words, path)).err;
+      const wayOut = 'give the folder that `dino train` made.';
+      expect(await said(folder)).toBe(
+        `error: ${folder} is not a run folder (it has no config.json): ${wayOut}\n`,
+      );
+      expect(await said(none)).toBe(`error: There is nothing at ${none}: ${wayOut}\n`);
+      expect(await said(file)).toBe(`error: ${file} is a file and no run folder: ${wayOut}\n`);
+    }
+    for (const words of [
+      ['eval', 'knn', '--train', folder, '--test', folder],
+      ['export', '--to', 'onnx'],
+      ['train', photos(), '--init'],
+      ['train', photos(), '--method', 'distill', '--teacher'],
+    ]) {
+      const said = await dino(...words, folder);
+      expect(said).toMatchObject({ code: 1 });
+      expect(said.err).toContain(`${folder} is not a run folder (it has no config.json): ${weights}.`);
+    }
   });
 
   it('are resumed with the settings of the run only', async () => {
@@ -252,9 +281,45 @@ describe('a mistake in a flag', () => {
 
   it('is not a list with commas', async () => {
     const output = join(temporaryFolder(), 'run');
-    const flags = [...tiny, '--global_crops_scale', '0.3,1', '--widths', '8,16', '--output_dir', output];
+    const flags = withFlags(
+      tiny,
+      '--global_crops_scale',
+      '0.3,1',
+      '--widths',
+      '8,16',
+      '--output_dir',
+      output,
+    );
     expect((await dino('train', photos(), ...flags, '--dry_run')).code).toBe(0);
   });
+});
+
+describe('a flag that is given twice', () => {
+  it.each([
+    [['train', 'photos', '--steps', '5', '--steps', '7'], '--steps is given twice: 5 and 7. Give it once.'],
+    [['train', 'photos', '--seed=1', '--seed', '1'], '--seed is given twice: 1 and 1. Give it once.'],
+    [
+      ['train', 'photos', '--output', 'a', '--output_dir', 'b'],
+      '--output_dir is given twice: a and b. Give it once.',
+    ],
+    [
+      ['eval', 'knn', 'run', '--train', 'photos', '--k', '5', '10', '--k', '20'],
+      '--k is given twice: 5 10 and 20. Give it once, with all its values.',
+    ],
+  ])('%s', async (words, message) => {
+    expect(await dino(...words)).toEqual({ code: 2, out: '', err: `error: ${message}\n` });
+  });
+});
+
+it('an empty word, as a variable that is not set leaves it', async () => {
+  for (const words of [
+    ['train', ''],
+    ['eval', 'knn', '', '--train', 'photos'],
+    ['report', ''],
+  ])
+    expect((await dino(...words)).err).toBe(
+      'error: An empty word stands where a path belongs: is a variable of the shell not set?\n',
+    );
 });
 
 describe('words and flags that would be passed over', () => {

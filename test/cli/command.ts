@@ -33,3 +33,18 @@ export async function dinoIn(results: string, ...args: readonly string[]): Promi
     for (const spy of spies) spy.mockRestore();
   }
 }
+
+/** A command, or flags alone, with some flags at other values: `--steps 7` in place of `--steps 4`. */
+export function withFlags(command: readonly string[], ...flags: readonly string[]): string[] {
+  const words: string[] = [];
+  const values = new Map<string, string[]>();
+  let current = words;
+  for (const word of [...command, ...flags]) {
+    if (!word.startsWith('--')) current.push(word);
+    else {
+      current = [];
+      values.set(word, current);
+    }
+  }
+  return [...words, ...[...values].flatMap(([flag, given]) => [flag, ...given])];
+}

@@ -154,17 +154,24 @@ describe('dino dedupe', () => {
     }
   });
 
-  it('shows no maps of other images after the images of the run itself were moved', async () => {
+  it('shows the pictures of the run as they were after its images were moved', async () => {
     const folder = await folderWithCopies();
     const run = await trainedOn(folder, 'vit');
+    const neighbors = (): string =>
+      /<h2>Nearest neighbors<\/h2>[\s\S]*?<\/section>/.exec(
+        readFileSync(join(run, 'report.html'), 'utf8'),
+      )?.[0] ?? '';
+    const before = neighbors();
     const target = join(temporaryFolder(), 'away');
     const said = await dino('dedupe', run, folder, '--move', target);
     expect(said.code).toBe(0);
-    expect(said.err).toContain('The report goes without attention');
+    expect(said.err).toContain('The report shows attention and neighbors as they were drawn before.');
     expect(said.err).toContain('has 40 images, the run was started with 60');
     const report = readFileSync(join(run, 'report.html'), 'utf8');
     expect(report).toContain('were moved to');
-    expect(report).not.toContain('<h2>Attention</h2>');
+    expect(report).toContain('has 40 images, the run was started with 60');
+    expect(neighbors()).toBe(before);
+    expect(before).toContain('data:image');
   });
 
   it('refuses to move out of an archive, and to where the files would be found again', async () => {

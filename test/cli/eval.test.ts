@@ -81,12 +81,25 @@ describe('dino eval knn', () => {
     const run = await trainedOn(images);
     const others = await photos(['a', 'b'], 6, 50);
     rmSync(images, { recursive: true });
-    const said = await dino('eval', 'knn', run, '--train', others, '--test', others, '--nb_knn', '3');
+    const page = (): string => readFileSync(join(run, 'report.html'), 'utf8');
+    const pictures = (): string[] => page().match(/data:image[^"]*/g) ?? [];
+    const before = pictures();
+    expect(before.length).toBeGreaterThan(6);
+    const asked = ['eval', 'knn', run, '--train', others, '--test', others, '--nb_knn', '3'];
+    const said = await dino(...asked);
     expect(said.code).toBe(0);
-    expect(said.err).toContain('The report goes without attention and neighbors');
-    const report = readFileSync(join(run, 'report.html'), 'utf8');
-    expect(report).toContain('Top-1 with 3 neighbors');
-    expect(report).not.toContain('data:image');
+    const drawn = 'drawn on the images that the run was started with: There is nothing at';
+    const kept = `The report shows attention and neighbors as they were drawn before. They are ${drawn} ${images}`;
+    expect(said.err).toContain(kept);
+    expect(page()).toContain(kept);
+    expect(page()).toContain('Top-1 with 3 neighbors');
+    expect(pictures()).toEqual(before);
+    // Of a run that kept none, as an earlier version left it.
+    rmSync(join(run, 'report-pictures.json'));
+    const none = `The report goes without attention and neighbors. These are ${drawn} ${images}`;
+    expect((await dino(...asked)).err).toContain(none);
+    expect(page()).toContain(none);
+    expect(pictures()).toEqual([]);
   });
 
   it('says what is missing: labels, a class, a source, a checkpoint', async () => {
@@ -98,7 +111,7 @@ describe('dino eval knn', () => {
     expect(unlabeled).toMatchObject({ code: 1 });
     expect(unlabeled.err).toContain('has no class folders, and k-NN needs labels');
     const other = await dino('eval', 'knn', run, '--train', images, '--test', await photos(['a', 'z'], 2));
-    expect(other.err).toContain('The class "z"');
+    expect(other.err).toMatch(/^error: The class "z"/); // before a word on the images that both have
     expect(await dino('eval', 'knn', run, '--test', images)).toMatchObject({ code: 2 });
     const one = await dino('eval', 'knn', run, '--train', await photos(['only'], 6));
     expect(one.err).toContain('only one class ("only")');
@@ -160,7 +173,7 @@ describe('dino eval cluster', () => {
     expect(kept.groups.flat().sort()).toHaveLength(18);
     expect(new Set(kept.groups.flat()).size).toBe(18);
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('The groups');
-    expect(said.err).not.toContain('For clusters'); // 18 images say nothing of training
+    expect(said.err).toContain('info: For clusters, too few images to say whether training helped. NMI');
   });
 
   it('says whether training helped, by the difference over the same halves of the images', async () => {

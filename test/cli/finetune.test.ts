@@ -42,6 +42,13 @@ describe('dino eval finetune', () => {
     expect(said).toMatchObject({ code: 0 });
     expect(said.out).toContain('with 8 images, 2 images held back');
     expect(said.out).toContain('0.03 x 8/256');
+    expect(said.err).toContain(
+      'warning: For fine-tuning, very few steps. 1 step in 1 epoch is too few to learn classes: the scores say little about what the network is worth. Give --epochs 50 or more, more images, or a smaller --batch_size_per_gpu.',
+    );
+    const longer = ['--epochs', '50', '--threads', '1', '--no-report'];
+    expect((await dino('eval', 'finetune', run, '--train', images, ...longer)).err).toMatch(
+      /For fine-tuning, too few images to say whether training helped\. Top-1 on 2 images: trained [\d.]+ %, .* Measure on 50 images or more\./,
+    );
   });
 
   it('says what is wrong: no labels, one class, an unknown class, shares upside down', async () => {

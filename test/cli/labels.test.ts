@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { temporaryFolder } from '../data/fixtures.ts';
 import { dino } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
@@ -12,6 +13,41 @@ const recorded = (run: string): { source: { classes: string[] }; config: { label
       config: z.object({ labels: z.string().optional() }),
     })
     .parse(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')));
+
+it('says that images to test on are trained on, where a folder holds several parts of a data set', async () => {
+  const folder = await photos(['train/a', 'train/b', 'val/a', 'val/b'], 6);
+  const said = async (path: string): Promise<string> =>
+    (await dino('train', path, '--steps', '2', '--batch_size_per_gpu', '64')).err;
+  expect(await said(folder)).toContain(
+    `${folder} holds several parts of a data set (train, val), and all of them are trained on: to keep val apart for tests, give ${join(folder, 'train')}.\n`,
+  );
+  expect(await said(join(folder, 'train'))).not.toContain('parts of a data set');
+});
+
+it('the line of an online evaluation says behind the score that it is of few images', async () => {
+  const flags = [
+    '--arch',
+    'convnet',
+    '--widths',
+    '8',
+    '--global_crops_size',
+    '16',
+    '--local_crops_size',
+    '8',
+  ];
+  const observed = async (...more: string[]): Promise<string> => {
+    const output = join(temporaryFolder(), 'run');
+    const images = await photos(['cat', 'dog'], 6);
+    const asked = [...flags, ...more, '--steps', '2', '--threads', '1', '--output_dir', output];
+    return (await dino('train', images, ...asked)).err;
+  };
+  expect(await observed()).toMatch(
+    /^step 2: 20-NN \d+\.\d % \(only 2 images\), features of different images: mean cosine \S+, rank \S+$/m,
+  );
+  expect(await observed('--labels', 'none')).toMatch(
+    /^step 2: features of only 2 images: mean cosine \S+, rank \S+$/m,
+  );
+});
 
 describe('--labels', () => {
   it('takes albums by date as classes only where it is told to, and a run goes on with what it began with', async () => {

@@ -98,7 +98,28 @@ describe('dino eval linear', () => {
     ).toContain('goes with the last block alone');
     expect(await eval_('--test', images)).toMatchObject({ code: 2 });
     expect(await eval_('--train', images, '--lr', '0')).toMatchObject({ code: 2 });
-    expect((await eval_('--train', await photos(['a', 'b'], 1))).err).toContain('no class has two');
+  });
+
+  it('says how many images it needs, before it reads them', async () => {
+    const run = await trainedOn(await photos(['a', 'b'], 6));
+    const [one, two] = [await photos(['a', 'b'], 1), await photos(['a', 'b'], 2)];
+    const said = async (name: string, ...args: string[]) => (await dino('eval', name, run, ...args)).err;
+    const has = (images: string, most: string): string =>
+      `error: ${images} has at most ${most} of a class, and`;
+    const more = 'Give more images of a class';
+    expect(await said('linear', '--train', two)).toBe(
+      `${has(two, '2 images')} a linear classifier needs 3: one to learn from, one to choose the learning rate by, one to test on. ${more}, or --test with others.\n`,
+    );
+    expect(await said('linear', '--train', one, '--test', await photos(['a', 'b'], 2, 9))).toBe(
+      `${has(one, '1 image')} a linear classifier needs 2: one to learn from, one to choose the learning rate by. ${more}.\n`,
+    );
+    for (const [name, title] of [
+      ['logistic', 'logistic regression'],
+      ['finetune', 'fine-tuning'],
+    ] as const)
+      expect(await said(name, '--train', one)).toBe(
+        `${has(one, '1 image')} ${title} needs 2: one to learn from, one to test on. ${more}, or --test with others.\n`,
+      );
   });
 
   it('is exported with the weights it was trained on, and with no others', async () => {

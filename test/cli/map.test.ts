@@ -108,6 +108,14 @@ describe('dino map', () => {
     expect(clusters?.groups[0]).toBe('cluster 1');
     expect(new Set(clusters?.labels).size).toBe(clusters?.groups.length);
     expect(clusters?.labels).toHaveLength(18);
+    // The cluster evaluation finds the same groups: by one rule.
+    expect(await dino('eval', 'cluster', run, '--images', folder)).toMatchObject({ code: 0 });
+    const { groups } = z
+      .object({ groups: z.array(z.array(z.string())) })
+      .parse(JSON.parse(readFileSync(join(run, 'eval/cluster.json'), 'utf8')));
+    expect(groups.map((group) => group.toSorted())).toEqual(
+      groups.map((_, i) => names.filter((_name, row) => clusters?.labels[row] === i).toSorted()),
+    );
     expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('>trip</li>');
   });
 

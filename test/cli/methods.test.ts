@@ -1,6 +1,6 @@
 /** Every registered method from the command line: it trains, reports what it watches, goes on, and its network is read by other commands. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { definitions, methodNamed } from '../../src/method/registry.ts';
 import { RunFolder } from '../../src/run/run-folder-node.ts';
@@ -11,7 +11,7 @@ import { toFlag } from '../../src/train/option-names.ts';
 import { optionText } from '../../src/train/recipe.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { tinyMethod, tinyVitOf, trainedTeacher } from '../method/tiny-methods.ts';
-import { dino, type Said } from './command.ts';
+import { dino, type Said, withFlags } from './command.ts';
 import { photos } from './tiny-network.ts';
 
 const names = definitions().map(({ name }) => name);
@@ -53,7 +53,12 @@ describe.each(names)('dino train --method %s', (method) => {
     expect(exported, exported.err).toMatchObject({ code: 0 });
     expect(await dino('export', run, '--to', 'transformers.js')).toMatchObject({ code: 0 });
     const card = readFileSync(join(run, 'export/transformers.js/README.md'), 'utf8');
-    expect(card).toContain(`trained with ${methodNamed(method).label}`);
+    expect(card).toContain(
+      method === 'distill'
+        ? `trained with distillation (teacher ${basename(String(options.teacher))})\n`
+        : `trained with ${methodNamed(method).label}\n`,
+    );
+    if (method === 'distill') expect(page).toContain(`<title>Distillation on ${folder}</title>`);
     // It has done all of its steps, and can be given more.
     const more = await dino('train', '--resume', run, '--steps', '6');
     expect(more, more.err).toMatchObject({ code: 0 });
@@ -91,15 +96,14 @@ async function refused(code: number, ...args: readonly string[]): Promise<string
   );
   expect(said.code, said.err).toBe(code);
   const lines = said.err.trimEnd().split('\n');
-  // What a step needs is known when it is compiled, after the recipe was shown.
-  if (lines.length > 1) expect(lines.at(-3)).toBe('compiling the training step');
-  return lines.at(-1)!.replace('error: ', '');
+  expect(lines).toHaveLength(1); // before the recipe is shown, and anything compiled
+  return lines[0]!.replace('error: ', '');
 }
 
 describe('what a method cannot do is said in a sentence', () => {
   const tiny = flagsOf({ globalCropsSize: 16, batchSizePerGpu: 4, steps: 2, threads: 1, numWorkers: 0 });
   const ofMethod = (method: string, ...more: readonly string[]): Promise<string> =>
-    refused(2, '--method', method, ...tiny, ...more);
+    refused(2, '--method', method, ...withFlags(tiny, ...more));
 
   it('a name that is none', async () => {
     expect(await refused(2, '--method', 'simclrr')).toBe(
@@ -181,13 +185,17 @@ describe('what a method cannot do is said in a sentence', () => {
   it('a step of one image where images are compared', async () => {
     const one = ['--batch_size_per_gpu', '1', '--arch', 'vit'];
     expect(await ofMethod('byol', ...one)).toBe(
-      'BYOL normalizes by the statistics of a batch, which 1 image does not have: choose --batch_size_per_gpu 2 or more.',
+      'BYOL normalizes by the statistics of a batch, which one image does not have: give --batch_size_per_gpu 2 or more.',
     );
     expect(await ofMethod('simclr', ...one)).toBe(
-      'SimCLR tells the images of a batch apart, and this one has 1: choose --batch_size_per_gpu 2 or more.',
+      'SimCLR tells the images of a batch apart, and there is one: give --batch_size_per_gpu 2 or more.',
     );
     expect(await ofMethod('dinov2', ...one)).toBe(
       'KoLeo compares the images of a batch, and there is one: give --batch_size_per_gpu 2 or more, or --koleo_loss_weight 0.',
+    );
+    const only = await photos(['one'], 1);
+    expect((await dino('train', only, '--method', 'byol', '--output_dir', join(only, 'run'))).err).toBe(
+      'error: BYOL normalizes by the statistics of a batch, which one image does not have: add images to the one that there is.\n',
     );
   });
 
@@ -212,11 +220,9 @@ describe('what a method cannot do is said in a sentence', () => {
         2,
         '--method',
         'distill',
-        ...tiny,
+        ...withFlags(tiny, '--global_crops_size', '18'),
         '--arch',
         'convnet',
-        '--global_crops_size',
-        '18',
         '--teacher',
         rgb,
       ),

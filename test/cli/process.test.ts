@@ -9,6 +9,7 @@ import { RunFolder } from '../../src/run/run-folder-node.ts';
 import { stateOf } from '../../src/run/study-state-node.ts';
 import { checkpointRun } from '../../src/train/checkpoint.ts';
 import { png, temporaryFolder, writeFiles } from '../data/fixtures.ts';
+import { withFlags } from './command.ts';
 
 const entry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const raiseSignal = new URL('./raise-signal.ts', import.meta.url).href;
@@ -67,7 +68,15 @@ describe('a study', () => {
   it('trains in processes of their own, stops with them, and goes on', async () => {
     const images = await photos();
     const output = join(temporaryFolder(), 'study');
-    const asked = ['compare', images, '--methods', 'dino', ...flags, '--steps', '400', '--output', output];
+    const asked = [
+      'compare',
+      images,
+      '--methods',
+      'dino',
+      ...withFlags(flags, '--steps', '400'),
+      '--output',
+      output,
+    ];
     const run = RunFolder.at(join(output, 'dino'));
     const child = start(asked);
     const end = ended(child);
@@ -134,7 +143,13 @@ describe('a run in a process of its own', () => {
 
   it('saves when nobody reads its output any more', async () => {
     const run = join(temporaryFolder(), 'run');
-    const child = start(['train', await photos(), ...flags, '--steps', '4000', '--output_dir', run]);
+    const child = start([
+      'train',
+      await photos(),
+      ...withFlags(flags, '--steps', '4000'),
+      '--output_dir',
+      run,
+    ]);
     child.stderr?.destroy();
     child.stdout?.once('data', () => child.stdout?.destroy());
     const code = await new Promise((resolve) => child.on('close', resolve));

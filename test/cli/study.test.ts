@@ -10,7 +10,7 @@ import { readRecord } from '../../src/run/run-record.ts';
 import { courseOf } from '../../src/run/study-results.ts';
 import { stateOf } from '../../src/run/study-state-node.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
-import { dino, type Said } from './command.ts';
+import { dino, type Said, withFlags } from './command.ts';
 import { photos, trainedOn } from './tiny-network.ts';
 
 const words = (text: string): string[] => text.split(' ');
@@ -126,7 +126,7 @@ describe('dino compare', () => {
     const output = join(temporaryFolder(), 'study');
     const asked = [
       ...['compare', images, '--methods', 'dino', '--seeds', '0', '1', '--steps', '40', '--output', output],
-      ...[...tiny, '--eval_every', '20', '--json'],
+      ...withFlags(tiny, '--eval_every', '20', '--json'),
     ];
     const [first, second] = ['dino-seed-0', 'dino-seed-1'].map((name) => RunFolder.at(join(output, name)));
     const stop = setInterval(() => {
@@ -157,7 +157,7 @@ describe('dino compare', () => {
     expect(spread.dino?.rank?.deviation).toBeCloseTo(Math.abs(ranks[0]! - ranks[1]!) / Math.SQRT2, 9);
 
     // Another question is none to the runs that are there.
-    const other = await dino(...asked, '--lr', '0.1');
+    const other = await dino(...withFlags(asked, '--lr', '0.1'));
     expect(other.code).toBe(2);
     expect(other.err).toMatch(
       /dino-seed-0 holds a run that was trained with --lr 0\.006, and now one with --lr 0\.1/,
@@ -244,7 +244,10 @@ describe('dino compare', () => {
       '2 error: --method trains one: dino compare takes --methods with all of them.',
     );
     expect(await ask(images, '--methods', 'dino', '--patch_weight', '1')).toBe(
-      '2 error: --patch_weight 1 has no meaning for dino: leave it out.',
+      '2 error: --patch_weight 1 has no meaning for dino: leave it out, or add distill to --methods.',
+    );
+    expect(await ask(images, '--methods', 'dino', 'byol', '--teacher', 'x')).toBe(
+      '2 error: --teacher x has no meaning for dino or byol: leave it out, or add distill to --methods.',
     );
     expect(await ask(images, '--methods', 'dino', '--widths', '8', '--arch', 'vit')).toMatch(
       /^2 error: --widths 8 has no meaning for --arch vit/,
@@ -303,6 +306,9 @@ describe('dino ablate', () => {
     expect(await ask('nosuch')).toMatch(/^2 error: "nosuch" is no component, and the images are one word/);
     expect(await ask('--method', 'distill')).toBe(
       '2 error: --method distill has no components to leave out: choose another method.',
+    );
+    expect(await ask('--method', 'dino', '--teacher', 'x')).toBe(
+      '2 error: --teacher x has no meaning for --method dino: leave it out, or give --method distill.',
     );
   });
 });

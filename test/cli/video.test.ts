@@ -60,6 +60,12 @@ describe('dino eval video', () => {
     const { trained, kept } = printed.parse(JSON.parse(said.out));
     expect(kept.jAndF).toBe(1);
     expect(trained).toMatchObject({ objects: 1, jAndF: expect.closeTo(1, 5) });
+    expect(said.err).toMatch(
+      /For video segmentation, too few objects to say whether training helped\. J and F on 1 object: trained 1\.000, the untrained network \d\.\d+, the first mask kept 1\.000\. .* Measure on 20 objects or more\./,
+    );
+    const { gains }: { gains: unknown } = JSON.parse(readFileSync(join(run, 'eval/video.json'), 'utf8'));
+    expect(gains).toHaveProperty('untrained');
+    expect(gains).toHaveProperty('kept');
     const made = join(run, 'eval', 'video');
     expect(readdirSync(join(made, 'overlays'))).toHaveLength(4);
     const last = await decodeMask(readFileSync(join(made, 'masks', '00003.png')), 'made');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { classesOf } from '../../src/data/class-folders.ts';
+import { classesOf, partsOf } from '../../src/data/class-folders.ts';
 
 /** `many('dog', 3)` is dog/0.jpg, dog/1.jpg, dog/2.jpg. */
 const many = (folder: string, count: number): string[] =>
@@ -8,6 +8,24 @@ const named = (paths: readonly string[]): (string | undefined)[] => {
   const { classes, labels } = classesOf(paths);
   return paths.map((_, i) => classes[labels[i] ?? -1]);
 };
+
+describe('parts of a data set', () => {
+  it('are several folders by such names, with what is around them', () => {
+    expect(partsOf(['val/dog/1.jpg', 'train/dog/1.jpg', 'train/cat/1.jpg'])).toEqual(['train', 'val']);
+    expect(partsOf(['a/b/test_images/1.jpg', 'a/b/train2017/1.jpg', 'a/b/more/1.jpg'])).toEqual([
+      'a/b/test_images',
+      'a/b/train2017',
+    ]);
+    for (const alone of [
+      ['train/dog/1.jpg'],
+      ['dog/1.jpg', 'test/1.jpg'],
+      ['1.jpg'],
+      [],
+      ['dog/train/1.jpg', 'cat/val/1.jpg'],
+    ])
+      expect(partsOf(alone)).toEqual([]);
+  });
+});
 
 describe('class folders', () => {
   it('are first-level directories', () => {

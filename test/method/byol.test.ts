@@ -89,7 +89,7 @@ describe('BYOL', () => {
 
   it('refuses a step of one image, which has no batch statistics', () => {
     expect(() => traceStep({ method, channels: 3, batchSize: 1 })).toThrow(
-      'BYOL normalizes by the statistics of a batch, which 1 image does not have: choose --batch_size_per_gpu 2 or more.',
+      'BYOL normalizes by the statistics of a batch, which one image does not have: give --batch_size_per_gpu 2 or more.',
     );
     // and a step is never parted
     expect(traceStep({ method, channels: 3, batchSize: 6, microBatch: 2 }).microBatch).toBe(6);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { recipeDefaults } from '../../src/cli/train/recipe-defaults.ts';
+import { capitalized } from '../../src/eval/statement.ts';
 import { definitions, methodNamed } from '../../src/method/registry.ts';
 import { architectures } from '../../src/train/architectures.ts';
 import { cropRecipeOf, methodOf } from '../../src/train/build.ts';
@@ -155,7 +156,7 @@ describe('the registry', () => {
       expect([...shown, ...found].sort()).toEqual(Object.keys(stored.shape).sort());
       for (const name of [...spans.flat(), ...shaping]) expect(stored.shape).toHaveProperty(name);
       for (const name of meaningless) expect(optionFields(), name).toHaveProperty(name);
-      expect(label).toMatch(/^[A-Z]/);
+      expect(label).toMatch(/^([a-z]|[A-Z].*[A-Z])/); // a word, or letters that stand for some
       expect(paper).toMatch(/ (19|20)\d\d$/);
       expect(about).toMatch(/^[a-zA-Z].*[^.]$/);
     },
@@ -168,7 +169,7 @@ describe.each(names)('docs/methods.md on %s', (method) => {
     const rows = new Map(
       text.split('\n## ').flatMap((section) => {
         const [title = ''] = section.split('\n');
-        return title === methodNamed(method).label ? tableOf(section) : [];
+        return title === capitalized(methodNamed(method).label) ? tableOf(section) : [];
       }),
     );
     const fields = Object.assign({}, ...methodNamed(method).groups.map((group) => group.fields));

@@ -93,7 +93,7 @@ describe('SimCLR', () => {
 
   it('refuses a step of one image, which has no others', () => {
     expect(() => traceStep({ method, channels: 3, batchSize: 1 })).toThrow(
-      'SimCLR tells the images of a batch apart, and this one has 1: choose --batch_size_per_gpu 2 or more.',
+      'SimCLR tells the images of a batch apart, and there is one: give --batch_size_per_gpu 2 or more.',
     );
   });
 

@@ -103,12 +103,35 @@ describe('scores', () => {
     ).toBeUndefined();
   });
 
-  it('are a note where the gain is no more than chance, and nothing where images are few', () => {
+  it('are a note where the gain is no more than chance, and where images are few', () => {
     // Two shares near one half of 500 images differ by chance by 1.96 sqrt(2 x .25 / 500) = 6.2 %.
     expect(compared(53, 47.5)?.severity).toBe('info');
     expect(compared(54, 47.5)?.severity).toBe('ok');
     expect(compared(15.5, 13.8, 12.1, 58)?.severity).toBe('info');
-    expect(compared(100, 0, 0, 49)).toBeUndefined();
+    expect(compared(100, 0, 0, 49)).toEqual({
+      severity: 'info',
+      topic: 'scores',
+      title: 'Too few images to say whether training helped',
+      detail:
+        '20-NN on 49 images: trained 100.0 %, untrained 0.0 %, raw pixels 0.0 %. With so few, scores differ by chance.',
+      advice: 'Measure on 50 images or more.',
+    });
+    expect(compared(100, 0, 0, 50)?.severity).toBe('ok');
+    expect(
+      examineScores({
+        what: 'mAP',
+        images: 1,
+        of: 'queries',
+        scale: 'unit',
+        scope: 'copies',
+        trained: 1,
+        others: { untrained: 0 },
+      }),
+    ).toMatchObject({
+      title: 'For copies, too few queries to say whether training helped',
+      detail: 'mAP on 1 query: trained 1.000, untrained 0.000. With so few, scores differ by chance.',
+      advice: 'Measure on 20 queries or more.',
+    });
   });
 });
 
@@ -145,9 +168,13 @@ describe('scores with intervals of the gain', () => {
     });
   });
 
-  it('of fewer than 20 images say nothing', () => {
+  it('of fewer than 20 images are no verdict', () => {
     expect(compared(0.01, 0.19, 20)?.severity).toBe('ok');
-    expect(compared(0.01, 0.19, 19)).toBeUndefined();
+    expect(compared(0.01, 0.19, 19)).toMatchObject({
+      severity: 'info',
+      title: 'For clusters, too few images to say whether training helped',
+      advice: 'Measure on 20 images or more.',
+    });
   });
 });
 

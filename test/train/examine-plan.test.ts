@@ -43,6 +43,31 @@ describe('the doctor before the first step', () => {
     expect(titles({ batchSizePerGpu: 2 })).toContain('A very small batch');
     expect(titles({ localCropsNumber: 0, globalCropsScale: [1, 1] })).toEqual(['The views hardly differ']);
   });
+
+  it('give advice on the batch that the data allow, and none where there is one image', () => {
+    const said = (batchSizePerGpu: number, images: number): unknown =>
+      examinePlan({
+        config: parseConfig({ ...config, batchSizePerGpu }),
+        steps: 7800,
+        stepsPerEpoch: 9,
+        images,
+      })
+        .filter(({ topic }) => topic === 'batch' || topic === 'number of images')
+        .map(({ title, advice }) => [title, advice]);
+    expect(said(4, 40)).toEqual([
+      [
+        'A very small batch',
+        'Give --batch_size_per_gpu 32 or more, with --micro_batch where memory is short.',
+      ],
+    ]);
+    expect(said(4, 20)).toEqual([
+      ['A very small batch', 'Give --batch_size_per_gpu 20, which are all images, or add some.'],
+    ]);
+    expect(said(4, 4)).toEqual([['A very small batch', 'Add images: a step holds all that there are.']]);
+    expect(said(1, 1)).toEqual([
+      ['Only one image', 'Give a folder of many images: hundreds are a beginning.'],
+    ]);
+  });
 });
 
 describe('images that show nothing', () => {

@@ -1,5 +1,6 @@
 /** `dino eval finetune`: transfer, the whole network learning to classify from trained and from untrained weights. */
 import { z } from 'zod';
+import { learners } from '../../data/labels.ts';
 import { largestScore } from '../../eval/classify/largest-class.ts';
 import { fineTuneDefaults, fineTuneRates, usualWarmup } from '../../eval/finetune/fine-tune-options.ts';
 import { fineTuneReport } from '../../eval/finetune/fine-tune-report.ts';
@@ -75,6 +76,7 @@ export const finetune = defineEvaluation({
         `--crops_scale ${cropsScale.join(' ')} is upside down: give the smaller share first.`,
       );
     const { notes, facts, ...sets } = await openSets(train, test, context, {
+      learner: learners.finetune,
       alone: 'a part of the images is held back',
     });
     const settings = {

@@ -1,5 +1,6 @@
 /** `dino eval knn`: the official k-NN evaluation (`eval_knn.py`), on any classes. */
 import { z } from 'zod';
+import { learners } from '../../data/labels.ts';
 import { knnReport } from '../../eval/classify/knn-report.ts';
 import { knnStatement } from '../../eval/classify/knn-section.ts';
 import { largestScore } from '../../eval/classify/largest-class.ts';
@@ -32,6 +33,7 @@ export const knn = defineEvaluation({
         'The k-NN evaluation needs --train (the bank), and --test where there are other images to ask.',
       );
     const { notes, facts, ...sets } = await openSets(train, test, context, {
+      learner: learners.knn,
       alone: 'each image is asked among all others',
     });
     const report = await knnReport({

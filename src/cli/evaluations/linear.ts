@@ -1,5 +1,6 @@
 /** `dino eval linear`: the official linear evaluation (`eval_linear.py`), on any classes. */
 import { z } from 'zod';
+import { learners } from '../../data/labels.ts';
 import { namedPairs } from '../../eval/classify/classification-blocks.ts';
 import { largestScore } from '../../eval/classify/largest-class.ts';
 import { BATCH_SIZE, EPOCHS } from '../../eval/classify/linear-evaluation.ts';
@@ -96,6 +97,7 @@ export const linear = defineEvaluation({
         '--avgpool_patchtokens goes with the last block alone: give --n_last_blocks 1 or leave it out.',
       );
     const { notes, facts, ...sets } = await openSets(train, test, context, {
+      learner: learners.linear,
       alone: 'a part of the images is held back',
     });
     const feature = linearFeature(subject.backbone, {

@@ -1,5 +1,6 @@
 /** `dino eval logistic`: how far a few labels go, with logistic regression on the frozen features. */
 import { z } from 'zod';
+import { learners } from '../../data/labels.ts';
 import { largestScore } from '../../eval/classify/largest-class.ts';
 import { logisticStatement } from '../../eval/classify/logistic-section.ts';
 import { type Budget, budgetTitle, lowShotReport } from '../../eval/classify/low-shot.ts';
@@ -45,6 +46,7 @@ export const logistic = defineEvaluation({
         'Logistic regression needs --train (images to label), and --test where there are other images to test on.',
       );
     const { notes, facts, ...sets } = await openSets(train, test, context, {
+      learner: learners.logistic,
       alone: 'a part of the images is held back',
     });
     const budgets: Budget[] = [

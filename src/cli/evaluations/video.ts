@@ -73,7 +73,7 @@ export const video = defineEvaluation({
         strips.set(title, [...(strips.get(title) ?? []), tile]);
       },
     });
-    const { clips, scored, frames, summaries } = report;
+    const { clips, scored, frames, summaries, gains } = report;
     const unscored = clips.length - scored.length;
     if (unscored > 0)
       warn(
@@ -86,6 +86,7 @@ export const video = defineEvaluation({
       scores: { clips: clips.length, frames, ...summaries },
       details: {
         protocol: settings,
+        ...(gains === undefined ? {} : { gains }),
         sequences: clips.map(({ name, scores }) => ({ name, ...scores })),
       },
     };

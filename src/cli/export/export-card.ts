@@ -11,9 +11,10 @@ import { methodNamed } from '../../method/registry.ts';
 import { describeNetwork } from '../../model/backbone.ts';
 import { wholePatch } from '../../model/places.ts';
 import { counted } from '../../numbers/counted.ts';
-import { stepsOf } from '../../run/run-record.ts';
+import { type RunRecord, stepsOf } from '../../run/run-record.ts';
 import type { Subject } from '../../run/subject.ts';
 import { batchOf } from '../../train/config.ts';
+import { toFlag } from '../../train/option-names.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import type { ClassifierKind } from './classifier-file.ts';
 
@@ -45,7 +46,7 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
   const trained = evaluations.flatMap(({ found }) => (kind === undefined ? [] : (found.command ?? [])));
   return modelCard({
     ...rest,
-    network: `${describeNetwork(backbone)}${record === undefined ? '' : `, trained with ${methodNamed(record.config.method).label}`}`,
+    network: `${describeNetwork(backbone)}${record === undefined ? '' : `, trained with ${methodOf(record)}`}`,
     origin:
       record === undefined
         ? `Weights of ${basename(subject.name)}, converted by dino-ts.`
@@ -60,6 +61,14 @@ export function exportCard(subject: Subject, { kind, args, ...rest }: ExportCard
     isGray: channels === 1,
     scores: evaluations.flatMap(({ name, found }) => scoreWords(name, found) ?? []),
   });
+}
+
+/** "DINO"; "distillation (teacher runs/a)" */
+function methodOf({ config }: RunRecord): string {
+  const { label, frozen: option } = methodNamed(config.method);
+  return option === undefined
+    ? label
+    : `${label} (${toFlag(option)} ${withoutFolders(shellWord(String(config[option])))})`;
 }
 
 /** Cards are published: of an absolute path they name the last part, and not where it is on whose machine. */

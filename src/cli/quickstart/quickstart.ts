@@ -20,7 +20,7 @@ import { findingLine } from '../../train/finding.ts';
 import { labelsField } from '../../train/labels-field.ts';
 import { examples } from '../examples.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { openImages } from '../open-images.ts';
+import { openTrainingImages } from '../open-images.ts';
 import { newRunFolder, type Place } from '../place.ts';
 import { reportShown } from '../report-shown.ts';
 import { parseFlags } from '../terminal/flags.ts';
@@ -60,7 +60,7 @@ export async function quickstart(args: readonly string[], { results }: Place): P
   const source =
     path === undefined
       ? scenesSource({ ...SCENES.train, size: SCENES.size })
-      : openImages(path, { labels }, console.error);
+      : openTrainingImages(path, { labels });
   console.error(
     path === undefined
       ? `Training on ${SCENES.train.count} generated scenes: 10 classes of textured shapes with known object masks.`

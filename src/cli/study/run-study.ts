@@ -33,7 +33,7 @@ import { optionText } from '../../train/recipe.ts';
 import type { RunFacts } from '../../train/recipe-parts.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { localWeights } from '../local-weights.ts';
-import { openImages } from '../open-images.ts';
+import { openTrainingImages } from '../open-images.ts';
 import type { Place } from '../place.ts';
 import { reportShown } from '../report-shown.ts';
 import { columns } from '../terminal/columns.ts';
@@ -58,14 +58,11 @@ export interface Study extends StudyRequest {
 /** @returns the exit code: 130 if it was stopped, 3 if a run failed */
 export async function runStudy(study: Study, { apart }: Place): Promise<number> {
   const { path, options, output, json } = study;
-  const source = openImages(
-    path,
-    {
-      ...(options.channels === undefined ? {} : { channels: options.channels }),
-      levels: levelsOf(options.levels),
-    },
-    console.error,
-  );
+  const source = openTrainingImages(path, {
+    ...(options.channels === undefined ? {} : { channels: options.channels }),
+    levels: levelsOf(options.levels),
+    labels: options.labels,
+  });
   const { facts } = await sourceFacts(source, nodeMachine.cores);
   const { runs, leftOut: known } = await trainable(study, facts);
   const leftOut: LeftOut[] = [];

@@ -40,7 +40,7 @@ export interface ParsedFlags {
 /** Where results go has two names in the programs people know; both are understood wherever there is one of them. */
 const twins: Readonly<Record<string, string>> = { output: 'outputDir', outputDir: 'output' };
 
-/** @throws UsageError naming the flag, and the nearest valid one if it is unknown, or a word too many */
+/** @throws UsageError naming the flag, and the nearest valid one if it is unknown; a flag that is given twice, or a word too many */
 export function parseFlags(
   args: readonly string[],
   { fields, words = Number.POSITIVE_INFINITY, switches = [], aliases = {}, ignored = {} }: FlagSpec,
@@ -62,6 +62,8 @@ export function parseFlags(
   };
   for (let i = 0; i < args.length; i++) {
     const token = args[i] ?? '';
+    if (token === '')
+      throw new UsageError('An empty word stands where a path belongs: is a variable of the shell not set?');
     if (isValue(token)) {
       positionals.push(token);
       continue;
@@ -90,6 +92,11 @@ export function parseFlags(
     }
     if (!Object.hasOwn(fields, name)) throw new UsageError(unknownFlag(`--${flag}`, flag, known));
     if (values.length === 0) throw new UsageError(`--${toFlag(name)} needs a value${choicesOf(type)}.`);
+    const earlier = raw.get(name);
+    if (earlier !== undefined)
+      throw new UsageError(
+        `--${toFlag(name)} is given twice: ${earlier.join(' ')} and ${values.join(' ')}. Give it once${isList(type) ? ', with all its values' : ''}.`,
+      );
     raw.set(name, values);
   }
   const surplus = positionals[words];

@@ -10,7 +10,7 @@ import type { TrainOptions } from '../../train/config.ts';
 import { levelsOf } from '../../train/levels-field.ts';
 import { warnOfLevels } from '../levels-shown.ts';
 import { localWeights } from '../local-weights.ts';
-import { openImages } from '../open-images.ts';
+import { openTrainingImages } from '../open-images.ts';
 import { tellChoice } from '../tell-choice.ts';
 import { shellWords } from '../terminal/shell-words.ts';
 import { finishRun } from './finish-run.ts';
@@ -50,7 +50,7 @@ export async function newRun({
     levels,
     labels: options.labels,
   };
-  const source = openImages(path, asked, console.error);
+  const source = openTrainingImages(path, asked);
   await ranks?.open({ path, ...asked, channels: source.channels }, source);
   await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
   const machine = {

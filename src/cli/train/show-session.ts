@@ -68,18 +68,21 @@ function lastingLine(event: SessionEvent, { folder, record }: Session): string |
   switch (event.type) {
     case 'observed': {
       const { step, knn, cluster, linear, spread, images } = event.observation;
-      const said = [
+      const few = images < FEW ? `only ${counted(images, 'image')}` : undefined;
+      const [score, ...more] = [
         ...(knn === undefined ? [] : [`20-NN ${fixed(knn, 1)} %`]),
         ...(cluster === undefined ? [] : [`clusters NMI ${fixed(cluster, 3)}`]),
         ...(linear === undefined ? [] : [`linear ${fixed(linear, 1)} %`]),
+      ];
+      const of = score === undefined && few !== undefined ? few : 'different images';
+      const said = [
+        ...(score === undefined ? [] : [few === undefined ? score : `${score} (${few})`]),
+        ...more,
         ...(images < 2
           ? [] // one image is like itself
-          : [
-              `features of different images: mean cosine ${fixed(spread.meanCosine, 3)}, rank ${fixed(spread.rank, 1)}`,
-            ]),
+          : [`features of ${of}: mean cosine ${fixed(spread.meanCosine, 3)}, rank ${fixed(spread.rank, 1)}`]),
       ].join(', ');
-      if (said === '') return undefined;
-      return `step ${step}: ${said}${images < FEW ? ` (only ${counted(images, 'image')})` : ''}`;
+      return said === '' ? undefined : `step ${step}: ${said}`;
     }
     case 'diagnosis':
     case 'failed':

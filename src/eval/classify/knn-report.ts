@@ -1,5 +1,5 @@
 /** The k-NN evaluation of a trained network beside what it must beat, with bootstrap intervals. */
-import { labeledSets } from '../../data/labels.ts';
+import { labeledSets, learners } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
 import {
   type BaselineName,
@@ -51,7 +51,7 @@ const FIVE = 5;
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
   const { ks, temperature, engine, onProgress } = options;
-  const { train, test, toTrain } = labeledSets(options.train, options.test, 'k-NN');
+  const { train, test, toTrain } = labeledSets(options.train, options.test, learners.knn);
   const most = train.length - (test === undefined ? 1 : 0);
   if (ks.every((k) => k > most)) throw tooFew(train.length, ks);
   const { sets, compared } = await compareFeatures(test === undefined ? [train] : [train, test], options);

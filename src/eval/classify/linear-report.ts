@@ -3,6 +3,7 @@
  * features (official `eval_linear.py`), each network and baseline with the learning rate that suits it. The features are extracted
  * once; with `augment` anew in each epoch from random crops, as the official script does it.
  */
+import { learners } from '../../data/labels.ts';
 import {
   type BaselineName,
   type ComparedName,
@@ -68,7 +69,7 @@ export interface LinearReport {
  * @throws Error if there are fewer than two classes, a class of the test set is unknown, or a feature is not finite
  */
 export async function linearReport(options: LinearReportOptions): Promise<LinearReport> {
-  const images = await labeledImages('a linear classifier', options);
+  const images = await labeledImages(learners.linear, options);
   const { classes, kinds } = images;
   const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
   const scores = comparedNames.map((name) => [name, accuracies(results[name].test)] as const);

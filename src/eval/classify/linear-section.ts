@@ -2,12 +2,15 @@
 import { comparedNames, comparedTitles, forBaselines } from '../../features/baselines.ts';
 import { counted } from '../../numbers/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';
+import { fewSteps } from '../few-steps.ts';
 import type { FeatureFacts, Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import { accuracyBlocks, accuracyGrid, confusionBlocks } from './classification-blocks.ts';
 import { againstLargest, withLargest } from './largest-class.ts';
 import type { LinearHeadReport } from './linear-head-report.ts';
 import type { LinearReport } from './linear-report.ts';
+
+const scope = 'a linear classifier';
 
 export interface LinearFacts extends FeatureFacts {
   /** The training images as they were given. */
@@ -43,17 +46,19 @@ export function linearStatement(
   return {
     protocol,
     table: gridTable(grid),
-    finding: verdict({
-      scope: 'a linear classifier',
-      what: 'Top-1',
-      images: testImages,
-      scores: {
-        trained: scores.trained.top1,
-        ...forBaselines((name) => scores[name].top1),
-        ...against.scores,
-      },
-      gains: { ...gains, ...against.gains },
-    }),
+    finding:
+      fewSteps({ scope, steps: epochs * Math.ceil(trainImages / batchSize), epochs }) ??
+      verdict({
+        scope,
+        what: 'Top-1',
+        images: testImages,
+        scores: {
+          trained: scores.trained.top1,
+          ...forBaselines((name) => scores[name].top1),
+          ...against.scores,
+        },
+        gains: { ...gains, ...against.gains },
+      }),
     section: {
       title: 'Linear classification',
       intro: `${protocol}. The network stays as it is; only the classifier sees labels. The same protocol is given to the untrained network and to the pixels: what lies above them was learned without labels.`,

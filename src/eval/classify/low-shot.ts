@@ -3,6 +3,7 @@
  * random draws of them (the paper's low-shot evaluation takes 1 % and 10 %). Draws are nested: ten images of a class hold
  * the five of the same draw.
  */
+import { learners } from '../../data/labels.ts';
 import {
   type BaselineName,
   type ComparedName,
@@ -75,7 +76,7 @@ const SHOTS = [1, 2, 5, 10, 20, 50];
  */
 export async function lowShotReport(options: LowShotOptions): Promise<LowShotReport> {
   const { engine, train, draws = 5, c = 1, seed = 0, onProgress } = options;
-  const images = await labeledImages('logistic regression', options);
+  const images = await labeledImages(learners.logistic, options);
   const { classes, kinds } = images;
   const { labels } = kinds.trained.train;
   const budgets = (options.budgets ?? usualBudgets(labels, classes.length))

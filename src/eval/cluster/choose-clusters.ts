@@ -7,10 +7,12 @@ import { silhouette } from './silhouette.ts';
 
 /** Rows whose silhouette is taken, where there are more and the caller chose none. */
 const SAMPLE = 5000;
+/** Numbers of clusters that are tried, as far as there are more rows, where the caller names none. */
+const CANDIDATES = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30];
 
 export interface ChooseClustersOptions extends Omit<KMeansOptions, 'k' | 'initialCenters'> {
-  /** Numbers of clusters to try, each at least 2 and below the number of rows. */
-  readonly candidates: readonly number[];
+  /** Numbers of clusters to try, each at least 2 and below the number of rows. Default some from 2 to 30. */
+  readonly candidates?: readonly number[];
   /** Rows to take silhouettes of; otherwise all, or 5000 drawn at random. */
   readonly sample?: ArrayLike<number>;
   /** Called before each number of clusters is tried. */
@@ -25,16 +27,17 @@ export interface ClusterChoice {
 }
 
 /**
- *     const { clustering } = await chooseClusters(ortNode, l2NormalizedRows(features), { candidates: [5, 10, 20] });
+ *     const { clustering } = await chooseClusters(ortNode, l2NormalizedRows(features));
  *
  * @throws RangeError when no candidate has a silhouette, or k-means refuses the rows or a candidate
  */
 export async function chooseClusters(
   engine: Engine,
   rows: FeatureRows,
-  { candidates, sample, onProgress, ...options }: ChooseClustersOptions,
+  { candidates: given, sample, onProgress, ...options }: ChooseClustersOptions = {},
 ): Promise<ClusterChoice> {
   const count = countFiniteRows(rows, 'The features to cluster');
+  const candidates = given ?? CANDIDATES.filter((k) => k < count);
   const drawn = new Random(options.seed ?? 0, 'silhouette').permutation(count).subarray(0, SAMPLE);
   const scored = sample ?? drawn;
   const tried: { k: number; silhouette: number; inertia: number }[] = [];

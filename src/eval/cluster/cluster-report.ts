@@ -58,8 +58,6 @@ export interface ClusterReportOptions extends CompareOptions {
   readonly seed?: number;
 }
 
-/** Numbers of clusters that are tried where nobody says. */
-const CANDIDATES = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30];
 const DRAWS = 200;
 
 /** @throws RangeError if there are fewer images than clusters */
@@ -83,7 +81,6 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
   const chosen =
     wanted === undefined
       ? await chooseClusters(engine, trained, {
-          candidates: CANDIDATES.filter((k) => k < labels.length),
           restarts,
           seed,
           onProgress: (done, total) => onProgress?.('numbers of groups tried', done, total),

@@ -53,6 +53,8 @@ export interface FineTunedEpoch {
 }
 
 export interface FineTuned {
+  /** Of the optimizer, in all epochs. */
+  readonly steps: number;
   readonly epochs: readonly FineTunedEpoch[];
   /** After the last epoch. */
   readonly test: ClassificationScores;

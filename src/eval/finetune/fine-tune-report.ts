@@ -2,7 +2,7 @@
  * Fine-tuning from the trained weights beside fine-tuning from the untrained ones, with the same settings: what pretraining is
  * worth where all of the network may learn.
  */
-import { labeledSets } from '../../data/labels.ts';
+import { labeledSets, learners } from '../../data/labels.ts';
 import type { Source } from '../../data/source.ts';
 import { HELD_BACK } from '../../features/labeled-images.ts';
 import type { Weights } from '../../features/network-weights.ts';
@@ -107,7 +107,7 @@ function imageSets(
   allTest: Source | undefined,
   seed: number,
 ): { train: ImageSet; test: ImageSet } {
-  const { train, test, toTrain } = labeledSets(allTrain, allTest, 'fine-tuning');
+  const { train, test, toTrain } = labeledSets(allTrain, allTest, learners.finetune);
   const all = (source: Source): number[] => Array.from({ length: source.length }, (_, i) => i);
   const label = (index: number): number => train.label(index) ?? -1;
   if (test !== undefined) {

@@ -154,7 +154,7 @@ export class FineTuner {
       );
     }
     const list = [...skipped].map(([key, reason]) => ({ key, reason }));
-    return { epochs: history, ...tested, weights: await this.#weights(), skipped: list };
+    return { steps: step, epochs: history, ...tested, weights: await this.#weights(), skipped: list };
   }
 
   #restart(weights: Weights): void {

@@ -4,10 +4,13 @@ import { counted } from '../../numbers/counted.ts';
 import { gridTable } from '../../report/score-grid.ts';
 import { accuracyBlocks, accuracyGrid, confusionBlocks } from '../classify/classification-blocks.ts';
 import { againstLargest, withLargest } from '../classify/largest-class.ts';
+import { fewSteps } from '../few-steps.ts';
 import type { Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
 import type { FineTuneOptions } from './fine-tune-options.ts';
 import type { FineTuneReport } from './fine-tune-report.ts';
+
+const scope = 'fine-tuning';
 
 /** The weights that fine-tuning starts from. */
 export const starts = ['trained', 'untrained'] as const;
@@ -51,17 +54,19 @@ export function fineTuneStatement(report: FineTuneReport, facts: FineTuneFacts):
   return {
     protocol,
     table: gridTable(grid),
-    finding: verdict({
-      scope: 'fine-tuning',
-      what: 'Top-1',
-      images: testImages,
-      scores: {
-        trained: results.trained.scores.top1,
-        untrained: results.untrained.scores.top1,
-        ...against.scores,
-      },
-      gains: { untrained: gain, ...against.gains },
-    }),
+    finding:
+      fewSteps({ scope, steps: results.trained.steps, epochs }) ??
+      verdict({
+        scope,
+        what: 'Top-1',
+        images: testImages,
+        scores: {
+          trained: results.trained.scores.top1,
+          untrained: results.untrained.scores.top1,
+          ...against.scores,
+        },
+        gains: { untrained: gain, ...against.gains },
+      }),
     section: {
       title: 'Fine-tuning',
       intro: `${protocol}. Both start from the same head and see the same crops in the same order; the distance between them is what training without labels was worth.`,

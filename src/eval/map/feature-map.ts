@@ -67,8 +67,6 @@ export interface FeatureMapOptions {
 
 /** Neighbors in the plane that vote. */
 export const MAP_NEIGHBORS = 10;
-/** Numbers of clusters that are tried where colors are wanted and there are no classes. */
-const CLUSTERS = [2, 3, 4, 5, 6, 8, 10];
 
 /** @throws Error if no image can be read; RangeError if an option is out of range */
 export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMaps> {
@@ -103,12 +101,13 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
     return {
       maps: { tsne: scored(map.positions), pca: scored(firstTwo(reduced)) },
       map,
-      reduced,
+      rows,
+      components: reduced.dim,
     };
   };
   const trained = await network('trained');
   const untrained = await network('untrained');
-  const clusters = source.classes.length < 2 ? await clustersOf(engine, trained.reduced, seed) : undefined;
+  const clusters = source.classes.length < 2 ? await clustersOf(engine, trained.rows, options) : undefined;
   return {
     skipped,
     indices,
@@ -116,16 +115,20 @@ export async function featureMaps(options: FeatureMapOptions): Promise<FeatureMa
     ...(clusters === undefined ? {} : { clusters }),
     maps: { trained: trained.maps, untrained: untrained.maps },
     perplexity: trained.map.perplexity,
-    components: trained.reduced.dim,
+    components: trained.components,
     divergence: trained.map.divergence,
   };
 }
 
-/** The clustering with the best silhouette; undefined where no number of clusters has one, such as for equal features. */
-async function clustersOf(engine: Engine, rows: FeatureRows, seed: number): Promise<Int32Array | undefined> {
-  const candidates = CLUSTERS.filter((k) => k < rows.values.length / rows.dim);
+/** The groups that the cluster evaluation finds; undefined where no number of clusters has a silhouette, such as for equal features. */
+async function clustersOf(
+  engine: Engine,
+  rows: FeatureRows,
+  { seed = 0, onProgress }: FeatureMapOptions,
+): Promise<Int32Array | undefined> {
+  const watch = (done: number, total: number): void => onProgress?.('numbers of groups tried', done, total);
   try {
-    return (await chooseClusters(engine, rows, { candidates, seed })).clustering.assignments;
+    return (await chooseClusters(engine, rows, { seed, onProgress: watch })).clustering.assignments;
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

@@ -8,7 +8,15 @@ import { comparedTitles } from '../../features/baselines.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
 import type { Weights } from '../../features/network-weights.ts';
 import type { OnProgress } from '../../features/on-progress.ts';
-import { type SegmentedFrame, type SequenceScores, segmentVideo, type VideoOptions } from './video-report.ts';
+import type { Interval } from '../../rows/bootstrap.ts';
+import { pairedGains } from '../../rows/paired-gains.ts';
+import {
+  type ObjectScore,
+  type SegmentedFrame,
+  type SequenceScores,
+  segmentVideo,
+  type VideoOptions,
+} from './video-report.ts';
 import { type VideoSummary, videoSummary } from './video-summary.ts';
 
 export const videoComparedTitles = {
@@ -38,6 +46,8 @@ export interface ClipsReport {
   readonly frames: number;
   /** Over the objects of all clips; absent where none is scored. */
   readonly summaries?: Readonly<Record<VideoCompared, VideoSummary>>;
+  /** 95 % intervals of how much higher J and F of the trained network are, object by object; absent where none is scored. */
+  readonly gains?: Readonly<Record<Exclude<VideoCompared, 'trained'>, Interval>>;
 }
 
 export interface ClipsOptions extends VideoOptions {
@@ -78,8 +88,9 @@ export async function clipsReport(
     clips.push({ name: sequence.name, scores });
   }
   const scored = clips.filter(({ scores }) => scores.trained.frames.length > 0);
-  const summary = (name: VideoCompared): VideoSummary =>
-    videoSummary(scored.flatMap(({ scores }) => scores[name].objects));
+  const objects = (name: VideoCompared): ObjectScore[] =>
+    scored.flatMap(({ scores }) => [...scores[name].objects]);
+  const jAndF = (name: VideoCompared): number[] => objects(name).map((object) => object.jAndF);
   return {
     clips,
     scored,
@@ -88,10 +99,11 @@ export async function clipsReport(
       ? {}
       : {
           summaries: {
-            trained: summary('trained'),
-            untrained: summary('untrained'),
-            kept: summary('kept'),
+            trained: videoSummary(objects('trained')),
+            untrained: videoSummary(objects('untrained')),
+            kept: videoSummary(objects('kept')),
           },
+          gains: pairedGains(jAndF('trained'), { untrained: jAndF('untrained'), kept: jAndF('kept') }),
         }),
   };
 }

@@ -3,17 +3,9 @@ import { counted } from '../../numbers/counted.ts';
 import type { Block, TileBlock } from '../../report/blocks.ts';
 import type { Finding } from '../../report/finding.ts';
 import { gridBars, gridTable, type Score, type ScoreGrid } from '../../report/score-grid.ts';
-import { mean } from '../../rows/mean.ts';
-import { pairedGains } from '../../rows/paired-gains.ts';
 import type { Statement } from '../statement.ts';
 import { verdict } from '../verdict.ts';
-import {
-  type Clip,
-  type ClipsReport,
-  type VideoCompared,
-  videoComparedNames,
-  videoComparedTitles,
-} from './clips-report.ts';
+import { type Clip, type ClipsReport, videoComparedNames, videoComparedTitles } from './clips-report.ts';
 import type { SequenceScores, VideoOptions } from './video-report.ts';
 import { type VideoSummary, videoSummary } from './video-summary.ts';
 
@@ -26,13 +18,13 @@ export function videoStatement(
   { short, lastFrames, neighborhood, topk }: VideoOptions,
   groups: TileBlock['groups'],
 ): Statement {
-  const { clips, frames, scored, summaries } = report;
+  const { clips, frames, scored, summaries, gains } = report;
   const protocol = `Label propagation through ${counted(frames, 'frame')} of ${counted(clips.length, 'clip')}: short side ${short} pixels, the first and ${lastFrames} earlier frames, neighborhood ${neighborhood}, top ${topk}, exp(cosine / 0.1); J and F as DAVIS 2017, without the first frame and the last`;
   const grid = summaries === undefined ? undefined : videoGrid(summaries);
   return {
     protocol,
     table: grid === undefined ? [['masks of', String(frames), 'frames, not scored']] : gridTable(grid),
-    finding: summaries === undefined ? undefined : examineVideo(scored),
+    finding: summaries && gains && examineVideo(summaries, gains),
     section: {
       title: 'Video segmentation',
       intro: `${protocol}. Nothing was trained for it: a patch takes the label of the patches of earlier frames that it resembles most. Useful features keep the mask on the object where the untrained network's smear it, and beat the first mask left where it was.`,
@@ -70,19 +62,19 @@ function scoresOf({ jAndF, j, f, interval }: VideoSummary): Score[] {
   ];
 }
 
-/** Object by object, where there are enough of them. */
-function examineVideo(scored: readonly Clip[]): Finding | undefined {
-  const of = (name: VideoCompared): number[] =>
-    scored.flatMap(({ scores }) => scores[name].objects.map(({ jAndF }) => jAndF));
-  const [trained, untrained, kept] = [of('trained'), of('untrained'), of('kept')];
+/** Object by object. */
+function examineVideo(
+  { trained, untrained, kept }: NonNullable<ClipsReport['summaries']>,
+  gains: NonNullable<ClipsReport['gains']>,
+): Finding | undefined {
   return verdict({
     scope: 'video segmentation',
     what: 'J and F',
-    images: trained.length,
+    images: trained.objects,
     of: 'objects',
     scale: 'unit',
-    scores: { trained: mean(trained), untrained: mean(untrained), kept: mean(kept) },
-    gains: pairedGains(trained, { untrained, kept }),
+    scores: { trained: trained.jAndF, untrained: untrained.jAndF, kept: kept.jAndF },
+    gains,
   });
 }
 

@@ -26,15 +26,18 @@ export const mapScript = `
   let waiting = false;
 
   const place = (i) => from[i] + (to[i] - from[i]) * share;
-  const side = () => Math.min(width, height) * 0.94 * scale;
+  /** Small where there is little room, so that the whole map shows pictures. */
+  const sizeIn = (room) => Math.min(1.4 * data.side, Math.max(14, (0.8 * room) / Math.sqrt(Math.max(1, count))));
+  /** Of the whole map it leaves room for the pictures at its border. */
+  const side = () => {
+    const room = Math.min(width, height);
+    return Math.max(0.5 * room, room - sizeIn(room) - 8) * scale;
+  };
   const screenX = (i) => left + place(2 * i) * side();
   const screenY = (i) => top + (1 - place(2 * i + 1)) * side();
 
-  /** Small where there is little room, so that the whole map shows pictures; 0 where points were asked for. */
-  const pictureSide = () => {
-    const room = side() / Math.sqrt(Math.max(1, count));
-    return pictures ? Math.min(1.4 * data.side, Math.max(14, 0.8 * room)) : 0;
-  };
+  /** 0 where points were asked for. */
+  const pictureSide = () => (pictures ? sizeIn(side()) : 0);
 
   function draw() {
     waiting = false;

@@ -59,7 +59,7 @@ export function renderSearchPage(page: SearchPage): string {
     script: searchScript,
     body: html`<header><h1>${title}</h1><p>${intro}</p></header>
 <main>
-<div class="bar"><button type="button" id="back">Back</button><button type="button" id="first">The image asked for</button><label for="name">File</label><input id="name" list="names" autocomplete="off" placeholder="a name, or a part of one"><datalist id="names"></datalist></div>
+<div class="bar"><button type="button" id="back" disabled>Back</button><button type="button" id="first">The image asked for</button><label for="name">File</label><input id="name" list="names" autocomplete="off" placeholder="a name, or a part of one"><datalist id="names"></datalist></div>
 <div class="shown"><span class="tile" id="picture" role="img"></span><div><h2 id="shown" tabindex="-1"></h2><p id="what"></p></div></div>
 <ol class="found" id="found"></ol>
 <p class="unseen" id="said" aria-live="polite"></p>

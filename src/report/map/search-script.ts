@@ -20,6 +20,13 @@ export const searchScript = `
   };
   const go = (i) => { location.hash = String(i); };
 
+  /** How many images were gone to before this one, kept with each place of the browser's history. */
+  let depth = history.state?.depth ?? 0;
+  const keepDepth = () => {
+    history.replaceState({ depth }, '');
+    element('back').disabled = depth === 0;
+  };
+
   function neighbor(i, rank) {
     const other = data.neighbors[i * data.k + rank];
     const similarity = (Number(data.similarities[i * data.k + rank].toFixed(3)) + 0).toFixed(3); // no -0.000
@@ -73,10 +80,13 @@ export const searchScript = `
     else element('said').textContent = element('what').textContent = 'No file has "' + wanted + '" in its name.';
   });
   addEventListener('hashchange', () => {
+    depth = history.state?.depth ?? depth + 1;
+    keepDepth();
     show();
     element('shown').focus();
     scrollTo(0, 0);
   });
+  keepDepth();
   show();
 })();
 `;

@@ -85,14 +85,27 @@ function cellText(cell: string): Markup {
   return cell.includes(' ') ? unbroken(cell) : breakable(cell);
 }
 
-function tiles({ title, caption, groups, compact = false, large = false }: TileBlock): Markup {
+/** Least side of a tile, rem. */
+const TILE = 4.6;
+
+function tiles({
+  title,
+  caption,
+  groups,
+  compact = false,
+  large = false,
+  aligned = false,
+}: TileBlock): Markup {
   const tile = ({ picture, name, caption: under, file, mark, pixelated }: Tile) =>
     html`<li${mark !== undefined && html` class="${mark}"`}>${image(picture, name, pixelated ? 'tile' : '')}${under !== undefined && html`<span class="cut" title="${name.includes(under) ? name : `${under}: ${name}`}">${breakable(under)}</span>`}${file !== undefined && html`<span class="cut file" title="${file}">${breakable(file)}</span>`}</li>`;
+  const columns = Math.max(1, ...groups.map((group) => group.tiles.length));
+  const inLine = aligned && html` style="grid-template-columns:repeat(${columns}, minmax(${TILE}rem, 7rem))"`;
   const drawn = groups.map(
     (group) =>
-      html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="${large ? 'gallery large' : 'gallery'}">${group.tiles.map(tile)}</ul></div>`,
+      html`<div class="group">${group.title !== undefined && html`<h4>${group.title}</h4>`}<ul class="${large ? 'gallery large' : 'gallery'}"${inLine}>${group.tiles.map(tile)}</ul></div>`,
   );
-  return html`<div>${heading(title, caption)}${compact ? html`<div class="compact">${drawn}</div>` : drawn}</div>`;
+  const shown = compact ? html`<div class="compact">${drawn}</div>` : drawn;
+  return html`<div>${heading(title, caption)}${aligned ? scrolling(title ?? 'Pictures', (TILE + 0.4) * columns, shown) : shown}</div>`;
 }
 
 function matrix({ title, caption, labels, counts }: MatrixBlock): Markup {

@@ -12,16 +12,18 @@ import { neighborSection } from './neighbors.ts';
 import { objectMaskSection } from './object-masks.ts';
 import { accuracySection, footer, header, recipeSection } from './overview.ts';
 import { stillPage } from './page-frame.ts';
+import { section } from './section.ts';
 
 /** The whole document, to be written as UTF-8. Sections without data are left out. */
 export function renderReport(report: Report): string {
-  const { accuracy, curves, attention, neighbors, objectMasks, findings, evaluations } = report;
+  const { accuracy, curves, withoutImages, attention, neighbors, objectMasks, findings, evaluations } =
+    report;
   return stillPage({
     title: report.title,
     body: html`${header(report)}<main>
 ${accuracy && accuracySection(accuracy)}${findings && findingsSection(findings)}${
   curves && curvesSection(curves)
-}${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
+}${withoutImages && section('Pictures', '', html`<p>${withoutImages}</p>`)}${attention && attentionSection(attention)}${neighbors && neighborSection(neighbors)}${
   objectMasks && objectMaskSection(objectMasks)
 }${(evaluations ?? []).map(evaluationSection)}${recipeSection(report)}</main>
 ${footer(report.versions ?? [])}`,

@@ -55,6 +55,19 @@ const section: EvaluationSection = {
   ],
 };
 
+describe('tiles in line', () => {
+  it('keep their columns, as many as the longest group has, and scroll where the screen is narrower', () => {
+    const tile = { picture, name: 'one' };
+    const groups = [{ tiles: [tile] }, { tiles: Array.from({ length: 5 }, () => tile) }];
+    const draw = (aligned: boolean): string =>
+      evaluationSection({ ...section, blocks: [{ kind: 'tiles', aligned, groups }] }).text;
+    const columns = '<ul class="gallery" style="grid-template-columns:repeat(5, minmax(4.6rem, 7rem))">';
+    expect(draw(true).split(columns)).toHaveLength(3);
+    expect(draw(true)).toContain('<div style="min-width:25.0rem">');
+    expect(draw(false)).not.toContain('style=');
+  });
+});
+
 describe('text for reading', () => {
   it.each([
     ['give --minutes 5 or more', 'give <b>--minutes 5</b> or more'],
