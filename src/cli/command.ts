@@ -2,6 +2,7 @@
 import { ZodError } from 'zod';
 import { OptionError } from '../method/option-error.ts';
 import { explainIssue } from '../train/option-problems.ts';
+import { devices } from './devices/devices.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -34,6 +35,7 @@ ${commandLines([
   ['dino report <run> [<run> ...]', "the run's report.html again; of several runs a comparison too"],
   ['dino export <run> --to <target>', 'the network for transformers, transformers.js, ONNX, PyTorch or timm'],
   ['dino inspect <file>', 'which network a file of weights holds, and what does not fit'],
+  ['dino devices [source]', 'what there is to compute with, and how fast it is; --install fetches a plugin'],
   ['dino quickstart [folder]', 'a few minutes on generated scenes or your folder, with a report'],
 ])}
 
@@ -55,6 +57,7 @@ const commands: Readonly<Record<string, Command>> = {
   eval: evaluateCommand,
   quickstart,
   inspect,
+  devices,
   export: exportCommand,
   report,
   ...Object.fromEntries(
