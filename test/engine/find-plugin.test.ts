@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
-import { findPlugin, listPlugins, type Places } from '../../src/engine/xla/find-plugin-node.ts';
+import { findPlugin, hasDevice, listPlugins, type Places } from '../../src/engine/xla/find-plugin-node.ts';
 import { clientOptions, openPlugin, preparePlugin } from '../../src/engine/xla/prepare-plugin-node.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { pluginFile } from './xla-plugin.ts';
@@ -215,6 +215,14 @@ describe('before a plugin of CUDA is opened', () => {
     expect(clientOptions({ vendor: 'tpu' }, {})).toEqual({});
     expect(clientOptions({ vendor: undefined }, {})).toEqual({});
   });
+});
+
+it('libtpu asks no server for a TPU where none is seen', () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv('TPU_SKIP_MDS_QUERY', undefined);
+  const options = preparePlugin({ name: 'tpu', vendor: 'tpu', file: 'libtpu.so', packages: undefined });
+  expect(options).toEqual({});
+  expect(process.env.TPU_SKIP_MDS_QUERY).toBe(hasDevice('tpu') ? undefined : '1');
 });
 
 if (pluginFile === undefined)

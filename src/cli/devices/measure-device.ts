@@ -20,25 +20,19 @@ export async function productRate(engine: Engine, size: number): Promise<number>
   const [x, y] = [input('x', type.shape), input('y', type.shape)];
   const product = await engine.load({ product: matmul(x, y) });
   const corner = await engine.load({ corner: slice(slice(x, 0, 0, 1), 1, 0, 1) });
-  // Lengths of rows stay about the same, however often they are multiplied.
-  const values = Float32Array.from({ length: size * size }, (_, i) => Math.sin(i * i) * Math.sqrt(2 / size));
-  const made: { dispose(): void | Promise<void> }[] = [product, corner];
-  const kept = <Kept extends { dispose(): void | Promise<void> }>(one: Kept): Kept => {
-    made.push(one);
-    return one;
-  };
+  const values = Float32Array.from({ length: size * size }, (_, i) => Math.sin(i));
+  const [even, odd] = [engine.upload(values, type), engine.allocate(type)];
+  const factor = engine.upload(rotation(size), type);
+  const read = engine.allocate({ dtype: 'f32', shape: [1, 1] });
   try {
-    const factor = kept(engine.upload(values, type));
-    const buffers = [kept(engine.upload(values.slice(), type)), kept(engine.allocate(type))] as const;
-    const read = kept(engine.allocate({ dtype: 'f32', shape: [1, 1] }));
     const milliseconds = async (count: number): Promise<number> => {
       const started = performance.now();
       for (let i = 0; i < count; i++) {
-        const [from, to] = i % 2 === 0 ? buffers : [buffers[1], buffers[0]];
+        const [from, to] = i % 2 === 0 ? [even, odd] : [odd, even];
         await product.run({ x: from, y: factor }, { product: to });
       }
       // A device is done when the host has a value of what it made.
-      await corner.run({ x: buffers[count % 2 === 0 ? 0 : 1] }, { corner: read });
+      await corner.run({ x: count % 2 === 0 ? even : odd }, { corner: read });
       await read.read();
       return performance.now() - started;
     };
@@ -47,8 +41,20 @@ export async function productRate(engine: Engine, size: number): Promise<number>
     const count = Math.min(1000, Math.max(2, 2 * Math.round(ENOUGH_MILLISECONDS / once)));
     return (count * 2 * size ** 3) / (await milliseconds(count)) / 1e6;
   } finally {
-    for (const one of made) await one.dispose();
+    for (const each of [product, corner, even, odd, factor, read]) await each.dispose();
   }
+}
+
+/** The matrix of the Hartley transform, which keeps the lengths of rows however often they are multiplied by it. */
+function rotation(size: number): Float32Array {
+  const wave = Float64Array.from({ length: size }, (_, i) => {
+    const angle = (2 * Math.PI * i) / size;
+    return (Math.cos(angle) + Math.sin(angle)) / Math.sqrt(size);
+  });
+  return Float32Array.from({ length: size * size }, (_, i) => {
+    const [row, column] = [Math.floor(i / size), i % size];
+    return wave[(row * column) % size] ?? 0;
+  });
 }
 
 /** Milliseconds of a step of the automatic recipe, estimated from one micro-batch. */
