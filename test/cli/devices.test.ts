@@ -9,7 +9,7 @@ import { installPlugin } from '../../src/cli/devices/install-plugin.ts';
 import { type Installable, installables } from '../../src/cli/devices/plugin-packages.ts';
 import { probePlugin } from '../../src/cli/devices/probe.ts';
 import { findPlugin } from '../../src/engine/xla/find-plugin-node.ts';
-import { temporaryFolder, zipArchive } from '../data/fixtures.ts';
+import { png, temporaryFolder, writeFiles, zipArchive } from '../data/fixtures.ts';
 import { pluginFile } from '../engine/xla-plugin.ts';
 import { dino } from './command.ts';
 
@@ -41,6 +41,18 @@ describe('the list', () => {
     expect(unused.map(({ plugin }: { plugin: string }) => plugin)).toEqual(
       expect.arrayContaining(['cuda12', 'tpu', 'rocm7', 'oneapi', 'cpu']),
     );
+  });
+
+  it('says how long a step takes on images', async () => {
+    const folder = join(temporaryFolder(), 'photos');
+    const photos = await Promise.all(Array.from({ length: 8 }, (_, i) => png(i, 40, 32)));
+    writeFiles(folder, Object.fromEntries(photos.map((photo, i) => [`${i}.png`, photo])));
+    const [head = '', cpu = ''] = (await dino('devices', folder)).out.split('\n');
+    expect(head).toMatch(/ {2}a step$/);
+    expect(cpu).toMatch(/ [\d.]+ m?s$/);
+    const { code, err } = await dino('devices', join(folder, 'nowhere'));
+    expect(code).toBe(1);
+    expect(err).toContain('nowhere');
   });
 
   it.skipIf(!isLinux)('goes on where a plugin is no plugin or is not there', async () => {

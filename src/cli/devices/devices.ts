@@ -28,7 +28,7 @@ const fields = {
   pjrtPlugin: z
     .string()
     .describe('an XLA plugin to try besides those of known names: its file, or a name')
-    .meta({ value: 'file or name' }),
+    .meta({ value: 'plugin' }),
   install: z
     .enum(['cuda13', 'tpu', 'cpu'])
     .describe('fetch an XLA plugin for NVIDIA GPUs, for TPUs, or for tests on the CPU, into the cache'),
@@ -131,7 +131,7 @@ async function survey(asked: string | undefined, source: string | undefined): Pr
     line.show(`opening ${plugin.name}`);
     const probed = await probePlugin(plugin, {
       source,
-      onProgress: (done) => line.show(`${plugin.name}: ${done === 'opened' ? 'measuring' : 'measured some'}`),
+      onOpened: () => line.show(`measuring ${plugin.name}`),
     });
     for (const [i, device] of probed.devices.entries())
       found.push({

@@ -64,7 +64,7 @@ export const installables: readonly Installable[] = [
     size: '213 MB are fetched, 693 MB stay',
     manual:
       'pip install libtpu puts it where dino finds it; the file of one elsewhere goes behind --pjrt_plugin',
-    terms: "libtpu is Google's, under the license in its package",
+    terms: "libtpu is Google's, under the terms of service of Google Cloud",
   },
   {
     name: 'cpu',

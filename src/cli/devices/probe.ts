@@ -54,8 +54,8 @@ export interface ProbeOptions {
   readonly source?: string | undefined;
   /** Milliseconds until it is given up. */
   readonly patience?: number;
-  /** Told what is being done. */
-  readonly onProgress?: (what: string) => void;
+  /** Told that it is open, and will be measured. */
+  readonly onOpened?: () => void;
 }
 
 const isSource = import.meta.url.endsWith('.ts');
@@ -66,7 +66,7 @@ const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
 const PATIENCE = { products: 180_000, step: 1_800_000 } as const;
 
 export async function probePlugin(found: FoundPlugin, options: ProbeOptions = {}): Promise<Probed> {
-  const { source, onProgress, patience = source === undefined ? PATIENCE.products : PATIENCE.step } = options;
+  const { source, onOpened, patience = source === undefined ? PATIENCE.products : PATIENCE.step } = options;
   const task: z.infer<typeof taskSchema> = { ...found, ...(source === undefined ? {} : { source }) };
   // Sources run through tsx, which is found from the folder of the package.
   const started = isSource ? ['--import', 'tsx', entry] : [entry];
@@ -87,7 +87,7 @@ export async function probePlugin(found: FoundPlugin, options: ProbeOptions = {}
     const parsed = messageSchema.safeParse(message);
     if (!parsed.success) return;
     messages.push(parsed.data);
-    onProgress?.(parsed.data.type);
+    if (parsed.data.type === 'opened') onOpened?.();
   });
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-4000);
