@@ -100,7 +100,7 @@ describe('a file that is given as a plugin', () => {
   it.each([
     ['/site/jax_plugins/xla_cuda13/xla_cuda_plugin.so', 'cuda13', 'cuda', '/site'],
     [cuda12, 'cuda12', 'cuda', '.'],
-    ['/opt/xla_cuda_plugin.so', 'xla_cuda_plugin.so', 'cuda', undefined],
+    ['/made/up/xla_cuda_plugin.so', 'xla_cuda_plugin.so', 'cuda', undefined],
     ['/p/jax_plugins/xla_oneapi2026/xla_oneapi_plugin.so', 'oneapi', 'oneapi', '/p'],
     ['venv/libtpu/libtpu.so', 'tpu', 'tpu', 'venv'],
     ['./mine.so', 'mine.so', undefined, undefined],
