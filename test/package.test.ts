@@ -23,6 +23,13 @@ it('no setting in .npmrc is needed, of which npm would warn before each command'
   expect(existsSync(new URL('../.npmrc', import.meta.url))).toBe(false);
 });
 
+it('what dino devices --install cpu compiles is in the package', () => {
+  const { files } = z.object({ files: z.array(z.string()) }).parse(read('package.json'));
+  expect(files).toContain('native');
+  for (const file of ['plugin.cc', 'stub/mlir/IR/BuiltinOps.h'])
+    expect(existsSync(new URL(`../native/pjrt-cpu/${file}`, import.meta.url))).toBe(true);
+});
+
 describe('the entries of the package', () => {
   const entries = z.object({ exports: z.record(z.string(), z.object({ default: z.string() })) });
   const sourceOf = (built: string): string =>

@@ -1,5 +1,6 @@
 /** Chooses the command, and turns errors into one line and an exit code. One file a command stands beside this one. */
 import { launchedAs } from '../collective/launcher.ts';
+import { devices } from './devices/devices.ts';
 import { evaluateCommand } from './eval.ts';
 import { evaluations, tools } from './evaluations/index.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -32,6 +33,7 @@ ${commandLines([
   ['dino report <run> [<run> ...]', "the run's report.html again; of several runs a comparison too"],
   ['dino export <run> --to <target>', 'the network for transformers, transformers.js, ONNX, PyTorch or timm'],
   ['dino inspect <file>', 'which network a file of weights holds, and what does not fit'],
+  ['dino devices [source]', 'what there is to compute with, and how fast it is; --install fetches a plugin'],
   ['dino quickstart [folder]', 'a few minutes on generated scenes or your folder, with a report'],
 ])}
 
@@ -53,6 +55,7 @@ const commands: Readonly<Record<string, Command>> = {
   eval: evaluateCommand,
   quickstart,
   inspect,
+  devices,
   export: exportCommand,
   report,
   ...Object.fromEntries(

@@ -45,6 +45,11 @@ export const examples = {
       'the student of a full checkpoint, as JSON',
     ],
   ],
+  devices: [
+    ['dino devices', 'devices, their memory, and how fast they multiply'],
+    ['dino devices ./photos', 'and how long a training step takes on each'],
+    ['dino devices --install cuda13', 'fetch what NVIDIA GPUs need'],
+  ],
   export: [
     ['dino export runs/a --to huggingface --output my-model', 'a folder for transformers in Python'],
     ['dino export runs/a --to onnx --attentions', 'model.onnx with the attention maps of every block'],

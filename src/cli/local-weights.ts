@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../files/cache-folder-node.ts';
-import { download } from '../weights/download-node.ts';
 import { fetchRepository } from '../weights/hub-repository-node.ts';
 import { knownWeights, officialNames, publicHosts, type RemoteFile } from '../weights/known-weights.ts';
+import { downloadShown } from './terminal/download-shown.ts';
 import { editDistance } from './terminal/nearest-name.ts';
 import { progressLine } from './terminal/progress.ts';
 
@@ -28,18 +28,8 @@ export async function localWeights(given: string): Promise<string> {
     );
   }
   const line = progressLine(process.stderr);
-  const fetchInto = async (folder: string, { url, name }: RemoteFile): Promise<void> => {
-    const started = performance.now();
-    let first: number | undefined;
-    await download(url, join(folder, name), {
-      onProgress: (done, total) => {
-        first ??= done;
-        const rate = (done - first) / 1e3 / (performance.now() - started);
-        const size = total === undefined ? '' : ` of ${(total / 1e6).toFixed(0)}`;
-        line.show(`${name}: ${(done / 1e6).toFixed(0)}${size} MB, ${rate.toFixed(1)} MB/s`);
-      },
-    });
-  };
+  const fetchInto = (folder: string, { url, name }: RemoteFile): Promise<void> =>
+    downloadShown(url, join(folder, name), line);
   try {
     if (known.kind === 'file') {
       const folder = join(cacheFolder(), 'official');

@@ -24,6 +24,8 @@ import { hasCode, isAlive } from '../files/system-node.ts';
 export interface DownloadOptions {
   /** Bytes that are there and bytes in all, undefined where the server does not tell. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
+  /** Of the file, where it is known beforehand. */
+  readonly sha256?: string;
 }
 
 const receiptSchema = z.object({ url: z.string(), bytes: z.number(), sha256: z.string() });
@@ -40,16 +42,12 @@ export class NotThereError extends Error {}
  * @throws NotThereError if the server has no such file
  * @throws Error in one sentence: offline, refused by the server, cut off, of another checksum, or the disk is full
  */
-export async function download(
-  url: string,
-  path: string,
-  { onProgress }: DownloadOptions = {},
-): Promise<void> {
-  if (await isWhole(path, url)) return;
+export async function download(url: string, path: string, options: DownloadOptions = {}): Promise<void> {
+  if (await isWhole(path, url, options.sha256)) return;
   makeFolder(dirname(path));
   const unlock = lock(`${path}.lock`, url);
   try {
-    await receiveInto(path, url, onProgress);
+    await receiveInto(path, url, options);
   } finally {
     unlock();
   }
@@ -76,7 +74,7 @@ function lock(file: string, url: string): () => void {
 async function receiveInto(
   path: string,
   url: string,
-  onProgress: DownloadOptions['onProgress'],
+  { onProgress, sha256: expected }: DownloadOptions,
 ): Promise<void> {
   const part = `${path}.part`;
   const version = `${path}.part.json`;
@@ -93,11 +91,11 @@ async function receiveInto(
   if (resumes) for await (const chunk of createReadStream(part)) hash.update(chunk);
   const done = await receive(response, { part, start, hash, url, total, onProgress });
   const sha256 = hash.digest('hex');
-  const promised = checksumOf(response);
-  if (promised !== undefined && promised !== sha256) {
+  const wanted = expected ?? checksumOf(response);
+  if (wanted !== undefined && wanted !== sha256) {
     for (const file of [part, version]) rmSync(file, { force: true });
     throw new Error(
-      `${url} arrived with another checksum than the server promised (${sha256.slice(0, 12)}… instead of ${promised.slice(0, 12)}…): try again.`,
+      `${url} arrived with another checksum than ${expected === undefined ? 'the server promised' : 'its own'} (${sha256.slice(0, 12)}… instead of ${wanted.slice(0, 12)}…): try again.`,
     );
   }
   renameSync(part, path);
@@ -106,9 +104,10 @@ async function receiveInto(
 }
 
 /** Whether the file is there, of this address and as it was received; one that is not goes. */
-async function isWhole(path: string, url: string): Promise<boolean> {
+async function isWhole(path: string, url: string, sha256?: string): Promise<boolean> {
   const receipt = readJson(`${path}.json`, receiptSchema);
   if (receipt === undefined || receipt.url !== url || !existsSync(path)) return false;
+  if (sha256 !== undefined && receipt.sha256 !== sha256) return false;
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk);
   if (hash.digest('hex') === receipt.sha256) return true;

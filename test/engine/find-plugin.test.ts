@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
-import { findPlugin, listPlugins, type Places } from '../../src/engine/xla/find-plugin-node.ts';
+import { findPlugin, hasDevice, listPlugins, type Places } from '../../src/engine/xla/find-plugin-node.ts';
 import { clientOptions, openPlugin, preparePlugin } from '../../src/engine/xla/prepare-plugin-node.ts';
 import { temporaryFolder } from '../data/fixtures.ts';
 import { pluginFile } from './xla-plugin.ts';
@@ -100,7 +100,7 @@ describe('a file that is given as a plugin', () => {
   it.each([
     ['/site/jax_plugins/xla_cuda13/xla_cuda_plugin.so', 'cuda13', 'cuda', '/site'],
     [cuda12, 'cuda12', 'cuda', '.'],
-    ['/opt/xla_cuda_plugin.so', 'xla_cuda_plugin.so', 'cuda', undefined],
+    ['/made/up/xla_cuda_plugin.so', 'xla_cuda_plugin.so', 'cuda', undefined],
     ['/p/jax_plugins/xla_oneapi2026/xla_oneapi_plugin.so', 'oneapi', 'oneapi', '/p'],
     ['venv/libtpu/libtpu.so', 'tpu', 'tpu', 'venv'],
     ['./mine.so', 'mine.so', undefined, undefined],
@@ -215,6 +215,14 @@ describe('before a plugin of CUDA is opened', () => {
     expect(clientOptions({ vendor: 'tpu' }, {})).toEqual({});
     expect(clientOptions({ vendor: undefined }, {})).toEqual({});
   });
+});
+
+it('libtpu asks no server for a TPU where none is seen', () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv('TPU_SKIP_MDS_QUERY', undefined);
+  const options = preparePlugin({ name: 'tpu', vendor: 'tpu', file: 'libtpu.so', packages: undefined });
+  expect(options).toEqual({});
+  expect(process.env.TPU_SKIP_MDS_QUERY).toBe(hasDevice('tpu') ? undefined : '1');
 });
 
 if (pluginFile === undefined)
