@@ -9,6 +9,7 @@ const floors = [
   ['random', 'numbers are named by a seed and a purpose, whatever they are for'],
   ['graph', 'a compiler for any model: it knows no network, no engine and no image'],
   ['engine', 'runs what was compiled, and knows nothing of what it computes'],
+  ['collective', 'several processes that exchange numbers, whatever they are of'],
   ['optim', 'update rules of any parameters, whatever network has them'],
   ['format', 'bytes in, data out: a format does not care what is kept in it'],
   ['files', 'what the operating system is asked for, in Node'],
@@ -82,7 +83,14 @@ export default {
       comment: 'nothing outside engine/ knows ONNX Runtime, so that another engine can take its place',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/engine/' },
-      to: { path: '^(koffi|onnxruntime-node)|node_modules/(koffi|onnxruntime-node)/' },
+      to: { path: '^onnxruntime-node|node_modules/onnxruntime-node/' },
+    },
+    {
+      name: 'C libraries by their doors',
+      comment: 'C is called where a runtime is: ONNX Runtime in engine/, MPI in collective/',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(engine|collective)/' },
+      to: { path: '^koffi|node_modules/koffi/' },
     },
     {
       name: 'indexes are for others',

@@ -43,6 +43,6 @@ export function checkIntroduced(environment: Environment): void {
   const tasks = number(environment, 'SLURM_STEP_NUM_TASKS') ?? 1;
   if (tasks > 1 && launchers.every(([rank]) => number(environment, rank) === undefined))
     throw new CollectiveError(
-      `srun started ${tasks} processes that do not know of each other: give it --mpi=pmix or --mpi=pmi2, as srun --mpi=list says.`,
+      `${tasks} processes were started by srun that do not know of each other: give it --mpi=pmix or --mpi=pmi2, as srun --mpi=list says.`,
     );
 }
