@@ -18,7 +18,7 @@ export interface Launched {
 const launchers = [
   ['OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_SIZE'],
   ['PMI_RANK', 'PMI_SIZE', 'MPI_LOCALNRANKS'],
-  ['PMIX_RANK', 'SLURM_NTASKS', 'SLURM_NTASKS_PER_NODE'],
+  ['PMIX_RANK', 'SLURM_STEP_NUM_TASKS', 'SLURM_NTASKS_PER_NODE'],
 ] as const;
 
 function number(environment: Environment, name: string): number | undefined {

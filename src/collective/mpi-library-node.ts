@@ -4,6 +4,7 @@
  * numbers that any library with that ABI takes.
  */
 import koffi, { type LibraryHandle } from 'koffi';
+import { widenStacks } from '../engine/native-stack-node.ts';
 import { CollectiveError } from './collective.ts';
 
 type Word = bigint;
@@ -74,6 +75,7 @@ export interface MpiFunction {
  * @throws CollectiveError where there is none
  */
 export function openMpiLibrary(launcher: 'Open MPI' | undefined): MpiLibrary {
+  widenStacks();
   const given = process.env.DINO_MPI_LIBRARY;
   const files =
     launcher === 'Open MPI'

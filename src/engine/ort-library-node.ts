@@ -11,6 +11,7 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
+import { widenStacks } from './native-stack-node.ts';
 
 /** A C pointer. */
 export type Pointer = bigint;
@@ -45,8 +46,6 @@ const functions = {
 const releases = { status: 93, session: 95, value: 96, sessionOptions: 100 } as const;
 const GET_ERROR_MESSAGE = 2;
 const TABLE_LENGTH = 131;
-/** ONNX Runtime's kernels keep packed blocks of a matrix on the stack; koffi's default of 128 KiB is less than a thread has. */
-const STACK_BYTES = 4 << 20;
 
 export type FunctionName = keyof typeof functions;
 export type Released = keyof typeof releases;
@@ -63,7 +62,7 @@ export class OrtLibrary {
 
   /** @throws when the library is not there or is older than the table asked for */
   constructor(file: string) {
-    koffi.config({ ...koffi.config(), async_stack_size: STACK_BYTES });
+    widenStacks();
     this.#file = koffi.load(file);
     const base: Pointer = this.#file.func('OrtGetApiBase', memory, [])();
     const [getApi]: Pointer[] = koffi.decode(base, word, 2).map(BigInt);
