@@ -44,7 +44,7 @@ export function byol(config: ByolConfig): Method {
   return {
     name: 'byol',
     views: groupViews(config.viewSizes),
-    coupling: { cause: 'batch norm in the heads' },
+    coupling: { cause: 'batch norm in the heads', acrossRanks: true },
     stateShapes: {},
     sampleInputs: {},
     scalars: [],

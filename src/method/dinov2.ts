@@ -87,6 +87,7 @@ export function dinov2(config: Dinov2Config): Method {
         ? {
             cause:
               'hidden patches and stochastic depth are spread over a batch, KoLeo and Sinkhorn-Knopp look at all of it',
+            acrossRanks: true,
           }
         : undefined,
     stateShapes:

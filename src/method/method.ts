@@ -112,6 +112,8 @@ export interface Coupling {
   readonly cause: string;
   /** Flags without which they do not. */
   readonly wayOut?: string;
+  /** Whether the objective looks at the images of all ranks (`inputs.across`); otherwise it is trained on one. */
+  readonly acrossRanks?: boolean;
 }
 
 export interface Method {
