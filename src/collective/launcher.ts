@@ -40,8 +40,14 @@ export function launchedAs(environment: Environment): Launched | undefined {
 
 /** @throws CollectiveError where several processes were started that will not find each other */
 export function checkIntroduced(environment: Environment): void {
+  if (launchers.some(([rank]) => number(environment, rank) !== undefined)) return;
+  const world = environment.TORCHELASTIC_RUN_ID === undefined ? 1 : (number(environment, 'WORLD_SIZE') ?? 1);
+  if (world > 1)
+    throw new CollectiveError(
+      `${world} processes were started by torchrun, which only PyTorch knows: start them by mpirun -n ${world}.`,
+    );
   const tasks = number(environment, 'SLURM_STEP_NUM_TASKS') ?? 1;
-  if (tasks > 1 && launchers.every(([rank]) => number(environment, rank) === undefined))
+  if (tasks > 1)
     throw new CollectiveError(
       `${tasks} processes were started by srun that do not know of each other: give it --mpi=pmix or --mpi=pmi2, as srun --mpi=list says.`,
     );

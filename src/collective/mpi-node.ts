@@ -36,11 +36,15 @@ function checkConnection(): void {
   );
 }
 
-/** Cores for each rank of this machine; a launcher may have bound this process to some of them already. */
+/** Cores of this rank: those that its launcher has bound it to, or its share of the machine's. */
 export function coresOfRank(): number {
   const available = availableParallelism();
-  const here = launchedAs(process.env)?.here ?? 1;
-  return available < cpus().length ? available : Math.max(1, Math.floor(available / here));
+  return available < cpus().length ? available : shareOfCores();
+}
+
+/** Cores of the machine for each of its ranks. */
+export function shareOfCores(): number {
+  return Math.max(1, Math.floor(cpus().length / (launchedAs(process.env)?.here ?? 1)));
 }
 
 class Mpi implements Collective {

@@ -120,7 +120,12 @@ export async function resumeSession(
   const read = readRecord(folder);
   checkSameImages(read, source);
   const shared = sharedOut(read.config, ranks?.size ?? 1, batchSizePerGpu);
-  const recorded = { ...read, config: { ...shared, ...machine } };
+  const recorded = {
+    ...read,
+    config: { ...shared, ...machine },
+    choices:
+      shared === read.config ? read.choices : read.choices.filter(({ name }) => name !== 'batchSizePerGpu'),
+  };
   const { config } = recorded;
   const trainer = await Trainer.create({
     ...trainerOptionsOf(config),

@@ -24,9 +24,12 @@ describe('what a launcher says in the environment', () => {
     expect(() => checkIntroduced(environment)).not.toThrow();
   });
 
-  it('names a step of Slurm whose processes do not know of each other', () => {
+  it('names processes that do not know of each other', () => {
     expect(() => checkIntroduced({ SLURM_STEP_NUM_TASKS: '4', SLURM_PROCID: '1' })).toThrow(
       '4 processes were started by srun that do not know of each other: give it --mpi=pmix or --mpi=pmi2',
+    );
+    expect(() => checkIntroduced({ TORCHELASTIC_RUN_ID: 'none', WORLD_SIZE: '4', RANK: '0' })).toThrow(
+      '4 processes were started by torchrun, which only PyTorch knows: start them by mpirun -n 4.',
     );
     expect(() => checkIntroduced({ SLURM_STEP_NUM_TASKS: '4', PMI_RANK: '1', PMI_SIZE: '4' })).not.toThrow();
   });
