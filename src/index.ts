@@ -71,6 +71,8 @@ export type { Values } from './engine/values.ts';
 
 // Networks and the method
 
+export { alone, type Collective } from './collective/collective.ts';
+export type { Across } from './method/across.ts';
 export type { MaskShares } from './method/block-masks.ts';
 export { type ByolConfig, byol } from './method/byol.ts';
 export {

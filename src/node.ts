@@ -18,8 +18,9 @@ export { decode } from './image/decode-node.ts';
 export { jpegCopy } from './image/jpeg-node.ts';
 export { decodeMask } from './image/mask-node.ts';
 
-// The engine, and threads that make batches
+// The engine, other processes, and threads that make batches
 
+export { joinRanks } from './collective/mpi-node.ts';
 export { ortNode } from './engine/ort-node.ts';
 export { nodeMachine } from './run/machine-node.ts';
 

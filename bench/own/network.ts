@@ -1,4 +1,5 @@
 /** A trainer of one of the sizes the tables measure, with fixed random crops. */
+import { alone, type Collective } from '../../src/collective/collective.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dino } from '../../src/method/dino.ts';
 import type { ViewGroup } from '../../src/method/method.ts';
@@ -41,6 +42,7 @@ export async function makeTrainer(
   threads: number,
   microBatch: number,
   profilePrefix?: string,
+  collective: Collective = alone,
 ): Promise<Trainer> {
   const method = dino({
     backbone: backboneOf(size),
@@ -66,6 +68,7 @@ export async function makeTrainer(
     microBatch,
     optimizer: 'adamw',
     seed: 0,
+    collective,
     engineOptions: { threads, ...(profilePrefix === undefined ? {} : { profilePrefix }) },
   });
 }

@@ -97,7 +97,7 @@ async function dispatch(args: readonly string[], place: Place): Promise<number> 
   if (command !== undefined && command !== train && size > 1) {
     if (rank > 0) return exitCodes.mistake;
     throw new UsageError(
-      `dino ${name} works in one process: start it without mpirun. dino train shares its work with other ranks.`,
+      `The command dino ${name} works in one process: start it without mpirun; dino train alone shares its work.`,
     );
   }
   if (command !== undefined)

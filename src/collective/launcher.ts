@@ -18,7 +18,7 @@ export interface Launched {
 const launchers = [
   ['OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_SIZE'],
   ['PMI_RANK', 'PMI_SIZE', 'MPI_LOCALNRANKS'],
-  ['PMIX_RANK', 'SLURM_NTASKS', 'SLURM_NTASKS_PER_NODE'],
+  ['PMIX_RANK', 'SLURM_STEP_NUM_TASKS', 'SLURM_NTASKS_PER_NODE'],
 ] as const;
 
 function number(environment: Environment, name: string): number | undefined {
@@ -40,9 +40,15 @@ export function launchedAs(environment: Environment): Launched | undefined {
 
 /** @throws CollectiveError where several processes were started that will not find each other */
 export function checkIntroduced(environment: Environment): void {
-  const tasks = number(environment, 'SLURM_STEP_NUM_TASKS') ?? 1;
-  if (tasks > 1 && launchers.every(([rank]) => number(environment, rank) === undefined))
+  if (launchers.some(([rank]) => number(environment, rank) !== undefined)) return;
+  const world = environment.TORCHELASTIC_RUN_ID === undefined ? 1 : (number(environment, 'WORLD_SIZE') ?? 1);
+  if (world > 1)
     throw new CollectiveError(
-      `srun started ${tasks} processes that do not know of each other: give it --mpi=pmix or --mpi=pmi2, as srun --mpi=list says.`,
+      `${world} processes were started by torchrun, which only PyTorch knows: start them by mpirun -n ${world}.`,
+    );
+  const tasks = number(environment, 'SLURM_STEP_NUM_TASKS') ?? 1;
+  if (tasks > 1)
+    throw new CollectiveError(
+      `${tasks} processes were started by srun that do not know of each other: give it --mpi=pmix or --mpi=pmi2, as srun --mpi=list says.`,
     );
 }

@@ -75,6 +75,7 @@ export interface MpiFunction {
  * @throws CollectiveError where there is none
  */
 export function openMpiLibrary(launcher: 'Open MPI' | undefined): MpiLibrary {
+  prepareNativeCalls();
   const given = process.env.DINO_MPI_LIBRARY;
   const files =
     launcher === 'Open MPI'

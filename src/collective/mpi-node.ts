@@ -1,4 +1,5 @@
 /** Ranks that find each other through MPI, as `mpirun` and `srun` start them. */
+import { fstatSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { alone, type Collective, CollectiveError } from './collective.ts';
 import { checkIntroduced, type Launched, launchedAs } from './launcher.ts';
@@ -14,17 +15,36 @@ const THREAD_SERIALIZED = 2;
  */
 export function joinRanks(): Collective {
   checkIntroduced(process.env);
+  checkConnection();
   const launched = launchedAs(process.env);
   return launched === undefined
     ? alone
     : new Mpi(openMpiLibrary(launched.byOpenMpi ? 'Open MPI' : undefined), launched);
 }
 
-/** Cores for each rank of this machine; a launcher may have bound this process to some of them already. */
+/** MPICH's launcher hands an open file down, which a process in between does not pass on. */
+function checkConnection(): void {
+  const file = Number.parseInt(process.env.PMI_FD ?? '', 10);
+  if (Number.isNaN(file)) return;
+  try {
+    if (fstatSync(file).isSocket()) return;
+  } catch {
+    // It is closed.
+  }
+  throw new CollectiveError(
+    'The connection to the launcher of MPICH got lost on the way to this process, as npx does not pass it on: start node_modules/.bin/dino in its place.',
+  );
+}
+
+/** Cores of this rank: those that its launcher has bound it to, or its share of the machine's. */
 export function coresOfRank(): number {
   const available = availableParallelism();
-  const here = launchedAs(process.env)?.here ?? 1;
-  return available < cpus().length ? available : Math.max(1, Math.floor(available / here));
+  return available < cpus().length ? available : shareOfCores();
+}
+
+/** Cores of the machine for each of its ranks. */
+export function shareOfCores(): number {
+  return Math.max(1, Math.floor(cpus().length / (launchedAs(process.env)?.here ?? 1)));
 }
 
 class Mpi implements Collective {

@@ -21,8 +21,9 @@ export function stagedEngine(engine: Engine, collective: Collective): Engine {
       if (stages.length === 1) return engine.load(results, options);
       const programs: Program[] = [];
       // Threads of a stage must not wait actively while another one runs.
-      for (const stage of stages)
-        programs.push(await engine.load(stage.results, { ...options, spinning: false }));
+      const { spinning = true } = options ?? {};
+      const own = { ...options, spinning: spinning && 'while running' } as const;
+      for (const stage of stages) programs.push(await engine.load(stage.results, own));
       return new StagedProgram(engine, collective, results, stages, programs);
     },
   };

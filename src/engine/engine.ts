@@ -27,8 +27,11 @@ export type Buffers = ReadonlyMap<string, DeviceBuffer>;
 export interface EngineOptions {
   /** Threads inside one operator; the default is one for each core. */
   readonly threads?: number;
-  /** Whether idle threads wait actively. Faster alone, slower when other work shares the cores. Default true. */
-  readonly spinning?: boolean;
+  /**
+   * Whether idle threads wait actively, also between two runs unless `while running`. Faster alone, slower when other work shares the
+   * cores. Default true.
+   */
+  readonly spinning?: boolean | 'while running';
   /** Where to write a timeline of the operators (Chrome trace JSON), for benchmarks. */
   readonly profilePrefix?: string;
 }

@@ -36,7 +36,7 @@ function sessionOptions({
     graphOptimizationLevel: 'basic',
     enableMemPattern: false,
     logSeverityLevel: 3,
-    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+    extra: { session: { intra_op: { allow_spinning: spinning === true ? '1' : '0' } } },
     ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
   };
 }

@@ -44,7 +44,12 @@ function createSession(
     library.call('setSessionLogSeverityLevel', options, LOG_ERRORS);
     // A planned memory pattern costs a third more memory and no time less.
     library.call('disableMemPattern', options);
-    library.call('addSessionConfigEntry', options, 'session.intra_op.allow_spinning', spinning ? '1' : '0');
+    const entries = {
+      'session.intra_op.allow_spinning': spinning === false ? '0' : '1',
+      ...(spinning === 'while running' ? { 'session.force_spinning_stop': '1' } : {}),
+    };
+    for (const [key, value] of Object.entries(entries))
+      library.call('addSessionConfigEntry', options, key, value);
     if (profilePrefix !== undefined) library.call('enableProfiling', options, profilePrefix);
     return library.create('createSessionFromArray', library.env, onnx, onnx.byteLength, options);
   } finally {

@@ -46,7 +46,7 @@ export function byol(config: ByolConfig): Method {
   return {
     name: 'byol',
     views: groupViews(config.viewSizes),
-    coupling: { cause: 'batch norm in the heads', single },
+    coupling: { cause: 'batch norm in the heads', single, acrossRanks: true },
     stateShapes: {},
     sampleInputs: {},
     scalars: [],

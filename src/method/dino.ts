@@ -74,6 +74,7 @@ function couplingOf({ backbone, head, centering }: DinoConfig): Coupling | undef
   return {
     cause: 'batch norm by any --arch but a ViT or by --use_bn_in_head true, or --centering sinkhorn',
     wayOut: '--arch vit --use_bn_in_head false --centering center',
+    acrossRanks: true,
   };
 }
 

@@ -88,6 +88,7 @@ export function dinov2(config: Dinov2Config): Method {
             cause:
               'hidden patches and stochastic depth are spread over a batch, KoLeo and Sinkhorn-Knopp look at all of it',
             ...(koleoLossWeight > 0 ? { single: koleoSingle } : {}),
+            acrossRanks: true,
           }
         : undefined,
     stateShapes:

@@ -54,7 +54,7 @@ export function distill(config: DistillConfig): Method {
     name: 'distill',
     views,
     coupling: usesBatchNorm(backbone)
-      ? { cause: 'batch norm in the network', wayOut: '--arch vit' }
+      ? { cause: 'batch norm in the network', wayOut: '--arch vit', acrossRanks: true }
       : undefined,
     stateShapes: {
       ...momentShapes('image', featureDim(teacher)),

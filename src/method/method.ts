@@ -115,6 +115,8 @@ export interface Coupling {
   readonly wayOut?: string;
   /** Said of a step of one image, where that is none. */
   readonly single?: SingleImage;
+  /** Whether the objective looks at the images of all ranks (`inputs.across`); otherwise it is trained on one. */
+  readonly acrossRanks?: boolean;
 }
 
 export interface Method {

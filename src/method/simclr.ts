@@ -49,7 +49,7 @@ export function simclr(config: SimclrConfig): Method {
   return {
     name: 'simclr',
     views: [{ size: config.size, count: 2 }],
-    coupling: { cause: "the images of a step are each other's negatives", single },
+    coupling: { cause: "the images of a step are each other's negatives", single, acrossRanks: true },
     stateShapes: {},
     sampleInputs: {},
     scalars: [],

@@ -126,7 +126,12 @@ export async function resumeSession(
   // What was measured on a processor says nothing of a device, where a step is one program.
   const moves = !engine.sharesMemory && read.config.device !== 'xla' && read.config.pjrtPlugin === undefined;
   const parted = moves || microBatch === undefined ? whole : { ...whole, microBatch };
-  const recorded = { ...read, config: { ...parted, ...machine } };
+  const recorded = {
+    ...read,
+    config: { ...parted, ...machine },
+    choices:
+      shared === read.config ? read.choices : read.choices.filter(({ name }) => name !== 'batchSizePerGpu'),
+  };
   const { config } = recorded;
   const trainer = await Trainer.create({
     ...trainerOptionsOf(config, engine.replicas),

@@ -24,6 +24,7 @@ import {
   type Tensor,
 } from '../graph/index.ts';
 import type { Method } from '../method/method.ts';
+import { OptionError } from '../method/option-error.ts';
 import type { Statistic } from './state.ts';
 
 export interface StepGraphOptions {
@@ -52,7 +53,7 @@ export interface StepGraph {
 /** Elements of a gradient's terms that may exist at once. */
 const LARGEST_TERM = 2 ** 20;
 
-/** @throws RangeError if the micro-batch does not divide the batch */
+/** @throws RangeError if the micro-batch does not divide the batch; OptionError for several ranks that the method does not know of */
 export function traceStep({
   method,
   channels,
@@ -63,6 +64,10 @@ export function traceStep({
   const images = method.coupling !== undefined ? batchSize : microBatch;
   if (batchSize % images !== 0)
     throw new RangeError(`A micro-batch of ${images} does not divide a batch of ${batchSize}.`);
+  if (ranks > 1 && method.coupling !== undefined && method.coupling.acrossRanks !== true)
+    throw new OptionError(
+      `The method ${method.name} looks at all images of a step (${method.coupling.cause}) and does not know of those of other ranks: train it by one process.`,
+    );
   const networks = {
     student: new ParameterSet('student/', ranks),
     teacher: new ParameterSet('teacher/', ranks),

@@ -21,8 +21,8 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
   it.each([2, 4])(
     '%i ranks take the steps of one process, twice the same bits, and stop at NaN alike',
     async (size) => {
-      const run = () => mpirun(ranksOf(size, 'mpi-training.ts', names));
-      const [first, second] = [await run(), size === 2 ? await run() : undefined];
+      const run = (some: readonly string[]) => mpirun(ranksOf(size, 'mpi-training.ts', some));
+      const [first, second] = [await run(names), size === 2 ? await run(names.slice(1, 2)) : undefined];
       expect(first.code, first.text).toBe(0);
       const { found, nan } = JSON.parse(first.text);
       for (const name of names) {
@@ -38,7 +38,7 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
         }
       }
       expect(nan).toEqual(Array(size).fill({ applied: [true, true, true, false] }));
-      if (second !== undefined) expect(JSON.parse(second.text)).toEqual({ found, nan });
+      if (second !== undefined) expect(JSON.parse(second.text).found[names[1]!]).toEqual(found[names[1]!]);
     },
   );
 
@@ -53,7 +53,7 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
     const run = join(folder, 'run');
     const ended = await mpirun(ranksOf(2, 'mpi-command.ts', training(images, run, '--steps', '3')));
     expect(ended.code, ended.text).toBe(0);
-    expect(ended.text).toContain('2 ranks on 1 machine.');
+    expect(ended.text).toContain('2 ranks on 1 machine, this one with ');
     expect(ended.text).toContain('3 steps of 4 images (2 on each of 2 ranks)');
     for (const once of ['Recipe auto', 'report.html', 'Trained 3 steps'])
       expect(ended.text.split(once)).toHaveLength(2);
@@ -101,6 +101,6 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
     expect(without.code).not.toBe(0);
     expect(without.text.split('DINO_MPI_LIBRARY names libnone.so')).toHaveLength(2);
     const other = await mpirun(ranksOf(2, 'mpi-command.ts', ['report', 'run']));
-    expect(other.text).toContain('dino report works in one process: start it without mpirun.');
+    expect(other.text).toContain('The command dino report works in one process');
   });
 });

@@ -2,7 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { alone } from '../../src/collective/collective.ts';
 import { UNEXPLAINED } from '../../src/method/mae-health.ts';
+import { methodOf } from '../../src/train/build.ts';
+import { chooseRecipe } from '../../src/train/recipe.ts';
+import { traceStep } from '../../src/train/step-graph.ts';
 import { copyingEngine } from '../engine/copying-engine.ts';
+import { tinyMethod } from '../method/tiny-methods.ts';
 import { tinyVit } from '../run/tiny-run.ts';
 import { onRanks } from './local-collective.ts';
 import { cases, STEPS, train } from './tiny-training.ts';
@@ -55,3 +59,24 @@ it.each([tinyVit, { ...tinyVit, useBnInHead: true }])(
     }
   },
 );
+
+it('DINOv2 with masks of each rank’s own images holds the same on all ranks, and learns', async () => {
+  const { options } = await tinyMethod('dinov2');
+  const runs = await onRanks(2, (collective) => train(options, collective, {}));
+  expect(runs[0]?.results.every(({ isApplied }) => isApplied)).toBe(true);
+  expect(runs[1]?.state).toEqual(runs[0]?.state);
+  expect(runs[1]?.results.map(({ loss }) => loss)).toEqual(runs[0]?.results.map(({ loss }) => loss));
+});
+
+it('a method that looks at all images of a step and knows of no other ranks is refused', () => {
+  const method = {
+    ...methodOf(
+      chooseRecipe(tinyVit, { images: 99, imageSide: 16, channels: 3, cores: 1, readMilliseconds: 1 }).config,
+    ),
+    coupling: { cause: 'its own reasons' },
+  };
+  expect(() => traceStep({ method, channels: 3, batchSize: 2, ranks: 2 })).toThrow(
+    'The method dino looks at all images of a step (its own reasons) and does not know of those of other ranks: train it by one process.',
+  );
+  expect(() => traceStep({ method, channels: 3, batchSize: 2 })).not.toThrow();
+});

@@ -1,7 +1,9 @@
 /** What the recipes choose: the official defaults, and values that fit the images and the budget. */
 import { describe, expect, it } from 'vitest';
 import { backboneOf } from '../../src/train/build.ts';
-import type { TrainOptions } from '../../src/train/config.ts';
+import { batchOf, type TrainOptions } from '../../src/train/config.ts';
+import { checkBatch } from '../../src/train/contradictions.ts';
+import { baseRate } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 import type { RunFacts } from '../../src/train/recipe-parts.ts';
 
@@ -143,5 +145,42 @@ it('the paper recipe is the official main_dino.py', () => {
     ...{ freezeLastLayer: 1, lr: 0.0005, warmupEpochs: 10, minLr: 1e-6, optimizer: 'adamw' },
     ...{ dropPathRate: 0.1, globalCropsScale: [0.4, 1], localCropsNumber: 8, localCropsScale: [0.05, 0.4] },
     ...{ dim: 384, depth: 12, heads: 6, globalCropsSize: 224, localCropsSize: 96 },
+  });
+});
+
+describe('on several ranks', () => {
+  const each = (options: TrainOptions, ranks: number, facts: Partial<RunFacts> = {}) => {
+    const { config } = chosen(options, { ranks, ...facts });
+    return [config.ranks, config.batchSizePerGpu, batchOf(config)];
+  };
+
+  it('the automatic recipe shares out the batch of one process, down to eight images for each', () => {
+    expect(each({}, 1)).toEqual([undefined, 128, 128]);
+    expect(each({}, 4)).toEqual([4, 32, 128]);
+    expect(each({}, 3)).toEqual([3, 43, 129]);
+    expect(each({}, 64)).toEqual([64, 8, 512]);
+    expect(each({ method: 'simclr' }, 4)).toEqual([4, 64, 256]);
+    // As far as there are images.
+    expect(each({}, 4, { images: 90 })).toEqual([4, 22, 88]);
+    expect(each({ method: 'simclr' }, 4, { images: 90 })).toEqual([4, 22, 88]);
+  });
+
+  it('what is given, and the official 64, are images of each rank; papers count all', () => {
+    expect(each({ batchSizePerGpu: 20 }, 4)).toEqual([4, 20, 80]);
+    expect(each({ recipe: 'paper' }, 4)).toEqual([4, 64, 256]);
+    expect(each({ recipe: 'paper', method: 'mae' }, 64)).toEqual([64, 64, 4096]);
+  });
+
+  it('the rate is scaled by the batch of all', () => {
+    const { config } = chosen({ recipe: 'paper' }, { ranks: 4 });
+    expect(baseRate(config)).toBeCloseTo(0.0005, 10);
+    expect(baseRate(chosen({ recipe: 'paper' }).config)).toBeCloseTo(0.000125, 10);
+  });
+
+  it('more ranks than images are refused', () => {
+    const { config } = chosen({}, { ranks: 8, images: 5 });
+    expect(() => checkBatch(config, 5, undefined)).toThrow(
+      '8 ranks cannot share 5 images: each needs one of its own in every step, so start 5 at most, or add images.',
+    );
   });
 });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Collective, CollectiveError } from '../../collective/collective.ts';
 import { launchedAs } from '../../collective/launcher.ts';
 import { gathered } from '../../collective/messages.ts';
-import { joinRanks } from '../../collective/mpi-node.ts';
+import { coresOfRank, joinRanks, shareOfCores } from '../../collective/mpi-node.ts';
 import { counted } from '../../numbers/counted.ts';
 import { followInNode } from '../../run/follow-node.ts';
 import { Ranks } from '../../run/ranks.ts';
@@ -93,7 +93,14 @@ async function introduced(collective: Collective, args: readonly string[]): Prom
     return `Rank ${commands} (${all[commands]?.host}) was started with dino train ${all[commands]?.command}, rank 0 with dino train ${first.command}: start all with the same options.`;
   if (collective.rank === 0) {
     const machines = new Set(all.map(({ host }) => host)).size;
-    console.error(`${collective.size} ranks on ${counted(machines, 'machine')}.`);
+    const [cores, share] = [coresOfRank(), shareOfCores()];
+    console.error(
+      `${collective.size} ranks on ${counted(machines, 'machine')}, this one with ${counted(cores, 'core')}.`,
+    );
+    if (2 * cores <= share)
+      console.error(
+        `The launcher bound this rank to ${counted(cores, 'core')} of the ${share} that it could have: with --bind-to none (mpirun) or --cpus-per-task ${share} (srun) it has them all.`,
+      );
   }
   return undefined;
 }
