@@ -10,7 +10,6 @@
  */
 import {
   concat,
-  GraphError,
   greater,
   input,
   mul,
@@ -42,7 +41,7 @@ export function wholeStep(graph: StepGraph, { update, measures, byteCrops }: Who
   const results = overAllRanks(graph);
   const reported = ['loss', ...measures.map((name) => `measure/${name}`)].map((name) => {
     const value = results[name];
-    if (value === undefined) throw new GraphError(`a step has no "${name}"`);
+    if (value === undefined) throw new RangeError(`The step has no result "${name}".`);
     return reshape(value, [1]);
   });
   const [lags, commit] = [input('number/lags', []), input('number/commit', [])];

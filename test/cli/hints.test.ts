@@ -39,14 +39,14 @@ describe('a word that is no command', () => {
 
 describe('a flag of another program', () => {
   it.each([
+    [['train', 'x', '--gpus=2'], '--gpus: --device xla takes a GPU or TPU (dino devices lists them).'],
+    [['eval', 'knn', 'x', '--cuda'], '--cuda: --device xla takes a GPU or TPU (dino devices lists them).'],
+    [['inspect', 'x', '--device', 'cpu'], '--device: nothing is computed on a device here, so leave it out.'],
     [
-      ['train', 'x', '--device', 'cuda'],
-      '--device: everything is computed on the CPU, so leave it out; --threads',
+      ['embed', 'x', '--fp16', 'true'],
+      '--fp16: numbers are float32, and --precision says what an XLA device',
     ],
-    [['train', 'x', '--gpus=2'], '--gpus: everything is computed on the CPU'],
-    [['eval', 'knn', 'x', '--cuda'], '--cuda: everything is computed on the CPU, so leave it out; --threads'],
-    [['inspect', 'x', '--device', 'cpu'], '--device: everything is computed on the CPU, so leave it out.'],
-    [['embed', 'x', '--fp16', 'true'], '--fp16: everything is computed in float32'],
+    [['inspect', 'x', '--fp16'], '--fp16: everything is computed in float32 here, so leave it out.'],
   ])('%s', async (words, hint) => {
     const said = await dino(...words);
     expect(said.code).toBe(2);

@@ -57,7 +57,9 @@ export async function train(
     ranks: size,
   } as const;
   const { config } = chooseRecipe(own, facts);
-  const trainer = await Trainer.create({ ...trainerOptionsOf(config), engine, frozen, collective });
+  // Crops come as floats here.
+  const told = { ...trainerOptionsOf(config), byteCrops: undefined };
+  const trainer = await Trainer.create({ ...told, engine, frozen, collective });
   const plan = new Plan(config, STEPS, 5);
   const results: StepResult[] = [];
   for (let step = 0; step < STEPS; step++) {

@@ -160,11 +160,8 @@ function choicesOf(type: z.ZodType | undefined): string {
 
 function unknownFlag(token: string, flag: string, known: readonly string[]): string {
   const wanted = fromFlag(flag);
-  const fact = settled(wanted);
-  if (fact !== undefined) {
-    const cores = known.includes('threads') ? '; --threads says on how many cores' : '';
-    return `There is no flag ${token}: ${fact}, so leave it out${cores}.`;
-  }
+  const fact = settled(wanted, known);
+  if (fact !== undefined) return `There is no flag ${token}: ${fact}`;
   const nearest = nearestName(wanted, known);
   return `There is no flag ${token}.${nearest === undefined ? ' --help lists all flags.' : ` Did you mean --${toFlag(nearest)}?`}`;
 }

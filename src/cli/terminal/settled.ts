@@ -1,16 +1,25 @@
-/** Options of other programs for what is settled here. */
+/** Options of other programs, and what says the same here. */
 const otherPrograms = [
   {
     names: /^(device|devices|(num|n)?gpus?|gpuIds?|(use|no)?cuda|accelerator|backend|mps)$/i,
-    fact: 'everything is computed on the CPU',
+    ours: '--device xla takes a GPU or TPU (dino devices lists them)',
+    otherwise: 'nothing is computed on a device here',
   },
   {
     names: /^(use)?(amp|fp16|bf16|half|halfPrecision|mixedPrecision|precision|dtype)$/i,
-    fact: 'everything is computed in float32 on the CPU',
+    ours: 'numbers are float32, and --precision says what an XLA device multiplies with',
+    otherwise: 'everything is computed in float32 here',
   },
 ] as const;
 
-/** What makes an option needless, if it is such a one. @param name in camel case */
-export function settled(name: string): string | undefined {
-  return otherPrograms.find(({ names }) => names.test(name))?.fact;
+/**
+ * What a user of an option of another program has to know.
+ *
+ * @param name in camel case
+ * @param known the command's own options
+ */
+export function settled(name: string, known: readonly string[]): string | undefined {
+  const found = otherPrograms.find(({ names }) => names.test(name));
+  if (found === undefined) return undefined;
+  return known.includes('device') ? `${found.ours}.` : `${found.otherwise}, so leave it out.`;
 }

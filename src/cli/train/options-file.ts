@@ -99,9 +99,10 @@ function checkedOption(path: string, key: string, given: unknown, fields: Fields
   const name = fromFlag(key);
   const type = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (type === undefined) {
-    const needless = Object.entries(ignoredTrainFlags).find(([each]) => each === name)?.[1] ?? settled(name);
-    if (needless !== undefined)
-      throw new UsageError(`${path}: there is no option "${key}": ${needless}, so leave it out.`);
+    const needless = Object.entries(ignoredTrainFlags).find(([each]) => each === name)?.[1];
+    const fact =
+      needless === undefined ? settled(name, Object.keys(fields)) : `${needless}, so leave it out.`;
+    if (fact !== undefined) throw new UsageError(`${path}: there is no option "${key}": ${fact}`);
     const nearest = nearestName(name, Object.keys(fields));
     throw new UsageError(
       `${path}: there is no option "${key}".${nearest === undefined ? ' dino train --help lists all.' : ` Did you mean ${/[A-Z]/.test(key) ? nearest : toFlag(nearest)}?`}`,

@@ -41,7 +41,7 @@ export const trainSwitches = {
 
 /** Official flags that do nothing here, with the reason. */
 export const ignoredTrainFlags = {
-  useFp16: 'the CPU engine computes in float32',
+  useFp16: 'numbers are float32; --precision says what an XLA device multiplies with',
   distUrl: 'processes find each other through MPI: start them by mpirun or srun',
   localRank: 'mpirun or srun tells each process which it is',
   saveckpFreq: 'checkpoints are counted in steps: --save_every',
