@@ -79,7 +79,9 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
     expect(performance.now() - killedAt).toBeLessThan(30_000);
     expect(killed.code).not.toBe(0);
     expect(killed.text).toMatch(/rank 1 .* exited on signal 9/);
-    const failed = await mpirun(long('failed'), { FAILING_RANK: '1' });
+    const failed = await mpirun(long('failed'), {
+      ...{ FAILING_RANK: '1', FAILS_WITH: join(folder, 'failed', 'log.txt') },
+    });
     expect(failed.code).not.toBe(0);
     expect(failed.text).toMatch(/error on rank 1 \(.*\): The disk went away\./);
   });
