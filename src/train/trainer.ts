@@ -27,10 +27,19 @@ import { type StepGraph, traceStep } from './step-graph.ts';
 import { WHOLE_STEP_NUMBERS, wholeStep } from './whole-step.ts';
 
 /**
- * Where a step gets its pixels: writes view group `group` of this rank's images `start` to `end`, view after view: normalized as
- * [count * images, C, S, S], or as bytes, [count * images, S, S, C], for a trainer that was asked to normalize them.
+ * Where a step gets its pixels: writes view group `group` of this rank's images `start` to `end` as [count * images, C, S, S], view after
+ * view.
  */
-export type CropSource = (group: number, start: number, end: number, into: Float32Array | Uint8Array) => void;
+export type CropSource = (group: number, start: number, end: number, into: Float32Array) => void;
+
+/** The same as bytes that are not normalized, [count * images, S, S, C]: a device normalizes them. */
+export type ByteCropSource = (group: number, start: number, end: number, into: Uint8Array) => void;
+
+/** Crops in the form that a trainer wants. */
+export interface CropSources {
+  readonly pixels: CropSource;
+  readonly bytes: ByteCropSource;
+}
 
 export interface TrainerOptions {
   readonly method: Method;
@@ -241,7 +250,7 @@ export class Trainer {
    * @param onRead told when the crops are not needed any more
    */
   async step(
-    crops: CropSource,
+    crops: CropSource | CropSources,
     settings: StepSettings,
     onRead: () => void = () => undefined,
   ): Promise<StepResult> {
@@ -257,7 +266,7 @@ export class Trainer {
 
   async #wholeStep(
     updater: GraphUpdater,
-    crops: CropSource,
+    crops: CropSource | CropSources,
     settings: StepSettings,
     onRead: () => void,
   ): Promise<StepResult> {
@@ -293,11 +302,11 @@ export class Trainer {
   }
 
   /** Brings a step's crops to the device, where the whole batch is one run: while the step before still computes, say. */
-  stage(crops: CropSource, step: number): void {
+  stage(crops: CropSource | CropSources, step: number): void {
     const each = this.batchSize / this.#replicas;
     for (let replica = 0; replica < this.#replicas; replica++) {
       for (const [g, pixels] of this.#crops.entries()) {
-        crops(g, replica * each, (replica + 1) * each, pixels);
+        fill(pixels, crops, g, [replica * each, (replica + 1) * each]);
         this.#inputs[`crops/${g}`]?.write(pixels, replica);
       }
       this.#drawSamples(step, replica * each, replica);
@@ -318,7 +327,7 @@ export class Trainer {
    * ranks, the gradients this rank's part.
    */
   async accumulate(
-    crops: CropSource,
+    crops: CropSource | CropSources,
     { step, scalars }: StepSettings,
   ): Promise<{ loss: number; measures: Record<string, number> }> {
     this.#requireHalves();
@@ -332,7 +341,7 @@ export class Trainer {
     for (let part = 0; part < parts; part++) {
       const start = part * this.microBatch;
       for (const [g, pixels] of this.#crops.entries()) {
-        crops(g, start, start + this.microBatch, pixels);
+        fill(pixels, crops, g, [start, start + this.microBatch]);
         this.#inputs[`crops/${g}`]?.write(pixels);
       }
       this.#drawSamples(step, start);
@@ -479,6 +488,21 @@ export class Trainer {
       if (!kept.has(buffer)) buffer.dispose();
     if (!keepUpdater) await this.updater.dispose();
   }
+}
+
+/** @throws TypeError where bytes are wanted and there are none */
+function fill(
+  pixels: Float32Array | Uint8Array,
+  crops: CropSource | CropSources,
+  group: number,
+  [start, end]: readonly [number, number],
+): void {
+  if (pixels instanceof Float32Array) {
+    const write = typeof crops === 'function' ? crops : crops.pixels;
+    write(group, start, end, pixels);
+  } else if (typeof crops === 'function')
+    throw new TypeError('This trainer normalizes crops on its device: give it their bytes, too.');
+  else crops.bytes(group, start, end, pixels);
 }
 
 const allFinite = (norms: ReadonlyMap<string, number>): boolean => [...norms.values()].every(Number.isFinite);
