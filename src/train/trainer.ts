@@ -205,6 +205,11 @@ export class Trainer {
     return new Trainer(options, graph, programs, updater, whole);
   }
 
+  /** What a step takes on its device, where that can be told. */
+  get memory(): Program['memory'] {
+    return this.#program.memory;
+  }
+
   /** Whether a step is one program, in which no half of a step runs by itself; crops of the next step can be staged then. */
   get isOneProgram(): boolean {
     return this.#whole !== undefined;

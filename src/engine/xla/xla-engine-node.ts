@@ -70,7 +70,9 @@ export class XlaEngine implements Engine {
 
   async load(results: Results): Promise<Program> {
     const { replicas } = this;
-    const compiled = stableHlo({ precision: this.#precision, replicas }).compile(results);
+    // XLA's CPU has no products of bf16.
+    const emulates = this.client.platform === 'cpu';
+    const compiled = stableHlo({ precision: this.#precision, replicas, emulates }).compile(results);
     try {
       const executable =
         this.#cache === undefined
@@ -78,7 +80,7 @@ export class XlaEngine implements Engine {
           : await this.#cache.program(this.client, compiled.text, { replicas });
       return new XlaProgram(this, compiled, executable);
     } catch (error) {
-      throw new EngineError(`${this.name} cannot compile the program: ${reason(error)}`);
+      throw new EngineError(deviceFailure(this, error, 'cannot compile the program'));
     }
   }
 
@@ -177,6 +179,7 @@ class XlaProgram implements Program {
   readonly engine: XlaEngine;
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
+  readonly memory: Program['memory'];
   readonly #inPlace: ReadonlySet<string>;
   readonly #executable: PjrtExecutable;
   #isDisposed = false;
@@ -187,6 +190,7 @@ class XlaProgram implements Program {
     this.outputs = outputs;
     this.#inPlace = inPlace;
     this.#executable = executable;
+    this.memory = memoryOf(engine, executable);
   }
 
   async run(
@@ -243,10 +247,23 @@ class XlaProgram implements Program {
   }
 }
 
+/** What a program takes on each device, as far as the plugin tells. */
+function memoryOf({ client, devices: [device] }: XlaEngine, executable: PjrtExecutable): Program['memory'] {
+  const taken = client.programMemory(executable);
+  if (taken === undefined) return undefined;
+  const bytes = taken.arguments + taken.outputs - taken.alias + taken.temporary;
+  const limit = device === undefined ? undefined : client.memory(device)?.bytesLimit;
+  return bytes > 0 ? { bytes, limit } : undefined;
+}
+
 /** What a user can do about a device that failed. */
-function deviceFailure({ name, client, devices: [device] }: XlaEngine, error: unknown): string {
+function deviceFailure(
+  { name, client, devices: [device] }: XlaEngine,
+  error: unknown,
+  what = 'failed',
+): string {
   if (!(error instanceof PjrtError) || error.code !== 'resource exhausted')
-    return `${name} failed: ${reason(error)}`;
+    return `${name} ${what}: ${reason(error)}`;
   const memory = device === undefined ? undefined : client.memory(device);
   const limit = memory?.bytesLimit;
   const has = limit === undefined ? '' : ` (it has ${(limit / 2 ** 30).toFixed(1)} GiB)`;
