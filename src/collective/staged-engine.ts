@@ -108,19 +108,22 @@ class StagedProgram implements Program {
     inputs: Readonly<Record<string, DeviceBuffer>>,
     outputs: Readonly<Record<string, DeviceBuffer>>,
   ): Promise<void> {
+    const lastRead = new Map<DeviceBuffer, number>();
+    for (const [name, buffer] of Object.entries(inputs))
+      lastRead.set(buffer, Math.max(lastRead.get(buffer) ?? 0, this.#lastRead.get(name) ?? 0));
     const late: [DeviceBuffer, DeviceBuffer][] = [];
     const read = { ...inputs, ...this.#held };
+    const written = { ...outputs, ...this.#held };
     for (const [stage, program] of this.#programs.entries()) {
-      const written: Record<string, DeviceBuffer> = { ...this.#held };
-      for (const [name, buffer] of Object.entries(outputs)) {
-        // A buffer that is updated in place while later stages still read it is written at the end.
-        const isRead = Object.entries(inputs).some(
-          ([other, each]) => each === buffer && (this.#lastRead.get(other) ?? 0) > stage,
-        );
-        written[name] = isRead && program.outputs.has(name) ? this.#spareFor(name, buffer) : buffer;
-        if (written[name] !== buffer) late.push([this.#spareFor(name, buffer), buffer]);
+      const results = pick(written, program.outputs);
+      // A buffer that is updated in place while later stages still read it is written at the end.
+      for (const [name, buffer] of Object.entries(results)) {
+        if ((lastRead.get(buffer) ?? 0) <= stage) continue;
+        const spare = this.#spareFor(name, buffer);
+        results[name] = spare;
+        late.push([spare, buffer]);
       }
-      await program.run(pick(read, program.inputs), pick(written, program.outputs));
+      await program.run(pick(read, program.inputs), results);
       await this.#meet(this.#stages[stage]?.meetings ?? []);
     }
     for (const [from, to] of late) to.write(await from.read());

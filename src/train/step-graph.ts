@@ -66,7 +66,7 @@ export function traceStep({
     throw new RangeError(`A micro-batch of ${images} does not divide a batch of ${batchSize}.`);
   if (ranks > 1 && method.coupling !== undefined && method.coupling.acrossRanks !== true)
     throw new OptionError(
-      `The method ${method.name} looks at all images of a step (${method.coupling.cause}) and does not know of those of other ranks: train it by one process.`,
+      `The method ${method.name} looks at all images of a step (${method.coupling.cause}) and does not know of those of other ranks: train it without mpirun.`,
     );
   const networks = {
     student: new ParameterSet('student/', ranks),

@@ -1,12 +1,12 @@
-/** One rank of a `dino` command, which leaves its process id and may be told to fail. */
-import { writeFileSync } from 'node:fs';
+/** One rank of a `dino` command, which leaves its process id and may be told to fail when a file is there. */
+import { existsSync, writeFileSync } from 'node:fs';
 import { runCommand } from '../../src/cli/command.ts';
 
 const rank = process.env.OMPI_COMM_WORLD_RANK ?? '0';
-const { RANK_FOLDER: folder, FAILING_RANK: failing } = process.env;
+const { RANK_FOLDER: folder, FAILING_RANK: failing, FAILS_WITH: file = '' } = process.env;
 if (folder !== undefined) writeFileSync(`${folder}/pid${rank}`, String(process.pid));
 if (failing === rank)
-  setTimeout(() => {
-    throw new Error('The disk went away');
-  }, 8000);
+  setInterval(() => {
+    if (existsSync(file)) throw new Error('The disk went away');
+  }, 500);
 process.exitCode = await runCommand(process.argv.slice(2));

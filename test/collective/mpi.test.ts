@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { alone } from '../../src/collective/collective.ts';
 import { colorPhoto } from '../cli/color-photos.ts';
 import { temporaryFolder } from '../run/tiny-run.ts';
-import { hasMpirun, missing, mpirun, ranksOf } from './mpirun.ts';
+import { hasMpirun, jsonOf, missing, mpirun, ranksOf } from './mpirun.ts';
 import { cases, STEPS, train } from './tiny-training.ts';
 
 const names = ['DINO without batch norm', 'DINO with batch norm in the head', 'SimCLR'];
@@ -24,7 +24,7 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
       const run = (some: readonly string[]) => mpirun(ranksOf(size, 'mpi-training.ts', some));
       const [first, second] = [await run(names), size === 2 ? await run(names.slice(1, 2)) : undefined];
       expect(first.code, first.text).toBe(0);
-      const { found, nan } = JSON.parse(first.text);
+      const { found, nan } = jsonOf(first);
       for (const name of names) {
         const { options } = await cases[name]!();
         const { results } = await train(options, alone, {});
@@ -38,7 +38,7 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
         }
       }
       expect(nan).toEqual(Array(size).fill({ applied: [true, true, true, false] }));
-      if (second !== undefined) expect(JSON.parse(second.text).found[names[1]!]).toEqual(found[names[1]!]);
+      if (second !== undefined) expect(jsonOf(second).found[names[1]!]).toEqual(found[names[1]!]);
     },
   );
 
@@ -79,7 +79,9 @@ describe.skipIf(!hasMpirun)(`under mpirun${missing}`, () => {
     expect(performance.now() - killedAt).toBeLessThan(30_000);
     expect(killed.code).not.toBe(0);
     expect(killed.text).toMatch(/rank 1 .* exited on signal 9/);
-    const failed = await mpirun(long('failed'), { FAILING_RANK: '1' });
+    const failed = await mpirun(long('failed'), {
+      ...{ FAILING_RANK: '1', FAILS_WITH: join(folder, 'failed', 'log.txt') },
+    });
     expect(failed.code).not.toBe(0);
     expect(failed.text).toMatch(/error on rank 1 \(.*\): The disk went away\./);
   });

@@ -21,6 +21,9 @@ export function ranksOf(size: number, script: string, args: readonly string[] = 
   return ['-n', String(size), process.execPath, '--import', 'tsx', file, ...args];
 }
 
+/** Containers may forbid what Open MPI likes to do between processes of one machine. */
+const quiet = { OMPI_MCA_btl_vader_single_copy_mechanism: 'none' };
+
 /** @param during does something while they run */
 export async function mpirun(
   words: readonly string[],
@@ -28,11 +31,16 @@ export async function mpirun(
   during: () => Promise<void> = async () => {},
 ): Promise<Ended> {
   const started = performance.now();
-  const child = spawn('mpirun', [...root, ...words], { env: { ...process.env, ...env } });
+  const child = spawn('mpirun', [...root, ...words], { env: { ...process.env, ...quiet, ...env } });
   const pieces: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => pieces.push(piece));
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   await during();
   const code = await ended;
   return { code, text: Buffer.concat(pieces).toString(), milliseconds: performance.now() - started };
+}
+
+/** The one line of JSON among what was said. */
+export function jsonOf({ text }: Ended) {
+  return JSON.parse(text.split('\n').find((line) => line.startsWith('{')) ?? 'null');
 }

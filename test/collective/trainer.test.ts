@@ -76,7 +76,7 @@ it('a method that looks at all images of a step and knows of no other ranks is r
     coupling: { cause: 'its own reasons' },
   };
   expect(() => traceStep({ method, channels: 3, batchSize: 2, ranks: 2 })).toThrow(
-    'The method dino looks at all images of a step (its own reasons) and does not know of those of other ranks: train it by one process.',
+    'The method dino looks at all images of a step (its own reasons) and does not know of those of other ranks: train it without mpirun.',
   );
   expect(() => traceStep({ method, channels: 3, batchSize: 2 })).not.toThrow();
 });

@@ -281,7 +281,7 @@ export class PjrtClient {
  * CompileOptionsProto in protobuf's wire format: executable_build_options (field 3) with device_ordinal (1) -1, num_replicas (4)
  * and num_partitions (5) 1.
  */
-function compileOptions(replicas: number): Uint8Array {
+export function compileOptions(replicas: number): Uint8Array {
   const build = [1 << 3, ...varint(-1n), 4 << 3, ...varint(BigInt(replicas)), 5 << 3, 1];
   return Uint8Array.from([(3 << 3) | 2, build.length, ...build]);
 }

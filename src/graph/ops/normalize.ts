@@ -1,7 +1,7 @@
 /** Normalizations: layer norm, batch norm, L2, weight norm. */
 import { GraphError } from '../errors.ts';
 import { Node, type Op, type Tensor } from '../tensor.ts';
-import { gatherAcross } from './across.ts';
+import { gatherAcross, sumAcross } from './across.ts';
 import { add, div, maximum, mul, scale, shift, sqrt, square, stopGradient, sub } from './elementwise.ts';
 import { concat, expand, reshape, slice } from './layout.ts';
 import { scalar } from './leaf.ts';
@@ -155,6 +155,63 @@ export function batchNormTrain(
   };
 }
 
+/**
+ * The first half of batch norm over several ranks: what lies off this rank's mean, the mean, and the sum of squares. Its gradient is
+ * that of the deviations alone, as the second half gives all of what reaches x.
+ */
+const deviationsOp: Op<{ channels: number }> = {
+  name: 'deviations',
+  infer: ([x], { channels }) => {
+    if (x?.shape.length !== 2 || (x.shape[1] ?? 0) % channels !== 0)
+      throw new GraphError(`wants rows of ${channels} channels, got [${x?.shape.join(', ')}]`);
+    const statistic = { dtype: x.dtype, shape: [channels] };
+    return [x, statistic, statistic]; // x - mean, mean, sum of squares
+  },
+  gradient: (_, [g]) => [g],
+  decompose: (node) => {
+    const x = node.input(0);
+    const { rows, perChannel, repeated } = channelsOf(x, node.attributes.channels);
+    const average = scale(perChannel(x), 1 / rows);
+    const deviations = sub(x, repeated(average));
+    return [deviations, average, perChannel(square(deviations))];
+  },
+};
+
+/** The second half: inputs are the deviations, weight, bias, this rank's mean less that of all, and the variance of all. */
+const normalizeAcrossOp: Op<BatchNormAttributes & { ranks: number }> = {
+  name: 'normalizeAcross',
+  infer: ([x]) => (x === undefined ? [] : [x]),
+  // As that of batchNorm, where means are those over all ranks: with offset o, x - mean is deviation + o.
+  gradient: (node, [g]) => {
+    if (g === undefined) return [];
+    const { eps, ranks } = node.attributes;
+    const [x, weight, offset] = [node.input(0), node.input(1), node.input(3)];
+    const channels = weight.dim(0);
+    const { rows, perChannel, repeated } = channelsOf(x, channels);
+    const inverse = div(scalar(1), sqrt(shift(node.input(4), eps)));
+    const total = perChannel(g); // d bias
+    const correlation = add(perChannel(mul(g, x)), mul(offset, total));
+    const all = sumAcross(concat([total, correlation], 0), ranks);
+    const factor = mul(weight, inverse);
+    const along = scale(
+      mul(mul(factor, square(inverse)), slice(all, 0, channels, 2 * channels)),
+      1 / (rows * ranks),
+    );
+    const constant = add(
+      scale(mul(factor, slice(all, 0, 0, channels)), 1 / (rows * ranks)),
+      mul(offset, along),
+    );
+    const dx = sub(sub(mul(g, repeated(factor)), mul(x, repeated(along))), repeated(constant));
+    return [dx, mul(correlation, inverse), total];
+  },
+  decompose: (node) => {
+    const [x, weight, bias, offset] = [node.input(0), node.input(1), node.input(2), node.input(3)];
+    const { repeated } = channelsOf(x, weight.dim(0));
+    const factor = div(weight, sqrt(shift(node.input(4), node.attributes.eps)));
+    return [add(mul(x, repeated(factor)), repeated(add(mul(offset, factor), bias)))];
+  },
+};
+
 /** Batch norm over the rows of several ranks: each says its mean and sum of squared deviations, from which all find the common ones. */
 function batchNormAcross(
   x: Tensor,
@@ -164,18 +221,19 @@ function batchNormAcross(
   ranks: number,
 ): { readonly y: Tensor; readonly statistics: BatchStatistics } {
   const channels = weight.dim(0);
-  const { rows, perChannel, repeated } = channelsOf(x, channels);
-  const own = scale(perChannel(x), 1 / rows);
-  const deviations = perChannel(square(sub(x, repeated(own))));
-  const all = gatherAcross(reshape(concat([own, deviations], 0), [1, 2, channels]), ranks);
+  const own = new Node(deviationsOp, [x], { channels });
+  const rows = x.size / channels;
+  const all = gatherAcross(reshape(concat([own.output(1), own.output(2)], 0), [1, 2, channels]), ranks);
   const means = reshape(slice(all, 1, 0, 1), [ranks, channels]);
   const average = mean(means, { axes: [0] });
   const between = sum(square(sub(means, average)), { axes: [0] });
   const within = sum(reshape(slice(all, 1, 1, 2), [ranks, channels]), { axes: [0] });
   const variance = scale(add(within, scale(between, rows)), 1 / (rows * ranks));
-  const factor = div(weight, sqrt(shift(variance, eps)));
-  const y = add(mul(sub(x, repeated(average)), repeated(factor)), repeated(bias));
-  return { y, statistics: { mean: stopGradient(average), variance: stopGradient(variance) } };
+  const inputs = [own.output(0), weight, bias, sub(own.output(1), average), variance];
+  return {
+    y: new Node(normalizeAcrossOp, inputs, { eps, ranks }).output(0),
+    statistics: { mean: stopGradient(average), variance: stopGradient(variance) },
+  };
 }
 
 /** Batch norm by given statistics: `(x - mean) / sqrt(variance + eps) * weight + bias`, channels last. */
