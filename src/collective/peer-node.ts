@@ -45,6 +45,8 @@ const SILENCE = 20_000;
 const none = new Uint8Array();
 
 export class Peer {
+  /** "10.0.0.7" */
+  readonly address: string;
   readonly #socket: Socket;
   readonly #timer: NodeJS.Timeout;
   readonly #closed: Promise<void>;
@@ -62,6 +64,7 @@ export class Peer {
 
   constructor(socket: Socket, silence = SILENCE) {
     this.#socket = socket.setNoDelay(true);
+    this.address = (socket.remoteAddress ?? 'somewhere').replace(/^::ffff:/, '');
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('data', (piece) => this.#read(piece));
     socket.on('error', ({ message }) => this.#lose(message));
@@ -78,11 +81,6 @@ export class Peer {
         this.#lose(`nothing was heard for ${Math.round(silence / 1000)} seconds`);
       else if (this.#isTrusted) this.send({ op: 'ping' });
     }, pause);
-  }
-
-  /** "10.0.0.7" */
-  get address(): string {
-    return (this.#socket.remoteAddress ?? 'somewhere').replace(/^::ffff:/, '');
   }
 
   /** From now on it may send what is large. */

@@ -138,9 +138,9 @@ export class Store {
     const nonce = randomBytes(16).toString('hex');
     const turnAway = (why: string): void => {
       clearTimeout(timer);
-      if (!this.#told.has(peer.address))
-        this.#options.tell(`A connection from ${peer.address} was refused: ${why}.`);
-      this.#told.add(peer.address);
+      const text = `A connection from ${peer.address} was refused: ${why}.`;
+      if (!this.#told.has(text)) this.#options.tell(text);
+      this.#told.add(text);
       peer.send({ op: 'refused', why });
       void peer.close();
       setTimeout(() => peer.destroy(), LEAVE).unref();

@@ -47,6 +47,7 @@ const tell = (told: Told): void => parentPort?.postMessage(told);
 
 function hand(message: Message, bytes: Uint8Array = new Uint8Array()): void {
   const line = 'id' in message ? served.get(message.id.split('.')[0] ?? '') : undefined;
+  if (message.op === 'met' && message.id === leave) isLost = true;
   if (message.op === 'end') lost(message.why);
   else if (line === undefined) tell({ kind: 'message', message, bytes });
   else {
@@ -57,6 +58,8 @@ function hand(message: Message, bytes: Uint8Array = new Uint8Array()): void {
 }
 
 let isLost = false;
+/** By which this rank takes leave; once that is answered, the others may end before it. */
+let leave: string | undefined;
 
 function lost(why: string): void {
   if (isLost) return;
@@ -78,7 +81,13 @@ async function open(): Promise<Link> {
   if (rank > 0) {
     const peer = await connectToStore(
       place,
-      { onMessage: hand, onLost: (why) => lost(`Rank 0 at ${host}:${port} is lost: ${why}.`) },
+      {
+        onMessage(message, bytes) {
+          hand(message, bytes);
+          if (message.op === 'end') void peer.close();
+        },
+        onLost: (why) => lost(`Rank 0 at ${host}:${port} is lost: ${why}.`),
+      },
       silence,
     );
     return { send: (message, bytes) => peer.send(message, bytes), close: () => peer.close() };
@@ -108,7 +117,11 @@ function listen({ send, close }: Link): void {
     }
     const isEnd = handed.do === 'close' || handed.message.op === 'end';
     if (isEnd) isLost = true;
-    if (handed.do === 'send') send(handed.message, handed.bytes);
+    if (handed.do === 'send') {
+      const { message } = handed;
+      if (message.op === 'meet' && message.how === 'leave') leave = message.id;
+      send(message, handed.bytes);
+    }
     if (!isEnd) return;
     await close();
     Atomics.store(isTold, 0, 1);

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { runCommand } from '../../src/cli/command.ts';
 
-const rank = process.env.OMPI_COMM_WORLD_RANK ?? '0';
+const rank = process.env.OMPI_COMM_WORLD_RANK ?? process.env.RANK ?? '0';
 const { RANK_FOLDER: folder, FAILING_RANK: failing, FAILS_WITH: file = '' } = process.env;
 if (folder !== undefined) writeFileSync(`${folder}/pid${rank}`, String(process.pid));
 if (failing === rank)
