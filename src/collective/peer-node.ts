@@ -3,6 +3,7 @@
  * Each side hears of the other every few seconds, so that one whose machine is gone is noticed.
  */
 import type { Socket } from 'node:net';
+import { counted } from '../numbers/counted.ts';
 
 /** Changes with everything that is said below. */
 export const PROTOCOL = 1;
@@ -78,7 +79,7 @@ export class Peer {
       if (now - last > 2 * pause) this.#heard = now;
       last = now;
       if (now - this.#heard > silence)
-        this.#lose(`nothing was heard for ${Math.round(silence / 1000)} seconds`);
+        this.#lose(`nothing was heard for ${counted(Math.round(silence / 1000), 'second')}`);
       else if (this.#isTrusted) this.send({ op: 'ping' });
     }, pause);
   }

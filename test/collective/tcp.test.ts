@@ -2,6 +2,7 @@
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { connectToStore } from '../../src/collective/connect-node.ts';
 import { gathered, shared } from '../../src/collective/messages.ts';
 import { Peer } from '../../src/collective/peer-node.ts';
 import { proofOf } from '../../src/collective/store-node.ts';
@@ -171,6 +172,35 @@ describe('what goes wrong', () => {
       expect.stringMatching(/refused: rank 1 \(/),
       expect.stringMatching(/refused: rank 1 \(/),
     ]);
+  });
+
+  it('a rank that falls silent, and one whose connection ends', async () => {
+    for (const ends of [false, true]) {
+      const port = await freePort();
+      const [zero, peer] = await Promise.all([
+        meetByTcp(placeOf(0, 2, port), { silence: 1000 }),
+        // It never says that it is still there.
+        connectToStore(placeOf(1, 2, port), { onMessage: () => {}, onLost: () => {} }, 1e6),
+      ]);
+      const waiting = expect(zero.sum(new Float32Array(1))).rejects.toThrow(
+        ends
+          ? /Rank 1 \(.*\) is lost: it ended\./
+          : /Rank 1 \(.*\) is lost: nothing was heard for 1 second\./,
+      );
+      if (ends) peer.destroy();
+      await waiting;
+      await expect(zero.barrier()).rejects.toThrow('is lost');
+      await zero.dispose();
+      peer.destroy();
+    }
+  });
+
+  it('ranks that do not do the same', async () => {
+    const ranks = await meet(2);
+    const both = [ranks[0]!.sum(new Float32Array(2)), ranks[1]!.sum(new Float32Array(3))];
+    const text = /asks for sum of \d+ bytes where another rank asked for sum of/;
+    await Promise.all(both.map((each) => expect(each).rejects.toThrow(text)));
+    for (const each of ranks) await each.dispose();
   });
 
   it('a rank of another version', async () => {
