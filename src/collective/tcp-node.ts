@@ -55,6 +55,8 @@ export async function meetByTcp(
 export class TcpRanks implements Collective {
   readonly rank: number;
   readonly size: number;
+  /** "10.0.0.7:29500", on the machine of rank 0. */
+  readonly meetsAt: string;
   /** Its number among the ranks of its machine and how many those are, where that was said. */
   readonly local: number | undefined;
   readonly here: number | undefined;
@@ -68,13 +70,14 @@ export class TcpRanks implements Collective {
 
   /** Use `meetByTcp`. */
   constructor(
-    { rank, size, local, here }: MeetingPlace,
+    { rank, size, local, here, host, port }: MeetingPlace,
     thread: Worker,
     isTold: Int32Array,
     tell: (text: string) => void,
   ) {
     this.rank = rank;
     this.size = size;
+    this.meetsAt = `${host}:${port}`;
     this.local = local;
     this.here = here;
     this.#thread = thread;

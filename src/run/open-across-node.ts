@@ -1,4 +1,5 @@
 /** XLA devices of several machines as one engine: all ranks open theirs at the same time, and find each other through rank 0. */
+import { existsSync } from 'node:fs';
 import { gathered } from '../collective/messages.ts';
 import { TcpRanks } from '../collective/tcp-node.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -79,6 +80,7 @@ function ownOffer(
   try {
     const found = findPlugin(pjrtPlugin);
     if (found === undefined) throw new Error('There is no accelerator with an XLA plugin.');
+    if (!existsSync(found.file)) throw new Error(`There is no plugin at ${found.file}.`);
     if (found.vendor === 'tpu' || found.vendor === 'metal' || found.vendor === 'cpu')
       throw new Error(`The plugin ${found.name} trains on the devices of one process.`);
     if (here > 1 && devices > 1)

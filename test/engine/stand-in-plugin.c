@@ -101,6 +101,7 @@ static void *exchanges(void *unused) {
 
 static word create(word *args) {
   word *options = (word *)args[2];
+  if (getenv("STAND_IN_FAILS") != NULL) return (word)make_error(INTERNAL, "It fell off the bus.", 20);
   nodes = 1;
   for (word i = 0; i < args[3]; i++, options += 7) {
     if (strncmp((char *)options[2], "node_id", options[3]) == 0) node = options[5];

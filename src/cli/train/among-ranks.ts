@@ -6,6 +6,7 @@ import { joinRanks } from '../../collective/join-ranks-node.ts';
 import { isMpi, launchedAs } from '../../collective/launcher.ts';
 import { gathered } from '../../collective/messages.ts';
 import { coresOfRank, shareOfCores } from '../../collective/mpi-node.ts';
+import { TcpRanks } from '../../collective/tcp-node.ts';
 import { counted } from '../../numbers/counted.ts';
 import { followInNode } from '../../run/follow-node.ts';
 import { Ranks } from '../../run/ranks.ts';
@@ -110,8 +111,9 @@ async function introduced(collective: Collective, args: readonly string[]): Prom
   if (collective.rank === 0) {
     const machines = new Set(all.map(({ host }) => host)).size;
     const [cores, share] = [coresOfRank(), shareOfCores()];
+    const place = collective instanceof TcpRanks ? `; they meet at ${collective.meetsAt}` : '';
     console.error(
-      `${collective.size} ranks on ${counted(machines, 'machine')}, this one with ${counted(cores, 'core')}.`,
+      `${collective.size} ranks on ${counted(machines, 'machine')}, this one with ${counted(cores, 'core')}${place}.`,
     );
     if (2 * cores <= share)
       console.error(
