@@ -27,7 +27,10 @@ const USED = [
   ],
 ];
 /** Structs that arguments point to. */
-const STRUCTS = ['PJRT_Program', 'PJRT_NamedValue', 'PJRT_ExecuteOptions'];
+const STRUCTS = [
+  ...['PJRT_Program', 'PJRT_NamedValue', 'PJRT_ExecuteOptions'],
+  ...['Get', 'TryGet', 'Put'].map((name) => `PJRT_KeyValue${name}Callback_Args`),
+];
 const WORD = 8;
 /** Types of fields that are smaller than a word, in bytes; whatever is not named is a word. */
 const SMALL: Readonly<Record<string, number>> = { int: 4, int32_t: 4, bool: 1, float: 4, PJRT_Error_Code: 4 };

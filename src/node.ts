@@ -20,7 +20,7 @@ export { decodeMask } from './image/mask-node.ts';
 
 // The engine, other processes, and threads that make batches
 
-export { joinRanks } from './collective/mpi-node.ts';
+export { joinRanks } from './collective/join-ranks-node.ts';
 export { ortNode } from './engine/ort-node.ts';
 export { nodeMachine } from './run/machine-node.ts';
 

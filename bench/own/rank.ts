@@ -3,12 +3,12 @@
  *
  *     mpirun -n 2 node --import tsx bench/own/rank.ts <model> <threads> <steps>
  */
-import { joinRanks } from '../../src/collective/mpi-node.ts';
+import { joinRanks } from '../../src/collective/join-ranks-node.ts';
 import { makeTrainer, microBatchOf, randomCrops, settings, sizeNamed } from './network.ts';
 
 const [model, threads = '1', steps = '5'] = process.argv.slice(2);
 const size = sizeNamed(model);
-const collective = joinRanks();
+const collective = await joinRanks();
 const trainer = await makeTrainer(size, Number(threads), microBatchOf(size), undefined, collective);
 const crops = randomCrops(size);
 

@@ -97,7 +97,7 @@ async function dispatch(args: readonly string[], place: Place): Promise<number> 
   if (command !== undefined && command !== train && size > 1) {
     if (rank > 0) return exitCodes.mistake;
     throw new UsageError(
-      `The command dino ${name} works in one process: start it without mpirun; dino train alone shares its work.`,
+      `The command dino ${name} works in one process: start it alone, without mpirun or torchrun; only dino train shares its work.`,
     );
   }
   if (command !== undefined)

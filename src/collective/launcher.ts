@@ -1,7 +1,9 @@
-/** Who started this process, as far as its environment tells: `mpirun`, `srun` and the like start one for each rank. */
-import { CollectiveError } from './collective.ts';
+/** Who started this process, as far as its environment tells: `mpirun`, `srun`, `torchrun` and the like start one for each rank. */
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Open MPI's launcher; another one of MPI; one that only numbers its processes, as torchrun and Slurm do. */
+export type Launcher = 'Open MPI' | 'MPI' | 'torchrun' | 'Slurm';
 
 /** One of several processes. */
 export interface Launched {
@@ -10,45 +12,39 @@ export interface Launched {
   readonly size: number | undefined;
   /** Ranks on this machine, where that is said. */
   readonly here: number | undefined;
-  /** Whether Open MPI's own launcher did it. */
-  readonly byOpenMpi: boolean;
+  readonly by: Launcher;
 }
 
-/** What launchers call rank, size, and ranks on one machine: Open MPI; MPICH, Intel MPI and Slurm's PMI-2; PMIx, which says only the rank. */
+/**
+ * What launchers call rank, size, and ranks on one machine. MPI comes first: MPICH, Intel MPI and Slurm's PMI-2; PMIx, which says only
+ * the rank. Inside a step of Slurm torchrun may have started others.
+ */
 const launchers = [
-  ['OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_SIZE'],
-  ['PMI_RANK', 'PMI_SIZE', 'MPI_LOCALNRANKS'],
-  ['PMIX_RANK', 'SLURM_STEP_NUM_TASKS', 'SLURM_NTASKS_PER_NODE'],
+  ['Open MPI', 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_SIZE'],
+  ['MPI', 'PMI_RANK', 'PMI_SIZE', 'MPI_LOCALNRANKS'],
+  ['MPI', 'PMIX_RANK', 'SLURM_STEP_NUM_TASKS', 'SLURM_NTASKS_PER_NODE'],
+  ['torchrun', 'RANK', 'WORLD_SIZE', 'LOCAL_WORLD_SIZE'],
+  ['Slurm', 'SLURM_PROCID', 'SLURM_STEP_NUM_TASKS', 'SLURM_STEP_TASKS_PER_NODE'],
 ] as const;
 
-function number(environment: Environment, name: string): number | undefined {
+export function numberIn(environment: Environment, name: string): number | undefined {
   const value = Number.parseInt(environment[name] ?? '', 10);
   return Number.isNaN(value) ? undefined : value;
 }
 
 /** @returns undefined for a process that is alone */
 export function launchedAs(environment: Environment): Launched | undefined {
-  for (const [rankName, sizeName, hereName] of launchers) {
-    const rank = number(environment, rankName);
-    if (rank === undefined) continue;
-    const size = number(environment, sizeName);
+  for (const [by, rankName, sizeName, hereName] of launchers) {
+    const rank = numberIn(environment, rankName);
+    const size = numberIn(environment, sizeName);
+    // A job script of Slurm has a number too, but is no step.
+    if (rank === undefined || (size === undefined && !isMpi(by))) continue;
     if (size === 1) return undefined;
-    return { rank, size, here: number(environment, hereName), byOpenMpi: rankName.startsWith('OMPI') };
+    return { rank, size, here: numberIn(environment, hereName), by };
   }
   return undefined;
 }
 
-/** @throws CollectiveError where several processes were started that will not find each other */
-export function checkIntroduced(environment: Environment): void {
-  if (launchers.some(([rank]) => number(environment, rank) !== undefined)) return;
-  const world = environment.TORCHELASTIC_RUN_ID === undefined ? 1 : (number(environment, 'WORLD_SIZE') ?? 1);
-  if (world > 1)
-    throw new CollectiveError(
-      `${world} processes were started by torchrun, which only PyTorch knows: start them by mpirun -n ${world}.`,
-    );
-  const tasks = number(environment, 'SLURM_STEP_NUM_TASKS') ?? 1;
-  if (tasks > 1)
-    throw new CollectiveError(
-      `${tasks} processes were started by srun that do not know of each other: give it --mpi=pmix or --mpi=pmi2, as srun --mpi=list says.`,
-    );
+export function isMpi(by: Launcher): boolean {
+  return by === 'Open MPI' || by === 'MPI';
 }

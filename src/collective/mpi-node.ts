@@ -1,25 +1,17 @@
 /** Ranks that find each other through MPI, as `mpirun` and `srun` start them. */
 import { fstatSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { alone, type Collective, CollectiveError } from './collective.ts';
-import { checkIntroduced, type Launched, launchedAs } from './launcher.ts';
+import { type Collective, CollectiveError } from './collective.ts';
+import { type Launched, launchedAs } from './launcher.ts';
 import { type MpiFunction, type MpiLibrary, openMpiLibrary } from './mpi-library-node.ts';
 
 /** Calls come from several threads, one at a time. */
 const THREAD_SERIALIZED = 2;
 
-/**
- * The ranks this process was started as one of; itself alone where nothing says that there are others.
- *
- * @throws CollectiveError where it was started as one of several and cannot find them
- */
-export function joinRanks(): Collective {
-  checkIntroduced(process.env);
+/** @throws CollectiveError where the others cannot be found */
+export function joinMpi(launched: Launched): Collective {
   checkConnection();
-  const launched = launchedAs(process.env);
-  return launched === undefined
-    ? alone
-    : new Mpi(openMpiLibrary(launched.byOpenMpi ? 'Open MPI' : undefined), launched);
+  return new Mpi(openMpiLibrary(launched.by === 'Open MPI' ? 'Open MPI' : undefined), launched);
 }
 
 /** MPICH's launcher hands an open file down, which a process in between does not pass on. */

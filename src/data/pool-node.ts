@@ -1,7 +1,6 @@
 /** The worker threads of a loader: starts them, waits for their signs of life, ends them. */
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startThread, threadEntry } from '../files/thread-node.ts';
 import type { CropRecipe } from '../image/augment.ts';
 import type { CacheBuffers } from './decoded-cache.ts';
 import { type Ring, stopRing } from './ring.ts';
@@ -29,25 +28,7 @@ export type WorkerMessage =
   | { readonly kind: 'bad'; readonly index: number; readonly reason: string }
   | { readonly kind: 'finished' };
 
-/** Sources run through tsx, the built package as it is. */
-const isSource = import.meta.url.endsWith('.ts');
-const workerEntry = new URL(isSource ? './worker-node.ts' : './worker-node.js', import.meta.url);
-
-/**
- * Starts a thread. From source it first registers tsx by a call: Node 20 does not run the hooks of an `--import tsx` in
- * threads other than the main one.
- */
-function startThread(entry: URL, workerData: WorkerTask, name: string): Worker {
-  if (!isSource) return new Worker(entry, { workerData, name });
-  // `require` finds the CommonJS twin, whose `register` looks for its hooks in the wrong folder (tsx 4.23).
-  const tsx = pathToFileURL(
-    createRequire(import.meta.url)
-      .resolve('tsx/esm/api')
-      .replace(/\.cjs$/, '.mjs'),
-  );
-  const code = `import('${tsx}').then(({ register }) => { register(); return import('${entry}'); });`;
-  return new Worker(code, { eval: true, execArgv: [], workerData, name });
-}
+const workerEntry = threadEntry('./worker-node', import.meta.url);
 
 /** How long an orderly end may take (one image per worker) before threads are ended by force. */
 const PATIENCE_MS = 10_000;

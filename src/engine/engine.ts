@@ -45,6 +45,11 @@ export interface Engine {
    * `gatherAcross` and `scatterAcross` they do together.
    */
   readonly replicas?: number;
+  /**
+   * Where devices of several processes do so together: the number of this process' first one among all, and how many those are.
+   * Each process loads and runs the same programs, and writes to its own devices.
+   */
+  readonly span?: { readonly first: number; readonly all: number };
   /** A buffer of zeros. */
   allocate(type: TensorType): DeviceBuffer;
   /**

@@ -1,7 +1,10 @@
 /** Following rank 0 in Node: images by their path; a signal asks all ranks to stop after their step. */
 import type { Collective } from '../collective/collective.ts';
+import { TcpRanks } from '../collective/tcp-node.ts';
+import type { DeviceChoice } from '../train/device-fields.ts';
 import { follow } from './follow.ts';
 import { nodeMachine } from './machine-node.ts';
+import { openAcross } from './open-across-node.ts';
 import { openRequested } from './open-recorded-node.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -13,7 +16,12 @@ export async function followInNode(collective: Collective): Promise<number> {
   for (const signal of signals) process.on(signal, interrupt);
   try {
     const { engine, loadBatches } = nodeMachine;
-    return await follow({ collective, engine, loadBatches, open: openRequested, signal: abort.signal });
+    const devices =
+      collective instanceof TcpRanks
+        ? { openDevices: (choice: DeviceChoice) => openAcross(choice, collective) }
+        : {};
+    const { signal } = abort;
+    return await follow({ collective, engine, loadBatches, open: openRequested, ...devices, signal });
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }

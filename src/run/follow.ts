@@ -3,7 +3,9 @@
 import type { Collective } from '../collective/collective.ts';
 import { broadcastFloats, gathered, shared } from '../collective/messages.ts';
 import type { Source } from '../data/source.ts';
+import type { Engine } from '../engine/engine.ts';
 import { trainerOptionsOf } from '../train/build.ts';
+import type { DeviceChoice } from '../train/device-fields.ts';
 import { trainLoop } from '../train/loop.ts';
 import { Plan } from '../train/plan.ts';
 import { Trainer } from '../train/trainer.ts';
@@ -13,6 +15,8 @@ import { type Order, type Seen, type SourceRequest, seen, shareState } from './r
 export interface FollowOptions extends Pick<Machine, 'engine' | 'loadBatches'> {
   readonly collective: Collective;
   open(request: SourceRequest): Source;
+  /** Opens this rank's share of devices that all ranks compute on. */
+  openDevices?(choice: DeviceChoice): Promise<Engine | undefined>;
   /** Asks all ranks to stop after their step. */
   readonly signal?: AbortSignal;
 }
@@ -21,12 +25,17 @@ export interface FollowOptions extends Pick<Machine, 'engine' | 'loadBatches'> {
 export async function follow(options: FollowOptions): Promise<number> {
   const { collective } = options;
   let source: Source | undefined;
+  let { engine } = options;
   let trainer: Trainer | undefined;
   try {
     for (;;) {
       const order = await shared<Order | undefined>(collective, undefined);
       if (order === undefined) continue;
       if (order.do === 'end') return order.code;
+      if (order.do === 'open devices') {
+        engine = (await options.openDevices?.(order.choice)) ?? engine;
+        continue;
+      }
       if (order.do === 'open') {
         const found = opened(options, order.source);
         source = 'length' in found ? found : undefined;
@@ -43,8 +52,8 @@ export async function follow(options: FollowOptions): Promise<number> {
       if (order.isNew) {
         await trainer?.dispose();
         trainer = await Trainer.create({
-          ...trainerOptionsOf(config),
-          engine: options.engine,
+          ...trainerOptionsOf(config, engine.replicas),
+          engine,
           frozen,
           collective,
         });

@@ -20,6 +20,10 @@ export interface OpenOptions {
   readonly tell?: (text: string) => void;
 }
 
+export function tellEngine(engine: Engine, { precision }: DeviceChoice, tell: (text: string) => void): void {
+  tell(`Computes on ${engine.name}${precision === undefined ? '' : `, products in ${precision}`}.`);
+}
+
 /** Clients by plugin: a plugin is opened once in a process. */
 const clients = new Map<string, PjrtClient>();
 
@@ -32,7 +36,7 @@ export function openEngine(
   if (device === 'cpu') return ortNode;
   if (isRank && (device === 'xla' || pjrtPlugin !== undefined))
     throw new OptionError(
-      'Ranks that MPI starts train on their processors: leave --device xla and --pjrt_plugin out, or start one process, which takes all XLA devices of its machine.',
+      'Ranks that MPI starts train on their processors: leave --device xla and --pjrt_plugin out, or start them by torchrun or srun --mpi=none, or one process, which takes all XLA devices of its machine.',
     );
   if (isRank) return ortNode;
   const found = findPlugin(pjrtPlugin);
@@ -50,7 +54,7 @@ export function openEngine(
     replicas: choice.devices ?? (takesAll ? client.devices.length : 1),
     ...cacheOf(choice),
   });
-  tell(`Computes on ${engine.name}${precision === undefined ? '' : `, products in ${precision}`}.`);
+  tellEngine(engine, choice, tell);
   return engine;
 }
 
@@ -64,7 +68,7 @@ function clientOf(found: FoundPlugin, devices: number | undefined): PjrtClient {
   return client;
 }
 
-function cacheOf({ compileCache }: DeviceChoice): { readonly cache?: ProgramCache } {
+export function cacheOf({ compileCache }: DeviceChoice): { readonly cache?: ProgramCache } {
   if (compileCache === 'none') return {};
   return { cache: new ProgramCache(compileCache ?? join(cacheFolder(), 'programs')) };
 }

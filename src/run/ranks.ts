@@ -7,8 +7,10 @@ import type { Collective } from '../collective/collective.ts';
 import { broadcastFloats, gathered, shared } from '../collective/messages.ts';
 import type { Source, SourceOptions } from '../data/source.ts';
 import { asFloats } from '../engine/values.ts';
+import { OptionError } from '../method/option-error.ts';
 import { counted } from '../numbers/counted.ts';
 import type { TrainConfig } from '../train/config.ts';
+import type { DeviceChoice } from '../train/device-fields.ts';
 import type { TrainedLoop } from '../train/loop.ts';
 import type { Pace } from '../train/plan.ts';
 import { namedValues, type TrainState } from '../train/state.ts';
@@ -31,6 +33,7 @@ export interface Seen {
 
 export type Order =
   | { readonly do: 'open'; readonly source: SourceRequest }
+  | { readonly do: 'open devices'; readonly choice: DeviceChoice }
   | {
       readonly do: 'train';
       readonly config: TrainConfig;
@@ -50,7 +53,7 @@ export type Order =
 /** What rank 0 has of the others. */
 export class Ranks {
   readonly collective: Collective;
-  /** Whether the others have been asked to train: they may wait in the middle of a step from then on. */
+  /** Whether the others may wait in the middle of a step, or of something else that this rank takes part in. */
   hasBegun = false;
   #trainer: Trainer | undefined;
 
@@ -76,6 +79,18 @@ export class Ranks {
         throw new Error(
           `Rank ${rank} sees as many images as rank 0, but other ones: give all machines the same images at ${request.path}.`,
         );
+    }
+  }
+
+  /** The others open their devices while this rank does. */
+  async openDevices<T>(choice: DeviceChoice, own: () => Promise<T>): Promise<T> {
+    await this.#order({ do: 'open devices', choice });
+    try {
+      return await own();
+    } catch (error) {
+      // What does not fit all of them is refused before any of them begins.
+      this.hasBegun ||= !(error instanceof OptionError);
+      throw error;
     }
   }
 

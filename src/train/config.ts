@@ -84,7 +84,7 @@ const crops = {
 
 const budget = {
   batchSizePerGpu: count(
-    'images in a step; of several ranks (mpirun) those of each, so that a step has as many times more, and --lr is scaled by all of them',
+    'images in a step; of several ranks (mpirun, torchrun) those of each, so that a step has as many times more, and --lr is scaled by all of them',
   ),
   microBatch: count('images in one run of the program; measured unless given'),
   epochs: positive('passes over the data'),

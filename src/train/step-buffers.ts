@@ -61,9 +61,10 @@ export class StepBuffers {
       case 'frozen':
         return engine.upload(this.#frozenValues(key, type.shape), type);
       case 'rank': {
-        const rank = engine.upload(Float32Array.of(collective.rank), type);
+        const first = engine.span?.first ?? collective.rank;
+        const rank = engine.upload(Float32Array.of(first), type);
         for (let replica = 0; replica < this.replicas && this.replicas > 1; replica++)
-          rank.write(Float32Array.of(replica), replica);
+          rank.write(Float32Array.of(first + replica), replica);
         return rank;
       }
       case 'scalar':

@@ -116,19 +116,22 @@ export class Trainer {
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { collective = alone, engineOptions, batchSize, microBatch = batchSize, byteCrops } = options;
     const replicas = replicasFor(options);
+    const { span } = options.engine;
     const graph = traceStep({
       ...options,
       batchSize: batchSize / replicas,
       microBatch: microBatch / replicas,
-      ranks: collective.size * replicas,
+      ranks: span?.all ?? collective.size * replicas,
     });
     const update = updaterOptions(options, graph);
     const updater = options.updater ?? makeUpdater(options, update);
-    const isWhole = collective.size === 1 && graph.microBatch * replicas === batchSize;
+    // Devices of several processes meet inside the program, as those of one do.
+    const isWhole =
+      (collective.size === 1 || span !== undefined) && graph.microBatch * replicas === batchSize;
     const whole = isWhole && updater instanceof GraphUpdater ? updater : undefined;
     const measures = options.method.measures.map(({ key }) => key);
     const results = whole === undefined ? graph.results : wholeStep(graph, { update, measures, byteCrops });
-    const engine = stagedEngine(options.engine, collective);
+    const engine = span === undefined ? stagedEngine(options.engine, collective) : options.engine;
     const program = await engine.load(results, engineOptions);
     const closes = whole === undefined && Object.keys(graph.closing).length > 0;
     const closing = closes ? await engine.load(graph.closing, engineOptions) : undefined;
@@ -267,13 +270,13 @@ function replicasFor({
   microBatch = batchSize,
   collective = alone,
 }: TrainerOptions): number {
-  const { replicas = 1, name } = engine;
-  if (replicas === 1) return 1;
+  const { replicas = 1, name, span } = engine;
+  if (replicas === 1 && span === undefined) return 1;
   if (batchSize % replicas !== 0)
     throw new RangeError(`A step of ${batchSize} images cannot be shared out evenly on ${name}.`);
   if (microBatch !== batchSize)
     throw new RangeError(`Micro-batches of ${microBatch} images need one device, and this is ${name}.`);
-  if (collective.size > 1)
+  if (collective.size > 1 && span === undefined)
     throw new RangeError(`Ranks that MPI started have one device each, and this is ${name}.`);
   return replicas;
 }

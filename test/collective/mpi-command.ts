@@ -2,8 +2,14 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { runCommand } from '../../src/cli/command.ts';
 
-const rank = process.env.OMPI_COMM_WORLD_RANK ?? '0';
-const { RANK_FOLDER: folder, FAILING_RANK: failing, FAILS_WITH: file = '' } = process.env;
+const rank = process.env.OMPI_COMM_WORLD_RANK ?? process.env.RANK ?? '0';
+const {
+  RANK_FOLDER: folder,
+  FAILING_RANK: failing,
+  FAILS_WITH: file = '',
+  RANK_DIRECTORY: directory,
+} = process.env;
+if (directory !== undefined) process.chdir(directory);
 if (folder !== undefined) writeFileSync(`${folder}/pid${rank}`, String(process.pid));
 if (failing === rank)
   setInterval(() => {

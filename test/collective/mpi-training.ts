@@ -1,10 +1,11 @@
 /** One rank of trainings: rank 0 prints what all of them came to, as JSON. */
+
+import { joinRanks } from '../../src/collective/join-ranks-node.ts';
 import { gathered } from '../../src/collective/messages.ts';
-import { joinRanks } from '../../src/collective/mpi-node.ts';
 import { tinyVit } from '../run/tiny-options.ts';
 import { cases, train } from './tiny-training.ts';
 
-const collective = joinRanks();
+const collective = await joinRanks();
 const found: Record<string, number[][]> = {};
 for (const name of process.argv.slice(2)) {
   const { options, frozen } = await (cases[name]?.() ??

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { loadBatches } from '../../src/data/loader-node.ts';
 import { scenesSource } from '../../src/data/scenes-source.ts';
 import type { Source } from '../../src/data/source.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { follow as followRank0 } from '../../src/run/follow.ts';
 import { Ranks, type SourceRequest } from '../../src/run/ranks.ts';
@@ -25,6 +26,7 @@ import {
   tinyVit,
 } from '../run/tiny-run.ts';
 import { localRanks } from './local-collective.ts';
+import { spanningEngine } from './spanning-engine.ts';
 
 const request: SourceRequest = { path: 'scenes', scenes: { count: 22, seed: 4, size: 20 } };
 
@@ -53,13 +55,15 @@ interface Parts {
   readonly others?: () => Source;
   /** The last rank is asked to stop after so many of its batches. */
   readonly stopAfter?: number;
+  /** What the others open when rank 0 opens devices. */
+  readonly devices?: Engine;
 }
 
 /** Work of rank 0, with the others behind it. */
 async function among<T>(
   size: number,
   work: (parts: RunOptions) => Promise<T>,
-  { source = tinyScenes, others = source, stopAfter = Number.POSITIVE_INFINITY }: Parts = {},
+  { source = tinyScenes, others = source, stopAfter = Number.POSITIVE_INFINITY, devices }: Parts = {},
 ): Promise<T> {
   const [first, ...rest] = localRanks(size);
   const abort = new AbortController();
@@ -84,6 +88,7 @@ async function among<T>(
         }
       },
       ...(isLast ? { signal: abort.signal } : {}),
+      openDevices: async () => devices,
     });
     await collective.dispose();
     expect(code).toBe(7);
@@ -121,6 +126,30 @@ describe('a run on several ranks', () => {
     expect([config.ranks, config.batchSizePerGpu]).toEqual([size, 4 / size]);
     expect(session.plan.at(5)).toEqual(whole.plan.at(5));
     expect(timelessLog(session.folder)).toHaveLength(timelessLog(whole.folder).length);
+  });
+
+  it('is that of one process on the devices of two', async () => {
+    const options = { ...tinyConvnet, lr: 0.005, evalEvery: 4 };
+    const wanted = await follow(await startRun(options));
+    const [devices, choice] = [localRanks(4), { device: 'xla' } as const];
+    const { events, session } = await among(
+      2,
+      async (parts) => {
+        const own = async (): Promise<Engine> => spanningEngine(devices.slice(0, 2));
+        const engine = await parts.ranks!.openDevices(choice, own);
+        const session = await startRun(on(4, options), { ...parts, engine });
+        return { session, events: await follow(session) };
+      },
+      { devices: spanningEngine(devices.slice(2)) },
+    );
+    expectSame(events, wanted);
+    expect(events.filter(({ type }) => type === 'observed').length).toBe(
+      wanted.filter(({ type }) => type === 'observed').length,
+    );
+    const { config } = session.record;
+    expect([config.ranks, config.batchSizePerGpu]).toEqual([4, 1]);
+    // Another number of processes goes on with the same steps.
+    expect((await resumeRun(session, { engine: ortNode })).record.config.batchSizePerGpu).toBe(4);
   });
 
   it('learns from a frozen network that rank 0 opened', async () => {

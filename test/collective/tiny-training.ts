@@ -46,7 +46,8 @@ export async function train(
     brokenAt = -1,
   }: { frozen?: ReadonlyMap<string, Float32Array> | undefined; engine?: Engine; brokenAt?: number },
 ): Promise<Run> {
-  const { size } = collective;
+  const { replicas = 1 } = engine;
+  const size = collective.size * replicas;
   const own = { ...options, batchSizePerGpu: BATCH / size, steps: STEPS };
   const facts = {
     images: 100,
@@ -58,7 +59,7 @@ export async function train(
   } as const;
   const { config } = chooseRecipe(own, facts);
   // Crops come as floats here.
-  const told = { ...trainerOptionsOf(config), byteCrops: undefined };
+  const told = { ...trainerOptionsOf(config, replicas), byteCrops: undefined };
   const trainer = await Trainer.create({ ...told, engine, frozen, collective });
   const plan = new Plan(config, STEPS, 5);
   const results: StepResult[] = [];

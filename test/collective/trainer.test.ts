@@ -8,7 +8,8 @@ import { traceStep } from '../../src/train/step-graph.ts';
 import { copyingEngine } from '../engine/copying-engine.ts';
 import { tinyMethod } from '../method/tiny-methods.ts';
 import { tinyVit } from '../run/tiny-run.ts';
-import { onRanks } from './local-collective.ts';
+import { localRanks, onRanks } from './local-collective.ts';
+import { spanningEngine } from './spanning-engine.ts';
 import { cases, STEPS, train } from './tiny-training.ts';
 
 describe.each(Object.entries(cases))('%s', (_, made) => {
@@ -47,6 +48,34 @@ it('engines with a memory of their own do as well', async () => {
   const one = await train(options, alone, { engine: copyingEngine });
   const [two] = await onRanks(2, (collective) => train(options, collective, { engine: copyingEngine }));
   for (const [step, { loss }] of two!.results.entries()) expect(loss).toBeCloseTo(one.results[step]!.loss, 4);
+});
+
+describe('devices of two processes that meet inside the program', () => {
+  const names = ['DINO without batch norm', 'SimCLR', 'DINOv2 with KoLeo, without masks'];
+  it.each(names.flatMap((name) => [1, 2].map((each) => [name, each] as const)))(
+    '%s, %i for each process',
+    async (name, each) => {
+      const { options } = await cases[name]!();
+      const one = await train(options, alone, { engine: copyingEngine });
+      const devices = localRanks(2 * each);
+      const runs = await onRanks(2, (collective) => {
+        const own = devices.slice(collective.rank * each, (collective.rank + 1) * each);
+        return train(options, collective, { engine: spanningEngine(own) });
+      });
+      for (const { results, state } of runs) {
+        expect(results).toHaveLength(STEPS);
+        expect(state).toEqual(runs[0]?.state);
+        for (const [step, { loss }] of results.entries())
+          expect(Math.abs(loss / one.results[step]!.loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
+      }
+    },
+  );
+
+  it('take no micro-batches', async () => {
+    const [device] = localRanks(2);
+    const run = train({ ...tinyVit, microBatch: 2 }, device!, { engine: spanningEngine([device!]) });
+    await expect(run).rejects.toThrow('Micro-batches of 2 images need one device, and this is spanning.');
+  });
 });
 
 it.each([tinyVit, { ...tinyVit, useBnInHead: true }])(

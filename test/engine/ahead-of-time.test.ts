@@ -50,7 +50,7 @@ describe.skipIf(file === undefined)('libtpu, for a v5e of four chips', () => {
     const compiled = g.stableHlo({ precision, replicas }).compile(stepFor(replicas));
     const code = bytes(compiled.text);
     const program = struct('Program', { code, code_size: code.length, format, format_size: format.length });
-    const options = compileOptions(replicas);
+    const options = compileOptions({ replicas });
     const executable = library
       .call('Compile', { topology, program, compile_options: options, compile_options_size: options.length })
       .word('executable');

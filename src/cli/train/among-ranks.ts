@@ -1,10 +1,12 @@
-/** `mpirun -n 4 npx dino train …`: one command line in several processes, of which the first does what it says and the others follow. */
+/** `mpirun -n 4 npx dino train …`, or torchrun, or srun: one command line in several processes, of which the first does what it says and the others follow. */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Collective, CollectiveError } from '../../collective/collective.ts';
-import { launchedAs } from '../../collective/launcher.ts';
+import { joinRanks } from '../../collective/join-ranks-node.ts';
+import { isMpi, launchedAs } from '../../collective/launcher.ts';
 import { gathered } from '../../collective/messages.ts';
-import { coresOfRank, joinRanks, shareOfCores } from '../../collective/mpi-node.ts';
+import { coresOfRank, shareOfCores } from '../../collective/mpi-node.ts';
+import { TcpRanks } from '../../collective/tcp-node.ts';
 import { counted } from '../../numbers/counted.ts';
 import { followInNode } from '../../run/follow-node.ts';
 import { Ranks } from '../../run/ranks.ts';
@@ -32,7 +34,8 @@ export async function amongRanks(
   args: readonly string[],
   work: (ranks: Ranks | undefined) => Promise<number>,
 ): Promise<number> {
-  const collective = await joined();
+  const collective = await joined(args);
+  if (collective === undefined) return exitCodes.error;
   if (collective.size === 1) return work(undefined);
   const { rank } = collective;
   const fatal = (error: unknown): void => {
@@ -57,15 +60,28 @@ export async function amongRanks(
   }
 }
 
-/** Of many ranks that cannot find each other the first one says so: its end is that of all. */
-async function joined(): Promise<Collective> {
+/** @returns undefined where this rank does not find the others, which it has said then */
+async function joined(args: readonly string[]): Promise<Collective | undefined> {
   try {
-    return joinRanks();
+    return await joinRanks(distUrlOf(args));
   } catch (error) {
-    if ((launchedAs(process.env)?.rank ?? 0) > 0) await sleep(PATIENCE);
-    throw error;
+    const { rank = 0, by = 'MPI' } = launchedAs(process.env) ?? {};
+    // Of many ranks that MPI does not bring together the first one says so: its end is that of all.
+    if (isMpi(by) && rank > 0) await sleep(PATIENCE);
+    if (isMpi(by)) throw error;
+    tellError(error, `rank ${rank} (${hostname()})`);
+    return undefined;
   }
 }
+
+/** Where ranks meet has to be known before the flags are read, of which rank 0 alone speaks. */
+function distUrlOf(args: readonly string[]): string | undefined {
+  const at = args.findIndex((word) => /^--dist[_-]url(=|$)/.test(word));
+  return at < 0 ? undefined : (/=(.*)/.exec(args[at] ?? '')?.[1] ?? args[at + 1]);
+}
+
+/** What differs from rank to rank: the flag that older launchers of PyTorch give to each. */
+const LOCAL_RANK = /^--local[_-]rank=/;
 
 async function lead(ranks: Ranks, work: (ranks: Ranks) => Promise<number>): Promise<number> {
   let code: number = exitCodes.error;
@@ -74,7 +90,7 @@ async function lead(ranks: Ranks, work: (ranks: Ranks) => Promise<number>): Prom
   } catch (error) {
     code = tellError(error);
     // Others may wait in the middle of a step.
-    if (ranks.hasBegun) ranks.collective.abort(code);
+    if (ranks.hasBegun || error instanceof CollectiveError) ranks.collective.abort(code);
   }
   await ranks.end(code);
   return code;
@@ -82,7 +98,8 @@ async function lead(ranks: Ranks, work: (ranks: Ranks) => Promise<number>): Prom
 
 /** @returns a sentence on the first rank that does not fit */
 async function introduced(collective: Collective, args: readonly string[]): Promise<string | undefined> {
-  const own: Introduction = { host: hostname(), version: packageVersion(), command: shellWords(args) };
+  const command = shellWords(args.filter((word) => !LOCAL_RANK.test(word)));
+  const own: Introduction = { host: hostname(), version: packageVersion(), command };
   const all = await gathered(collective, own);
   const [first = own] = all;
   const versions = all.findIndex(({ version }) => version !== first.version);
@@ -94,8 +111,9 @@ async function introduced(collective: Collective, args: readonly string[]): Prom
   if (collective.rank === 0) {
     const machines = new Set(all.map(({ host }) => host)).size;
     const [cores, share] = [coresOfRank(), shareOfCores()];
+    const place = collective instanceof TcpRanks ? `; they meet at ${collective.meetsAt}` : '';
     console.error(
-      `${collective.size} ranks on ${counted(machines, 'machine')}, this one with ${counted(cores, 'core')}.`,
+      `${collective.size} ranks on ${counted(machines, 'machine')}, this one with ${counted(cores, 'core')}${place}.`,
     );
     if (2 * cores <= share)
       console.error(

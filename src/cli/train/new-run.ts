@@ -1,7 +1,7 @@
 /** Trains a new run before the eyes of its user, from its options to its report. */
 import { openFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
-import { openEngine } from '../../run/open-engine-node.ts';
+import { openTrainingEngine } from '../../run/open-across-node.ts';
 import { openInitial } from '../../run/open-initial-node.ts';
 import type { Ranks } from '../../run/ranks.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
@@ -55,7 +55,7 @@ export async function newRun({
   await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
   const machine = {
     ...nodeMachine,
-    engine: openEngine(options, { isRank: ranks !== undefined, takesAll: true, tell: console.error }),
+    engine: await openTrainingEngine(options, ranks, output === undefined),
   };
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(

@@ -32,6 +32,12 @@ export const trainFields = {
     .describe(
       'a run folder: go on with it where it was stopped; with another --minutes, --steps or --epochs, up to that',
     ),
+  distUrl: z
+    .string()
+    .describe(
+      'where ranks that torchrun, Slurm or you started meet (RANK, WORLD_SIZE): tcp://host:port on the machine of rank 0; env:// takes MASTER_ADDR and MASTER_PORT, and unless given',
+    )
+    .meta({ value: 'tcp://host:port' }),
 };
 
 export const trainSwitches = {
@@ -42,8 +48,7 @@ export const trainSwitches = {
 /** Official flags that do nothing here, with the reason. */
 export const ignoredTrainFlags = {
   useFp16: 'numbers are float32; --precision says what an XLA device multiplies with',
-  distUrl: 'processes find each other through MPI: start them by mpirun or srun',
-  localRank: 'mpirun or srun tells each process which it is',
+  localRank: 'the launcher tells each process which it is by its environment',
   saveckpFreq: 'checkpoints are counted in steps: --save_every',
 } as const;
 

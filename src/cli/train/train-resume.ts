@@ -4,7 +4,7 @@ import { definitions, methodNamed } from '../../method/registry.ts';
 import { counted } from '../../numbers/counted.ts';
 import { openRecordedFrozen } from '../../run/frozen-network-node.ts';
 import { nodeMachine } from '../../run/machine-node.ts';
-import { openEngine } from '../../run/open-engine-node.ts';
+import { openTrainingEngine } from '../../run/open-across-node.ts';
 import { openRecorded, recordedPath, recordedRequest } from '../../run/open-recorded-node.ts';
 import type { Ranks } from '../../run/ranks.ts';
 import { RunFolder } from '../../run/run-folder-node.ts';
@@ -69,10 +69,7 @@ export async function resumeRun({
   tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
   await ranks?.open(recordedRequest(record, dataPath), source);
-  const engine = openEngine(
-    { ...record.config, ...changes.machine },
-    { isRank: ranks !== undefined, takesAll: true, tell: console.error },
-  );
+  const engine = await openTrainingEngine({ ...record.config, ...changes.machine }, ranks);
   const machine = { ...nodeMachine, engine, ranks };
   const session = await resumeSession(folder, source, machine, { ...changes, frozen });
   const { fromStep, plan, trainer } = session;

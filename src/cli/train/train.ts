@@ -45,7 +45,7 @@ async function trainLeading(
   if (word !== undefined && dataPath !== undefined)
     throw new UsageError(`"${word}" and --data_path ${dataPath} name two sources: give one of them.`);
   if (resume !== undefined) {
-    const { resume: _, dataPath: __, ...others } = values;
+    const { resume: _, dataPath: __, distUrl: ___, ...others } = values;
     const options = dryRun ? { ...others, dryRun } : others;
     return resumeRun({ run: resume, dataPath: word ?? dataPath, options, json, args, ranks });
   }

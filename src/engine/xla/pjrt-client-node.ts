@@ -1,6 +1,7 @@
 /** A plugin's devices: buffers on them, programs for them. */
 import type { TensorType } from '../../graph/index.ts';
 import type { Values } from '../values.ts';
+import type { KeyValueCallbacks } from './key-values-node.ts';
 import {
   type Answer,
   callDeleter,
@@ -36,6 +37,14 @@ export interface PjrtExecutable {
   readonly outputs: number;
 }
 
+/** Where a program runs, and with which flags of XLA. */
+export interface Places {
+  readonly replicas?: number;
+  /** The number of the device of each replica; the client chooses unless given. */
+  readonly ids?: readonly number[];
+  readonly flags?: Readonly<Record<string, boolean>>;
+}
+
 /** What a program takes on a device, in bytes. */
 export interface ProgramMemory {
   readonly arguments: number;
@@ -59,15 +68,28 @@ export class PjrtClient {
   readonly platformVersion: string;
   /** Devices of this process. */
   readonly devices: readonly PjrtDevice[];
+  /** Numbers of the devices of all processes that opened the plugin together. */
+  readonly allIds: readonly number[];
   readonly #client: Word;
 
-  /** @throws EngineError as `PjrtLibrary` does; PjrtError where the plugin finds no device */
-  constructor(file: string, options: Readonly<Record<string, Named>> = {}) {
+  /**
+   * @param callbacks for a plugin that several processes open together
+   * @throws EngineError as `PjrtLibrary` does; PjrtError where the plugin finds no device
+   */
+  constructor(
+    file: string,
+    options: Readonly<Record<string, Named>> = {},
+    callbacks: KeyValueCallbacks | undefined = undefined,
+  ) {
     this.library = new PjrtLibrary(file);
     this.library.call('Plugin_Initialize', {});
     const { array, held } = namedValues(options);
     this.#client = this.library
-      .call('Client_Create', { create_options: array, num_options: array.length / NAMED_WORDS })
+      .call('Client_Create', {
+        create_options: array,
+        num_options: array.length / NAMED_WORDS,
+        ...callbacks,
+      })
       .word('client');
     held.length = 0; // the plugin has read them
     const client = this.#client;
@@ -83,6 +105,13 @@ export class PjrtClient {
       .call('Client_AddressableDevices', { client })
       .words('addressable_devices', 'num_addressable_devices')
       .map((handle, i) => this.#describe(handle, i));
+    this.allIds =
+      callbacks === undefined
+        ? this.devices.map(({ id }) => id)
+        : this.library
+            .call('Client_Devices', { client })
+            .words('devices', 'num_devices')
+            .map((handle, i) => this.#describe(handle, i).id);
   }
 
   #describe(handle: Word, place: number): PjrtDevice {
@@ -125,7 +154,7 @@ export class PjrtClient {
    *
    * @throws PjrtError with what the compiler says
    */
-  async compile(text: string, { replicas = 1 } = {}): Promise<PjrtExecutable> {
+  async compile(text: string, places: Places = {}): Promise<PjrtExecutable> {
     const [code, format] = [new TextEncoder().encode(text), new TextEncoder().encode('mlir')];
     const program = struct('Program', {
       code,
@@ -133,7 +162,7 @@ export class PjrtClient {
       format,
       format_size: format.length,
     });
-    const options = compileOptions(replicas);
+    const options = compileOptions(places);
     const answer = await this.library.callAsync('Client_Compile', {
       client: this.#client,
       program,
@@ -278,12 +307,30 @@ export class PjrtClient {
 }
 
 /**
- * CompileOptionsProto in protobuf's wire format: executable_build_options (field 3) with device_ordinal (1) -1, num_replicas (4)
- * and num_partitions (5) 1.
+ * CompileOptionsProto in protobuf's wire format: executable_build_options (field 3) with device_ordinal (1) -1, num_replicas (4),
+ * num_partitions (5) 1, and device_assignment (9), whose replica_count (1), computation_count (2) and computation_devices (3) say
+ * which device each replica is; then env_option_overrides (7), flags by name.
  */
-export function compileOptions(replicas: number): Uint8Array {
-  const build = [1 << 3, ...varint(-1n), 4 << 3, ...varint(BigInt(replicas)), 5 << 3, 1];
-  return Uint8Array.from([(3 << 3) | 2, build.length, ...build]);
+export function compileOptions({ replicas = 1, ids = [], flags = {} }: Places = {}): Uint8Array {
+  const count = varint(BigInt(replicas));
+  const devices = message(
+    3,
+    message(
+      1,
+      ids.flatMap((id) => varint(BigInt(id))),
+    ),
+  );
+  const assignment = ids.length === 0 ? [] : message(9, [1 << 3, ...count, 2 << 3, 1, ...devices]);
+  const build = [1 << 3, ...varint(-1n), 4 << 3, ...count, 5 << 3, 1, ...assignment];
+  const overrides = Object.entries(flags).flatMap(([name, value]) =>
+    message(7, [...message(1, [...new TextEncoder().encode(name)]), ...message(2, [2 << 3, Number(value)])]),
+  );
+  return Uint8Array.from([...message(3, build), ...overrides]);
+}
+
+/** Bytes of a field that has a length. */
+function message(field: number, bytes: readonly number[]): number[] {
+  return [(field << 3) | 2, ...varint(BigInt(bytes.length)), ...bytes];
 }
 
 function varint(value: bigint): number[] {

@@ -2,11 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PjrtClient, PjrtExecutable } from './pjrt-client-node.ts';
-
-export interface CompileOptions {
-  readonly replicas?: number;
-}
+import type { PjrtClient, PjrtExecutable, Places } from './pjrt-client-node.ts';
 
 export class ProgramCache {
   readonly folder: string;
@@ -16,7 +12,7 @@ export class ProgramCache {
   }
 
   /** The program from the folder, or compiled and kept there. */
-  async program(client: PjrtClient, text: string, options: CompileOptions = {}): Promise<PjrtExecutable> {
+  async program(client: PjrtClient, text: string, options: Places = {}): Promise<PjrtExecutable> {
     const file = join(this.folder, `${keyOf(client, text, options)}.pjrt`);
     const kept = this.#read(client, file);
     if (kept !== undefined) return kept;
@@ -50,10 +46,18 @@ export class ProgramCache {
 }
 
 /** Programs are for one version of one plugin on one kind of device. */
-function keyOf(client: PjrtClient, text: string, { replicas = 1 }: CompileOptions): string {
+function keyOf(client: PjrtClient, text: string, { replicas = 1, ids = [] }: Places): string {
   const { library, platform, platformVersion, devices } = client;
   const hash = createHash('sha256');
-  for (const part of [...library.version, platform, platformVersion, devices[0]?.kind ?? '', replicas, text])
+  for (const part of [
+    ...library.version,
+    platform,
+    platformVersion,
+    devices[0]?.kind ?? '',
+    replicas,
+    ...ids,
+    text,
+  ])
     hash.update(`${part}\0`);
   return hash.digest('hex').slice(0, 32);
 }

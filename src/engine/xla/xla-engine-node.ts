@@ -15,7 +15,7 @@ import { counted } from '../../numbers/counted.ts';
 import { checkNames } from '../arrays.ts';
 import { type DeviceBuffer, type Engine, EngineError, type Program } from '../engine.ts';
 import { arrayText, fits, typeText, type Values, zeroValues } from '../values.ts';
-import { PjrtClient, type PjrtDevice, type PjrtExecutable } from './pjrt-client-node.ts';
+import { PjrtClient, type PjrtDevice, type PjrtExecutable, type Places } from './pjrt-client-node.ts';
 import { PjrtError, type Word } from './pjrt-library-node.ts';
 import type { ProgramCache } from './program-cache-node.ts';
 
@@ -24,6 +24,8 @@ export interface XlaOptions {
   readonly precision?: Precision;
   /** How many of the plugin's devices run every program in step; 1 unless given. */
   readonly replicas?: number;
+  /** Which of several processes this is that opened the plugin together: all devices of all run every program in step. */
+  readonly process?: { readonly rank: number; readonly size: number };
   /** Where compiled programs are kept. */
   readonly cache?: ProgramCache;
 }
@@ -33,6 +35,7 @@ export class XlaEngine implements Engine {
   readonly sharesMemory = false;
   readonly client: PjrtClient;
   readonly replicas: number;
+  readonly span?: { readonly first: number; readonly all: number };
   readonly devices: readonly PjrtDevice[];
   readonly #precision: Precision;
   readonly #cache: ProgramCache | undefined;
@@ -42,18 +45,23 @@ export class XlaEngine implements Engine {
   #underWay = 0;
   readonly #toFree: Word[] = [];
 
-  /** @throws EngineError where the plugin has fewer devices */
-  constructor(client: PjrtClient, { precision = 'f32', replicas = 1, cache }: XlaOptions = {}) {
-    const [first] = client.devices;
+  /** @throws EngineError where the plugin has fewer devices, or processes have others than this one */
+  constructor(client: PjrtClient, { precision = 'f32', process, replicas, cache }: XlaOptions = {}) {
+    const own = [...client.devices].sort((a, b) => a.id - b.id);
+    const [first] = own;
+    replicas ??= process === undefined ? 1 : own.length;
     if (first === undefined || replicas > client.devices.length)
       throw new EngineError(
         `${client.library.file} has ${counted(client.devices.length, 'device')} here, and ${replicas} ${replicas === 1 ? 'is' : 'are'} needed.`,
       );
     this.client = client;
     this.replicas = replicas;
-    this.devices = client.devices.slice(0, replicas);
+    this.devices = own.slice(0, replicas);
+    if (process !== undefined) this.span = spanOf(this.devices, client, process);
     const kind = first.kind === client.platform ? '' : ` (${first.kind})`;
-    this.name = `XLA, ${client.platform}${kind}${replicas === 1 ? '' : `, ${replicas} devices`}`;
+    const all = this.span?.all ?? replicas;
+    const machines = process === undefined ? '' : ` of ${process.size} processes`;
+    this.name = `XLA, ${client.platform}${kind}${all === 1 ? '' : `, ${all} devices${machines}`}`;
     this.#precision = precision;
     this.#cache = cache;
   }
@@ -69,19 +77,39 @@ export class XlaEngine implements Engine {
   }
 
   async load(results: Results): Promise<Program> {
-    const { replicas } = this;
-    // XLA's CPU has no products of bf16.
-    const emulates = this.client.platform === 'cpu';
-    const compiled = stableHlo({ precision: this.#precision, replicas, emulates }).compile(results);
+    const { compiled, places } = this.#compiled(results);
     try {
       const executable =
         this.#cache === undefined
-          ? await this.client.compile(compiled.text, { replicas })
-          : await this.#cache.program(this.client, compiled.text, { replicas });
+          ? await this.client.compile(compiled.text, places)
+          : await this.#cache.program(this.client, compiled.text, places);
       return new XlaProgram(this, compiled, executable);
     } catch (error) {
       throw new EngineError(deviceFailure(this, error, 'cannot compile the program'));
     }
+  }
+
+  #compiled(results: Results): { readonly compiled: StableHloProgram; readonly places: Places } {
+    const { replicas, span, client } = this;
+    // XLA's CPU has no products of bf16.
+    const options = { precision: this.#precision, emulates: client.platform === 'cpu' };
+    const write = (count: number): StableHloProgram =>
+      stableHlo({ ...options, replicas: count }).compile(results);
+    if (span === undefined) return { compiled: write(replicas), places: { replicas } };
+    // Processes compile when they like; XLA would have them share the work of measuring kernels, each waiting for all.
+    const isGpu = ['cuda', 'rocm', 'sycl'].includes(client.platform);
+    const flags = isGpu ? { xla_gpu_shard_autotuning: false } : {};
+    const compiled = write(span.all);
+    if (compiled.text.includes('replica_groups'))
+      return {
+        compiled,
+        places: { replicas: span.all, ids: [...client.allIds].sort((a, b) => a - b), flags },
+      };
+    // A program in which devices do not meet may be run by one process alone, as evaluations are.
+    return {
+      compiled: write(replicas),
+      places: { replicas, ids: this.devices.map(({ id }) => id), flags },
+    };
   }
 
   /** Does something after all runs that were asked for before. */
@@ -109,6 +137,22 @@ export class XlaEngine implements Engine {
     if (this.#underWay > 0) this.#toFree.push(buffer);
     else this.client.free(buffer);
   }
+}
+
+/** @throws EngineError where not every process has as many devices, numbered one process after the other */
+function spanOf(
+  devices: readonly PjrtDevice[],
+  { allIds, library }: PjrtClient,
+  { rank, size }: { readonly rank: number; readonly size: number },
+): { readonly first: number; readonly all: number } {
+  const first = rank * devices.length;
+  const ids = [...allIds].sort((a, b) => a - b);
+  const isWhole = ids.length === size * devices.length;
+  if (!isWhole || devices.some(({ id }, i) => ids[first + i] !== id))
+    throw new EngineError(
+      `Process ${rank} of ${size} has ${counted(devices.length, 'device')} (${devices.map(({ id }) => id).join(', ')}) of ${ids.length} that ${library.file} sees (${ids.join(', ')}): every process needs as many, in the order of the processes.`,
+    );
+  return { first, all: ids.length };
 }
 
 /** A value on each device. */
