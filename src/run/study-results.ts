@@ -151,18 +151,16 @@ interface Row {
 
 /**
  * The table: a row for each entry, the mean of its runs and their deviation where there are several, a score with its interval where
- * there is one; then the network before its first step, and raw pixels. The first row heads the columns.
+ * there is one; then the network before its first step, once where all begin alike, and raw pixels. The first row heads the columns.
  */
 export function studyTable(results: readonly RunResult[]): string[][] {
   const entries = [...new Set(results.map(({ entry }) => entry))];
   const runsOf = (entry: string | undefined): RunResult[] => results.filter((run) => run.entry === entry);
-  const measured = results.filter(({ untrained }) => Object.keys(untrained).length > 0);
-  // The backbone is the same for all: that of the first entry stands for the others.
-  const first = runsOf(measured[0]?.entry);
+  const [measured] = results.filter(({ untrained }) => Object.keys(untrained).length > 0);
   const rows: Row[] = [
     ...entries.map((name) => ({ name, runs: runsOf(name).map(({ scores }) => scores) })),
-    { name: 'untrained', runs: first.map(({ untrained }) => untrained) },
-    { name: 'raw pixels', runs: first.slice(0, 1).map(({ pixels }) => pixels) },
+    ...untrainedRows(entries.map((name) => ({ name, runs: runsOf(name).map(({ untrained }) => untrained) }))),
+    { name: 'raw pixels', runs: measured === undefined ? [] : [measured.pixels] },
   ].filter(({ runs }) => runs.some((scores) => Object.keys(scores).length > 0));
   const has = (name: ScoreName): boolean => rows.some(({ runs }) => runs.some((run) => run[name]));
   // The rank says what there is to say without labels.
@@ -171,6 +169,23 @@ export function studyTable(results: readonly RunResult[]): string[][] {
     ['', ...shown.map((name) => titles[name])],
     ...rows.map(({ name, runs }) => [name, ...shown.map((score) => cell(score, runs))]),
   ];
+}
+
+/** Methods shape one backbone a little differently, as by layer scales: entries that begin alike share a row. */
+function untrainedRows(entries: readonly Row[]): Row[] {
+  const rows = new Map<string, Row & { readonly names: string[] }>();
+  for (const { name, runs } of entries) {
+    if (runs.every((scores) => Object.keys(scores).length === 0)) continue;
+    const shown = scoreNames.map((score) => cell(score, runs)).join();
+    const row = rows.get(shown) ?? { name: 'untrained', runs, names: [] };
+    row.names.push(name);
+    rows.set(shown, row);
+  }
+  const found = [...rows.values()];
+  return found.map(({ name, runs, names }) => ({
+    name: found.length === 1 ? name : `${name}: ${names.join(', ')}`,
+    runs,
+  }));
 }
 
 function cell(name: ScoreName, runs: readonly Scores[]): string {

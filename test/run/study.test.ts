@@ -136,4 +136,14 @@ describe('the table of a study', () => {
       ['raw pixels', '30.0', '-'],
     ]);
   });
+
+  it('has the untrained network of each method that begins in another way', () => {
+    const other = { ...result('c', 0, 45), untrained: { knn: { value: 33.3 } } };
+    const table = studyTable([result('a', 0, 50), result('b', 0, 40), other]);
+    expect(table.slice(4)).toEqual([
+      ['untrained: a, b', '20.0', '-'],
+      ['untrained: c', '33.3', '-'],
+      ['raw pixels', '30.0', '-'],
+    ]);
+  });
 });
