@@ -14,6 +14,12 @@ export interface StudiedRun {
   readonly report: Report;
 }
 
+/** Runs of one entry have one color: its place among all. */
+export function studyColors(studied: readonly { readonly run: StudyRun }[]): number[] {
+  const entries = [...new Set(studied.map(({ run }) => run.entry))];
+  return studied.map(({ run }) => entries.indexOf(run.entry));
+}
+
 /** @param note how the scores were measured */
 export function studySections(
   studied: readonly StudiedRun[],
@@ -79,9 +85,10 @@ function tableSection(
 
 /** Nothing without labels. */
 function courseSection(studied: readonly StudiedRun[]): EvaluationSection | undefined {
+  const colors = studyColors(studied);
   const series = (x: 'minutes' | 'images'): Series[] =>
-    studied.flatMap(({ run, result: { course } }, color) =>
-      course.knn.length === 0 ? [] : [{ name: run.name, color, x: course[x], y: course.knn }],
+    studied.flatMap(({ run, result: { course } }, i) =>
+      course.knn.length === 0 ? [] : [{ name: run.name, color: colors[i] ?? i, x: course[x], y: course.knn }],
     );
   if (series('images').length === 0) return undefined;
   const chart = (title: string, xName: string, x: 'minutes' | 'images') => ({
@@ -154,8 +161,7 @@ function attentionSection(studied: readonly StudiedRun[]): EvaluationSection | u
   if (first === undefined) return undefined;
   return {
     title: 'Where they look',
-    intro:
-      'The attention of one head of each network to the same images, at the end of its run; the first is the shared network before its first step.',
+    intro: `The attention of one head of each network to the same images, at the end of its run; the first is the network of ${first.name} before its first step.`,
     blocks: [
       {
         kind: 'tiles',

@@ -10,6 +10,7 @@ import {
   variantEntries,
 } from '../../src/run/study.ts';
 import { type RunResult, studyTable } from '../../src/run/study-results.ts';
+import { studyColors } from '../../src/run/study-sections.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 
@@ -52,6 +53,7 @@ describe('the runs of a comparison', () => {
       ['distill-seed-5', 5],
     ]);
     expect(studyRuns(entries, undefined).map(({ name }) => name)).toEqual(['dino', 'distill']);
+    expect(studyColors(studyRuns(entries, [3, 5]).map((run) => ({ run })))).toEqual([0, 0, 1, 1]);
   });
 });
 

@@ -27,7 +27,7 @@ import {
   studyRuns,
 } from '../../run/study.ts';
 import { runResult, studySpread, studyTable } from '../../run/study-results.ts';
-import { type StudiedRun, studySections } from '../../run/study-sections.ts';
+import { type StudiedRun, studyColors, studySections } from '../../run/study-sections.ts';
 import { stateOf } from '../../run/study-state-node.ts';
 import type { TrainOptions } from '../../train/config.ts';
 import { levelsOf } from '../../train/levels-field.ts';
@@ -241,9 +241,10 @@ function writePage(
     test === undefined
       ? 'Measured on the images of the training set: for k-NN each image asks all others, for the linear classifier a fifth is held back.'
       : `Measured on ${test}.`;
+  const colors = studyColors(studied);
   const page = renderComparison(
-    studied.map(({ run, report }) => ({
-      name: run.name,
+    studied.map(({ run, report }, i) => ({
+      ...{ name: run.name, color: colors[i] ?? i },
       about: run.entry.about,
       address: `${encodeURIComponent(run.name)}/report.html`,
       report,
