@@ -193,7 +193,8 @@ function cell(name: ScoreName, runs: readonly Scores[]): string {
   const [first] = found;
   if (first === undefined) return '-';
   const text = (value: number): string => fixed(value, digits[name]);
-  if (found.length > 1) {
+  const isBudget = name === 'images' && found.every(({ value }) => value === first.value);
+  if (found.length > 1 && !isBudget) {
     const spread = spreadOf(found.map(({ value }) => ({ value }))).value;
     return `${text(spread?.mean ?? Number.NaN)} ± ${text(spread?.deviation ?? Number.NaN)}`;
   }

@@ -133,7 +133,7 @@ describe('the table of a study', () => {
       ['raw pixels', '30.0', '-'],
     ]);
     expect(studyTable([result('a', 0, 50), result('a', 2, 54)]).slice(1)).toEqual([
-      ['a', '52.0 ± 2.8', '320 ± 0'],
+      ['a', '52.0 ± 2.8', '320'],
       ['untrained', '21.0 ± 1.4', '-'],
       ['raw pixels', '30.0', '-'],
     ]);
