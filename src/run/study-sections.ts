@@ -39,6 +39,7 @@ export function studySections(
 const meanings: readonly (readonly [column: string, meaning: string])[] = [
   ['NMI', 'how well groups that k-means finds agree with the classes, 0 to 1'],
   ['rank', 'in how many directions features differ'],
+  ['images/s', 'in training, whatever else the machine did meanwhile'],
   ['images', 'seen in training, with repetitions'],
   ['MiB', 'the largest memory of the process that trained'],
 ];
