@@ -125,7 +125,9 @@ function collapseSection(studied: readonly StudiedRun[]): EvaluationSection | un
   const lines = studied.flatMap(({ run, report }) => {
     const { collapse: name } = run.entry;
     const seeds = studied.filter((other) => other.run.entry === run.entry);
-    return name === undefined || seeds[0]?.run !== run ? [] : [{ name, measures: report.curves?.measures }];
+    return name === undefined || seeds[0]?.run !== run
+      ? []
+      : [{ name, run: run.name, measures: report.curves?.measures }];
   });
   if (lines.length < 2) return undefined;
   const measures = lines.flatMap((line) => line.measures ?? []);
@@ -146,7 +148,7 @@ function collapseSection(studied: readonly StudiedRun[]): EvaluationSection | un
   });
   return {
     title: 'Collapses',
-    intro: `What keeps features from becoming all alike, taken away one at a time, in ${counted(lines.length, 'run')} of this study.`,
+    intro: `What keeps features from becoming all alike, taken away one at a time, in ${counted(lines.length, 'run')} of this study: ${lines.map(({ name, run }) => `${name} (${run})`).join(', ')}.`,
     blocks: charts.map((chart) => ({ kind: 'chart' as const, ...chart })),
   };
 }

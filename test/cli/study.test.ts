@@ -304,9 +304,7 @@ describe('dino ablate', () => {
     for (const text of [
       'Entropy of the teacher',
       'KL (teacher ‖ student)',
-      'both',
-      'no centering',
-      'no sharpening',
+      'both (base), no centering (no-centering), no sharpening (no-sharpening).',
     ])
       expect(collapses).toContain(text);
   }, 60_000);
