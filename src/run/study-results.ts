@@ -171,7 +171,7 @@ export function studyTable(results: readonly RunResult[]): string[][] {
   ];
 }
 
-/** Methods shape one backbone a little differently, as by layer scales: entries that begin alike share a row. */
+/** One backbone may begin in several ways, as with the fixed positions of MAE: entries that begin alike share a row. */
 function untrainedRows(entries: readonly Row[]): Row[] {
   const rows = new Map<string, Row & { readonly names: string[] }>();
   for (const { name, runs } of entries) {
