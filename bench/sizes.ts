@@ -52,6 +52,12 @@ export const sizes = {
     network: { kind: 'vit', dim: 128, depth: 6, heads: 4, patch: 4 },
     ...{ image: 32, local: 16, locals: 4, outputs: 1024, batch: 64 },
   },
+  /** ViT-Ti with patches of 4 on 32 px images, 2 x 32 + 4 x 16: for devices. */
+  ti32: {
+    ...head,
+    network: { kind: 'vit', dim: 192, depth: 12, heads: 3, patch: 4 },
+    ...{ image: 32, local: 16, locals: 4, outputs: 4096, batch: 256 },
+  },
   /** A network for 96 px images, 2 x 96 + 4 x 48. */
   mid: {
     ...head,
@@ -87,6 +93,7 @@ export const sizeTitles: Readonly<Record<SizeName, string>> = {
   s: 'ViT-S/16 2x224+8x96 K 65536 batch 4',
   ti: 'ViT-Ti/16 2x224+8x96 K 65536 batch 4',
   micro: 'micro-ViT 2x32+4x16 K 1024 batch 64',
+  ti32: 'ViT-Ti/4 2x32+4x16 K 4096 batch 256',
   mid: 'ViT 192x6/8 2x96+4x48 K 1024 batch 32',
   convnet: 'convnet 32-64-128 2x32 K 1024 batch 128',
   hybrid: 'hybrid 32-64-128 2x24 K 256 batch 128',

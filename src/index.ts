@@ -153,7 +153,9 @@ export { type Pace, Plan } from './train/plan.ts';
 export { type Choice, chooseRecipe, type Recipe } from './train/recipe.ts';
 export type { RunFacts } from './train/recipe-parts.ts';
 export {
+  type ByteCropSource,
   type CropSource,
+  type CropSources,
   type StepResult,
   type StepSettings,
   Trainer,

@@ -1,11 +1,12 @@
 /** A trainer of one of the sizes the tables measure, with fixed random crops. */
 import { alone, type Collective } from '../../src/collective/collective.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dino } from '../../src/method/dino.ts';
 import type { ViewGroup } from '../../src/method/method.ts';
 import type { BackboneConfig } from '../../src/model/backbone.ts';
 import { Random } from '../../src/random/random.ts';
-import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
+import { type CropSource, type StepSettings, Trainer, type TrainerOptions } from '../../src/train/trainer.ts';
 import { type Size, type SizeName, sizes } from '../sizes.ts';
 
 export const settings: StepSettings = {
@@ -37,12 +38,24 @@ function backboneOf({ network, image }: Size): BackboneConfig {
   return { ...shape, patchSize: patch, imageSize: image, channels: 3, mlpRatio: 4 };
 }
 
-export async function makeTrainer(
+export function makeTrainer(
   size: Size,
   threads: number,
   microBatch: number,
   profilePrefix?: string,
   collective: Collective = alone,
+): Promise<Trainer> {
+  return trainerOn(ortNode, size, {
+    ...{ microBatch, collective },
+    engineOptions: { threads, ...(profilePrefix === undefined ? {} : { profilePrefix }) },
+  });
+}
+
+/** A trainer on any engine. */
+export function trainerOn(
+  engine: Engine,
+  size: Size,
+  options: Partial<TrainerOptions> = {},
 ): Promise<Trainer> {
   const method = dino({
     backbone: backboneOf(size),
@@ -61,15 +74,8 @@ export async function makeTrainer(
     dropPathRate: 0,
   });
   return Trainer.create({
-    method,
-    engine: ortNode,
-    channels: 3,
-    batchSize: size.batch,
-    microBatch,
-    optimizer: 'adamw',
-    seed: 0,
-    collective,
-    engineOptions: { threads, ...(profilePrefix === undefined ? {} : { profilePrefix }) },
+    ...{ method, engine, channels: 3, batchSize: size.batch, optimizer: 'adamw', seed: 0 },
+    ...options,
   });
 }
 

@@ -14,6 +14,11 @@ SIZES = {
         "vit": {"dim": 128, "depth": 6, "heads": 4, "patch": 4},
         **{"image": 32, "local": 16, "locals": 4, "outputs": 1024, "batch": 64},
     },
+    "ti32": {
+        **HEAD,
+        "vit": {"dim": 192, "depth": 12, "heads": 3, "patch": 4},
+        **{"image": 32, "local": 16, "locals": 4, "outputs": 4096, "batch": 256},
+    },
     "mid": {
         **HEAD,
         "vit": {"dim": 192, "depth": 6, "heads": 3, "patch": 8},

@@ -298,6 +298,8 @@ std::optional<xla::PrimitiveType> TypeOf(PJRT_Buffer_Type type) {
       return xla::S32;
     case PJRT_Buffer_Type_S64:
       return xla::S64;
+    case PJRT_Buffer_Type_U8:
+      return xla::U8;
     case PJRT_Buffer_Type_F16:
       return xla::F16;
     case PJRT_Buffer_Type_BF16:

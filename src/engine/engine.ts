@@ -69,6 +69,8 @@ export interface Engine {
 
 export interface Program extends Border {
   readonly engine: Engine;
+  /** Bytes that a run takes on a device, and how many the device has; undefined where the engine cannot tell. */
+  readonly memory?: { readonly bytes: number; readonly limit: number | undefined } | undefined;
   /**
    * Runs once. Every input is read from `inputs`, every output is written into the buffer given in `outputs`; one buffer in
    * both is updated in place (its memory is donated where an engine cannot write to what it reads).

@@ -11,7 +11,7 @@ export const deviceFields = {
     .string()
     .min(1)
     .describe('the XLA plugin: its name (cuda13, tpu, cpu) or its file; the one that is found unless given')
-    .meta({ value: 'name or file' }),
+    .meta({ value: 'plugin' }),
   devices: z
     .number()
     .int()

@@ -2,7 +2,7 @@
  * The training loop: straight code that yields plain events. Whoever wants to show, log or store something listens; the
  * loop itself writes nothing. Ending the iteration early (a `break`, an `AbortSignal`) ends it between two steps, on all ranks.
  */
-import { CropAssembler } from '../data/assemble.ts';
+import { type ChosenCrops, CropAssembler } from '../data/assemble.ts';
 import type { Batch, BatchLoader } from '../data/batch.ts';
 import { Lookahead } from '../data/lookahead.ts';
 import type { Source } from '../data/source.ts';
@@ -15,7 +15,7 @@ import { batchOf, type TrainConfig } from './config.ts';
 import { examine, explainNotFinite } from './doctor.ts';
 import type { Plan } from './plan.ts';
 import { findNotFinite } from './state.ts';
-import type { CropSource, StepSettings, Trainer } from './trainer.ts';
+import type { CropSources, StepSettings, Trainer } from './trainer.ts';
 
 export interface StepEvent {
   readonly type: 'step';
@@ -97,15 +97,17 @@ export async function* trainLoop(options: LoopOptions): AsyncGenerator<TrainEven
   }
   await options.ranks?.begin({ trainer, config, plan, fromStep });
   let started = performance.now();
-  const cropsOf =
-    (batch: Batch): CropSource =>
-    (group, start, end, into) => {
+  const cropsOf = ({ crops }: Batch): CropSources => {
+    const chosen = (group: number, start: number, end: number): ChosenCrops => {
       const first = firstViews[group] ?? 0;
       const views = [first, first + (trainer.method.views[group]?.count ?? 0)] as const;
-      const chosen = { views, images: [start, end] } as const;
-      if (into instanceof Uint8Array) assembler.copy(batch.crops, chosen, into);
-      else assembler.write(batch.crops, chosen, into);
+      return { views, images: [start, end] };
     };
+    return {
+      pixels: (group, start, end, into) => assembler.write(crops, chosen(group, start, end), into),
+      bytes: (group, start, end, into) => assembler.copy(crops, chosen(group, start, end), into),
+    };
+  };
   const loaded = loadBatches(source, {
     recipe,
     batchSize: batchOf(config),

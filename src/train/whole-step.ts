@@ -26,9 +26,6 @@ import { describeUpdate, UPDATE_NUMBERS } from '../optim/graph-updater.ts';
 import type { UpdaterOptions } from '../optim/updater.ts';
 import type { StepGraph } from './step-graph.ts';
 
-/** What the program does with its state: 1 and 0 are yes and no. */
-export const WHOLE_STEP_NUMBERS = ['lags', 'commit'] as const;
-
 export interface WholeStepOptions {
   readonly update: UpdaterOptions;
   /** Names of the method's measures, in the order in which they are reported. */

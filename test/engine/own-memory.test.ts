@@ -1,6 +1,6 @@
 /** What holds for arrays holds for an engine with a memory of its own: programs, training, checkpoints, evaluations. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CropAssembler } from '../../src/data/assemble.ts';
+import { type ChosenCrops, CropAssembler } from '../../src/data/assemble.ts';
 import { runOnArrays } from '../../src/engine/arrays.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
@@ -12,7 +12,7 @@ import { dino } from '../../src/method/dino.ts';
 import { Random } from '../../src/random/random.ts';
 import { encodeCheckpoint, restoreCheckpoint } from '../../src/train/checkpoint.ts';
 import { namedValues } from '../../src/train/state.ts';
-import { type CropSource, type StepSettings, Trainer } from '../../src/train/trainer.ts';
+import { type CropSource, type CropSources, type StepSettings, Trainer } from '../../src/train/trainer.ts';
 import { gridVit, tinyHead } from '../model/tiny-networks.ts';
 import { alive, copyingEngine } from './copying-engine.ts';
 import { engineOfPlugin } from './xla-plugin.ts';
@@ -143,17 +143,20 @@ describe.each(engines)('an engine with a memory of its own, %s', (_, engine) => 
     const assembler = new CropAssembler({ channels: 3, viewSizes: [16, 16, 8, 8] });
     const perImage = 2 * 3 * (256 + 64);
     const all = Uint8Array.from({ length: 4 * perImage }, (_, i) => bytes(Math.floor(i / perImage), i));
-    const source: CropSource = (group, start, end, into) => {
-      const views = [2 * group, 2 * group + 2] as const;
-      const chosen = { views, images: [start, end] } as const;
-      if (into instanceof Uint8Array) assembler.copy(all, chosen, into);
-      else assembler.write(all, chosen, into);
+    const chosen = (group: number, start: number, end: number): ChosenCrops => ({
+      views: [2 * group, 2 * group + 2],
+      images: [start, end],
+    });
+    const source: CropSources = {
+      pixels: (group, start, end, into) => assembler.write(all, chosen(group, start, end), into),
+      bytes: (group, start, end, into) => assembler.copy(all, chosen(group, start, end), into),
     };
     const host = await trainerOn(ortNode, 4);
     const device = await Trainer.create({
       ...{ method, engine, channels: 3, batchSize: 4, optimizer: 'adamw', seed: 3, byteCrops: statistics },
     });
     onTestFinished(() => Promise.all([host.dispose(), device.dispose()]).then(() => {}));
+    await expect(device.step(source.pixels, settings(0))).rejects.toThrow('give it their bytes, too');
     const [wanted, got] = [await host.step(source, settings(0)), await device.step(source, settings(0))];
     expect(got.loss).toBeCloseTo(wanted.loss, 5);
     for (const [name, norm] of wanted.gradientNorms)

@@ -140,12 +140,12 @@ describe.each(engineOfPlugin())('$name', (engine) => {
   );
 
   it('multiplies in bfloat16 where it is asked to, and sums in float32', async () => {
-    if (engine.client.platform === 'cpu') return expect(engine.name).toContain('cpu'); // XLA's CPU lacks these products
     const rounded = openXla(pluginFile!, { precision: 'bf16' });
     const results = { y: smooth.gemm! };
     const [exact, got] = [await run(ortNode, results), await run(rounded, results)];
     expectClose(got, exact, 2e-2);
-    expect(got.y).not.toEqual(exact.y);
+    const difference = got.y!.map((value, i) => Math.abs(value - exact.y![i]!));
+    expect(Math.max(...difference)).toBeGreaterThan(1e-4);
   });
 
   it('leaves an input alone that is not updated in place, and takes its memory where it is', async () => {

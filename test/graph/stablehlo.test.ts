@@ -60,6 +60,9 @@ return %v2, %v3 : tensor<2x3xf32>, tensor<2x3xf32>
     );
     expect(product('bf16')).toContain(': (tensor<2x3xbf16>, tensor<3x4xbf16>) -> tensor<2x4xf32>');
     expect(lines(results, { precision: 'bf16' }).filter((line) => line.includes('bf16'))).toHaveLength(3);
+    const emulated = lines(results, { precision: 'bf16', emulates: true });
+    expect(emulated.filter((line) => line.includes('stablehlo.reduce_precision'))).toHaveLength(2);
+    expect(emulated.some((line) => line.includes('bf16'))).toBe(false);
   });
 
   it('writes what devices do together', () => {

@@ -34,7 +34,7 @@ async function firstHalf(options: TrainOptions, microBatch: number) {
     engineOptions: { threads: 1 },
   });
   onTestFinished(() => trainer.dispose());
-  const pixels = (group: number, start: number, end: number, into: Float32Array | Uint8Array): void => {
+  const pixels = (group: number, start: number, end: number, into: Float32Array): void => {
     const view = trainer.method.views[group];
     const each = 3 * (view?.size ?? 0) ** 2;
     const count = end - start;

@@ -7,8 +7,12 @@ import { batchOf } from '../../train/config.ts';
 import { findingLine } from '../../train/finding.ts';
 import { toFlag } from '../../train/option-names.ts';
 import type { Recipe } from '../../train/recipe.ts';
+import type { Trainer } from '../../train/trainer.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { textWidth, wrapBehind } from '../terminal/wrap.ts';
+
+/** Share of a device's memory that a batch may fill. */
+const FILLED = 0.8;
 
 /** @param folder of the run; it goes if nothing can be prepared */
 export async function prepareShown(options: PrepareOptions, folder?: RunFolder): Promise<Prepared> {
@@ -67,6 +71,8 @@ function printPlan(
     `${(parameters / 1e6).toFixed(2)} million parameters, ${(state / 2 ** 20).toFixed(0)} MiB of training state, ` +
       `micro-batches of ${trainer.microBatch}, ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB in memory now.`,
   );
+  const fits = deviceSentence(trainer, config.batchSizePerGpu);
+  if (fits !== undefined) console.error(fits);
   const time =
     stepMilliseconds === undefined
       ? ''
@@ -78,4 +84,16 @@ function printPlan(
     `${counted(plan.steps, 'step')} of ${counted(batchOf(config), 'image')}${config.ranks === undefined ? '' : ` (${config.batchSizePerGpu} on each of ${config.ranks} ranks)`} (${plan.stepsPerEpoch} in an epoch)${time}${basis}.`,
   );
   for (const finding of findings) console.error(findingLine(finding));
+}
+
+/** How much of a device a step takes, and which batch would fill it. */
+export function deviceSentence({ memory }: Pick<Trainer, 'memory'>, batch: number): string | undefined {
+  if (memory === undefined) return undefined;
+  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 2 : 1)} GiB`;
+  const { bytes, limit } = memory;
+  if (limit === undefined) return `A step takes ${gib(bytes)} of the device.`;
+  // Weights and moments do not grow with the batch: a batch that fills the device is larger than this.
+  const most = 2 ** Math.floor(Math.log2((FILLED * limit * batch) / bytes));
+  const more = most > batch ? `; --batch_size_per_gpu ${most} fits as well` : '';
+  return `A step takes ${gib(bytes)} of the device's ${gib(limit)}${more}.`;
 }

@@ -85,14 +85,16 @@ export class XlaEngine implements Engine {
           : await this.#cache.program(this.client, compiled.text, places);
       return new XlaProgram(this, compiled, executable);
     } catch (error) {
-      throw new EngineError(`${this.name} cannot compile the program: ${reason(error)}`);
+      throw new EngineError(deviceFailure(this, error, 'cannot compile the program'));
     }
   }
 
   #compiled(results: Results): { readonly compiled: StableHloProgram; readonly places: Places } {
     const { replicas, span, client } = this;
+    // XLA's CPU has no products of bf16.
+    const emulates = client.platform === 'cpu';
     const write = (count: number): StableHloProgram =>
-      stableHlo({ precision: this.#precision, replicas: count }).compile(results);
+      stableHlo({ precision: this.#precision, replicas: count, emulates }).compile(results);
     if (span === undefined) return { compiled: write(replicas), places: { replicas } };
     // Processes compile when they like; XLA would have them share the work of measuring kernels, each waiting for all.
     const isGpu = ['cuda', 'rocm', 'sycl'].includes(client.platform);
@@ -221,6 +223,7 @@ class XlaProgram implements Program {
   readonly engine: XlaEngine;
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
+  readonly memory: Program['memory'];
   readonly #inPlace: ReadonlySet<string>;
   readonly #executable: PjrtExecutable;
   #isDisposed = false;
@@ -231,6 +234,7 @@ class XlaProgram implements Program {
     this.outputs = outputs;
     this.#inPlace = inPlace;
     this.#executable = executable;
+    this.memory = memoryOf(engine, executable);
   }
 
   async run(
@@ -287,10 +291,23 @@ class XlaProgram implements Program {
   }
 }
 
+/** What a program takes on each device, as far as the plugin tells. */
+function memoryOf({ client, devices: [device] }: XlaEngine, executable: PjrtExecutable): Program['memory'] {
+  const taken = client.programMemory(executable);
+  if (taken === undefined) return undefined;
+  const bytes = taken.arguments + taken.outputs - taken.alias + taken.temporary;
+  const limit = device === undefined ? undefined : client.memory(device)?.bytesLimit;
+  return bytes > 0 ? { bytes, limit } : undefined;
+}
+
 /** What a user can do about a device that failed. */
-function deviceFailure({ name, client, devices: [device] }: XlaEngine, error: unknown): string {
+function deviceFailure(
+  { name, client, devices: [device] }: XlaEngine,
+  error: unknown,
+  what = 'failed',
+): string {
   if (!(error instanceof PjrtError) || error.code !== 'resource exhausted')
-    return `${name} failed: ${reason(error)}`;
+    return `${name} ${what}: ${reason(error)}`;
   const memory = device === undefined ? undefined : client.memory(device);
   const limit = memory?.bytesLimit;
   const has = limit === undefined ? '' : ` (it has ${(limit / 2 ** 30).toFixed(1)} GiB)`;

@@ -13,7 +13,7 @@ import { isOp, sameShape, type Tensor, type TensorType } from '../../tensor.ts';
 import { topological } from '../../traverse.ts';
 import type { Border, Results, Target } from '../target.ts';
 import { primitives } from './primitives.ts';
-import type { Precision } from './rule.ts';
+import type { Precision, RuleContext } from './rule.ts';
 import { StableHloText, typeText, type Value } from './text.ts';
 
 export interface StableHloProgram extends Border {
@@ -29,17 +29,18 @@ export interface StableHloProgram extends Border {
 export interface StableHloOptions {
   readonly precision?: Precision;
   readonly replicas?: number;
+  /** For compilers that have no products of bf16 with sums in float32: float32 products of rounded operands, which give the same. */
+  readonly emulates?: boolean;
 }
 
 /** A target for XLA. */
-export function stableHlo({
-  precision = 'f32',
-  replicas = 1,
-}: StableHloOptions = {}): Target<StableHloProgram> {
-  return { name: 'stablehlo', compile: (results) => compile(results, precision, replicas) };
+export function stableHlo(options: StableHloOptions = {}): Target<StableHloProgram> {
+  const { precision = 'f32', replicas = 1, emulates = false } = options;
+  return { name: 'stablehlo', compile: (results) => compile(results, { precision, replicas, emulates }) };
 }
 
-function compile(results: Results, precision: Precision, replicas: number): StableHloProgram {
+function compile(results: Results, context: Omit<RuleContext, 'to'>): StableHloProgram {
+  const { replicas } = context;
   const names = Object.keys(results);
   const roots = shareSubexpressions(decompose(Object.values(results), () => false));
   const to = new StableHloText();
@@ -73,7 +74,7 @@ function compile(results: Results, precision: Precision, replicas: number): Stab
       throw new GraphError(
         `compile: "${node.op.name}" is among ${ranks} ranks, and the program is for ${replicas} replicas`,
       );
-    const made = rule.write(node, (i) => of(node.input(i)), { to, precision, replicas });
+    const made = rule.write(node, (i) => of(node.input(i)), { to, ...context });
     for (const [i, output] of node.outputs.entries()) {
       const value = made[i];
       if (value !== undefined) values.set(output, value);

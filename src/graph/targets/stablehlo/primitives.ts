@@ -49,11 +49,15 @@ const PRODUCT_PRECISION: Readonly<Record<Precision, string>> = {
   bf16: 'DEFAULT',
 };
 
-const product = rule(productOp, (node, at, { to, precision }) => {
+const product = rule(productOp, (node, at, { to, precision, emulates }) => {
   const { batchA, batchB, contractA, contractB } = node.attributes;
   const type = node.output();
   const operand = (x: Value): { name: string; type: string } => {
     if (precision !== 'bf16' || x.dtype !== 'f32') return { name: x.name, type: typeText(x) };
+    if (emulates) {
+      const { name } = to.make(`stablehlo.reduce_precision ${x.name}, format = e8m7 : ${typeText(x)}`, x);
+      return { name, type: typeText(x) };
+    }
     const rounded = typeText(x, 'bf16');
     const made = to.make(`stablehlo.convert ${x.name} : (${typeText(x)}) -> ${rounded}`, x);
     return { name: made.name, type: rounded };

@@ -8,6 +8,8 @@ export type Precision = 'f32' | 'tf32' | 'bf16';
 export interface RuleContext {
   readonly to: StableHloText;
   readonly precision: Precision;
+  /** Whether operands in bf16 are float32 numbers that were rounded to it, for compilers that have no such products. */
+  readonly emulates: boolean;
   /** Copies of the program that run in step; 1 unless the images of a batch are spread over devices. */
   readonly replicas: number;
 }
