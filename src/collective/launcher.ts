@@ -17,7 +17,7 @@ export interface Launched {
 
 /**
  * What launchers call rank, size, and ranks on one machine. MPI comes first: MPICH, Intel MPI and Slurm's PMI-2; PMIx, which says only
- * the rank. Inside a step of Slurm torchrun may have started others.
+ * the rank.
  */
 const launchers = [
   ['Open MPI', 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_SIZE'],
@@ -34,7 +34,10 @@ export function numberIn(environment: Environment, name: string): number | undef
 
 /** @returns undefined for a process that is alone */
 export function launchedAs(environment: Environment): Launched | undefined {
+  // Whatever torchrun was started by, its processes are its own.
+  const isTorchrun = environment.TORCHELASTIC_RUN_ID !== undefined;
   for (const [by, rankName, sizeName, hereName] of launchers) {
+    if (isTorchrun && isMpi(by)) continue;
     const rank = numberIn(environment, rankName);
     const size = numberIn(environment, sizeName);
     // A job script of Slurm has a number too, but is no step.

@@ -41,7 +41,7 @@ const SMALL = 4096;
 const LARGEST_HEADER = 2 ** 20;
 const LARGEST = 2 ** 40;
 /** Milliseconds after which a silent side is taken for lost. */
-const SILENCE = 20_000;
+const SILENCE = 16_000;
 
 const none = new Uint8Array();
 

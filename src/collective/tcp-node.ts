@@ -14,7 +14,7 @@ import type { Handed, StoreTask, Told } from './store-thread-node.ts';
 const LAST_WORDS = 2000;
 
 export interface TcpOptions {
-  /** Milliseconds after which a silent rank is taken for lost; 20 seconds unless given. */
+  /** Milliseconds after which a silent rank is taken for lost; 16 seconds unless given. */
   readonly silence?: number;
   /** Told of connections that were refused; the error output unless given. */
   readonly tell?: (text: string) => void;

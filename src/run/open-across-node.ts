@@ -1,5 +1,6 @@
 /** XLA devices of several machines as one engine: all ranks open theirs at the same time, and find each other through rank 0. */
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { gathered } from '../collective/messages.ts';
 import { TcpRanks } from '../collective/tcp-node.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -18,6 +19,7 @@ let opened: PjrtClient | undefined;
 
 /** What a rank would compute with, or why it cannot. */
 interface Offer {
+  readonly host: string;
   readonly name: string;
   readonly error?: string;
 }
@@ -54,14 +56,15 @@ export async function openTrainingEngine(
  */
 export async function openAcross(choice: DeviceChoice, ranks: TcpRanks): Promise<Engine | undefined> {
   const { found, offer } = ownOffer(choice, ranks);
-  const problem = differenceOf(await gathered<Offer>(ranks, offer));
+  const offers = await gathered<Offer>(ranks, offer);
+  const problem = differenceOf(offers);
   if (problem !== undefined && ranks.rank === 0) throw new OptionError(problem);
   if (problem !== undefined || found === undefined) return undefined;
   const options = {
     ...preparePlugin(found),
     node_id: BigInt(ranks.rank),
     num_nodes: BigInt(ranks.size),
-    ...visibleDevices(found, choice, ranks, process.env),
+    ...visibleDevices(found, choice, placeOf(ranks, offers), process.env),
   };
   opened ??= new PjrtClient(found.file, options, await answerPlugin(ranks));
   const client = opened;
@@ -77,6 +80,7 @@ function ownOffer(
   { pjrtPlugin, devices = 1 }: DeviceChoice,
   { here = 1 }: TcpRanks,
 ): { readonly found?: FoundPlugin; readonly offer: Offer } {
+  const host = hostname();
   try {
     const found = findPlugin(pjrtPlugin);
     if (found === undefined) throw new Error('There is no accelerator with an XLA plugin.');
@@ -85,10 +89,22 @@ function ownOffer(
       throw new Error(`The plugin ${found.name} trains on the devices of one process.`);
     if (here > 1 && devices > 1)
       throw new Error(`Each of ${here} ranks on a machine takes one device of it: leave --devices out.`);
-    return { found, offer: { name: found.name } };
+    return { found, offer: { host, name: found.name } };
   } catch (error) {
-    return { offer: { name: '', error: error instanceof Error ? error.message : String(error) } };
+    return { offer: { host, name: '', error: error instanceof Error ? error.message : String(error) } };
   }
+}
+
+/** Which of the ranks of its machine one is: as its launcher says, or among those that have the machine's name. */
+export function placeOf(
+  { rank, local, here }: Pick<TcpRanks, 'rank' | 'local' | 'here'>,
+  offers: readonly Pick<Offer, 'host'>[],
+): { readonly local: number; readonly here: number } {
+  const isHere = ({ host }: Pick<Offer, 'host'>): boolean => host === offers[rank]?.host;
+  return {
+    local: local ?? offers.slice(0, rank).filter(isHere).length,
+    here: here ?? offers.filter(isHere).length,
+  };
 }
 
 function differenceOf(offers: readonly Offer[]): string | undefined {
@@ -106,7 +122,7 @@ function differenceOf(offers: readonly Offer[]): string | undefined {
 export function visibleDevices(
   { vendor }: Pick<FoundPlugin, 'vendor'>,
   { devices }: Pick<DeviceChoice, 'devices'>,
-  { local, here = 1 }: Pick<TcpRanks, 'local' | 'here'>,
+  { local, here }: { readonly local: number; readonly here: number },
   env: NodeJS.ProcessEnv,
 ): Readonly<Record<string, Named>> {
   if (vendor !== 'cuda' && vendor !== 'rocm' && vendor !== 'oneapi') return {};
@@ -115,5 +131,5 @@ export function visibleDevices(
   const { CUDA_VISIBLE_DEVICES: cuda, HIP_VISIBLE_DEVICES: hip, ROCR_VISIBLE_DEVICES: rocr } = env;
   const listed = (cuda ?? hip ?? rocr)?.split(',').length;
   const isDealt = listed !== undefined && listed < here;
-  return isDealt || local === undefined ? {} : { visible_devices: [local] };
+  return isDealt ? {} : { visible_devices: [local] };
 }

@@ -126,8 +126,8 @@ export class Trainer {
     const update = updaterOptions(options, graph);
     const updater = options.updater ?? makeUpdater(options, update);
     // Devices of several processes meet inside the program, as those of one do.
-    const isWhole =
-      (collective.size === 1 || span !== undefined) && graph.microBatch * replicas === batchSize;
+    const isAlone = collective.size === 1 || span !== undefined;
+    const isWhole = isAlone && graph.microBatch * replicas === batchSize;
     const whole = isWhole && updater instanceof GraphUpdater ? updater : undefined;
     const measures = options.method.measures.map(({ key }) => key);
     const results = whole === undefined ? graph.results : wholeStep(graph, { update, measures, byteCrops });

@@ -26,6 +26,10 @@ describe('what a launcher says in the environment', () => {
       { rank: 2, size: 4, here: 2, by: 'torchrun' },
     ],
     [
+      { PMIX_RANK: '1', RANK: '2', WORLD_SIZE: '4', TORCHELASTIC_RUN_ID: 'none' },
+      { rank: 2, size: 4, here: undefined, by: 'torchrun' },
+    ],
+    [
       { SLURM_PROCID: '1', SLURM_STEP_NUM_TASKS: '4', SLURM_STEP_TASKS_PER_NODE: '2(x2)' },
       { rank: 1, size: 4, here: 2, by: 'Slurm' },
     ],

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compileOptions } from '../../src/engine/xla/pjrt-client-node.ts';
-import { visibleDevices } from '../../src/run/open-across-node.ts';
+import { placeOf, visibleDevices } from '../../src/run/open-across-node.ts';
 import { colorPhoto } from '../cli/color-photos.ts';
 import { freePort, startRank, startRanks } from '../collective/tcp-ranks.ts';
 import { temporaryFolder } from '../run/tiny-run.ts';
@@ -108,6 +108,14 @@ it('where a program runs is said in the format of protobuf', () => {
 });
 
 describe('the GPUs of a rank', () => {
+  it('are those of its place on its machine', () => {
+    const offers = ['a', 'b', 'a', 'b'].map((host) => ({ host }));
+    const unsaid = { local: undefined, here: undefined };
+    expect(placeOf({ rank: 2, ...unsaid }, offers)).toEqual({ local: 1, here: 2 });
+    expect(placeOf({ rank: 1, ...unsaid }, offers)).toEqual({ local: 0, here: 2 });
+    expect(placeOf({ rank: 1, local: 3, here: 4 }, offers)).toEqual({ local: 3, here: 4 });
+  });
+
   const cuda = { vendor: 'cuda' } as const;
   it.each([
     ['all of its machine', { here: 1, local: 0 }, {}, {}, {}],

@@ -37,7 +37,7 @@ export const trainFields = {
     .describe(
       'where ranks that torchrun, Slurm or you started meet (RANK, WORLD_SIZE): tcp://host:port on the machine of rank 0; env:// takes MASTER_ADDR and MASTER_PORT, and unless given',
     )
-    .meta({ value: 'tcp://host:port' }),
+    .meta({ value: 'address' }),
 };
 
 export const trainSwitches = {
