@@ -11,21 +11,29 @@ export interface Pointwise {
 }
 
 /**
- * Functions of all kernels. Drivers may compute as if there were no NaN; where one decides (whether a step is applied) the bits are
- * asked.
+ * Functions of kernels, each after those that it calls. Drivers may compute as if there were no NaN; where one decides (whether a step is
+ * applied) the bits are asked.
  */
-export const HELPERS = `fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
-fn same(a: f32, b: f32) -> bool { return a == b && !isNan(a) && !isNan(b); }
-fn larger(a: f32, b: f32) -> f32 { return select(b, a, a > b || isNan(a)); }
-fn differenceToItself(x: f32) -> f32 { return bitcast<f32>(select(0u, 0x7fc00000u, (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u)); }
-fn tanhOf(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 15.0); }
-fn erfOf(value: f32) -> f32 {
+export const FUNCTIONS: readonly (readonly [name: string, text: string])[] = [
+  ['isNan', 'fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }'],
+  ['same', 'fn same(a: f32, b: f32) -> bool { return a == b && !isNan(a) && !isNan(b); }'],
+  ['larger', 'fn larger(a: f32, b: f32) -> f32 { return select(b, a, a > b || isNan(a)); }'],
+  [
+    'differenceToItself',
+    'fn differenceToItself(x: f32) -> f32 { return bitcast<f32>(select(0u, 0x7fc00000u, (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u)); }',
+  ],
+  ['tanhOf', 'fn tanhOf(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 15.0); }'],
+  [
+    'erfOf',
+    `fn erfOf(value: f32) -> f32 {
   let x = clamp(value, -3.8325069, 3.8325069);
   let y = x * x;
-  let p = ((((0.00022905065861350646 * y + 0.0034082910107109506) * y + 0.050955695062380861) * y + 0.18520832239976145) * y + 1.128379143519084);
-  let q = ((((((-1.1791602954361697e-7 * y + 0.000023547966471313185) * y + 0.0010179625278914885) * y + 0.014070470171167667) * y + 0.11098505178285362) * y + 0.49746925110067538) * y + 1.0);
+  let p = (((0.00022905065861350646 * y + 0.0034082910107109506) * y + 0.050955695062380861) * y + 0.18520832239976145) * y + 1.128379143519084;
+  let q = (((((-1.1791602954361697e-7 * y + 0.000023547966471313185) * y + 0.0010179625278914885) * y + 0.014070470171167667) * y + 0.11098505178285362) * y + 0.49746925110067538) * y + 1.0;
   return select(x * p / q, value, isNan(value));
-}`;
+}`,
+  ],
+];
 
 const joined = (sign: string): Pointwise => ({ cost: 1, write: ([a, b]) => `${a} ${sign} ${b}` });
 const called = (name: string, cost: number): Pointwise => ({

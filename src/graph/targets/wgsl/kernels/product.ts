@@ -5,14 +5,12 @@
 
 import { GraphError } from '../../../errors.ts';
 import { freeAxes, productOp } from '../../../ops/product.ts';
-import { isOp, sizeOf, type Tensor } from '../../../tensor.ts';
+import { isOp, type NodeOf, sizeOf, type Tensor } from '../../../tensor.ts';
 import type { Emitter } from '../emitter.ts';
 import type { Group } from '../groups.ts';
 import { mergedAxes } from '../views.ts';
 import { kernelText, powerOfTwo, type Written } from './text.ts';
 
-/** Elements of the inner axis in a tile. */
-const DEPTH = 16;
 /** Workgroups that keep a device busy. */
 const BUSY = 64;
 
@@ -28,15 +26,90 @@ function tileOf(rows: number, columns: number, batch: number): readonly [number,
   return [m, n];
 }
 
+/** Multiplications up to which each thread computes an element by itself: then a tile is not worth its barriers. */
+const SMALL = 2 ** 20;
+/** Rows or columns with which most of a tile would be empty. */
+const NARROW = 4;
+
 export function productKernel(group: Group, to: Emitter, stored: readonly Tensor[]): Written {
+  const sizes = sizesOf(group);
+  const { batch, rows, columns, depth } = sizes;
+  const isSmall = batch * rows * columns * depth <= SMALL || Math.min(rows, columns) <= NARROW;
+  return isSmall ? oneByOne(sizes, to, stored) : inTiles(sizes, to, stored);
+}
+
+interface Sizes {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly product: Tensor;
+  readonly attributes: NodeOf<typeof productOp>['attributes'];
+  readonly freeA: readonly number[];
+  readonly freeB: readonly number[];
+  readonly batch: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+}
+
+function sizesOf(group: Group): Sizes {
   const node = group.nodes.find((each) => isOp(each, productOp));
   if (node === undefined || !isOp(node, productOp)) throw new GraphError('compile: a product is missing');
   const [a, b] = [node.input(0), node.input(1)];
-  const { batchA, batchB, contractA, contractB } = node.attributes;
+  const { attributes } = node;
+  const { batchA, batchB, contractA, contractB } = attributes;
   const [freeA, freeB] = [freeAxes(a, batchA, contractA), freeAxes(b, batchB, contractB)];
   const of = (x: Tensor, axes: readonly number[]): number => sizeOf(axes.map((axis) => x.dim(axis)));
-  const [batch, rows, columns, depth] = [of(a, batchA), of(a, freeA), of(b, freeB), of(a, contractA)];
+  return {
+    ...{ a, b, product: node.output(), attributes, freeA, freeB },
+    ...{ batch: of(a, batchA), rows: of(a, freeA), columns: of(b, freeB), depth: of(a, contractA) },
+  };
+}
+
+function sumOfIndices(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '0u').join(' + ') || '0u';
+}
+
+function oneByOne(
+  { a, b, product, attributes, freeA, freeB, batch, rows, columns, depth }: Sizes,
+  to: Emitter,
+  stored: readonly Tensor[],
+): Written {
+  const { batchA, batchB, contractA, contractB } = attributes;
+  const threads = 64;
+  to.line(`let at = tile * ${threads}u + thread;`);
+  to.line(`if (at >= ${product.size}u) { return; }`);
+  const column = to.bind(`at % ${columns}u`);
+  const row = to.bind(`at / ${columns}u % ${rows}u`);
+  to.line(`let batch = at / ${rows * columns}u;`);
+  const begin = (x: Tensor, own: readonly number[], free: readonly number[], at: string): string =>
+    to.bind(sumOfIndices([operandIndex(to, x, own, 'batch'), operandIndex(to, x, free, at)]));
+  const [beginA, beginB] = [begin(a, batchA, freeA, row), begin(b, batchB, freeB, column)];
+  to.line('var sum = 0.0f;');
+  to.block(`for (var k = 0u; k < ${depth}u; k++)`, () => {
+    const [x, y] = [[a, beginA, contractA] as const, [b, beginB, contractB] as const].map(
+      ([operand, first, contract]) =>
+        to.value(
+          to.view(operand).source,
+          to.bind(sumOfIndices([first, operandIndex(to, operand, contract, 'k')])),
+        ),
+    );
+    to.line(`sum += ${x} * ${y};`);
+  });
+  to.fix(product, 'sum');
+  const values = stored.map((tensor) => to.value(tensor, 'at'));
+  for (const [i, tensor] of stored.entries()) to.store(tensor, 'at', values[i] ?? '');
+  return { code: kernelText(to, threads), workgroups: Math.ceil((batch * rows * columns) / threads) };
+}
+
+function inTiles(
+  { a, b, product, attributes, freeA, freeB, batch, rows, columns, depth }: Sizes,
+  to: Emitter,
+  stored: readonly Tensor[],
+): Written {
+  const { batchA, batchB, contractA, contractB } = attributes;
   const [m, n] = tileOf(rows, columns, batch);
+  /** Elements of the inner axis in a tile. */
+  const deep = m + n > 64 ? 8 : 16;
   const threads = (m / 4) * (n / 4);
   const [tilesM, tilesN] = [Math.ceil(rows / m), Math.ceil(columns / n)];
 
@@ -50,6 +123,8 @@ export function productKernel(group: Group, to: Emitter, stored: readonly Tensor
   const batchOfA = operandIndex(to, a, batchA, 'batch');
   const batchOfB = operandIndex(to, b, batchB, 'batch');
 
+  /** Tiles are filled in turn in two halves, so that one is read while the other is filled. */
+  const half = (quads: number): string => to.bind(`start / ${deep}u % 2u * ${deep * quads}u`);
   /** Fills a tile with four elements of one inner position at a time. */
   const fill = (
     tile: string,
@@ -66,21 +141,19 @@ export function productKernel(group: Group, to: Emitter, stored: readonly Tensor
     // Neighbors read neighbors: along the inner axis where its elements lie side by side.
     const alongDepth = lastStride(contract) === 1 && lastStride(free) !== 1;
     const quads = side / 4;
-    to.block(`for (var slot = thread; slot < ${DEPTH * quads}u; slot += ${threads}u)`, () => {
-      const inner = to.bind(alongDepth ? `slot % ${DEPTH}u` : `slot / ${quads}u`);
-      const quad = to.bind(alongDepth ? `slot / ${DEPTH}u` : `slot % ${quads}u`);
+    to.block(`for (var slot = thread; slot < ${deep * quads}u; slot += ${threads}u)`, () => {
+      const inner = to.bind(alongDepth ? `slot % ${deep}u` : `slot / ${quads}u`);
+      const quad = to.bind(alongDepth ? `slot / ${deep}u` : `slot % ${quads}u`);
       const k = to.bind(`start + ${inner}`);
-      const elements = [0, 1, 2, 3].map((i) => {
-        const place = to.bind(`${first} + ${quad} * 4u${i === 0 ? '' : ` + ${i}u`}`);
+      const element = (i: string): string => {
+        const place = to.bind(`${first} + ${quad} * 4u + ${i}`);
         const conditions = [
           ...(size % side === 0 ? [] : [`${place} < ${size}u`]),
-          ...(depth % DEPTH === 0 ? [] : [`${k} < ${depth}u`]),
+          ...(depth % deep === 0 ? [] : [`${k} < ${depth}u`]),
         ];
         const read = (): string => {
           const at = to.bind(
-            [base, operandIndex(to, x, free, place), operandIndex(to, x, contract, k)]
-              .filter((part) => part !== '0u')
-              .join(' + ') || '0u',
+            sumOfIndices([base, operandIndex(to, x, free, place), operandIndex(to, x, contract, k)]),
           );
           return to.value(to.view(x).source, at);
         };
@@ -89,11 +162,17 @@ export function productKernel(group: Group, to: Emitter, stored: readonly Tensor
         to.line(`var ${name} = 0.0f;`);
         to.block(`if (${conditions.join(' && ')})`, () => to.line(`${name} = ${read()};`));
         return name;
-      });
-      to.line(`${tile}[${inner} * ${quads}u + ${quad}] = vec4<f32>(${elements.join(', ')});`);
+      };
+      let elements = 'quad_values';
+      // What is computed as it is read would make a long text four times.
+      if (to.isInline(to.view(x).source)) {
+        to.line(`var ${elements} = vec4<f32>();`);
+        to.block('for (var i = 0u; i < 4u; i++)', () => to.line(`${elements}[i] = ${element('i')};`));
+      } else elements = `vec4<f32>(${['0u', '1u', '2u', '3u'].map(element).join(', ')})`;
+      to.line(`${tile}[${half(quads)} + ${inner} * ${quads}u + ${quad}] = ${elements};`);
     });
   };
-  to.block(`for (var start = 0u; start < ${depth}u; start += ${DEPTH}u)`, () => {
+  to.block(`for (var start = 0u; start < ${depth}u; start += ${deep}u)`, () => {
     fill('tile_a', a, m, {
       base: batchOfA,
       free: freeA,
@@ -109,22 +188,22 @@ export function productKernel(group: Group, to: Emitter, stored: readonly Tensor
       size: columns,
     });
     to.line('workgroupBarrier();');
-    to.block(`for (var k = 0u; k < ${DEPTH}u; k++)`, () => {
-      to.line(`let x = tile_a[k * ${m / 4}u + row];`);
-      to.line(`let y = tile_b[k * ${n / 4}u + column];`);
+    to.block(`for (var k = 0u; k < ${deep}u; k++)`, () => {
+      to.line(`let x = tile_a[${half(m / 4)} + k * ${m / 4}u + row];`);
+      to.line(`let y = tile_b[${half(n / 4)} + k * ${n / 4}u + column];`);
       for (const [i, sum] of sums.entries()) to.line(`${sum} = fma(vec4<f32>(x.${'xyzw'[i]}), y, ${sum});`);
     });
-    to.line('workgroupBarrier();');
   });
-  for (const [i, sum] of sums.entries())
-    for (let j = 0; j < 4; j++)
-      to.line(
-        `finish(batch, first_row + row * 4u + ${i}u, first_column + column * 4u + ${j}u, ${sum}.${'xyzw'[j]});`,
-      );
+  to.line(`let sums = array<vec4<f32>, 4>(${sums.join(', ')});`);
+  to.block('for (var i = 0u; i < 4u; i++)', () =>
+    to.block('for (var j = 0u; j < 4u; j++)', () =>
+      to.line('finish(batch, first_row + row * 4u + i, first_column + column * 4u + j, sums[i][j]);'),
+    ),
+  );
   const shared = [
-    `var<workgroup> tile_a: array<vec4<f32>, ${(DEPTH * m) / 4}>;`,
-    `var<workgroup> tile_b: array<vec4<f32>, ${(DEPTH * n) / 4}>;`,
-    ...finish(to, stored, { product: node.output(), rows, columns, m, n }),
+    `var<workgroup> tile_a: array<vec4<f32>, ${(deep * m) / 2}>;`,
+    `var<workgroup> tile_b: array<vec4<f32>, ${(deep * n) / 2}>;`,
+    ...finish(to, stored, { product, rows, columns, m, n }),
   ];
   return {
     code: kernelText(to, threads, shared),

@@ -7,10 +7,12 @@ import { sumOp } from '../../../ops/reduce.ts';
 import { isOp, type Tensor } from '../../../tensor.ts';
 import type { Emitter } from '../emitter.ts';
 import { type Group, isReduction } from '../groups.ts';
-import type { Space } from '../space.ts';
+import type { Reduction, Space } from '../space.ts';
 import { kernelText, powerOfTwo, type Written } from './text.ts';
 
 const THREADS = 256;
+/** Elements of a row that one thread goes through by itself, where there are many rows. */
+const SHORT = 32;
 /** WGSL has no infinity. */
 const LOWEST = '-3.4028234663852886e38f';
 
@@ -40,6 +42,7 @@ function elements(group: Group, to: Emitter, stored: readonly Tensor[]): Written
 /** How the threads of a workgroup are shared out: so many rows, and lanes along each. */
 function shape({ outer, along, inner }: Space): { readonly rows: number; readonly lanes: number } {
   const all = outer * inner;
+  if (along <= SHORT && all >= THREADS / 4) return { rows: THREADS, lanes: 1 };
   if (inner === 1) {
     const few = Math.min(THREADS, powerOfTwo(along / 4));
     const lanes = all * few >= THREADS ? few : Math.min(THREADS, powerOfTwo(along));
@@ -92,6 +95,8 @@ function reductions(
           to.fix(tensor, to.value(tensor, 'row'));
   };
 
+  const step = inner === 1 ? 1 : rows; // from a thread to the next lane's
+  const shared: string[] = [];
   fixRows(0);
   for (let level = 1; level <= last; level++) {
     const now = reduced.filter((node) => levelOf(node.output()) === level);
@@ -113,10 +118,14 @@ function reductions(
         at,
       );
     });
+    const parts = lanes === 1 ? [] : combine(now, sums, to, { lanes, step, first: shared.length });
+    shared.push(...parts.map((part) => `var<workgroup> ${part}: array<f32, ${THREADS}>;`));
     for (const [i, node] of now.entries()) {
-      const operation = isOp(node, sumOp) ? 'sum' : 'max';
-      const sum = sums[i] ?? '';
-      to.fix(node.output(), lanes === 1 ? sum : to.bind(`${operation}_of_row(thread, lane, ${sum})`));
+      const part = parts[i];
+      to.fix(
+        node.output(),
+        part === undefined ? (sums[i] ?? '') : to.bind(`${part}[thread - lane * ${step}u]`),
+      );
     }
     fixRows(level);
   }
@@ -130,8 +139,6 @@ function reductions(
       for (const [i, tensor] of ofRows.entries()) to.store(tensor, 'row', values[i] ?? '');
     });
   }
-  const step = inner === 1 ? 1 : rows;
-  const shared = lanes === 1 ? [] : combining(lanes, step);
   return { code: kernelText(to, THREADS, shared), workgroups: Math.ceil(all / rows) };
 }
 
@@ -151,25 +158,28 @@ function levelsOf(group: Group, isInline: (tensor: Tensor) => boolean): Map<Tens
   return levels;
 }
 
-/** Functions that combine the lanes of a row. */
-function combining(lanes: number, step: number): string[] {
-  const both = (name: string, expression: string): string =>
-    [
-      `fn ${name}_of_row(thread: u32, lane: u32, value: f32) -> f32 {`,
-      '  part[thread] = value;',
-      `  for (var reach = ${lanes / 2}u; reach > 0u; reach /= 2u) {`,
-      '    workgroupBarrier();',
-      `    if (lane < reach) { part[thread] = ${expression.replaceAll('OTHER', `part[thread + reach * ${step}u]`)}; }`,
-      '  }',
-      '  workgroupBarrier();',
-      `  let result = part[thread - lane * ${step}u];`,
-      '  workgroupBarrier();',
-      '  return result;',
-      '}',
-    ].join('\n');
-  return [
-    `var<workgroup> part: array<f32, ${THREADS}>;`,
-    both('sum', 'part[thread] + OTHER'),
-    both('max', 'larger(part[thread], OTHER)'),
-  ];
+/**
+ * Combines the lanes of each row.
+ *
+ * @returns the shared memory of each reduction, in which the first lane's place has the result
+ */
+function combine(
+  nodes: readonly Reduction[],
+  sums: readonly string[],
+  to: Emitter,
+  { lanes, step, first }: { lanes: number; step: number; first: number },
+): string[] {
+  const parts = nodes.map((_, i) => `part${first + i}`);
+  for (const [i, part] of parts.entries()) to.line(`${part}[thread] = ${sums[i]};`);
+  to.block(`for (var reach = ${lanes / 2}u; ; reach /= 2u)`, () => {
+    to.line('workgroupBarrier();');
+    to.line('if (reach == 0u) { break; }');
+    to.block('if (lane < reach)', () => {
+      for (const [i, node] of nodes.entries()) {
+        const [own, other] = [`${parts[i]}[thread]`, `${parts[i]}[thread + reach * ${step}u]`];
+        to.line(isOp(node, sumOp) ? `${own} += ${other};` : `${own} = larger(${own}, ${other});`);
+      }
+    });
+  });
+  return parts;
 }
