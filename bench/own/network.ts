@@ -1,5 +1,6 @@
 /** A trainer of one of the sizes the tables measure, with fixed random crops. */
 import { alone, type Collective } from '../../src/collective/collective.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { dino } from '../../src/method/dino.ts';
 import type { ViewGroup } from '../../src/method/method.ts';
@@ -43,6 +44,7 @@ export async function makeTrainer(
   microBatch: number,
   profilePrefix?: string,
   collective: Collective = alone,
+  engine: Engine = ortNode,
 ): Promise<Trainer> {
   const method = dino({
     backbone: backboneOf(size),
@@ -62,7 +64,7 @@ export async function makeTrainer(
   });
   return Trainer.create({
     method,
-    engine: ortNode,
+    engine,
     channels: 3,
     batchSize: size.batch,
     microBatch,
