@@ -108,6 +108,40 @@ export class Groups {
     joined.nodes.push(node);
     this.of.set(node, joined);
     for (const group of candidates) if (group !== joined) joined.needs.add(group);
+    for (const group of candidates) {
+      const own = this.of.get(node);
+      if (own !== undefined && own !== group) this.#unite(own, group, node, reads);
+    }
+  }
+
+  /** Makes one of two groups that a node reads, where it reads the other in step too. */
+  #unite(into: Group, other: Group, node: Node, reads: readonly Read[]): void {
+    const isWithout = ({ kind, space }: Group): boolean => kind === 'rows' && space === undefined;
+    if (into.size !== other.size || !(isWithout(into) || isWithout(other))) return;
+    if (![into, other].every(({ kind }) => kind === 'rows' || kind === 'product')) return;
+    if (!pointwise.has(node.op) || node.output().size !== into.size) return;
+    const own = reads.filter(({ tensor }) => this.of.get(tensor.node) === other);
+    if (!own.every((read) => isInStep(other, node, read))) return;
+    // What one reads of the other at other elements, or by way of a third group, has to be stored before.
+    const goesAround = (from: Group, to: Group): boolean =>
+      [...from.needs].some((need) => need !== to && this.#reaches(need, to));
+    if (goesAround(into, other) || goesAround(other, into)) return;
+    const crosses = into.nodes.some((each) =>
+      this.#readsOf(each).some(
+        (read) =>
+          this.of.get(read.tensor.node) === other && !(pointwise.has(each.op) && isInStep(other, each, read)),
+      ),
+    );
+    if (crosses || other.needs.has(into)) return;
+    const [kept, gone] = isWithout(into) ? [other, into] : [into, other];
+    const order = new Set([...other.nodes, ...into.nodes]);
+    kept.nodes.splice(0, kept.nodes.length, ...order);
+    for (const each of gone.nodes) this.of.set(each, kept);
+    for (const need of gone.needs) kept.needs.add(need);
+    kept.needs.delete(gone);
+    kept.needs.delete(kept);
+    for (const group of this.all) if (group.needs.delete(gone) && group !== kept) group.needs.add(kept);
+    this.all.splice(this.all.indexOf(gone), 1);
   }
 
   #start(node: Node): Group {
