@@ -17,7 +17,7 @@ import { Inlining } from './inlining.ts';
 import { scatterAddKernel, topKKernel } from './kernels/others.ts';
 import { productKernel } from './kernels/product.ts';
 import { rowsKernel } from './kernels/rows.ts';
-import type { Written } from './kernels/text.ts';
+import { kernelText, type Written } from './kernels/text.ts';
 import { type Output, planOf, type Step, sameType } from './plan.ts';
 import { leastLimits, type Place, type WgslKernel, type WgslLimits, type WgslProgram } from './program.ts';
 import { splitLongSums } from './split.ts';
@@ -44,13 +44,13 @@ function compile(results: Results, limits: WgslLimits): WgslProgram {
     return { name: names[i] ?? '', source: isIdentity(root.shape, view) ? view.source : root };
   });
   const plan = planOf({ inputs, outputs, groups, limits });
-  const { steps, before, after, inPlace, locate } = plan;
+  const { waves, before, after, inPlace, locate } = plan;
   const context: EmitterContext = {
     locate,
     view: (tensor) => inlining.view(tensor),
     isInline: (tensor) => inlining.has(tensor),
   };
-  const kernels = steps.map((step) => kernelOf(step, context));
+  const kernels = waves.flatMap((steps) => kernelsOf(steps, context, limits));
   const places = plan.places.map(
     (place): Place =>
       place.kind === 'constants' ? { kind: 'constants', words: plan.constantWords() } : place,
@@ -63,14 +63,53 @@ function compile(results: Results, limits: WgslLimits): WgslProgram {
   };
 }
 
-function kernelOf(step: Step, context: EmitterContext): WgslKernel {
-  const { group } = step;
-  const to = new Emitter(context, group.nodes);
-  const { code, workgroups } = written(step, to);
+/** Steps of one kernel: more would make it slow to compile. */
+const TOGETHER = 8;
+
+/** The kernels of a wave: steps with as many threads go together, as far as the limits allow. */
+function kernelsOf(steps: readonly Step[], context: EmitterContext, limits: WgslLimits): WgslKernel[] {
+  const kernels: WgslKernel[] = [];
+  const alone = steps.map((step) => {
+    const to = new Emitter(context, step.group.nodes);
+    const { threads, workgroups } = written(step, to);
+    return { step, threads, workgroups, places: to.bindings.map(({ place }) => place) };
+  });
+  let together: typeof alone = [];
+  const end = (): void => {
+    if (together.length > 0)
+      kernels.push(
+        kernelOf(
+          together.map(({ step }) => step),
+          context,
+        ),
+      );
+    together = [];
+  };
+  for (const next of alone.toSorted((a, b) => a.threads - b.threads)) {
+    const places = new Set([...together, next].flatMap((each) => each.places));
+    const fits =
+      together.length < TOGETHER &&
+      places.size <= limits.storageBuffers &&
+      (together[0]?.threads ?? next.threads) === next.threads;
+    if (!fits) end();
+    together.push(next);
+  }
+  end();
+  return kernels;
+}
+
+function kernelOf(steps: readonly Step[], context: EmitterContext): WgslKernel {
+  const whole = new Emitter(context, []);
+  const parts = steps.map((step) => {
+    const to = whole.part(step.group.nodes);
+    return { to, written: written(step, to) };
+  });
   return {
-    title: group.nodes.map(({ op }) => op.name).join(', '),
-    ...{ code, workgroups, bindings: to.bindings },
-    words: Uint32Array.from(to.words),
+    title: steps.map(({ group }) => group.nodes.map(({ op }) => op.name).join(', ')).join(' | '),
+    code: kernelText(whole, parts),
+    bindings: whole.bindings,
+    words: Uint32Array.from(whole.words),
+    workgroups: parts.reduce((sum, { written: { workgroups } }) => sum + workgroups, 0),
   };
 }
 

@@ -34,6 +34,7 @@ export class Emitter {
   readonly #bindings: { place: number; writes: boolean }[];
   readonly #words: number[];
   readonly #wordNames: Map<string, string>;
+  readonly #counts: Map<string, number>;
   readonly #fixed = new Map<Tensor, string>();
   #names = 0;
 
@@ -47,11 +48,19 @@ export class Emitter {
     this.#bindings = whole === undefined ? [] : whole.#bindings;
     this.#words = whole === undefined ? [] : whole.#words;
     this.#wordNames = whole === undefined ? new Map() : whole.#wordNames;
+    this.#counts = whole === undefined ? new Map() : whole.#counts;
   }
 
-  /** Writes a function of the same kernel. */
-  part(): Emitter {
-    return new Emitter(this.#context, [...this.#members], this);
+  /** Writes a function of the same kernel, which computes the same members unless others are given. */
+  part(members: Iterable<Node> = this.#members): Emitter {
+    return new Emitter(this.#context, [...members], this);
+  }
+
+  /** A name that nothing else of the kernel has. */
+  unique(name: string): string {
+    const count = this.#counts.get(name) ?? 0;
+    this.#counts.set(name, count + 1);
+    return count === 0 ? name : `${name}_${count}`;
   }
 
   get isInline(): (tensor: Tensor) => boolean {

@@ -16,7 +16,8 @@ export interface Step {
 }
 
 export interface WgslPlan {
-  readonly steps: readonly Step[];
+  /** Steps that do not wait for each other stand side by side. */
+  readonly waves: readonly (readonly Step[])[];
   readonly places: readonly Place[];
   readonly before: readonly Copy[];
   readonly after: readonly Copy[];
@@ -81,8 +82,8 @@ class Planning {
 
   plan(): WgslPlan | undefined {
     const { outputs, limits, inputs } = this.#options;
-    const steps = this.#order.map((group) => this.#stepOf(group));
-    const spans = this.#spans(steps);
+    const waves = this.#waves();
+    const spans = this.#spans(waves);
     for (const tensor of [...spans.keys(), ...inputs.values(), ...this.#direct.keys()])
       if (tensor.size * 4 > limits.bindingBytes)
         throw new GraphError(
@@ -129,7 +130,31 @@ class Planning {
         : [copy(source, locate(source), { place: place('output', name), word: -1 })],
     );
     const constantWords = (): Uint32Array<ArrayBuffer> => Uint32Array.from(words);
-    return { steps, places, before, after, inPlace: this.#inPlace, locate, constantWords };
+    return { waves, places, before, after, inPlace: this.#inPlace, locate, constantWords };
+  }
+
+  /** Each step as early as what it needs allows, in waves of steps that do not need each other. */
+  #waves(): Step[][] {
+    const waves: Step[][] = [];
+    for (const group of this.#order) {
+      const wave = waves.at(-1);
+      if (wave !== undefined && !wave.some((step) => this.#collide(step.group, group)))
+        wave.push(this.#stepOf(group));
+      else waves.push([this.#stepOf(group)]);
+    }
+    return waves;
+  }
+
+  /** Whether a group needs an earlier one, or stores over an input of the other. */
+  #collide(earlier: Group, later: Group): boolean {
+    const overwrites = (writer: Group, reader: Group): boolean =>
+      writer.nodes.some(({ outputs }) =>
+        outputs.some((tensor) => {
+          const input = this.#options.inputs.get(this.#direct.get(tensor) ?? '');
+          return input !== undefined && this.#reads.get(reader)?.has(input) === true;
+        }),
+      );
+    return later.needs.has(earlier) || overwrites(earlier, later) || overwrites(later, earlier);
   }
 
   #stepOf(group: Group): Step {
@@ -146,18 +171,19 @@ class Planning {
   }
 
   /** From when to when each value that lies in memory is needed. */
-  #spans(steps: readonly Step[]): Map<Tensor, Span> {
+  #spans(waves: readonly (readonly Step[])[]): Map<Tensor, Span> {
     const last = new Map<Tensor, number>();
-    for (const [i, { group }] of steps.entries())
-      for (const tensor of this.#reads.get(group) ?? []) last.set(tensor, i);
-    for (const { source } of this.#options.outputs) last.set(source, steps.length);
+    for (const [i, steps] of waves.entries())
+      for (const { group } of steps) for (const tensor of this.#reads.get(group) ?? []) last.set(tensor, i);
+    for (const { source } of this.#options.outputs) last.set(source, waves.length);
     const spans = new Map<Tensor, Span>();
     const add = (tensor: Tensor, first: number): void => {
       if (!this.#direct.has(tensor))
         spans.set(tensor, { words: tensor.size, first, last: last.get(tensor) ?? first });
     };
     for (const tensor of this.#staged) add(tensor, -1);
-    for (const [i, { stored }] of steps.entries()) for (const tensor of stored) add(tensor, i);
+    for (const [i, steps] of waves.entries())
+      for (const { stored } of steps) for (const tensor of stored) add(tensor, i);
     return spans;
   }
 
@@ -197,7 +223,10 @@ class Planning {
   }
 }
 
-/** Groups after those that they need; what nobody waits for, such as new weights, last: then it can take the place of the old. */
+/**
+ * Groups after those that they need, those that could run at one time side by side; what nobody waits for, such as new weights, last:
+ * then it can take the place of the old.
+ */
 function scheduled(groups: Groups): Group[] {
   const numbers = new Map(groups.all.map((group, i) => [group, i]));
   const waiting = new Map(groups.all.map((group) => [group, group.needs.size]));
@@ -205,8 +234,17 @@ function scheduled(groups: Groups): Group[] {
   for (const group of groups.all)
     for (const need of group.needs) readers.set(need, [...(readers.get(need) ?? []), group]);
   const ready = groups.all.filter((group) => group.needs.size === 0);
+  const levels = new Map<Group, number>();
+  const level = (group: Group): number => {
+    const known = levels.get(group);
+    if (known !== undefined) return known;
+    const found = Math.max(-1, ...[...group.needs].map(level)) + 1;
+    levels.set(group, found);
+    return found;
+  };
+  const many = groups.all.length;
   const rank = (group: Group): number =>
-    (numbers.get(group) ?? 0) + (readers.has(group) ? 0 : groups.all.length);
+    (readers.has(group) ? level(group) : many) * many + (numbers.get(group) ?? 0);
   const order: Group[] = [];
   while (ready.length > 0) {
     let best = 0;

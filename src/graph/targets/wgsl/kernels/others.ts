@@ -4,7 +4,7 @@ import { scatterAddOp } from '../../../ops/layout.ts';
 import { topKOp } from '../../../ops/select.ts';
 import { isOp, type Node, type Tensor } from '../../../tensor.ts';
 import type { Emitter } from '../emitter.ts';
-import { kernelText, type Written } from './text.ts';
+import type { Written } from './text.ts';
 
 const THREADS = 64;
 
@@ -25,7 +25,7 @@ export function scatterAddKernel(node: Node, to: Emitter): Written {
     });
   });
   to.store(result, 'at', 'sum');
-  return { code: kernelText(to, THREADS), workgroups: Math.ceil(result.size / THREADS) };
+  return { threads: THREADS, workgroups: Math.ceil(result.size / THREADS) };
 }
 
 /** One thread a row: each time the largest of those that come after the one before. */
@@ -54,5 +54,5 @@ export function topKKernel(node: Node, to: Emitter, stored: readonly Tensor[]): 
     if (stored.includes(values)) to.store(values, at, 'best');
     if (stored.includes(positions)) to.store(positions, at, 'i32(best_at)');
   });
-  return { code: kernelText(to, THREADS), workgroups: Math.ceil(rows / THREADS) };
+  return { threads: THREADS, workgroups: Math.ceil(rows / THREADS) };
 }

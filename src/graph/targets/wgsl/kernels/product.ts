@@ -9,7 +9,7 @@ import { isOp, type NodeOf, sizeOf, type Tensor } from '../../../tensor.ts';
 import type { Emitter } from '../emitter.ts';
 import type { Group } from '../groups.ts';
 import { mergedAxes } from '../views.ts';
-import { kernelText, powerOfTwo, type Written } from './text.ts';
+import { powerOfTwo, type Written } from './text.ts';
 
 /** Workgroups that keep a device busy. */
 const BUSY = 64;
@@ -75,7 +75,7 @@ function oneByOne(
   stored: readonly Tensor[],
 ): Written {
   const { batchA, batchB, contractA, contractB } = attributes;
-  const threads = 64;
+  const threads = product.size <= 64 ? 64 : 256;
   to.line(`let at = tile * ${threads}u + thread;`);
   to.line(`if (at >= ${product.size}u) { return; }`);
   const column = to.bind(`at % ${columns}u`);
@@ -98,7 +98,7 @@ function oneByOne(
   to.fix(product, 'sum');
   const values = stored.map((tensor) => to.value(tensor, 'at'));
   for (const [i, tensor] of stored.entries()) to.store(tensor, 'at', values[i] ?? '');
-  return { code: kernelText(to, threads), workgroups: Math.ceil((batch * rows * columns) / threads) };
+  return { threads, workgroups: Math.ceil((batch * rows * columns) / threads) };
 }
 
 function inTiles(
@@ -113,6 +113,7 @@ function inTiles(
   const threads = (m / 4) * (n / 4);
   const [tilesM, tilesN] = [Math.ceil(rows / m), Math.ceil(columns / n)];
 
+  const [tileA, tileB, done] = ['tile_a', 'tile_b', to.unique('finish')];
   to.line(`let first_column = tile % ${tilesN}u * ${n}u;`);
   to.line(`let first_row = tile / ${tilesN}u % ${tilesM}u * ${m}u;`);
   to.line(`let batch = tile / ${tilesN * tilesM}u;`);
@@ -173,14 +174,14 @@ function inTiles(
     });
   };
   to.block(`for (var start = 0u; start < ${depth}u; start += ${deep}u)`, () => {
-    fill('tile_a', a, m, {
+    fill(tileA, a, m, {
       base: batchOfA,
       free: freeA,
       contract: contractA,
       first: 'first_row',
       size: rows,
     });
-    fill('tile_b', b, n, {
+    fill(tileB, b, n, {
       base: batchOfB,
       free: freeB,
       contract: contractB,
@@ -189,25 +190,25 @@ function inTiles(
     });
     to.line('workgroupBarrier();');
     to.block(`for (var k = 0u; k < ${deep}u; k++)`, () => {
-      to.line(`let x = tile_a[${half(m / 4)} + k * ${m / 4}u + row];`);
-      to.line(`let y = tile_b[${half(n / 4)} + k * ${n / 4}u + column];`);
+      to.line(`let x = ${tileA}[${half(m / 4)} + k * ${m / 4}u + row];`);
+      to.line(`let y = ${tileB}[${half(n / 4)} + k * ${n / 4}u + column];`);
       for (const [i, sum] of sums.entries()) to.line(`${sum} = fma(vec4<f32>(x.${'xyzw'[i]}), y, ${sum});`);
     });
   });
   to.line(`let sums = array<vec4<f32>, 4>(${sums.join(', ')});`);
   to.block('for (var i = 0u; i < 4u; i++)', () =>
     to.block('for (var j = 0u; j < 4u; j++)', () =>
-      to.line('finish(batch, first_row + row * 4u + i, first_column + column * 4u + j, sums[i][j]);'),
+      to.line(`${done}(batch, first_row + row * 4u + i, first_column + column * 4u + j, sums[i][j]);`),
     ),
   );
-  const shared = [
-    `var<workgroup> tile_a: array<vec4<f32>, ${(deep * m) / 2}>;`,
-    `var<workgroup> tile_b: array<vec4<f32>, ${(deep * n) / 2}>;`,
-    ...finish(to, stored, { product, rows, columns, m, n }),
-  ];
   return {
-    code: kernelText(to, threads, shared),
+    threads,
     workgroups: tilesM * tilesN * batch,
+    functions: finish(to, stored, { name: done, product, rows, columns, m, n }),
+    shared: {
+      [tileA]: { type: 'vec4<f32>', length: (deep * m) / 2 },
+      [tileB]: { type: 'vec4<f32>', length: (deep * n) / 2 },
+    },
   };
 }
 
@@ -235,7 +236,14 @@ function operandIndex(to: Emitter, x: Tensor, axes: readonly number[], at: strin
 function finish(
   to: Emitter,
   stored: readonly Tensor[],
-  { product, rows, columns, m, n }: { product: Tensor; rows: number; columns: number; m: number; n: number },
+  {
+    name,
+    product,
+    rows,
+    columns,
+    m,
+    n,
+  }: Pick<Sizes, 'product' | 'rows' | 'columns'> & { name: string; m: number; n: number },
 ): string[] {
   const conditions = [
     ...(rows % m === 0 ? [] : [`row < ${rows}u`]),
@@ -247,5 +255,5 @@ function finish(
   part.line(`let at = (batch * ${rows}u + row) * ${columns}u + column;`);
   const values = stored.map((tensor) => part.value(tensor, 'at'));
   for (const [i, tensor] of stored.entries()) part.store(tensor, 'at', values[i] ?? '');
-  return ['fn finish(batch: u32, row: u32, column: u32, product: f32) {', ...part.lines, '}'];
+  return [`fn ${name}(batch: u32, row: u32, column: u32, product: f32) {`, ...part.lines, '}'];
 }

@@ -8,7 +8,7 @@ import { isOp, type Tensor } from '../../../tensor.ts';
 import type { Emitter } from '../emitter.ts';
 import { type Group, isReduction } from '../groups.ts';
 import type { Reduction, Space } from '../space.ts';
-import { kernelText, powerOfTwo, type Written } from './text.ts';
+import { powerOfTwo, type SharedArray, type Written } from './text.ts';
 
 const THREADS = 256;
 /** Elements of a row that one thread goes through by itself, where there are many rows. */
@@ -36,7 +36,7 @@ function elements(group: Group, to: Emitter, stored: readonly Tensor[]): Written
   // All is read before anything is replaced.
   const values = stored.map((tensor) => to.value(tensor, 'at'));
   for (const [i, tensor] of stored.entries()) to.store(tensor, 'at', values[i] ?? '');
-  return { code: kernelText(to, threads), workgroups: Math.ceil(group.size / threads) };
+  return { threads, workgroups: Math.ceil(group.size / threads) };
 }
 
 /** How the threads of a workgroup are shared out: so many rows, and lanes along each. */
@@ -96,7 +96,7 @@ function reductions(
   };
 
   const step = inner === 1 ? 1 : rows; // from a thread to the next lane's
-  const shared: string[] = [];
+  const shared: Record<string, SharedArray> = {};
   fixRows(0);
   for (let level = 1; level <= last; level++) {
     const now = reduced.filter((node) => levelOf(node.output()) === level);
@@ -118,8 +118,9 @@ function reductions(
         at,
       );
     });
-    const parts = lanes === 1 ? [] : combine(now, sums, to, { lanes, step, first: shared.length });
-    shared.push(...parts.map((part) => `var<workgroup> ${part}: array<f32, ${THREADS}>;`));
+    const first = Object.keys(shared).length;
+    const parts = lanes === 1 ? [] : combine(now, sums, to, { lanes, step, first });
+    for (const part of parts) shared[part] = { type: 'f32', length: THREADS };
     for (const [i, node] of now.entries()) {
       const part = parts[i];
       to.fix(
@@ -139,7 +140,7 @@ function reductions(
       for (const [i, tensor] of ofRows.entries()) to.store(tensor, 'row', values[i] ?? '');
     });
   }
-  return { code: kernelText(to, THREADS, shared), workgroups: Math.ceil(all / rows) };
+  return { threads: THREADS, workgroups: Math.ceil(all / rows), shared };
 }
 
 /** How many reductions of the group come before each value. */
@@ -169,7 +170,7 @@ function combine(
   to: Emitter,
   { lanes, step, first }: { lanes: number; step: number; first: number },
 ): string[] {
-  const parts = nodes.map((_, i) => `part${first + i}`);
+  const parts = nodes.map((_, i) => `lanes${first + i}`);
   for (const [i, part] of parts.entries()) to.line(`${part}[thread] = ${sums[i]};`);
   to.block(`for (var reach = ${lanes / 2}u; ; reach /= 2u)`, () => {
     to.line('workgroupBarrier();');
