@@ -55,7 +55,7 @@ export async function newRun({
   await warnOfLevels(path, { channels: source.channels, levels }, console.error, true);
   const machine = {
     ...nodeMachine,
-    engine: openEngine(options, { isRank: ranks !== undefined, takesAll: true, tell: console.error }),
+    engine: await openEngine(options, { isRank: ranks !== undefined, takesAll: true, tell: console.error }),
   };
   const folder = output === undefined ? undefined : RunFolder.create(output);
   const prepared = await prepareShown(

@@ -69,7 +69,7 @@ export async function resumeRun({
   tellChoice(frozen?.choice);
   const source = openRecorded(record, dataPath);
   await ranks?.open(recordedRequest(record, dataPath), source);
-  const engine = openEngine(
+  const engine = await openEngine(
     { ...record.config, ...changes.machine },
     { isRank: ranks !== undefined, takesAll: true, tell: console.error },
   );
