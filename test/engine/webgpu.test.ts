@@ -4,7 +4,13 @@ import { runOnArrays } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { openWebGpu } from '../../src/engine/webgpu/dawn-node.ts';
 import * as g from '../../src/graph/index.ts';
+import { dino } from '../../src/method/dino.ts';
+import type { Method } from '../../src/method/method.ts';
+import { Random } from '../../src/random/random.ts';
+import { traceStep } from '../../src/train/step-graph.ts';
+import { type CropSource, Trainer } from '../../src/train/trainer.ts';
 import { smooth, wide, withGradients } from '../graph/op-examples.ts';
+import { gridVit, tinyHead, tinyHybrid, tinyResnet, tinyXcit } from '../model/tiny-networks.ts';
 import { expectClose, expectSameStep, methodNames, run, tinyStep } from './beside-ort.ts';
 import { webGpu } from './webgpu-device.ts';
 
@@ -39,6 +45,16 @@ const large: Readonly<Record<string, g.Tensor>> = {
   'sums over axes that are apart': g.sum(a, { axes: [0, 2] }),
 };
 
+const small = { head: tinyHead, studentTemp: 0.1, centerMomentum: 0.9, dropPathRate: 0 } as const;
+const backbones = { ResNet: tinyResnet, XCiT: { ...tinyXcit, patchSize: 4 } } as const;
+const trained: Readonly<Record<string, Method>> = {
+  'DINO on a ViT': dino({ ...small, backbone: gridVit, viewSizes: [16, 16, 8, 8], dropPathRate: 0.2 }),
+  'DINO on a hybrid with Sinkhorn centering': dino({
+    ...{ ...small, backbone: tinyHybrid, viewSizes: [16, 16] },
+    centering: 'sinkhorn',
+  }),
+};
+
 describe.each(webGpu.engines)('$name', (engine) => {
   test.each(Object.entries(smooth))('%s has the values and gradients of ONNX Runtime', async (_, result) => {
     const results = withGradients(result);
@@ -62,6 +78,32 @@ describe.each(webGpu.engines)('$name', (engine) => {
 
   test.each(methodNames)('computes a whole step of %s', async (name) => {
     await expectSameStep(engine, await tinyStep(name), 1e-3);
+  });
+
+  test.each(Object.entries(backbones))('computes a whole step of DINO on a %s', async (_, backbone) => {
+    const method = dino({ ...small, backbone, viewSizes: [16, 16, 8] });
+    await expectSameStep(engine, traceStep({ method, channels: 3, batchSize: 2 }).results, 1e-3);
+  });
+
+  it.each(Object.entries(trained))('trains %s for ten steps as the processor does', async (_, method) => {
+    const told = { method, channels: 3, batchSize: 4, optimizer: 'adamw', seed: 3 } as const;
+    const host = await Trainer.create({ ...told, engine: ortNode, engineOptions: { threads: 1 } });
+    const device = await Trainer.create({ ...told, engine });
+    onTestFinished(() => Promise.all([host.dispose(), device.dispose()]).then(() => {}));
+    expect(device.isOneProgram).toBe(true);
+    for (let step = 0; step < 10; step++) {
+      const crops: CropSource = (group, _start, _end, into) => {
+        const random = new Random(9, 'crops', step, group);
+        for (let i = 0; i < into.length; i++) into[i] = random.normal();
+      };
+      const settings = {
+        ...{ step, lr: 0.002, weightDecay: 0.04, clip: 3, teacherMomentum: 0.9, freezeLastLayer: step < 2 },
+        scalars: { teacherTemp: 0.05 },
+      };
+      const [wanted, got] = [await host.step(crops, settings), await device.step(crops, settings)];
+      expect(Math.abs(got.loss - wanted.loss) / wanted.loss, `step ${step}`).toBeLessThan(1e-3);
+      expect(got.isApplied).toBe(true);
+    }
   });
 
   const type = { dtype: 'f32', shape: [3] } as const;
