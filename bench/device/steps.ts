@@ -72,7 +72,7 @@ for (const work of works) {
   }
   try {
     const started = performance.now();
-    const trainer = await trainerOn(device(precision), size, { byteCrops: statisticsFor(3) });
+    const trainer = await trainerOn(await device(precision), size, { byteCrops: statisticsFor(3) });
     const compiled = performance.now();
     const crops = cropsOf(trainer);
     if (isCheck) {

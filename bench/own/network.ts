@@ -44,8 +44,9 @@ export function makeTrainer(
   microBatch: number,
   profilePrefix?: string,
   collective: Collective = alone,
+  engine: Engine = ortNode,
 ): Promise<Trainer> {
-  return trainerOn(ortNode, size, {
+  return trainerOn(engine, size, {
     ...{ microBatch, collective },
     engineOptions: { threads, ...(profilePrefix === undefined ? {} : { profilePrefix }) },
   });

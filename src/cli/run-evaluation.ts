@@ -103,7 +103,7 @@ export async function runEvaluation(
   const command = `npx ${words} ${shellWords(args)}`;
   const earlier = new EarlierResult(folder, evaluation.name, command);
   checkDevice(given);
-  const opened = openEngine(given, { tell: console.error });
+  const opened = await openEngine(given, { tell: console.error });
   const engine = opened === ortNode ? withThreads(ortNode, threads) : opened;
   const backbone = new FrozenBackbone(subject.backbone, subject.preprocessing, engine, { threads });
   const line = progressLine(process.stderr);

@@ -81,6 +81,15 @@ export {
 export { type StableHloOptions, type StableHloProgram, stableHlo } from './targets/stablehlo/compile.ts';
 export type { Precision } from './targets/stablehlo/rule.ts';
 export type { Border, Results, Target } from './targets/target.ts';
+export { wgsl } from './targets/wgsl/compile.ts';
+export {
+  gridOf,
+  leastLimits,
+  type Place,
+  type WgslKernel,
+  type WgslLimits,
+  type WgslProgram,
+} from './targets/wgsl/program.ts';
 export {
   apply,
   type DType,

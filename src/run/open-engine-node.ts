@@ -1,7 +1,8 @@
-/** Opens what computes: the processor by ONNX Runtime, or accelerators by their XLA plugin. */
+/** Opens what computes: the processor by ONNX Runtime, accelerators by their XLA plugin, or a GPU by WebGPU. */
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { ortNode } from '../engine/ort-node.ts';
+import { openWebGpu } from '../engine/webgpu/dawn-node.ts';
 import { type FoundPlugin, findPlugin } from '../engine/xla/find-plugin-node.ts';
 import { PjrtClient } from '../engine/xla/pjrt-client-node.ts';
 import { preparePlugin } from '../engine/xla/prepare-plugin-node.ts';
@@ -27,18 +28,26 @@ export function tellEngine(engine: Engine, { precision }: DeviceChoice, tell: (t
 /** Clients by plugin: a plugin is opened once in a process. */
 const clients = new Map<string, PjrtClient>();
 
-/** @throws OptionError for options that only an XLA device has; EngineError for a plugin that is not there or does not open */
-export function openEngine(
+/**
+ * @throws OptionError for options that only an XLA device has; EngineError for a plugin that is not there or does not open, and where
+ *   WebGPU finds no GPU
+ */
+export async function openEngine(
   choice: DeviceChoice,
   { isRank = false, takesAll = false, tell = () => undefined }: OpenOptions = {},
-): Engine {
+): Promise<Engine> {
   const { device = 'auto', pjrtPlugin, precision } = choice;
   if (device === 'cpu') return ortNode;
-  if (isRank && (device === 'xla' || pjrtPlugin !== undefined))
+  if (isRank && (device === 'xla' || device === 'webgpu' || pjrtPlugin !== undefined))
     throw new OptionError(
-      'Ranks that MPI starts train on their processors: leave --device xla and --pjrt_plugin out, or start them by torchrun or srun --mpi=none, or one process, which takes all XLA devices of its machine.',
+      `Ranks that MPI starts train on their processors: leave --device ${device === 'webgpu' ? 'webgpu' : 'xla and --pjrt_plugin'} out, or start ${device === 'webgpu' ? 'one process' : 'them by torchrun or srun --mpi=none, or one process, which takes all XLA devices of its machine'}.`,
     );
   if (isRank) return ortNode;
+  if (device === 'webgpu') {
+    const engine = await openWebGpu();
+    tell(`Computes on ${engine.name}.`);
+    return engine;
+  }
   const found = findPlugin(pjrtPlugin);
   if (found === undefined) {
     if (device === 'xla')

@@ -124,7 +124,9 @@ export async function resumeSession(
   const shared = sharedOut(read.config, partsOf({ ranks, engine }), batchSizePerGpu);
   const { microBatch, ...whole } = shared;
   // What was measured on a processor says nothing of a device, where a step is one program.
-  const moves = !engine.sharesMemory && read.config.device !== 'xla' && read.config.pjrtPlugin === undefined;
+  const { device, pjrtPlugin } = read.config;
+  const wasDevice = device === 'xla' || device === 'webgpu' || pjrtPlugin !== undefined;
+  const moves = !engine.sharesMemory && !wasDevice;
   const parted = moves || microBatch === undefined ? whole : { ...whole, microBatch };
   const recorded = {
     ...read,

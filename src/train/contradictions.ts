@@ -47,9 +47,9 @@ export function checkOptions(options: TrainOptions): void {
   }
 }
 
-/** @throws OptionError where something of an XLA device is asked of the processor */
+/** @throws OptionError where something of an XLA device is asked of another */
 export function checkDevice({ device, pjrtPlugin, precision, devices }: DeviceChoice): void {
-  if (device !== 'cpu') return;
+  if (device !== 'cpu' && device !== 'webgpu') return;
   const given = [
     ...(pjrtPlugin === undefined ? [] : [`--pjrt_plugin ${pjrtPlugin}`]),
     ...(precision === undefined || precision === 'f32' ? [] : [`--precision ${precision}`]),
@@ -57,7 +57,7 @@ export function checkDevice({ device, pjrtPlugin, precision, devices }: DeviceCh
   ];
   const [first] = given;
   if (first !== undefined)
-    throw new OptionError(`--device cpu and ${first} contradict each other: give one of them.`);
+    throw new OptionError(`--device ${device} and ${first} contradict each other: give one of them.`);
 }
 
 /** What decides which options say something. */

@@ -3,9 +3,9 @@ import { z } from 'zod';
 
 export const deviceFields = {
   device: z
-    .enum(['auto', 'cpu', 'xla'])
+    .enum(['auto', 'cpu', 'xla', 'webgpu'])
     .describe(
-      'what computes: cpu; xla, a GPU or TPU by its XLA plugin; auto takes xla where there is such a device with its plugin, and unless given (dino devices lists them)',
+      'what computes: cpu; xla, a GPU or TPU by its XLA plugin; webgpu, any GPU by the driver that it has; auto takes xla where there is such a device with its plugin, else cpu, and unless given (dino devices lists them)',
     ),
   pjrtPlugin: z
     .string()

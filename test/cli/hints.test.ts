@@ -39,8 +39,14 @@ describe('a word that is no command', () => {
 
 describe('a flag of another program', () => {
   it.each([
-    [['train', 'x', '--gpus=2'], '--gpus: --device xla takes a GPU or TPU (dino devices lists them).'],
-    [['eval', 'knn', 'x', '--cuda'], '--cuda: --device xla takes a GPU or TPU (dino devices lists them).'],
+    [
+      ['train', 'x', '--gpus=2'],
+      '--gpus: --device xla takes a GPU or TPU, --device webgpu any GPU (dino devices lists them).',
+    ],
+    [
+      ['eval', 'knn', 'x', '--cuda'],
+      '--cuda: --device xla takes a GPU or TPU, --device webgpu any GPU (dino devices lists them).',
+    ],
     [['inspect', 'x', '--device', 'cpu'], '--device: nothing is computed on a device here, so leave it out.'],
     [
       ['embed', 'x', '--fp16', 'true'],

@@ -1,5 +1,5 @@
 /** What holds for arrays holds for an engine with a memory of its own: programs, training, checkpoints, evaluations. */
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, test } from 'vitest';
 import { type ChosenCrops, CropAssembler } from '../../src/data/assemble.ts';
 import { runOnArrays } from '../../src/engine/arrays.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -15,6 +15,7 @@ import { namedValues } from '../../src/train/state.ts';
 import { type CropSource, type CropSources, type StepSettings, Trainer } from '../../src/train/trainer.ts';
 import { gridVit, tinyHead } from '../model/tiny-networks.ts';
 import { alive, copyingEngine } from './copying-engine.ts';
+import { webGpu } from './webgpu-device.ts';
 import { engineOfPlugin } from './xla-plugin.ts';
 
 const method = dino({
@@ -76,7 +77,10 @@ const failing: CropSource = () => {
 const engines: readonly (readonly [string, Engine])[] = [
   ['that copies', copyingEngine],
   ...engineOfPlugin().map((engine) => ['of an XLA plugin', engine] as const),
+  ...webGpu.engines.map((engine) => ['of WebGPU', engine] as const),
 ];
+
+if (webGpu.missing !== undefined) test.skip(webGpu.missing, () => {});
 
 describe.each(engines)('an engine with a memory of its own, %s', (_, engine) => {
   it('runs on arrays, whose results come back, also in place', async () => {

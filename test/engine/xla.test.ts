@@ -5,8 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
-import { evaluate, runOnArrays } from '../../src/engine/arrays.ts';
-import type { Engine } from '../../src/engine/engine.ts';
+import { runOnArrays } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
 import { PjrtClient } from '../../src/engine/xla/pjrt-client-node.ts';
 import { PjrtLibrary } from '../../src/engine/xla/pjrt-library-node.ts';
@@ -17,10 +16,10 @@ import { Random } from '../../src/random/random.ts';
 import { trainerOptionsOf } from '../../src/train/build.ts';
 import { Plan } from '../../src/train/plan.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
-import { traceStep } from '../../src/train/step-graph.ts';
 import { type CropSource, Trainer } from '../../src/train/trainer.ts';
-import { smooth, valuesFor, wide, withGradients } from '../graph/op-examples.ts';
+import { smooth, wide, withGradients } from '../graph/op-examples.ts';
 import { tinyMethod } from '../method/tiny-methods.ts';
+import { expectClose, expectSameStep, methodNames, run, tinyFacts, tinyStep } from './beside-ort.ts';
 import { engineOfPlugin, pluginFile } from './xla-plugin.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dino-xla-'));
@@ -66,31 +65,6 @@ describe('a file that is given as a plugin', () => {
   });
 });
 
-async function run(engine: Engine, results: g.Results): Promise<Record<string, Float32Array>> {
-  const program = await engine.load(results, { threads: 1 });
-  try {
-    return await evaluate(program, valuesFor(program.inputs));
-  } finally {
-    await program.dispose();
-  }
-}
-
-function expectClose(
-  got: Readonly<Record<string, Float32Array>>,
-  wanted: Readonly<Record<string, Float32Array>>,
-  tolerance: number,
-): void {
-  const largestOf = (values: Float32Array): number =>
-    values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-  const overall = Math.max(...Object.values(wanted).map(largestOf));
-  for (const [name, values] of Object.entries(wanted)) {
-    // Some gradients are zero but for rounding: of a bias before batch norm, say.
-    const largest = Math.max(largestOf(values), 1e-3 * overall);
-    const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - got[name]![i]!)), 0);
-    expect(worst / largest, name).toBeLessThan(tolerance);
-  }
-}
-
 if (pluginFile === undefined)
   test.skip('XLA is not tried: DINO_PJRT_PLUGIN names no plugin (docs/devices.md builds one for the CPU)', () => {});
 
@@ -106,38 +80,9 @@ describe.each(engineOfPlugin())('$name', (engine) => {
     expectClose(await run(engine, results), await run(ortNode, results), 1e-6);
   });
 
-  test.each(['dino', 'byol', 'simclr', 'mae', 'dinov2', 'distill'])(
-    'computes a whole step of %s',
-    async (name) => {
-      const { options, frozen } = await tinyMethod(name);
-      const facts = {
-        images: 12,
-        imageSide: 16,
-        channels: 3,
-        cores: 2,
-        readMilliseconds: 1,
-        steps: 6,
-      } as const;
-      const { results } = traceStep(
-        trainerOptionsOf(chooseRecipe({ ...options, ...frozen?.options }, facts).config),
-      );
-      const program = await ortNode.load(results, { threads: 1 });
-      onTestFinished(() => program.dispose());
-      const device = await engine.load(results);
-      onTestFinished(() => device.dispose());
-      const inputs = Object.fromEntries(
-        [...program.inputs].map(([input, type]) => {
-          const floats = valuesFor(new Map([[input, type]]))[input]!;
-          if (input.startsWith('scalar/')) return [input, new Float32Array(1).fill(0.5)];
-          if (type.dtype === 'i64')
-            return [input, BigInt64Array.from({ length: g.sizeOf(type.shape) }, (_, i) => BigInt(i % 4))];
-          return [input, floats];
-        }),
-      );
-      const [wanted, got] = [await evaluate(program, inputs), await evaluate(device, inputs)];
-      expectClose(got, wanted, 1e-3);
-    },
-  );
+  test.each(methodNames)('computes a whole step of %s', async (name) => {
+    await expectSameStep(engine, await tinyStep(name), 1e-3);
+  });
 
   it('multiplies in bfloat16 where it is asked to, and sums in float32', async () => {
     const rounded = openXla(pluginFile!, { precision: 'bf16' });
@@ -202,18 +147,10 @@ describe.each(engineOfPlugin().filter(({ client }) => client.platform === 'cpu')
       async (name) => {
         const client = new PjrtClient(pluginFile!, { cpu_device_count: 2n });
         const { options, frozen } = await tinyMethod(name);
-        const facts = {
-          images: 12,
-          imageSide: 16,
-          channels: 3,
-          cores: 2,
-          readMilliseconds: 1,
-          steps: 6,
-        } as const;
         // What DINOv2 masks and what its stochastic depth leaves out is drawn for the images that one device has.
         const drawn =
           name === 'dinov2' ? { ibotLossWeight: 0, dropPathRate: 0, koleoLossWeight: 0.1, lr: 0.002 } : {};
-        const { config } = chooseRecipe({ ...options, ...frozen?.options, ...drawn }, facts);
+        const { config } = chooseRecipe({ ...options, ...frozen?.options, ...drawn }, tinyFacts);
         const { byteCrops: _, ...told } = trainerOptionsOf(config);
         const [one, two] = [
           await Trainer.create({ ...told, engine: ortNode }),

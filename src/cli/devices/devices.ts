@@ -22,7 +22,7 @@ import { installPlugin } from './install-plugin.ts';
 import { productRate, stepMilliseconds } from './measure-device.ts';
 import { PUBLIC_INDEX } from './package-index.ts';
 import { installables } from './plugin-packages.ts';
-import { probePlugin } from './probe.ts';
+import { probePlugin, WEBGPU } from './probe.ts';
 
 const fields = {
   pjrtPlugin: z
@@ -62,7 +62,7 @@ interface Device {
   readonly stepMilliseconds?: number;
 }
 
-/** A plugin that cannot be used, or not wholly. */
+/** A plugin that cannot be used, or not wholly; or WebGPU. */
 interface Unused {
   readonly plugin: string;
   readonly devices: string;
@@ -118,6 +118,7 @@ async function survey(asked: string | undefined, source: string | undefined): Pr
       if (plugin.found !== undefined && reason === undefined) await tryPlugin(plugin.found, plugin.devices);
       else unused.push({ plugin: plugin.name, devices: plugin.devices, reason: reason ?? '' });
     }
+    await tryPlugin(WEBGPU, 'any GPU');
     if (given !== undefined) {
       const known = listed.find(({ name }) => name === given.name)?.devices;
       await tryPlugin({ ...given, file: resolve(given.file) }, known ?? given.file);
@@ -135,9 +136,9 @@ async function survey(asked: string | undefined, source: string | undefined): Pr
     });
     for (const [i, device] of probed.devices.entries())
       found.push({
-        engine: `XLA, ${probed.platform}`,
-        plugin: plugin.name,
-        file: plugin.file,
+        ...(plugin === WEBGPU
+          ? { engine: 'WebGPU' }
+          : { engine: `XLA, ${probed.platform}`, plugin: plugin.name, file: plugin.file }),
         name: device.kind,
         ...(device.memory === undefined ? {} : { memory: device.memory }),
         // One stands for all of a plugin.

@@ -9,6 +9,7 @@ import type { FoundPlugin } from '../../engine/xla/find-plugin-node.ts';
 
 /** All that the process is given. */
 export const taskSchema = z.object({
+  /** `WEBGPU`, or a plugin's. */
   name: z.string(),
   vendor: z.enum(['cpu', 'cuda', 'rocm', 'tpu', 'oneapi', 'metal']).optional(),
   file: z.string(),
@@ -16,6 +17,9 @@ export const taskSchema = z.object({
   /** Images, where a training step is to be timed. */
   source: z.string().optional(),
 });
+
+/** Stands for what is no plugin: the GPU that WebGPU finds. */
+export const WEBGPU: FoundPlugin = { name: 'webgpu', vendor: undefined, file: '', packages: undefined };
 
 const deviceSchema = z.object({
   id: z.number(),

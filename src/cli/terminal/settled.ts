@@ -2,7 +2,7 @@
 const otherPrograms = [
   {
     names: /^(device|devices|(num|n)?gpus?|gpuIds?|(use|no)?cuda|accelerator|backend|mps)$/i,
-    ours: '--device xla takes a GPU or TPU (dino devices lists them)',
+    ours: '--device xla takes a GPU or TPU, --device webgpu any GPU (dino devices lists them)',
     otherwise: 'nothing is computed on a device here',
   },
   {
