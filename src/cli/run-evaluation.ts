@@ -24,7 +24,7 @@ import { findingLine } from '../train/finding.ts';
 import { labelsField } from '../train/labels-field.ts';
 import { levelsField, levelsOf } from '../train/levels-field.ts';
 import { EarlierResult } from './earlier-result.ts';
-import type { Evaluation, EvaluationResult } from './evaluations/evaluation.ts';
+import type { Evaluation, EvaluationResult, SharedBaselines } from './evaluations/evaluation.ts';
 import { examples } from './examples.ts';
 import { warnOfLevels } from './levels-shown.ts';
 import { localWeights } from './local-weights.ts';
@@ -58,7 +58,7 @@ const common = {
 /**
  * @param words how the command is called: `dino eval knn`
  * @param args what follows
- * @param show whether the result is printed, besides being kept
+ * @param study whose evaluation it is: the result is kept and not printed, and baselines are shared
  * @returns the exit code
  */
 export async function runEvaluation(
@@ -66,7 +66,7 @@ export async function runEvaluation(
   words: string,
   args: readonly string[],
   { results }: Place,
-  show = true,
+  study?: SharedBaselines,
 ): Promise<number> {
   const fields: Fields = { ...common, ...evaluation.fields };
   const { positionals, values, switches } = parseFlags(args, {
@@ -117,6 +117,7 @@ export async function runEvaluation(
   const measured = evaluation.run(values, {
     subject: output === undefined ? subject : { ...subject, folder },
     backbone,
+    baselines: study,
     engine,
     threads,
     paths,
@@ -156,7 +157,7 @@ export async function runEvaluation(
   const leftOut = explainSkipped(skipped, folder.file(recordFile));
   if (leftOut !== undefined) console.error(leftOut);
   if (switches.has('json')) console.log(JSON.stringify(result.scores));
-  else if (show) {
+  else if (study === undefined) {
     console.log(result.protocol);
     for (const row of columns(result.table)) console.log(row);
   }

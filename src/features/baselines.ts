@@ -57,27 +57,29 @@ export interface CompareOptions {
   readonly feature?: NetworkFeature;
   /** Views of each image whose features are averaged; one, the official protocol, unless given. */
   readonly views?: ViewCount;
+  /** What is wanted of the trained network and its baselines; all unless given. */
+  readonly names?: readonly ComparedName[];
   readonly onProgress?: OnProgress;
 }
 
 /** Both networks' weights, by the names that they are compared under. */
-export function comparedWeights({
-  trained,
-  untrained,
-}: Pick<CompareOptions, 'trained' | 'untrained'>): Map<string, Weights> {
-  return new Map([
-    ['trained', trained],
-    ['untrained', untrained],
-  ]);
+export function comparedWeights(
+  networks: Pick<CompareOptions, 'trained' | 'untrained'>,
+  names: readonly ComparedName[] = comparedNames,
+): Map<string, Weights> {
+  return new Map(comparedNetworks(names).map((name) => [name, networks[name]]));
 }
+
+const comparedNetworks = (names: readonly ComparedName[]) =>
+  (['trained', 'untrained'] as const).filter((name) => names.includes(name));
 
 /** What is compared of some sources. */
 export interface Comparison {
   /** One for each source. */
   readonly sets: readonly Extracted[];
   readonly compared: readonly Compared[];
-  /** The principal components of the first source's pixels. */
-  readonly pca: Pca;
+  /** The principal components of the first source's pixels, where they are wanted. */
+  readonly pca: Pca | undefined;
 }
 
 /**
@@ -90,16 +92,19 @@ export async function compareFeatures(
   sources: readonly Source[],
   options: CompareOptions,
 ): Promise<Comparison> {
-  const { engine, onProgress } = options;
+  const { engine, names = comparedNames, onProgress } = options;
   const sets: Extracted[] = [];
-  for (const source of sources) sets.push(await extractNamed(source, comparedWeights(options), options));
+  for (const source of sources)
+    sets.push(await extractNamed(source, comparedWeights(options, names), options));
   const [first] = sets;
   if (first === undefined) throw new RangeError('No source was given to compare on: give one or more.');
+  if (!names.includes('pca'))
+    return { sets, compared: await compareDescribed(engine, sets, { names }), pca: undefined };
   const watch = (done: number): void => onProgress?.('principal components of the pixels', done, COMPONENTS);
   watch(0);
   const pca = await pixelComponents(engine, first);
   watch(COMPONENTS);
-  return { sets, compared: await compareDescribed(engine, sets, { pca }), pca };
+  return { sets, compared: await compareDescribed(engine, sets, { pca, names }), pca };
 }
 
 /** Extracts the features of a source; what could not be read is named with the source's own name. */
@@ -128,22 +133,24 @@ export interface DescribedComparison {
   /** Images from which each network's whitening is learned; pixels are left as they are. */
   readonly whitening?: DescribedImages | undefined;
   /** Components that the pixels are compared by, too; those of the first set, usually. */
-  readonly pca?: Pca;
+  readonly pca?: Pca | undefined;
+  /** As in `CompareOptions`. */
+  readonly names?: readonly ComparedName[];
 }
 
 /** @param sets described under weights named `trained` and `untrained` */
 export async function compareDescribed(
   engine: Engine,
   sets: readonly DescribedImages[],
-  { whitening, pca }: DescribedComparison = {},
+  { whitening, pca, names = comparedNames }: DescribedComparison = {},
 ): Promise<Compared[]> {
   const compared: Compared[] = [];
-  for (const name of ['trained', 'untrained'] as const) {
+  for (const name of comparedNetworks(names)) {
     const rows = sets.map(({ features }) => features.get(name)!);
     compared.push({ name, sets: await whitened(engine, rows, name, whitening) });
   }
   const pixels = sets.map((set) => set.pixels);
-  compared.push({ name: 'pixels', sets: pixels });
+  if (names.includes('pixels')) compared.push({ name: 'pixels', sets: pixels });
   if (pca !== undefined) {
     const projected: FeatureRows[] = [];
     for (const rows of pixels) projected.push(await projectPca(engine, pca, rows));

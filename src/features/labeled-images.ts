@@ -22,6 +22,7 @@ export interface LabeledImages {
   readonly classes: readonly string[];
   /** The training images that have a class. */
   readonly train: Source;
+  /** Of what is wanted (`names`). */
   readonly kinds: Readonly<
     Record<ComparedName, { readonly train: LabeledFeatures; readonly test: LabeledFeatures }>
   >;

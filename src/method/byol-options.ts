@@ -41,7 +41,7 @@ export const byolDefinition = defineMethod({
 const twoViews: Suggestions = {
   localCropsNumber: [
     0,
-    'two views: BYOL falls from 71.4 to 64.8 % with small crops (Caron et al. 2021, table 15)',
+    'two views: BYOL falls from 71.4 to 64.8 % with small crops (Caron et al. 2021, table 14)',
   ],
 };
 
@@ -82,7 +82,7 @@ function settings(momentum: number, localCrops: number): readonly Concern[] {
       severity: 'warning',
       topic: 'views',
       title: 'Small crops harm BYOL',
-      detail: `--local_crops_number ${localCrops}: with them it falls from 71.4 to 64.8 % (Caron et al. 2021, table 15).`,
+      detail: `--local_crops_number ${localCrops}: with them it falls from 71.4 to 64.8 % (Caron et al. 2021, table 14).`,
       advice: 'Leave --local_crops_number at 0.',
     },
   ];

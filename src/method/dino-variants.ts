@@ -39,7 +39,7 @@ export const dinoVariants: readonly Variant[] = [
   {
     name: 'mse',
     title: 'mean squared error in place of the cross-entropy',
-    source: 'Table 7, row 5',
+    source: 'as Table 7, row 5, there of normalized outputs without a softmax',
     options: { loss: 'mse' },
   },
   {

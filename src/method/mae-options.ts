@@ -42,6 +42,7 @@ export const maeDefinition = defineMethod({
     solarize: { ...solarize, global1: 0 },
   }),
   seenShare: ({ maskRatio }) => 1 - maskRatio,
+  network: (_, backbone) => (backbone.kind === 'vit' ? { ...backbone, beginsAsMae: true } : backbone),
   make: ({ maskRatio, normPixLoss, decoderDim, decoderDepth, decoderHeads }, { backbone }) =>
     mae({
       backbone,

@@ -18,12 +18,14 @@ import {
   transpose,
   truncNormal,
   uniform,
+  xavierUniform,
 } from '../graph/index.ts';
 import { convStem } from './conv-stem.ts';
 import { layerScale, maskToken, swiglu, withoutRegisters, withRegisters } from './dinov2.ts';
 import { type AddBranch, branchAdder } from './drop-path.ts';
 import { mlp, norm, selfAttention, weightInit } from './layers.ts';
 import { type PositionOptions, positions } from './position.ts';
+import { sinCosPositions } from './sin-cos-positions.ts';
 
 export interface VitConfig {
   readonly imageSize: number;
@@ -49,6 +51,8 @@ export interface VitConfig {
   readonly registers?: number;
   /** DINOv2: stands for hidden patches in its training; otherwise it is only kept. */
   readonly maskToken?: boolean;
+  /** MAE: before its first step positions are sines and cosines, and linear layers begin by Xavier's rule. */
+  readonly beginsAsMae?: boolean;
 }
 
 export interface VitOutput {
@@ -96,7 +100,12 @@ export function vit(
   const attentions: Tensor[] = [];
   let x = embedded;
   for (let i = 0; i < depth; i++) {
-    const { tokens, probabilities } = block(scope.at('blocks').at(i), x, config, adder(i));
+    const { tokens, probabilities } = block(
+      linearInit(scope.at('blocks').at(i), config),
+      x,
+      config,
+      adder(i),
+    );
     x = tokens;
     attentions.push(probabilities);
     outputs.push(x);
@@ -173,12 +182,24 @@ function embed(scope: Scope, images: Tensor, config: VitConfig, masks?: Tensor):
     const map = convStem(patchEmbed, images, patchSize, dim);
     [rows, columns] = [map.dim(1), map.dim(2)]; // with a place for what is left of a patch
     patches = transpose(reshape(map, [batch, rows * columns, dim]), [1, 0, 2]);
-  } else patches = patchTokens(patchEmbed, images, config);
+  } else
+    patches = patchTokens(
+      patchEmbed,
+      images,
+      config,
+      config.beginsAsMae === true ? xavierUniform : undefined,
+    );
   if (config.maskToken === true || masks !== undefined) patches = maskToken(scope, patches, masks);
   const cls = expand(scope.param('cls_token', [1, 1, dim], clsInit(config)), [1, batch, dim]);
-  const position = scope.param('pos_embed', [1, patchesAlong(config, imageSize) ** 2 + 1, dim], weightInit);
+  const side = patchesAlong(config, imageSize);
+  const positionInit = config.beginsAsMae === true ? () => sinCosPositions(dim, side) : weightInit;
+  const position = scope.param('pos_embed', [1, side ** 2 + 1, dim], positionInit);
   const placed = positions(position, { height, width }, { rows, columns }, config.positions); // [1, N, D]
   return withRegisters(scope, add(concat([cls, patches], 0), transpose(placed, [1, 0, 2])), registers);
+}
+
+function linearInit(scope: Scope, { beginsAsMae }: VitConfig): Scope {
+  return beginsAsMae === true ? scope.replacing(weightInit, xavierUniform) : scope;
 }
 
 /** The class token of DINOv2, which alone has layer scales, begins as good as zero. */

@@ -153,18 +153,16 @@ interface Row {
 
 /**
  * The table: a row for each entry, the mean of its runs and their deviation where there are several, a score with its interval where
- * there is one; then the network before its first step, and raw pixels. The first row heads the columns.
+ * there is one; then the network before its first step, once where all begin alike, and raw pixels. The first row heads the columns.
  */
 export function studyTable(results: readonly RunResult[]): string[][] {
   const entries = [...new Set(results.map(({ entry }) => entry))];
   const runsOf = (entry: string | undefined): RunResult[] => results.filter((run) => run.entry === entry);
-  const measured = results.filter(({ untrained }) => Object.keys(untrained).length > 0);
-  // The backbone is the same for all: that of the first entry stands for the others.
-  const first = runsOf(measured[0]?.entry);
+  const [measured] = results.filter(({ untrained }) => Object.keys(untrained).length > 0);
   const rows: Row[] = [
     ...entries.map((name) => ({ name, runs: runsOf(name).map(({ scores }) => scores) })),
-    { name: 'untrained', runs: first.map(({ untrained }) => untrained) },
-    { name: 'raw pixels', runs: first.slice(0, 1).map(({ pixels }) => pixels) },
+    ...untrainedRows(entries.map((name) => ({ name, runs: runsOf(name).map(({ untrained }) => untrained) }))),
+    { name: 'raw pixels', runs: measured === undefined ? [] : [measured.pixels] },
   ].filter(({ runs }) => runs.some((scores) => Object.keys(scores).length > 0));
   const has = (name: ScoreName): boolean => rows.some(({ runs }) => runs.some((run) => run[name]));
   // The rank says what there is to say without labels.
@@ -175,12 +173,30 @@ export function studyTable(results: readonly RunResult[]): string[][] {
   ];
 }
 
+/** One backbone may begin in several ways, as with the fixed positions of MAE: entries that begin alike share a row. */
+function untrainedRows(entries: readonly Row[]): Row[] {
+  const rows = new Map<string, Row & { readonly names: string[] }>();
+  for (const { name, runs } of entries) {
+    if (runs.every((scores) => Object.keys(scores).length === 0)) continue;
+    const shown = scoreNames.map((score) => cell(score, runs)).join();
+    const row = rows.get(shown) ?? { name: 'untrained', runs, names: [] };
+    row.names.push(name);
+    rows.set(shown, row);
+  }
+  const found = [...rows.values()];
+  return found.map(({ name, runs, names }) => ({
+    name: found.length === 1 ? name : `${name}: ${names.join(', ')}`,
+    runs,
+  }));
+}
+
 function cell(name: ScoreName, runs: readonly Scores[]): string {
   const found = runs.flatMap((run) => run[name] ?? []);
   const [first] = found;
   if (first === undefined) return '-';
   const text = (value: number): string => fixed(value, digits[name]);
-  if (found.length > 1) {
+  const isBudget = name === 'images' && found.every(({ value }) => value === first.value);
+  if (found.length > 1 && !isBudget) {
     const spread = spreadOf(found.map(({ value }) => ({ value }))).value;
     return `${text(spread?.mean ?? Number.NaN)} ± ${text(spread?.deviation ?? Number.NaN)}`;
   }

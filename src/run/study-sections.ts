@@ -14,6 +14,12 @@ export interface StudiedRun {
   readonly report: Report;
 }
 
+/** Runs of one entry have one color: its place among all. */
+export function studyColors(studied: readonly { readonly run: StudyRun }[]): number[] {
+  const entries = [...new Set(studied.map(({ run }) => run.entry))];
+  return studied.map(({ run }) => entries.indexOf(run.entry));
+}
+
 /** @param note how the scores were measured */
 export function studySections(
   studied: readonly StudiedRun[],
@@ -33,6 +39,7 @@ export function studySections(
 const meanings: readonly (readonly [column: string, meaning: string])[] = [
   ['NMI', 'how well groups that k-means finds agree with the classes, 0 to 1'],
   ['rank', 'in how many directions features differ'],
+  ['images/s', 'in training, whatever else the machine did meanwhile'],
   ['images', 'seen in training, with repetitions'],
   ['MiB', 'the largest memory of the process that trained'],
 ];
@@ -79,9 +86,10 @@ function tableSection(
 
 /** Nothing without labels. */
 function courseSection(studied: readonly StudiedRun[]): EvaluationSection | undefined {
+  const colors = studyColors(studied);
   const series = (x: 'minutes' | 'images'): Series[] =>
-    studied.flatMap(({ run, result: { course } }, color) =>
-      course.knn.length === 0 ? [] : [{ name: run.name, color, x: course[x], y: course.knn }],
+    studied.flatMap(({ run, result: { course } }, i) =>
+      course.knn.length === 0 ? [] : [{ name: run.name, color: colors[i] ?? i, x: course[x], y: course.knn }],
     );
   if (series('images').length === 0) return undefined;
   const chart = (title: string, xName: string, x: 'minutes' | 'images') => ({
@@ -117,7 +125,9 @@ function collapseSection(studied: readonly StudiedRun[]): EvaluationSection | un
   const lines = studied.flatMap(({ run, report }) => {
     const { collapse: name } = run.entry;
     const seeds = studied.filter((other) => other.run.entry === run.entry);
-    return name === undefined || seeds[0]?.run !== run ? [] : [{ name, measures: report.curves?.measures }];
+    return name === undefined || seeds[0]?.run !== run
+      ? []
+      : [{ name, run: run.name, measures: report.curves?.measures }];
   });
   if (lines.length < 2) return undefined;
   const measures = lines.flatMap((line) => line.measures ?? []);
@@ -138,7 +148,7 @@ function collapseSection(studied: readonly StudiedRun[]): EvaluationSection | un
   });
   return {
     title: 'Collapses',
-    intro: `What keeps features from becoming all alike, taken away one at a time, in ${counted(lines.length, 'run')} of this study.`,
+    intro: `What keeps features from becoming all alike, taken away one at a time, in ${counted(lines.length, 'run')} of this study: ${lines.map(({ name, run }) => `${name} (${run})`).join(', ')}.`,
     blocks: charts.map((chart) => ({ kind: 'chart' as const, ...chart })),
   };
 }
@@ -154,8 +164,7 @@ function attentionSection(studied: readonly StudiedRun[]): EvaluationSection | u
   if (first === undefined) return undefined;
   return {
     title: 'Where they look',
-    intro:
-      'The attention of one head of each network to the same images, at the end of its run; the first is the shared network before its first step.',
+    intro: `The attention of one head of each network to the same images, at the end of its run; the first is the network of ${first.name} before its first step.`,
     blocks: [
       {
         kind: 'tiles',

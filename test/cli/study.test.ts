@@ -119,7 +119,30 @@ describe('dino compare', () => {
     ])
       expect(page).toContain(text);
     expect(page).toContain('the student turns its feature of every view');
+
+    // Baselines were measured once for both runs: measured alone, the second one is told the same.
+    for (const name of ['knn', 'linear', 'cluster']) {
+      const together = JSON.parse(read(folders[1]!.path, 'eval', `${name}.json`));
+      const alone = temporaryFolder();
+      const flags = [...words(together.command).slice(4), '--threads', '1', '--output', alone];
+      expect((await dino('eval', name, ...flags)).code).toBe(0);
+      const file = existsSync(join(alone, `${name}.json`)) ? alone : join(alone, 'eval');
+      expect({ ...JSON.parse(read(file, `${name}.json`)), command: '' }).toEqual({
+        ...together,
+        command: '',
+      });
+    }
   }, 60_000);
+
+  it('measures what is asked for', async () => {
+    const images = await photos(['a', 'b'], 12);
+    const output = join(temporaryFolder(), 'study');
+    const asked = ['compare', images, '--methods', 'dino', '--steps', '2', '--output', output, '--json'];
+    const { runs } = summaryOf(await dino(...asked, '--measures', 'cluster', ...tiny));
+    expect(Object.keys(runs[0]?.scores ?? {})).toEqual(expect.arrayContaining(['nmi', 'rank']));
+    expect(existsSync(join(output, 'dino', 'eval', 'knn.json'))).toBe(false);
+    expect(runs[0]?.scores.linear).toBeUndefined();
+  });
 
   it('goes on where it was stopped, and keeps what is done', async () => {
     const images = await photos(['a', 'b'], 12);
@@ -284,9 +307,7 @@ describe('dino ablate', () => {
     for (const text of [
       'Entropy of the teacher',
       'KL (teacher ‖ student)',
-      'both',
-      'no centering',
-      'no sharpening',
+      'both (base), no centering (no-centering), no sharpening (no-sharpening).',
     ])
       expect(collapses).toContain(text);
   }, 60_000);

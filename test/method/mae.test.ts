@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { hostFloats } from '../../parity/host-floats.ts';
 import { evaluate } from '../../src/engine/arrays.ts';
 import { ortNode } from '../../src/engine/ort-node.ts';
+import { untrainedWeights } from '../../src/features/network-weights.ts';
 import { input, ParameterSet } from '../../src/graph/index.ts';
 import {
   type MaeConfig,
@@ -17,6 +18,9 @@ import { imageFeature } from '../../src/model/backbone.ts';
 import { patchPixels, shuffledRows, visibleTokens } from '../../src/model/masked-autoencoder.ts';
 import { sinCosPositions } from '../../src/model/sin-cos-positions.ts';
 import { Random } from '../../src/random/random.ts';
+import { backboneOf, methodOf } from '../../src/train/build.ts';
+import { evalSizeOf } from '../../src/train/config.ts';
+import { chooseRecipe } from '../../src/train/recipe.ts';
 import { traceStep } from '../../src/train/step-graph.ts';
 import { expectGradients } from '../graph/central-differences.ts';
 import { gridVit, tinyHybrid } from '../model/tiny-networks.ts';
@@ -160,6 +164,20 @@ describe('the weights of MAE', () => {
     }
     for (const token of ['backbone.cls_token', 'decoder.mask_token'])
       expect(largest(token)).toBeLessThan(0.1);
+  });
+
+  it('are those of the untrained network that a run is measured beside', () => {
+    const facts = { images: 500, imageSide: 16, channels: 3, cores: 2, readMilliseconds: 1 } as const;
+    const { config: run } = chooseRecipe({ method: 'mae', dim: 12, depth: 2, heads: 3 }, facts);
+    const untrained = untrainedWeights(backboneOf(run), evalSizeOf(run), run.seed);
+    const begun = traceStep({ method: methodOf(run), channels: 3, batchSize: 2 }).parameters.filter(
+      ({ name }) => name.startsWith('backbone.'),
+    );
+    expect(untrained.size).toBe(begun.length);
+    for (const { name, shape, init } of begun)
+      expect(untrained.get(name.slice('backbone.'.length)), name).toEqual(
+        init(new Random(run.seed, `init:${name}`), shape),
+      );
   });
 });
 

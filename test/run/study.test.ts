@@ -10,6 +10,7 @@ import {
   variantEntries,
 } from '../../src/run/study.ts';
 import { type RunResult, studyTable } from '../../src/run/study-results.ts';
+import { studyColors } from '../../src/run/study-sections.ts';
 import type { TrainOptions } from '../../src/train/config.ts';
 import { chooseRecipe } from '../../src/train/recipe.ts';
 
@@ -52,6 +53,7 @@ describe('the runs of a comparison', () => {
       ['distill-seed-5', 5],
     ]);
     expect(studyRuns(entries, undefined).map(({ name }) => name)).toEqual(['dino', 'distill']);
+    expect(studyColors(studyRuns(entries, [3, 5]).map((run) => ({ run })))).toEqual([0, 0, 1, 1]);
   });
 });
 
@@ -131,8 +133,18 @@ describe('the table of a study', () => {
       ['raw pixels', '30.0', '-'],
     ]);
     expect(studyTable([result('a', 0, 50), result('a', 2, 54)]).slice(1)).toEqual([
-      ['a', '52.0 ± 2.8', '320 ± 0'],
+      ['a', '52.0 ± 2.8', '320'],
       ['untrained', '21.0 ± 1.4', '-'],
+      ['raw pixels', '30.0', '-'],
+    ]);
+  });
+
+  it('has the untrained network of each method that begins in another way', () => {
+    const other = { ...result('c', 0, 45), untrained: { knn: { value: 33.3 } } };
+    const table = studyTable([result('a', 0, 50), result('b', 0, 40), other]);
+    expect(table.slice(4)).toEqual([
+      ['untrained: a, b', '20.0', '-'],
+      ['untrained: c', '33.3', '-'],
       ['raw pixels', '30.0', '-'],
     ]);
   });

@@ -8,7 +8,7 @@ import { featureTitle } from '../../model/backbone.ts';
 import { withThumbnails } from '../../report/pictures/thumbnails.ts';
 import { openImages } from '../open-images.ts';
 import { UsageError } from '../terminal/flags.ts';
-import { defineEvaluation } from './evaluation.ts';
+import { defineEvaluation, knownOf } from './evaluation.ts';
 
 export const cluster = defineEvaluation({
   name: 'cluster',
@@ -24,7 +24,8 @@ export const cluster = defineEvaluation({
     restarts: z.number().int().min(1).describe('runs of k-means, the best is kept; 3 unless given'),
     seed: z.number().int().min(0).describe('of the random starts; 0 unless given'),
   },
-  async run({ images, k, restarts = 3, seed = 0 }, { subject, backbone, engine, onProgress, warn }) {
+  async run(options, { subject, backbone, baselines, engine, onProgress, warn }) {
+    const { images, k, restarts = 3, seed = 0 } = options;
     if (images === undefined) throw new UsageError('Clustering needs --images.');
     const all = openImages(images, subject.imageOptions, warn);
     const source = all.classes.length < 2 ? all : labeledPart(all);
@@ -37,6 +38,7 @@ export const cluster = defineEvaluation({
       trained: subject.trained,
       untrained: subject.untrained,
       engine,
+      known: knownOf(baselines?.cluster, options, subject),
       onProgress,
     });
     const { scored, gains, tried, members, indices } = report;

@@ -5,18 +5,29 @@
 import { z } from 'zod';
 import type { SkippedImage } from '../../data/skipped-images.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { KnnResult } from '../../eval/classify/knn-report.ts';
+import type { LinearResult } from '../../eval/classify/linear-sweep.ts';
 import type { EvaluationName } from '../../eval/names.ts';
 import type { Statement } from '../../eval/statement.ts';
 import type { FrozenBackbone } from '../../features/frozen-backbone.ts';
+import type { Known, KnownBaselines } from '../../features/known-baselines.ts';
 import type { OnProgress } from '../../features/on-progress.ts';
 import { viewCounts } from '../../features/views.ts';
 import type { Fields } from '../../method/definition.ts';
 import type { Subject } from '../../run/subject.ts';
 
+/** Baselines of the evaluations of a study, which are measured once. */
+export interface SharedBaselines {
+  readonly knn: KnownBaselines<KnnResult>;
+  readonly linear: KnownBaselines<LinearResult>;
+  readonly cluster: KnownBaselines<Int32Array>;
+}
+
 export interface EvaluationContext {
   readonly subject: Subject;
   /** The subject's network; disposed of by the runner. */
   readonly backbone: FrozenBackbone;
+  readonly baselines: SharedBaselines | undefined;
   /** Computes with the threads that were asked for. */
   readonly engine: Engine;
   /** Threads of the engine. */
@@ -63,6 +74,17 @@ export interface Evaluation {
   /** Its files go into --output itself and not into `eval/<name>` there, as those of the official script do. */
   readonly isFlat?: boolean;
   run(values: Readonly<Record<string, unknown>>, context: EvaluationContext): Promise<EvaluationResult>;
+}
+
+/** What is known of baselines already. @param options of the evaluation */
+export function knownOf<T>(
+  shared: KnownBaselines<T> | undefined,
+  options: unknown,
+  { channels, imageOptions, preprocessing, backbone, seed }: Subject,
+): Known<T> | undefined {
+  const images = JSON.stringify([options, channels, imageOptions, preprocessing]);
+  const network = JSON.stringify([backbone, seed]);
+  return shared?.by((name) => (name === 'untrained' ? `${images} ${network}` : images));
 }
 
 /** Views of each image whose features are averaged. */

@@ -8,7 +8,7 @@ import { featureTitle } from '../../model/backbone.ts';
 import { counted } from '../../numbers/counted.ts';
 import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
-import { defineEvaluation, viewsField } from './evaluation.ts';
+import { defineEvaluation, knownOf, viewsField } from './evaluation.ts';
 
 export const knn = defineEvaluation({
   name: 'knn',
@@ -26,7 +26,8 @@ export const knn = defineEvaluation({
     temperature: z.number().gt(0).describe('T of the votes exp(similarity / T); 0.07 unless given'),
   },
   aliases: { nbKnn: 'k' },
-  async run({ train, test, k = [10, 20, 100, 200], views = 1, temperature = 0.07 }, context) {
+  async run(options, context) {
+    const { train, test, k = [10, 20, 100, 200], views = 1, temperature = 0.07 } = options;
     const { subject, backbone, engine, onProgress, warn } = context;
     if (train === undefined)
       throw new UsageError(
@@ -45,6 +46,7 @@ export const knn = defineEvaluation({
       temperature,
       views,
       engine,
+      known: knownOf(context.baselines?.knn, options, subject),
       onProgress,
     });
     const { intervals, gains, largest, skipped, bankImages, testImages, leaveOneOut, ...accuracies } = report;

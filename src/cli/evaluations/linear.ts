@@ -20,7 +20,7 @@ import { calibratedBy, labelsFile, trainedOn } from '../export/classifier-file.t
 import { openImages } from '../open-images.ts';
 import { openSets } from '../open-sets.ts';
 import { UsageError } from '../terminal/flags.ts';
-import { defineEvaluation, type EvaluationContext, type EvaluationResult } from './evaluation.ts';
+import { defineEvaluation, type EvaluationContext, type EvaluationResult, knownOf } from './evaluation.ts';
 
 const AUGMENTED_EPOCHS = 20;
 
@@ -116,6 +116,7 @@ export const linear = defineEvaluation({
       augment,
       seed,
       ...(options.lr === undefined ? {} : { rates: options.lr }),
+      known: knownOf(context.baselines?.linear, options, subject),
       onProgress,
     });
     const { classes, scores, gains, results, trainImages, testImages, heldBack } = report;

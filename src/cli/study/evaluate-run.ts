@@ -3,7 +3,7 @@
 import type { RunFolder } from '../../run/run-folder-node.ts';
 import { isResultOf } from '../earlier-result.ts';
 import { cluster } from '../evaluations/cluster.ts';
-import type { Evaluation } from '../evaluations/evaluation.ts';
+import type { Evaluation, SharedBaselines } from '../evaluations/evaluation.ts';
 import { knn } from '../evaluations/knn.ts';
 import { linear } from '../evaluations/linear.ts';
 import { runEvaluation } from '../run-evaluation.ts';
@@ -20,12 +20,19 @@ export interface StudyImages {
   readonly trainImages: number;
   readonly test: string | undefined;
   readonly threads: number | undefined;
+  /** The same for all runs. */
+  readonly baselines: SharedBaselines;
 }
 
-/** k-NN, linear classifier and clusters. What cannot be measured, as of features that are not finite, is told and left out. */
+/** What can be measured of a run. */
+export const measureNames = ['knn', 'linear', 'cluster'] as const;
+export type MeasureName = (typeof measureNames)[number];
+
+/** k-NN, linear classifier and clusters, or some of these. What cannot be measured, as of features that are not finite, is told and left out. */
 export async function evaluateRun(
   folder: RunFolder,
-  { train, trainImages, test, threads }: StudyImages,
+  { train, trainImages, test, threads, baselines }: StudyImages,
+  measures: readonly MeasureName[],
 ): Promise<void> {
   const bank = trainImages - (test === undefined ? 1 : 0);
   const images = ['--train', train, ...(test === undefined ? [] : ['--test', test])];
@@ -36,6 +43,7 @@ export async function evaluateRun(
   ];
   for (const [evaluation, flags] of asked) {
     const { name } = evaluation;
+    if (!measures.some((measure) => measure === name)) continue;
     const words = `dino eval ${name}`;
     const args = [folder.path, ...flags];
     if (isResultOf(folder, name, `npx ${words} ${shellWords(args)}`)) continue;
@@ -46,7 +54,7 @@ export async function evaluateRun(
         words,
         [...args, ...machine, '--no_report'],
         { results: folder.path },
-        false,
+        baselines,
       );
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -4,6 +4,9 @@
  */
 import { join } from 'node:path';
 import type { Source } from '../../data/source.ts';
+import type { KnnResult } from '../../eval/classify/knn-report.ts';
+import type { LinearResult } from '../../eval/classify/linear-sweep.ts';
+import { KnownBaselines } from '../../features/known-baselines.ts';
 import { OptionError } from '../../method/option-error.ts';
 import { counted } from '../../numbers/counted.ts';
 import { renderComparison } from '../../report/page/comparison.ts';
@@ -24,7 +27,7 @@ import {
   studyRuns,
 } from '../../run/study.ts';
 import { runResult, studySpread, studyTable } from '../../run/study-results.ts';
-import { type StudiedRun, studySections } from '../../run/study-sections.ts';
+import { type StudiedRun, studyColors, studySections } from '../../run/study-sections.ts';
 import { stateOf } from '../../run/study-state-node.ts';
 import { batchOf, type TrainOptions } from '../../train/config.ts';
 import { levelsOf } from '../../train/levels-field.ts';
@@ -89,16 +92,22 @@ export async function runStudy(study: Study, { apart }: Place): Promise<number> 
     else leaveOut({ name: run.name, reason: 'Its training was refused, as was said when it was to begin.' });
   }
   const studied: StudiedRun[] = [];
+  const baselines = {
+    ...{ knn: new KnownBaselines<KnnResult>(), linear: new KnownBaselines<LinearResult>() },
+    cluster: new KnownBaselines<Int32Array>(),
+  };
   for (const run of there) {
     const folder = RunFolder.at(join(output, run.name));
     // A run that failed before its first checkpoint has nothing to evaluate.
     if (source.classes.length > 1 && folder.has(LAST))
-      await evaluateRun(folder, {
-        train: path,
-        trainImages: source.length,
-        test: study.test,
-        threads: options.threads,
-      });
+      await evaluateRun(
+        folder,
+        {
+          ...{ train: path, trainImages: source.length, test: study.test },
+          ...{ threads: options.threads, baselines },
+        },
+        study.measures,
+      );
     const report = await reportShown(folder, { source });
     const state = stateOf(folder) === 'failed' ? 'failed' : 'done';
     studied.push({
@@ -229,9 +238,10 @@ function writePage(
     test === undefined
       ? 'Measured on the images of the training set: for k-NN each image asks all others, for the linear classifier a fifth is held back.'
       : `Measured on ${test}.`;
+  const colors = studyColors(studied);
   const page = renderComparison(
-    studied.map(({ run, report }) => ({
-      name: run.name,
+    studied.map(({ run, report }, i) => ({
+      ...{ name: run.name, color: colors[i] ?? i },
       about: run.entry.about,
       address: `${encodeURIComponent(run.name)}/report.html`,
       report,

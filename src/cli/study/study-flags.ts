@@ -10,6 +10,7 @@ import type { Place } from '../place.ts';
 import { parseFlags, UsageError } from '../terminal/flags.ts';
 import { type FlagGroup, helpSwitch } from '../terminal/help.ts';
 import { trainFields } from '../train/train-flags.ts';
+import { type MeasureName, measureNames } from './evaluate-run.ts';
 
 /** What both take besides the options of a training. */
 const studyFields = {
@@ -19,6 +20,12 @@ const studyFields = {
     .string()
     .describe(
       'images with the same class folders for the evaluations at the end; without it images of the source are held back from each other',
+    ),
+  measures: z
+    .array(z.enum(measureNames))
+    .min(1)
+    .describe(
+      'what is measured of each run at its end; all of these unless given, which takes longest for linear',
     ),
   outputDir: z
     .string()
@@ -41,6 +48,7 @@ export interface StudyRequest {
   readonly seeds: readonly number[] | undefined;
   readonly imagesSeen: number | undefined;
   readonly test: string | undefined;
+  readonly measures: readonly MeasureName[];
   readonly output: string;
   readonly json: boolean;
 }
@@ -62,7 +70,7 @@ export function studyHelpGroups(title: string, own: Fields): FlagGroup[] {
     },
     {
       title: 'Results',
-      fields: { test: studyFields.test, outputDir: studyFields.outputDir },
+      fields: { test: studyFields.test, measures: studyFields.measures, outputDir: studyFields.outputDir },
       switches: { ...switches, ...helpSwitch },
     },
   ];
@@ -95,7 +103,13 @@ export function parseStudy<Own extends Fields>(
   if (path === undefined)
     throw new UsageError(`Which images? Give a folder or a tar: dino ${command} <source>.`);
   const isOwn = (name: string): boolean => Object.hasOwn(own, name) || Object.hasOwn(studyFields, name);
-  const { seeds, imagesSeen, test, outputDir } = z.object(studyFields).partial().parse(values);
+  const {
+    seeds,
+    imagesSeen,
+    test,
+    measures = measureNames,
+    outputDir,
+  } = z.object(studyFields).partial().parse(values);
   const options = parseOptions(Object.fromEntries(Object.entries(values).filter(([name]) => !isOwn(name))));
   checkOptions(options);
   const other = lengths.find((name) => options[name] !== undefined);
@@ -110,6 +124,7 @@ export function parseStudy<Own extends Fields>(
     seeds,
     imagesSeen,
     test,
+    measures,
     output: outputDir ?? join(results, 'runs', `${command}-${name}`),
     json: on.has('json'),
     own: Object.fromEntries(Object.entries(values).filter(([key]) => Object.hasOwn(own, key))),

@@ -92,9 +92,9 @@ export class XlaEngine implements Engine {
   #compiled(results: Results): { readonly compiled: StableHloProgram; readonly places: Places } {
     const { replicas, span, client } = this;
     // XLA's CPU has no products of bf16.
-    const emulates = client.platform === 'cpu';
+    const options = { precision: this.#precision, emulates: client.platform === 'cpu' };
     const write = (count: number): StableHloProgram =>
-      stableHlo({ precision: this.#precision, replicas: count, emulates }).compile(results);
+      stableHlo({ ...options, replicas: count }).compile(results);
     if (span === undefined) return { compiled: write(replicas), places: { replicas } };
     // Processes compile when they like; XLA would have them share the work of measuring kernels, each waiting for all.
     const isGpu = ['cuda', 'rocm', 'sycl'].includes(client.platform);

@@ -5,10 +5,12 @@ import {
   type BaselineName,
   type ComparedName,
   type CompareOptions,
+  comparedNames,
   compareFeatures,
   forBaselines,
 } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
+import type { Known } from '../../features/known-baselines.ts';
 import { counted } from '../../numbers/counted.ts';
 import { type Interval, shareIntervals } from '../../rows/bootstrap.ts';
 import { pairedGains } from '../../rows/paired-gains.ts';
@@ -44,25 +46,37 @@ export interface KnnReportOptions extends CompareOptions {
   readonly test?: Source;
   readonly ks: readonly number[];
   readonly temperature: number;
+  /** Baselines that were measured before, and where they are kept. */
+  readonly known?: Known<KnnResult> | undefined;
+}
+
+/** Of one that is compared. */
+export interface KnnResult {
+  readonly accuracy: Accuracy;
+  /** By k. */
+  readonly intervals: Readonly<Record<string, Interval>>;
+  /** For every k 100 for each test image that was told right, 0 for the others. */
+  readonly hits: readonly Float64Array[];
 }
 
 const FIVE = 5;
 
 /** @throws Error if a source has no classes, or a class of the test set is unknown to the bank */
 export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
-  const { ks, temperature, engine, onProgress } = options;
+  const { ks, temperature, known, engine, onProgress } = options;
   const { train, test, toTrain } = labeledSets(options.train, options.test, learners.knn);
   const most = train.length - (test === undefined ? 1 : 0);
   if (ks.every((k) => k > most)) throw tooFew(train.length, ks);
-  const { sets, compared } = await compareFeatures(test === undefined ? [train] : [train, test], options);
+  const names = comparedNames.filter((name) => known?.get(name) === undefined);
+  const sources = test === undefined ? [train] : [train, test];
+  const { sets, compared } = await compareFeatures(sources, { ...options, names });
   const leaveOneOut = test === undefined;
   const bankLabels = sets[0]!.labels;
   const queryLabels = sets.at(-1)!.labels.map(toTrain);
   const available = bankLabels.length - (leaveOneOut ? 1 : 0);
   const usable = ks.filter((k) => k <= available);
   if (usable.length === 0) throw tooFew(bankLabels.length, ks);
-  const hitsOf = new Map<ComparedName, Float64Array[]>();
-  const scored: [ComparedName, { accuracy: Accuracy; intervals: Record<string, Interval> }][] = [];
+  const found = new Map<ComparedName, KnnResult>();
   for (const { name, sets: rows } of compared) {
     const watch = (done: number): void => onProgress?.(`neighbors, ${name}`, done, queryLabels.length);
     watch(0);
@@ -77,7 +91,6 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
     const hits = results.map(({ predictions }) =>
       Float64Array.from(predictions, (label, i) => (label === queryLabels[i] ? 100 : 0)),
     );
-    hitsOf.set(name, hits);
     const intervals = shareIntervals(hits, 100);
     const byK = <T>(values: readonly T[]): Record<string, T> =>
       Object.fromEntries(values.map((value, i) => [usable[i], value]));
@@ -85,24 +98,24 @@ export async function knnReport(options: KnnReportOptions): Promise<KnnReport> {
       train.classes.length <= FIVE
         ? []
         : results.flatMap(({ top5 }, i) => (usable[i]! < FIVE ? [] : [[usable[i], top5] as const]));
-    scored.push([
-      name,
-      {
-        accuracy: {
-          top1: byK(results.map(({ top1 }) => top1)),
-          ...(fives.length === 0 ? {} : { top5: Object.fromEntries(fives) }),
-        },
-        intervals: byK(intervals),
+    const result: KnnResult = {
+      accuracy: {
+        top1: byK(results.map(({ top1 }) => top1)),
+        ...(fives.length === 0 ? {} : { top5: Object.fromEntries(fives) }),
       },
-    ]);
+      intervals: byK(intervals),
+      hits,
+    };
+    found.set(name, result);
+    known?.keep(name, result);
   }
-  const all = new Map(scored);
-  const pick = <T>(
-    of: (result: { accuracy: Accuracy; intervals: Record<string, Interval> }) => T,
-  ): Record<ComparedName, T> => recordOf([...all].map(([name, result]) => [name, of(result)]));
+  const resultOf = (name: ComparedName): KnnResult => found.get(name) ?? known!.get(name)!;
+  const pick = <T>(of: (result: KnnResult) => T): Record<ComparedName, T> =>
+    recordOf(comparedNames.map((name) => [name, of(resultOf(name))]));
+  const hitsOf = new Map(comparedNames.map((name) => [name, resultOf(name).hits]));
   const largest = usable.flatMap((k, i) => {
-    const found = largestClass(queryLabels, train.classes.length, hitsOf.get('trained')![i]!);
-    return found === undefined ? [] : [[k, found] as const];
+    const answer = largestClass(queryLabels, train.classes.length, resultOf('trained').hits[i]!);
+    return answer === undefined ? [] : [[k, answer] as const];
   });
   return {
     ...pick(({ accuracy }) => accuracy),

@@ -13,6 +13,7 @@ import {
   forBaselines,
 } from '../../features/baselines.ts';
 import { extractFeatures } from '../../features/extract.ts';
+import type { Known } from '../../features/known-baselines.ts';
 import {
   type LabeledImages,
   type LabeledImagesOptions,
@@ -37,6 +38,8 @@ export interface LinearReportOptions extends LabeledImagesOptions {
   readonly batchSize?: number;
   /** Crop and mirror the training images anew in each epoch. */
   readonly augment?: boolean;
+  /** Baselines that were measured before, and where they are kept; not with `augment`. */
+  readonly known?: Known<LinearResult> | undefined;
 }
 
 /** Percent. */
@@ -69,7 +72,9 @@ export interface LinearReport {
  * @throws Error if there are fewer than two classes, a class of the test set is unknown, or a feature is not finite
  */
 export async function linearReport(options: LinearReportOptions): Promise<LinearReport> {
-  const images = await labeledImages(learners.linear, options);
+  const { known } = options;
+  const names = comparedNames.filter((name) => options.augment === true || known?.get(name) === undefined);
+  const images = await labeledImages(learners.linear, { ...options, names });
   const { classes, kinds } = images;
   const results = await (options.augment === true ? augmented(options, images) : fast(options, images));
   const scores = comparedNames.map((name) => [name, accuracies(results[name].test)] as const);
@@ -120,9 +125,14 @@ async function fast(
   options: LinearReportOptions,
   { classes, kinds }: LabeledImages,
 ): Promise<Record<ComparedName, LinearResult>> {
-  const { engine, epochs = EPOCHS, onProgress } = options;
+  const { engine, epochs = EPOCHS, known, onProgress } = options;
   const results: [ComparedName, LinearResult][] = [];
   for (const name of comparedNames) {
+    const before = known?.get(name);
+    if (before !== undefined) {
+      results.push([name, before]);
+      continue;
+    }
     const { train, test } = kinds[name];
     const result = await linearEvaluation(engine, train, test, {
       ...training(options),
@@ -132,6 +142,7 @@ async function fast(
         onProgress?.(`linear classifier, ${name}, epochs of ${phase}`, done, total),
     });
     results.push([name, result]);
+    known?.keep(name, result);
   }
   return recordOf(results);
 }

@@ -10,6 +10,7 @@ import {
   forBaselines,
 } from '../../features/baselines.ts';
 import type { Extracted } from '../../features/extract.ts';
+import type { Known } from '../../features/known-baselines.ts';
 import { halfSampling, type Interval } from '../../rows/bootstrap.ts';
 import { countEach } from '../../rows/count-each.ts';
 import { type FeatureRows, l2NormalizedRows } from '../../rows/feature-rows.ts';
@@ -56,16 +57,19 @@ export interface ClusterReportOptions extends CompareOptions {
   readonly k?: number;
   readonly restarts?: number;
   readonly seed?: number;
+  /** The groups of baselines that were measured before, and where they are kept. */
+  readonly known?: Known<Int32Array> | undefined;
 }
 
 const DRAWS = 200;
 
 /** @throws RangeError if there are fewer images than clusters */
 export async function clusterReport(options: ClusterReportOptions): Promise<ClusterReport> {
-  const { source, engine, onProgress, restarts = 3, seed = 0 } = options;
+  const { source, engine, known, onProgress, restarts = 3, seed = 0 } = options;
   const classes = source.classes.length;
   // Without classes there are no scores to compare.
-  const comparison = classes < 2 ? undefined : await compareFeatures([source], options);
+  const names = comparedNames.filter((name) => known?.get(name) === undefined);
+  const comparison = classes < 2 ? undefined : await compareFeatures([source], { ...options, names });
   const { labels, indices, skipped, features } =
     comparison?.sets[0] ?? (await extractNamed(source, new Map([['trained', options.trained]]), options));
   const trained = l2NormalizedRows(features.get('trained')!);
@@ -103,11 +107,12 @@ export async function clusterReport(options: ClusterReportOptions): Promise<Clus
     const rows = l2NormalizedRows(sets[0]!);
     const { assignments } = await kMeans(engine, rows, { k: clustering.k, restarts, seed });
     assigned.set(name, assignments);
+    known?.keep(name, assignments);
     watch(name, labels.length);
   }
   return {
     ...report,
-    ...scoreAll(labels, (name) => assigned.get(name)!),
+    ...scoreAll(labels, (name) => assigned.get(name) ?? known!.get(name)!),
     majorities: report.members.map((rows) => majority(rows, labels)),
   };
 }

@@ -97,9 +97,9 @@ export function lineChart(chart: LineChart): Markup {
   return html`<figure class="chart"><figcaption>${head}</figcaption>${legend}${svg}</figure>`;
 }
 
-/** Five colors, then the same with dashed lines. */
-function seriesClass(color: number): string {
-  return `s${color % 5}${color % 10 < 5 ? '' : ' dashed'}`;
+/** Five colors, then the same with dashed lines, then with dotted ones. */
+export function seriesClass(color: number): string {
+  return `s${color % 5}${['', ' dashed', ' dotted'][Math.floor(color / 5) % 3]}`;
 }
 
 function prepare(

@@ -18,7 +18,7 @@ const rules = [
   'text.reference{text-anchor:end;fill:#1b1c20;font-weight:560;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}',
   'text.title{font-size:15px;font-weight:620;fill:#1b1c20}',
   'path{fill:none}.grid{stroke:#ecebe6}.base,.tick{stroke:#b9b7b0}path.reference{stroke:#5d606a;stroke-dasharray:4 4}',
-  '.line{stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.faint{stroke-width:1;opacity:.35}.dashed{stroke-dasharray:5 4}',
+  '.line{stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.faint{stroke-width:1;opacity:.35}.dashed{stroke-dasharray:5 4}.dotted{stroke-dasharray:.5 4}',
   'circle{stroke:#fff;stroke-width:.6}circle.g{fill:#b9b7b0}.hover{opacity:0}',
   ...seriesColors.map((color, i) => `.line.s${i}{stroke:${color}}circle.s${i},.band.s${i}{fill:${color}}`),
   '.band{fill-opacity:.15;stroke:none}',

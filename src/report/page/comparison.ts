@@ -3,7 +3,7 @@
  * which they differ. A pure function of the runs' reports; it needs no other file and has no script.
  */
 import type { EvaluationSection } from '../blocks.ts';
-import { type LineChart, lineChart } from '../charts/chart.ts';
+import { type LineChart, lineChart, seriesClass } from '../charts/chart.ts';
 import { html, type Markup, unbroken } from '../markup.ts';
 import type { Curves, Report, ReportFinding } from '../model.ts';
 import { otherCharts, runCharts } from './curves.ts';
@@ -22,6 +22,8 @@ export interface ComparedRun {
   readonly report: Report;
   /** What it is, in a sentence; the title of its report unless given. */
   readonly about?: string;
+  /** Number of its color; that of its place unless given. */
+  readonly color?: number;
 }
 
 /** What a page says of runs that were made to be compared. */
@@ -62,8 +64,8 @@ export function renderComparison(runs: readonly ComparedRun[], study?: StudyPage
     title,
     style: pageStyle,
     body: html`<header><p class="eyebrow">dino-ts comparison</p><h1>${study?.title ?? 'Runs compared'}</h1><ul class="legend runs">${runs.map(
-      ({ name, address, report, about }, i) =>
-        html`<li class="s${i % 5}"><a href="${address}">${breakable(name)}</a> ${about ?? report.title}</li>`,
+      ({ name, address, report, about, color }, i) =>
+        html`<li class="${seriesClass(color ?? i)}"><a href="${address}">${breakable(name)}</a> ${about ?? report.title}</li>`,
     )}</ul></header>
 <main>
 ${study?.sections.map(evaluationSection)}${
@@ -107,8 +109,8 @@ function overlaid(
   runs: readonly ComparedRun[],
   chartsOf: (report: Report) => readonly LineChart[],
 ): LineChart[] {
-  const all = runs.flatMap(({ name, report }, color) =>
-    chartsOf(report).map((chart) => ({ name, color, chart })),
+  const all = runs.flatMap(({ name, report, color }, i) =>
+    chartsOf(report).map((chart) => ({ name, color: color ?? i, chart })),
   );
   const captionOf = ({ title, caption }: LineChart): string | undefined =>
     caption ?? all.find(({ chart }) => chart.title === title && chart.caption !== undefined)?.chart.caption;

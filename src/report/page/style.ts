@@ -75,7 +75,9 @@ svg .reference { stroke: var(--soft); stroke-dasharray: 4 4; }
 svg text.reference { stroke-dasharray: none; }
 svg .line { stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; }
 svg .dashed { stroke-dasharray: 5 4; }
+svg .dotted { stroke-dasharray: 0.5 4; }
 .legend .dashed::before { background: repeating-linear-gradient(90deg, var(--c) 0 4px, transparent 4px 7px); }
+.legend .dotted::before { background: repeating-linear-gradient(90deg, var(--c) 0 2px, transparent 2px 5px); }
 svg .faint { stroke-width: 1; opacity: 0.35; }
 svg .band { fill: var(--c); opacity: 0.13; stroke: none; }
 svg circle { fill: var(--c); stroke: var(--paper); stroke-width: 1; }

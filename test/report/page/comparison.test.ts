@@ -164,6 +164,17 @@ describe('runs beside each other', () => {
     expect(lone).not.toContain('class="line s0"');
   });
 
+  it('have one color where they belong together, and are told apart where they are many', () => {
+    const reports = Array.from({ length: 12 }, (_, i) => ({ name: `r${i}`, address: '', report: second }));
+    const many = renderComparison(reports);
+    const classes = [...many.matchAll(/<path class="line (s[^"]*)"/g)].map(([, name]) => name);
+    expect(new Set(classes).size).toBe(12);
+    expect(classes.filter((_, i) => i % 5 === 1)).toEqual(['s1', 's1 dashed', 's1 dotted']);
+    expect(many).toContain('<li class="s0 dotted"><a href="">r10</a>');
+    const seeds = renderComparison(reports.slice(0, 2).map((run) => ({ ...run, color: 3 })));
+    expect([...seeds.matchAll(/<path class="line (s[^"]*)"/g)].map(([, name]) => name)).toEqual(['s3', 's3']);
+  });
+
   it('do not share a chart of what is read in two ways', () => {
     const withLoss = (caption: string): Report => ({
       title: 'a',
