@@ -77,7 +77,8 @@ function portIn(environment: Environment, bySlurm: boolean): number {
   }
   const port = checkedPort(text ?? String(PORT), `MASTER_PORT ${text}`);
   // Where torchrun shares its own store it holds the port itself.
-  return environment.TORCHELASTIC_USE_AGENT_STORE === 'True' ? port + 1 : port;
+  if (environment.TORCHELASTIC_USE_AGENT_STORE !== 'True') return port;
+  return port === 65535 ? port - 1 : port + 1;
 }
 
 function checkedPort(text: string, name: string): number {

@@ -56,6 +56,12 @@ describe('where ranks meet', () => {
     [two, 'tcp://[fe80::1]:5000', 'fe80::1', 5000],
     // torchrun keeps the port for itself.
     [{ ...two, ...master, TORCHELASTIC_USE_AGENT_STORE: 'True' }, undefined, 'a.example', 4001],
+    [
+      { ...two, ...master, MASTER_PORT: '65535', TORCHELASTIC_USE_AGENT_STORE: 'True' },
+      undefined,
+      'a.example',
+      65534,
+    ],
     [nodes('node[03-05,7],gpu1'), undefined, 'node03', 20325],
     [nodes('rack[2]n[4,6]'), undefined, 'rack2n4', 20325],
     [nodes('gpu1'), undefined, 'gpu1', 20325],

@@ -87,6 +87,20 @@ describe('dino train', () => {
     expect([other?.code, other?.err]).toEqual([data?.code, '']);
   });
 
+  it('ranks that do not find each other say so by their number', async () => {
+    const port = await freePort();
+    const start = (rank: number) =>
+      startRank({ rank, size: 3, port }, 'mpi-command.ts', ['train', 'images'], { DINO_RANK_TIMEOUT: '3' })
+        .ended;
+    const [zero, one] = await Promise.all([start(0), start(1)]);
+    for (const [rank, { code, err }] of [zero, one].entries()) {
+      expect(code).toBe(1);
+      expect(err).toMatch(
+        new RegExp(`^error on rank ${rank} \\(.*\\): Rank 2 of 3 did not come to 127\\.0\\.0\\.1:`),
+      );
+    }
+  });
+
   it('a command that works in one process says so once', async () => {
     const ranks = await startRanks(2, 'mpi-command.ts', ['report', 'run']);
     const [zero, one] = await Promise.all(ranks.map(({ ended }) => ended));
