@@ -124,7 +124,7 @@ describe('dino compare', () => {
     for (const name of ['knn', 'linear', 'cluster']) {
       const together = JSON.parse(read(folders[1]!.path, 'eval', `${name}.json`));
       const alone = temporaryFolder();
-      const flags = [...words(together.command).slice(4), '--threads', '1', '--output', alone];
+      const flags = withFlags(words(together.command).slice(4), '--threads', '1', '--output', alone);
       expect((await dino('eval', name, ...flags)).code).toBe(0);
       const file = existsSync(join(alone, `${name}.json`)) ? alone : join(alone, 'eval');
       expect({ ...JSON.parse(read(file, `${name}.json`)), command: '' }).toEqual({
