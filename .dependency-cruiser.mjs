@@ -41,7 +41,7 @@ const order = floors.slice(0, -1).map(([name, reason], i) => ({
 
 /** What only Node has. */
 const NATIVE =
-  '^(sharp|koffi|onnxruntime-node|libheif-js|hyparquet-writer)$|node_modules/(sharp|koffi|onnxruntime-node|libheif-js|hyparquet-writer)/';
+  '^(sharp|koffi|onnxruntime-node|libheif-js|hyparquet-writer|webgpu)$|node_modules/(sharp|koffi|onnxruntime-node|libheif-js|hyparquet-writer|webgpu)/';
 /** Files that may use it: their names say so, or they are the command line. */
 const NODE_FILES = '(-node|/kernels\\.wasm|\\.d)\\.ts$|^src/cli/';
 
@@ -80,10 +80,11 @@ export default {
     },
     {
       name: 'one door to a runtime',
-      comment: 'nothing outside engine/ knows ONNX Runtime, so that another engine can take its place',
+      comment:
+        'nothing outside engine/ knows ONNX Runtime or Dawn, so that another engine can take its place',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/engine/' },
-      to: { path: '^onnxruntime-node|node_modules/onnxruntime-node/' },
+      to: { path: '^(onnxruntime-node|webgpu)$|node_modules/(onnxruntime-node|webgpu)/' },
     },
     {
       name: 'C libraries by their doors',

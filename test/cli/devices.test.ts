@@ -10,6 +10,7 @@ import { type Installable, installables } from '../../src/cli/devices/plugin-pac
 import { probePlugin } from '../../src/cli/devices/probe.ts';
 import { findPlugin } from '../../src/engine/xla/find-plugin-node.ts';
 import { png, temporaryFolder, writeFiles, zipArchive } from '../data/fixtures.ts';
+import { webGpu } from '../engine/webgpu-device.ts';
 import { pluginFile } from '../engine/xla-plugin.ts';
 import { dino } from './command.ts';
 
@@ -40,6 +41,21 @@ describe('the list', () => {
     expect(devices[0].memory).toBeGreaterThan(2 ** 28);
     expect(unused.map(({ plugin }: { plugin: string }) => plugin)).toEqual(
       expect.arrayContaining(['cuda12', 'tpu', 'rocm7', 'oneapi', 'cpu']),
+    );
+  });
+
+  it('has the GPU that WebGPU finds, with what it can bind, or says what is missing', async () => {
+    const { out } = await dino('devices', '--json');
+    const { devices, unused } = JSON.parse(out);
+    if (webGpu.missing !== undefined)
+      return expect(unused).toContainEqual(
+        expect.objectContaining({ plugin: 'webgpu', reason: expect.stringMatching(/WebGPU .*\.$/) }),
+      );
+    expect(devices).toContainEqual(
+      expect.objectContaining({
+        engine: 'WebGPU',
+        name: expect.stringMatching(/ \([\d.]+ GiB a buffer, \d+ buffers a kernel\)$/),
+      }),
     );
   });
 
@@ -103,7 +119,8 @@ describe.skipIf(!hasCompiler)('a plugin that ends its process or hangs (needs gc
     );
     const { code, out } = await dino('devices', '--pjrt_plugin', plugin.file, '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(out).devices).toHaveLength(1);
+    const { devices } = JSON.parse(out);
+    expect(devices.filter(({ engine }: { engine: string }) => engine !== 'WebGPU')).toHaveLength(1);
   });
 
   it('is given up', async () => {

@@ -19,10 +19,12 @@ export function toDevice(values: Values, dtype: DType): ArrayBufferView<ArrayBuf
     });
   if (dtype === 'f16') throw new EngineError('WebGPU devices get no float16 values from here yet.');
   if (dtype === 'bool') return Uint32Array.from(values, (value) => (value === 0 ? 0 : 1));
-  if (dtype !== 'u8')
-    return values instanceof Float32Array ? Float32Array.from(values) : new Uint32Array(values);
-  const words = new Uint8Array(Math.ceil(values.length / 4) * 4);
-  words.set(values);
+  const { buffer, byteOffset, byteLength } = values;
+  // Whole words of memory that is not shared with other threads need no copy.
+  if (buffer instanceof ArrayBuffer && byteLength % 4 === 0)
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  const words = new Uint8Array(Math.ceil(byteLength / 4) * 4);
+  words.set(new Uint8Array(buffer, byteOffset, byteLength));
   return words;
 }
 

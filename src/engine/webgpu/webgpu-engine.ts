@@ -35,7 +35,7 @@ export class WebGpuEngine implements Engine {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   /** What went wrong on the device since it was asked last, and what ended it. */
-  #failure: string | undefined;
+  #failure: GPUError | undefined;
   #lost: string | undefined;
   #underWay: Promise<unknown>[] = [];
 
@@ -49,7 +49,7 @@ export class WebGpuEngine implements Engine {
     };
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
-      this.#failure ??= event.error.message;
+      this.#failure ??= event.error;
     });
     device.lost.then(({ message }) => {
       this.#lost = message === '' ? 'no reason was given' : message;
@@ -83,11 +83,11 @@ export class WebGpuEngine implements Engine {
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure === undefined) return;
-    const isMemory = /memory/i.test(failure);
+    const { message } = failure;
     throw new EngineError(
-      isMemory
-        ? `${this.name} is out of memory: choose a smaller --batch_size_per_gpu, fewer or smaller crops, or give --micro_batch. ${failure}`
-        : `${this.name} failed: ${failure}`,
+      failure.constructor.name === 'GPUOutOfMemoryError'
+        ? `${this.name} is out of memory: choose a smaller --batch_size_per_gpu, fewer or smaller crops, or give --micro_batch. ${message}`
+        : `${this.name} failed: ${message}`,
     );
   }
 
@@ -194,6 +194,9 @@ class WebGpuBuffer implements DeviceBuffer {
   }
 }
 
+/** Sets of buffers whose bindings a kernel keeps: results that change places with the state make two. */
+const KEPT_GROUPS = 4;
+
 /** Bytes at which parts of a uniform may begin. */
 const UNIFORM_STEP = 256;
 
@@ -209,7 +212,8 @@ class WebGpuProgram implements Program {
   #pipelines: readonly GPUComputePipeline[] = [];
   /** The bindings of each kernel, by the buffers that they are. */
   readonly #groups: Map<string, GPUBindGroup>[];
-  readonly #names = new Map<GPUBuffer, number>();
+  readonly #names = new WeakMap<GPUBuffer, number>();
+  #named = 0;
   #isDisposed = false;
 
   constructor(engine: WebGpuEngine, compiled: WgslProgram) {
@@ -334,15 +338,18 @@ class WebGpuProgram implements Program {
         ...bound.map((buffer, i) => ({ binding: i + 1, resource: { buffer } })),
       ],
     });
-    this.#groups[kernel]?.set(key, made);
+    const groups = this.#groups[kernel];
+    const [oldest] = groups?.keys() ?? [];
+    if (groups !== undefined && groups.size >= KEPT_GROUPS && oldest !== undefined) groups.delete(oldest);
+    groups?.set(key, made);
     return made;
   }
 
   #nameOf(buffer: GPUBuffer): number {
     const known = this.#names.get(buffer);
     if (known !== undefined) return known;
-    this.#names.set(buffer, this.#names.size);
-    return this.#names.size - 1;
+    this.#names.set(buffer, ++this.#named);
+    return this.#named;
   }
 
   #bound(
