@@ -6,6 +6,6 @@ export default defineConfig({
     // Two cores: each file runs ONNX Runtime with its own threads, so files run one after another in pairs.
     pool: 'forks',
     poolOptions: { forks: { maxForks: 2, minForks: 1 } },
-    testTimeout: 120_000,
+    testTimeout: 300_000,
   },
 });
