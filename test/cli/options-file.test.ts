@@ -60,8 +60,11 @@ describe('a file of options', () => {
     ['batch_size: 32', 'there is no option "batch_size". Did you mean batch_size_per_gpu?'],
     ['batchSize: 32', 'there is no option "batchSize". Did you mean batchSizePerGpu?'],
     ['num_epochs: 3', 'there is no option "num_epochs". Did you mean epochs?'],
-    ['device: cuda', 'device "cuda": must be auto, cpu or xla'],
-    ['gpus: 2', 'there is no option "gpus": --device xla takes a GPU or TPU (dino devices lists them).'],
+    ['device: cuda', 'device "cuda": must be auto, cpu, xla or webgpu'],
+    [
+      'gpus: 2',
+      'there is no option "gpus": --device xla takes a GPU or TPU, --device webgpu any GPU (dino devices lists them).',
+    ],
     [
       'use_fp16: true',
       'there is no option "use_fp16": numbers are float32; --precision says what an XLA device multiplies with, so leave it out.',
